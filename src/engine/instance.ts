@@ -1,0 +1,147 @@
+import { MtlsError } from '../errors.js';
+import { ABI_VERSION } from './abi.js';
+import { type Environment, realEnvironment, wasiImports } from './wasi.js';
+
+/** A piece of memory that the engine handed out during a call; the bytes are a copy. */
+export interface Emitted {
+  kind: number;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface CallResult {
+  /** What the function returned: its meaning is the function's own, negative is failure. */
+  status: number;
+  emitted: Emitted[];
+}
+
+/** What a call may lean on. */
+export interface CallContext {
+  environment: Environment;
+  /** The answer to a question, or undefined when there is none yet. The question is a view that is good for this call only. */
+  ask(kind: number, question: Uint8Array): Uint8Array | undefined;
+}
+
+type Exports = Record<string, (...args: number[]) => number> & { memory: WebAssembly.Memory };
+
+const plainContext: CallContext = { environment: realEnvironment, ask: () => undefined };
+
+/**
+ * One instance of the engine: its memory, and calls into it.
+ *
+ * A trap leaves memory in an unknown state. It poisons the instance: that call and every later one throws
+ * `ERR_ENGINE_FAILED`.
+ */
+export class Instance {
+  #exports: Exports;
+  #context: CallContext = plainContext;
+  #emitted: Emitted[] = [];
+  #answer: Uint8Array | undefined;
+  #failure: MtlsError | undefined;
+
+  static async create(module: WebAssembly.Module): Promise<Instance> {
+    const instance = new Instance();
+    const imports = {
+      mtls: instance.#hostImports(),
+      wasi_snapshot_preview1: wasiImports({
+        memory: () => instance.#exports.memory,
+        environment: () => instance.#context.environment,
+      }),
+    };
+    let exports: Exports;
+    try {
+      exports = (await WebAssembly.instantiate(module, imports)).exports as Exports;
+    } catch (cause) {
+      throw new MtlsError('ERR_ENGINE_LOAD', 'The engine could not be started.', { cause });
+    }
+    instance.#exports = exports;
+    exports._initialize?.();
+    const version = exports.mtls_abi_version?.();
+    if (version !== ABI_VERSION) {
+      throw new MtlsError(
+        'ERR_ENGINE_LOAD',
+        `This is not the engine of this library version (ABI ${version ?? 'none'}, wanted ${ABI_VERSION}): serve the engine.wasm of the same package version.`,
+      );
+    }
+    return instance;
+  }
+
+  private constructor() {
+    this.#exports = { memory: new WebAssembly.Memory({ initial: 0 }) } as Exports;
+  }
+
+  /** The linear memory's size in bytes. */
+  get memoryBytes(): number {
+    return this.#exports.memory.buffer.byteLength;
+  }
+
+  /** The linear memory as it is now; a call may replace its buffer. */
+  memory(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#exports.memory.buffer as ArrayBuffer);
+  }
+
+  /**
+   * Calls an export. A `Uint8Array` argument is copied into the engine and becomes two arguments (pointer, length);
+   * the copy is wiped afterwards.
+   */
+  call(
+    name: string,
+    args: readonly (number | Uint8Array)[],
+    context: CallContext = plainContext,
+  ): CallResult {
+    if (this.#failure) throw this.#failure;
+    this.#context = context;
+    this.#emitted = [];
+    try {
+      const inputs: [pointer: number, length: number][] = [];
+      const flat = args.flatMap(argument => {
+        if (typeof argument === 'number') return [argument];
+        const input = this.#copyIn(argument);
+        inputs.push(input);
+        return input;
+      });
+      const status = this.#export(name)(...flat);
+      for (const [pointer, length] of inputs) this.#export('mtls_free')(pointer, length);
+      return { status, emitted: this.#emitted };
+    } catch (cause) {
+      this.#failure = new MtlsError(
+        'ERR_ENGINE_FAILED',
+        'The engine failed and cannot be used any more: close this client and create another.',
+        { cause },
+      );
+      throw this.#failure;
+    } finally {
+      this.#context = plainContext;
+      this.#emitted = [];
+      this.#answer = undefined;
+    }
+  }
+
+  #export(name: string): (...args: number[]) => number {
+    const found = this.#exports[name];
+    if (!found) throw new TypeError(`the engine has no function ${name}`);
+    return found;
+  }
+
+  #copyIn(bytes: Uint8Array): [pointer: number, length: number] {
+    const pointer = this.#export('mtls_alloc')(bytes.length);
+    this.memory().set(bytes, pointer);
+    return [pointer, bytes.length];
+  }
+
+  #hostImports(): WebAssembly.ModuleImports {
+    return {
+      emit: (kind: number, pointer: number, length: number) => {
+        this.#emitted.push({ kind, bytes: this.memory().slice(pointer, pointer + length) });
+      },
+      ask: (kind: number, pointer: number, length: number) => {
+        this.#answer = this.#context.ask(kind, this.memory().subarray(pointer, pointer + length));
+        return this.#answer?.length ?? -1;
+      },
+      answer: (pointer: number, length: number) => {
+        if (this.#answer?.length !== length)
+          throw new RangeError('an answer of another length was announced');
+        this.memory().set(this.#answer, pointer);
+      },
+    };
+  }
+}

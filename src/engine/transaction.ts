@@ -1,0 +1,131 @@
+import { MtlsError } from '../errors.js';
+import type { CallContext, CallResult, Instance } from './instance.js';
+import { type Environment, realEnvironment } from './wasi.js';
+
+/** Answers a question of the engine, in its own time. A rejection ends the transaction with that reason. */
+export type Answerer = (kind: number, question: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+
+interface AskedQuestion {
+  kind: number;
+  question: Uint8Array<ArrayBuffer>;
+}
+
+interface GivenAnswer extends AskedQuestion {
+  answer: Uint8Array;
+}
+
+/** More questions than any handshake asks. */
+const MAX_ATTEMPTS = 8;
+
+/** More than a handshake call allocates, so that a call that is rolled back does not grow the memory. */
+const HEADROOM_BYTES = 256 * 1024;
+
+/**
+ * Runs calls that may have to wait for answers (a signature by WebCrypto, a person's choice), although a call into
+ * WebAssembly cannot wait: memory is copied before the call; when an answer is missing the copy is put back in the
+ * same turn, and the call is made again once the answer is there, with the randomness and the time of its first run.
+ * So a call either commits or never happened, and other calls may run in between.
+ */
+export class Transactions {
+  #instance: Instance;
+  #copy = new Uint8Array(0);
+
+  constructor(instance: Instance) {
+    this.#instance = instance;
+  }
+
+  async run(name: string, args: readonly (number | Uint8Array)[], answerer: Answerer): Promise<CallResult> {
+    const environment = new ReplayedEnvironment();
+    const answers: GivenAnswer[] = [];
+    try {
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        environment.rewind();
+        const outcome = this.#attempt(name, args, { environment, answers });
+        if ('status' in outcome) return outcome;
+        const answer = await answerer(outcome.kind, outcome.question);
+        answers.push({ ...outcome, answer });
+      }
+    } finally {
+      environment.wipe();
+    }
+    throw new MtlsError('ERR_ENGINE_FAILED', 'The engine keeps asking instead of going on.');
+  }
+
+  #attempt(
+    name: string,
+    args: readonly (number | Uint8Array)[],
+    given: { environment: Environment; answers: readonly GivenAnswer[] },
+  ): CallResult | AskedQuestion {
+    let open: AskedQuestion | undefined;
+    const context: CallContext = {
+      environment: given.environment,
+      ask(kind, question) {
+        const known = given.answers.find(it => it.kind === kind && equal(it.question, question));
+        if (!known) open ??= { kind, question: question.slice() };
+        return known?.answer;
+      },
+    };
+    this.#instance.call('mtls_reserve', [HEADROOM_BYTES]);
+    const copy = this.#takeCopy();
+    try {
+      const result = this.#instance.call(name, args, context);
+      if (!open) return result;
+      this.#putBack(copy);
+      return open;
+    } finally {
+      copy.fill(0);
+    }
+  }
+
+  #takeCopy(): Uint8Array<ArrayBuffer> {
+    const memory = this.#instance.memory();
+    if (this.#copy.length < memory.length) this.#copy = new Uint8Array(memory.length);
+    const copy = this.#copy.subarray(0, memory.length);
+    copy.set(memory);
+    return copy;
+  }
+
+  #putBack(copy: Uint8Array<ArrayBuffer>): void {
+    const memory = this.#instance.memory();
+    memory.set(copy);
+    // Memory cannot shrink: what the call added to it is at least emptied.
+    memory.fill(0, copy.length);
+  }
+}
+
+/** Records randomness and time on the first run of a call, and gives the same again on the next. */
+class ReplayedEnvironment implements Environment {
+  #random: Uint8Array<ArrayBuffer>[] = [];
+  #times: number[] = [];
+  #nextRandom = 0;
+  #nextTime = 0;
+
+  rewind(): void {
+    this.#nextRandom = 0;
+    this.#nextTime = 0;
+  }
+
+  fillRandom(bytes: Uint8Array<ArrayBuffer>): void {
+    const recorded = this.#random[this.#nextRandom++];
+    if (recorded?.length === bytes.length) {
+      bytes.set(recorded);
+      return;
+    }
+    realEnvironment.fillRandom(bytes);
+    this.#random[this.#nextRandom - 1] = bytes.slice();
+  }
+
+  now(): number {
+    const at = this.#nextTime++;
+    this.#times[at] ??= realEnvironment.now();
+    return this.#times[at];
+  }
+
+  wipe(): void {
+    for (const bytes of this.#random) bytes.fill(0);
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

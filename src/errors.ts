@@ -1,0 +1,64 @@
+/**
+ * Every error code of the library. What each one means, and what to do about it, is in `docs/errors.md`.
+ */
+export type MtlsErrorCode =
+  // PKCS#12 import
+  | 'ERR_P12_PASSWORD'
+  | 'ERR_P12_MALFORMED'
+  | 'ERR_P12_UNSUPPORTED'
+  | 'ERR_P12_TOO_EXPENSIVE'
+  // identities and their store
+  | 'ERR_IDENTITY_DUPLICATE'
+  | 'ERR_IDENTITY_NOT_FOUND'
+  | 'ERR_IDENTITY_LOCKED'
+  | 'ERR_IDENTITY_EXPIRED'
+  | 'ERR_IDENTITY_NOT_ALLOWED'
+  | 'ERR_STORE_UNAVAILABLE'
+  | 'ERR_STORE_QUOTA'
+  // certificates
+  | 'ERR_CERT_MALFORMED'
+  // TLS
+  | 'ERR_TLS_CERT_NAME'
+  | 'ERR_TLS_CERT_EXPIRED'
+  | 'ERR_TLS_CERT_NOT_YET_VALID'
+  | 'ERR_TLS_CERT_UNTRUSTED'
+  | 'ERR_TLS_CERT_REVOKED'
+  | 'ERR_TLS_PIN'
+  | 'ERR_TLS_CLIENT_CERT_REQUIRED'
+  | 'ERR_TLS_CLIENT_CERT_REJECTED'
+  | 'ERR_TLS_CHALLENGE_CANCELLED'
+  | 'ERR_TLS_SIGNATURE'
+  | 'ERR_TLS_RENEGOTIATION'
+  | 'ERR_TLS_TRUNCATED'
+  | 'ERR_TLS_ALERT'
+  | 'ERR_TLS_PROTOCOL'
+  // tunnel and relay
+  | 'ERR_TUNNEL_DENIED'
+  | 'ERR_TUNNEL_AUTH'
+  | 'ERR_TUNNEL_UNREACHABLE'
+  | 'ERR_TUNNEL_CLOSED'
+  | 'ERR_TUNNEL_PROTOCOL'
+  // HTTP
+  | 'ERR_HTTP_PROTOCOL'
+  | 'ERR_HTTP_TRUNCATED'
+  | 'ERR_HTTP_REDIRECT'
+  // the engine and the client themselves
+  | 'ERR_ENGINE_LOAD'
+  | 'ERR_ENGINE_FAILED'
+  | 'ERR_CLIENT_CLOSED';
+
+/**
+ * What the library throws when something outside the program is at fault: a file, a password, a server, the network.
+ * Misuse of a call (a wrong type of argument) is a `TypeError`.
+ *
+ * `code` is stable across versions, `message` is not. Neither holds a password, key bytes or plaintext.
+ */
+export class MtlsError extends Error {
+  override readonly name = 'MtlsError';
+  readonly code: MtlsErrorCode;
+
+  constructor(code: MtlsErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,62 @@
+/** An X.509 certificate (RFC 5280), read. All dates and names are as the certificate states them: nothing is verified here. */
+export interface Certificate {
+  /** The certificate's DER bytes. */
+  der: Uint8Array;
+  /** The same as a PEM block, with a final newline. */
+  pem: string;
+  /** Subject and issuer in the string form of RFC 4514, e.g. `CN=Ada,O=Analytical Engines`. */
+  subject: string;
+  issuer: string;
+  /** Lower-case hex without separators. */
+  serialNumber: string;
+  notBefore: Date;
+  notAfter: Date;
+  /** Alternative names with their kind, e.g. `DNS:example.com`, `IP:127.0.0.1`, `email:ada@example.com`, `URI:spiffe://a/b`. */
+  subjectAltNames: string[];
+  /** SHA-256 of the DER, lower-case hex. */
+  fingerprint: string;
+  /** SHA-256 of the SubjectPublicKeyInfo, base64 (the form of RFC 7469). */
+  spkiPin: string;
+  /** For people: `RSA-2048`, `ECDSA P-256`, `Ed25519`, or the algorithm's OID. */
+  keyAlgorithm: string;
+}
+
+/** What evaluating a chain found. `code` is set when `trusted` is false. */
+export interface TrustResult {
+  trusted: boolean;
+  code?: 'ERR_TLS_CERT_EXPIRED' | 'ERR_TLS_CERT_NOT_YET_VALID' | 'ERR_TLS_CERT_UNTRUSTED';
+  chain: Certificate[];
+}
+
+/** A client certificate with the private key that belongs to it. */
+export interface Identity {
+  label?: string;
+  /** The PKCS#12 localKeyId, lower-case hex. */
+  keyId?: string;
+  certificate: Certificate;
+  /** `certificate` first, then its issuers as far as they are known. */
+  chain: Certificate[];
+  /** The private key as non-extractable CryptoKeys: one for ECDSA, one per scheme and hash for RSA. */
+  keys: CryptoKey[];
+  /** Whether `chain` is complete and valid at the time of import. */
+  trust: TrustResult;
+}
+
+/** What the keychain is to do with an identity. */
+export interface IdentityControls {
+  /** Defaults to the file's friendlyName. */
+  label?: string;
+  /**
+   * Where the identity may be sent: `host`, `host:port`, `*.example.com`, `*.example.com:8443`. A pattern without a
+   * port allows every port. Without any pattern the identity is never sent unless a challenge handler names it.
+   */
+  hosts?: string[];
+}
+
+/** An identity as the store gives it back. */
+export interface StoredIdentity extends Identity {
+  id: string;
+  controls: IdentityControls;
+  createdAt: Date;
+  lastUsedAt?: Date;
+}

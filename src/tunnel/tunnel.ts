@@ -1,0 +1,28 @@
+/** Where a TCP connection should go. `hostname` is a DNS name or an IP address (IPv6 without brackets). */
+export interface TunnelAddress {
+  hostname: string;
+  port: number;
+}
+
+/**
+ * One byte stream to a target, both ways, with backpressure.
+ *
+ * - `readable` ends cleanly when the target half-closes; it errors with an `MtlsError` (`ERR_TUNNEL_…`) on anything else.
+ *   Cancelling it gives the connection up.
+ * - `writable` resolves a write once the bytes may leave; `close()` half-closes; `abort()` gives the connection up.
+ */
+export interface TunnelStream {
+  readable: ReadableStream<Uint8Array>;
+  writable: WritableStream<Uint8Array>;
+}
+
+/**
+ * Opens byte streams to targets. The library's own goes through its relay (`docs/tunnel.md`); any other
+ * transport with this shape works.
+ *
+ * `connect` may resolve before the target has accepted: what is written meanwhile travels right behind the request,
+ * and a refusal then errors both streams. It rejects with the signal's reason when aborted.
+ */
+export interface Tunnel {
+  connect(address: TunnelAddress, options?: { signal?: AbortSignal }): Promise<TunnelStream>;
+}

@@ -1,0 +1,49 @@
+//! What the host provides. Kinds are stable numbers, listed in `src/engine/abi.ts`.
+
+use mtls_engine::host::{Answer, Host, QuestionKind};
+
+/// What an emitted piece of memory holds.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum Emission {
+    Failure = 1,
+    Ciphertext = 2,
+    Plaintext = 3,
+    Handshake = 4,
+    PeerClosed = 5,
+}
+
+#[link(wasm_import_module = "mtls")]
+extern "C" {
+    #[link_name = "emit"]
+    fn host_emit(kind: u32, pointer: *const u8, len: usize);
+    /// The answer's length; negative: there is none yet.
+    #[link_name = "ask"]
+    fn host_ask(kind: u32, pointer: *const u8, len: usize) -> i32;
+    /// Copies the answer that `ask` has just announced.
+    #[link_name = "answer"]
+    fn host_answer(pointer: *mut u8, len: usize);
+}
+
+pub fn emit(kind: Emission, bytes: &[u8]) {
+    // SAFETY: the host reads `len` bytes at `pointer` before it returns.
+    unsafe { host_emit(kind as u32, bytes.as_ptr(), bytes.len()) }
+}
+
+/// The one host of this instance.
+#[derive(Debug)]
+pub struct Embedder;
+
+impl Host for Embedder {
+    fn ask(&self, kind: QuestionKind, question: &[u8]) -> Answer {
+        // SAFETY: the host reads `len` bytes at `pointer` before it returns.
+        let len = unsafe { host_ask(kind as u32, question.as_ptr(), question.len()) };
+        let Ok(len) = usize::try_from(len) else {
+            return Answer::Pending;
+        };
+        let mut answer = vec![0; len];
+        // SAFETY: the host writes exactly `len` bytes, all of them inside `answer`.
+        unsafe { host_answer(answer.as_mut_ptr(), answer.len()) };
+        Answer::Known(answer)
+    }
+}

@@ -1,0 +1,116 @@
+//! What connections have in common: trust anchors, protocols, the session cache.
+
+use std::sync::Arc;
+
+use rustls::client::{ClientConfig, Resumption};
+use rustls::crypto::{ring, CryptoProvider};
+use rustls::pki_types::CertificateDer;
+use rustls::{CipherSuite, RootCertStore};
+
+use super::credential::AskingResolver;
+use super::failure::Failure;
+use super::sessions::{Partition, Sessions};
+use super::verifier::AskingVerifier;
+use crate::host::Host;
+use crate::wire::{Malformed, Reader};
+
+const VERSION_12: u8 = 1;
+const VERSION_13: u8 = 2;
+
+pub struct Config {
+    base: ClientConfig,
+    sessions: Arc<Sessions>,
+}
+
+/// The settings as they cross the ABI.
+pub struct Settings<'a> {
+    /// Bit set of [`VERSION_12`] and [`VERSION_13`].
+    versions: u8,
+    /// Whether every server certificate is put before the host, with what verification found.
+    ask_trust: bool,
+    alpn: Vec<&'a [u8]>,
+    /// DER certificates.
+    anchors: Vec<&'a [u8]>,
+}
+
+impl<'a> Settings<'a> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let settings = Self {
+            versions: reader.u8()?,
+            ask_trust: reader.u8()? != 0,
+            alpn: reader.list()?,
+            anchors: reader.list()?,
+        };
+        reader.finish()?;
+        Ok(settings)
+    }
+}
+
+impl Config {
+    pub fn new(settings: &Settings<'_>, host: Arc<dyn Host>) -> Result<Self, Failure> {
+        let provider = Arc::new(provider());
+        let verifier = AskingVerifier::new(
+            anchors(&settings.anchors)?,
+            &provider,
+            host.clone(),
+            settings.ask_trust,
+        )?;
+        let mut base = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&versions(settings.versions))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_cert_resolver(Arc::new(AskingResolver::new(host)));
+        base.alpn_protocols = settings.alpn.iter().map(|name| name.to_vec()).collect();
+        base.enable_secret_extraction = true;
+        Ok(Self {
+            base,
+            sessions: Arc::new(Sessions::default()),
+        })
+    }
+
+    /// The configuration of one connection, which resumes sessions of its own `partition` only.
+    pub(super) fn for_partition(&self, partition: &str) -> Arc<ClientConfig> {
+        let mut config = self.base.clone();
+        config.resumption =
+            Resumption::store(Arc::new(Partition::new(self.sessions.clone(), partition)));
+        Arc::new(config)
+    }
+}
+
+/// ring's provider, ChaCha20-Poly1305 first: in WebAssembly it is several times as fast as AES-GCM without AES instructions.
+fn provider() -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| (suite.tls13().is_none(), !is_chacha(suite.suite())));
+    provider
+}
+
+fn is_chacha(suite: CipherSuite) -> bool {
+    matches!(
+        suite,
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+            | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+    )
+}
+
+fn versions(bits: u8) -> Vec<&'static rustls::SupportedProtocolVersion> {
+    let mut versions = Vec::new();
+    if bits & VERSION_13 != 0 {
+        versions.push(&rustls::version::TLS13);
+    }
+    if bits & VERSION_12 != 0 {
+        versions.push(&rustls::version::TLS12);
+    }
+    versions
+}
+
+fn anchors(der: &[&[u8]]) -> Result<RootCertStore, Failure> {
+    let mut store = RootCertStore::empty();
+    for certificate in der {
+        store.add(CertificateDer::from(*certificate))?;
+    }
+    Ok(store)
+}

@@ -1,0 +1,8 @@
+//! A TLS 1.2 and 1.3 client (RFC 5246, RFC 8446) over rustls.
+
+pub mod config;
+pub mod connection;
+pub mod credential;
+pub mod failure;
+pub mod sessions;
+pub mod verifier;
