@@ -6,14 +6,14 @@ export type EngineSource = URL | string | Response | BufferSource | WebAssembly.
 let defaultModule: Promise<WebAssembly.Module> | undefined;
 
 /**
- * Loads and compiles the engine. Without a source, the `engine.wasm` beside this script, once per page; a failed
+ * Loads and compiles the engine. Without a source, the one that comes with the package, once per page; a failed
  * attempt is not remembered.
  *
  * @throws MtlsError ERR_ENGINE_LOAD
  */
 export function loadEngine(source?: EngineSource): Promise<WebAssembly.Module> {
   if (source !== undefined) return compile(source);
-  defaultModule ??= compile(new URL('./engine.wasm', import.meta.url)).catch(error => {
+  defaultModule ??= compile(new URL('../../wasm/browser-mtls.wasm?no-inline', import.meta.url)).catch(error => {
     defaultModule = undefined;
     throw error;
   });

@@ -1,0 +1,2 @@
+export { loadEngine } from './engine/load.js';
+export { MtlsError, type MtlsErrorCode } from './errors.js';
