@@ -1,0 +1,47 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/**
+ * Parses an allowed origin: exactly what a browser sends, such as `https://app.example.com` or `http://localhost:5173`,
+ * `null` for pages without one (sandboxed frames, files), or `*` for every page.
+ *
+ * A `TypeError` for anything else.
+ */
+export function parseOrigin(origin: string): string {
+  if (origin === '*' || origin === 'null') return origin;
+  const parsed = URL.canParse(origin) ? new URL(origin) : undefined;
+  if (!parsed || parsed.origin === 'null' || parsed.href !== `${parsed.origin}/`) {
+    throw new TypeError(
+      `cannot read the origin ${JSON.stringify(origin)}: write scheme, host and port as the browser does, as in https://app.example.com`,
+    );
+  }
+  return parsed.origin;
+}
+
+/**
+ * Whether a request may go on to its hello message.
+ *
+ * Only browsers send Origin, and they always do. A request without one is not a page, so the origin list protects nobody
+ * from it; it is let in when a token will be asked for, or when every origin is allowed anyway.
+ */
+export function originAllowed(
+  origin: string | undefined,
+  { origins, tokens }: { origins: string[]; tokens: string[] },
+): boolean {
+  if (origins.includes('*')) return true;
+  return origin === undefined ? tokens.length > 0 : origins.includes(origin);
+}
+
+/** Whether the token is one of those configured, in a time that depends on neither; any is good when none is configured. */
+export function tokenAllowed(token: string, tokens: string[]): boolean {
+  if (tokens.length === 0) return true;
+  const given = digest(token);
+  let found = false;
+  for (const expected of tokens) {
+    if (timingSafeEqual(given, digest(expected))) found = true;
+  }
+  return found;
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

@@ -1,0 +1,325 @@
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import type { RawData, WebSocket } from 'ws';
+import { ChunkQueue } from '../tunnel/chunk-queue.js';
+import { CloseCode } from '../tunnel/close-codes.js';
+import { formatAddress } from '../tunnel/close-error.js';
+import {
+  DATA_HEADER_BYTES,
+  decodeFrame,
+  encodeAccept,
+  encodeCredit,
+  encodeData,
+  encodeEnd,
+  type HelloFrame,
+} from '../tunnel/frames.js';
+import { creditThreshold, INITIAL_CREDIT_BYTES, PROTOCOL_VERSION } from '../tunnel/limits.js';
+import { tokenAllowed } from './admission.js';
+import { openTarget, unreachableReason } from './open-target.js';
+import type { RelaySettings } from './options.js';
+import { normaliseHostname, ruleAllows } from './targets.js';
+
+/**
+ * Bytes that may wait in the relay for a page's network: above it the target is not read, so that its own TCP window holds it back.
+ */
+const SEND_BUFFER_BYTES = 256 * 1024;
+
+/** One WebSocket and the TCP connection behind it. Nothing that page or target do makes it throw. */
+export class RelayConnection {
+  readonly #id: number;
+  readonly #webSocket: WebSocket;
+  readonly #settings: RelaySettings;
+  readonly #startedAt = performance.now();
+  /** Until HELLO, the wait for it; then the wait for the target; then the wait for bytes. */
+  #timer: NodeJS.Timeout | undefined;
+  #state: 'hello' | 'connecting' | 'open' | 'closed' = 'hello';
+  #target: string | undefined;
+  #denied: string | undefined;
+  #socket: Socket | undefined;
+
+  /** From the page, not yet handed to TCP. */
+  readonly #toTarget = new ChunkQueue();
+  #writing = false;
+  #pageEnded = false;
+  /** Bytes from the page that it has not been granted again. */
+  #unacknowledgedBytes = 0;
+  /** Those of them that TCP has taken. */
+  #takenBytes = 0;
+
+  /** Bytes that the page still has room for. */
+  #credit = 0;
+  /** Bytes sent to the page that it has not granted again. */
+  #unreadBytes = 0;
+  /** Read from the target, while the page's window was full. */
+  #pending: Buffer | undefined;
+  #targetEnded = false;
+  #paused = false;
+
+  #bytesFromPage = 0;
+  #bytesFromTarget = 0;
+
+  constructor(webSocket: WebSocket, options: { id: number; settings: RelaySettings }) {
+    this.#webSocket = webSocket;
+    this.#id = options.id;
+    this.#settings = options.settings;
+    webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    webSocket.on('error', error => this.#logError(error));
+    webSocket.on('close', code => this.close(code, ''));
+    this.#startTimer(this.#settings.helloTimeoutMs, () => this.close(CloseCode.helloTimeout, ''));
+  }
+
+  /** Ends the connection: the WebSocket with this code, the target with a reset unless both sides had ended. */
+  close(code: number, reason: string): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    clearTimeout(this.#timer);
+    this.#toTarget.clear();
+    this.#pending = undefined;
+    // A reset, because an orderly end would tell the target that the page had said all it had to say.
+    if (this.#socket?.connecting) this.#socket.destroy();
+    else this.#socket?.resetAndDestroy();
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.close(code, reason);
+    this.#logClosed(code, reason);
+  }
+
+  #onMessage(data: RawData, isBinary: boolean): void {
+    if (this.#state === 'closed') return;
+    const frame = isBinary && data instanceof Uint8Array ? decodeFrame(data) : undefined;
+    switch (frame?.type) {
+      case 'hello':
+        this.#onHello(frame);
+        break;
+      case 'data':
+        this.#onData(frame.payload);
+        break;
+      case 'credit':
+        this.#onCredit(frame.bytes);
+        break;
+      case 'end':
+        this.#onEnd();
+        break;
+      default:
+        this.#protocolError('malformed message');
+    }
+  }
+
+  #onHello(hello: HelloFrame): void {
+    if (this.#state !== 'hello') {
+      this.#protocolError('second HELLO');
+      return;
+    }
+    if (hello.version !== PROTOCOL_VERSION) {
+      this.#protocolError('unknown version');
+      return;
+    }
+    if (!tokenAllowed(hello.token, this.#settings.tokens)) {
+      this.close(CloseCode.token, '');
+      return;
+    }
+    const hostname = normaliseHostname(hello.hostname);
+    const { port } = hello;
+    if (hostname === undefined || !this.#settings.rules.some(rule => ruleAllows(rule, hostname, port))) {
+      this.#denied = printable(formatAddress(hello));
+      this.close(CloseCode.target, '');
+      return;
+    }
+    this.#target = formatAddress({ hostname, port });
+    this.#credit = hello.windowBytes;
+    this.#connect(hostname, port);
+  }
+
+  #connect(hostname: string, port: number): void {
+    this.#state = 'connecting';
+    const connectStartedAt = performance.now();
+    const socket = openTarget(hostname, port, bytes => this.#onTargetBytes(bytes));
+    this.#socket = socket;
+    socket.on('connect', () => this.#onConnected(connectStartedAt));
+    socket.on('end', () => this.#onTargetEnd());
+    socket.on('error', error => this.#onTargetError(error));
+    socket.on('close', () => this.#onTargetClose());
+    this.#startTimer(this.#settings.connectTimeoutMs, () => this.close(CloseCode.unreachable, 'timeout'));
+  }
+
+  #onConnected(connectStartedAt: number): void {
+    if (this.#state !== 'connecting') return;
+    this.#state = 'open';
+    const durationMs = Math.round(performance.now() - connectStartedAt);
+    this.#settings.log({ type: 'connected', connection: this.#id, target: this.#target ?? '', durationMs });
+    this.#startTimer(this.#settings.idleTimeoutMs, () => this.close(CloseCode.idle, ''));
+    this.#send(encodeAccept(this.#settings.windowBytes));
+    this.#writeToTarget();
+  }
+
+  // Page to target
+
+  #onData(payload: Uint8Array): void {
+    if (this.#state === 'hello' || this.#pageEnded) {
+      this.#protocolError('DATA out of turn');
+      return;
+    }
+    const windowBytes = this.#state === 'open' ? this.#settings.windowBytes : INITIAL_CREDIT_BYTES;
+    this.#unacknowledgedBytes += payload.length;
+    if (this.#unacknowledgedBytes > windowBytes) {
+      this.#protocolError('more DATA than granted');
+      return;
+    }
+    this.#bytesFromPage += payload.length;
+    this.#settings.observeBytes('page-to-target', payload, this.#id);
+    this.#toTarget.push(payload);
+    this.#writeToTarget();
+  }
+
+  #onEnd(): void {
+    if (this.#state === 'hello' || this.#pageEnded) {
+      this.#protocolError('END out of turn');
+      return;
+    }
+    this.#pageEnded = true;
+    this.#writeToTarget();
+  }
+
+  /** Hands TCP one chunk at a time, so that the queue, which joins small ones, is what waits. */
+  #writeToTarget(): void {
+    if (this.#writing || this.#state !== 'open') return;
+    const chunk = this.#toTarget.shift();
+    if (chunk === undefined) {
+      if (this.#pageEnded) this.#socket?.end();
+      return;
+    }
+    this.#writing = true;
+    this.#socket?.write(chunk, error => {
+      this.#writing = false;
+      if (error) return;
+      this.#touch();
+      this.#takenBytes += chunk.length;
+      this.#grantCredit();
+      this.#writeToTarget();
+    });
+  }
+
+  #grantCredit(): void {
+    if (this.#state !== 'open' || this.#pageEnded) return;
+    if (this.#takenBytes < creditThreshold(this.#settings.windowBytes)) return;
+    // A page that sends and never receives must not collect CREDIT messages here.
+    if (this.#webSocket.bufferedAmount >= SEND_BUFFER_BYTES) return;
+    this.#send(encodeCredit(this.#takenBytes));
+    this.#unacknowledgedBytes -= this.#takenBytes;
+    this.#takenBytes = 0;
+  }
+
+  // Target to page
+
+  /** Takes bytes that are valid during the call; `false` stops the reading until `resume`. */
+  #onTargetBytes(bytes: Uint8Array): boolean {
+    if (this.#state !== 'open') return true;
+    this.#touch();
+    this.#bytesFromTarget += bytes.length;
+    const sentBytes = this.#sendData(bytes);
+    if (sentBytes < bytes.length) this.#pending = Buffer.from(bytes.subarray(sentBytes));
+    this.#paused = this.#mustPause();
+    return !this.#paused;
+  }
+
+  #onCredit(bytes: number): void {
+    if (bytes > this.#unreadBytes) {
+      this.#protocolError('CREDIT for nothing');
+      return;
+    }
+    this.#unreadBytes -= bytes;
+    this.#credit += bytes;
+    this.#touch();
+    this.#readOn();
+  }
+
+  #onTargetEnd(): void {
+    this.#targetEnded = true;
+    this.#send(encodeEnd());
+  }
+
+  /** Goes on once the page's window or its network has room again. */
+  #readOn(): void {
+    if (this.#state !== 'open') return;
+    this.#grantCredit();
+    if (!this.#paused) return;
+    if (this.#pending) {
+      const rest = this.#pending.subarray(this.#sendData(this.#pending));
+      this.#pending = rest.length > 0 ? rest : undefined;
+    }
+    if (this.#mustPause()) return;
+    this.#paused = false;
+    this.#socket?.resume();
+  }
+
+  #mustPause(): boolean {
+    return (
+      this.#pending !== undefined || this.#credit === 0 || this.#webSocket.bufferedAmount >= SEND_BUFFER_BYTES
+    );
+  }
+
+  #sendData(bytes: Uint8Array): number {
+    const length = Math.min(bytes.length, this.#credit);
+    if (length === 0) return 0;
+    this.#credit -= length;
+    this.#unreadBytes += length;
+    const message = encodeData(bytes.subarray(0, length));
+    this.#settings.observeBytes('target-to-page', message.subarray(DATA_HEADER_BYTES), this.#id);
+    this.#send(message);
+    return length;
+  }
+
+  // Ends
+
+  #onTargetError(error: NodeJS.ErrnoException): void {
+    if (this.#state === 'connecting') {
+      this.close(CloseCode.unreachable, unreachableReason(error));
+      return;
+    }
+    this.close(CloseCode.targetReset, error.code ?? '');
+  }
+
+  #onTargetClose(): void {
+    if (this.#pageEnded && this.#targetEnded) this.close(CloseCode.done, '');
+    else this.close(CloseCode.targetReset, '');
+  }
+
+  #protocolError(reason: string): void {
+    this.close(CloseCode.protocol, reason);
+  }
+
+  #send(message: Uint8Array): void {
+    // What cannot be sent any more needs no handling: the WebSocket's close follows.
+    this.#webSocket.send(message, () => this.#readOn());
+  }
+
+  #startTimer(timeoutMs: number, onTimeout: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = timeoutMs > 0 ? setTimeout(onTimeout, timeoutMs) : undefined;
+  }
+
+  #touch(): void {
+    this.#timer?.refresh();
+  }
+
+  #logError(error: Error): void {
+    this.#settings.log({ type: 'error', connection: this.#id, message: error.message });
+  }
+
+  #logClosed(code: number, reason: string): void {
+    this.#settings.log({
+      type: 'closed',
+      connection: this.#id,
+      ...(this.#target === undefined ? {} : { target: this.#target }),
+      ...(this.#denied === undefined ? {} : { denied: this.#denied }),
+      code,
+      reason,
+      bytesFromPage: this.#bytesFromPage,
+      bytesFromTarget: this.#bytesFromTarget,
+      durationMs: Math.round(performance.now() - this.#startedAt),
+    });
+  }
+}
+
+/** A page's own words, fit for a line of a log. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?');
+}

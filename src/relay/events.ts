@@ -1,0 +1,24 @@
+/**
+ * What the relay tells its log. `connection` numbers the WebSockets of one relay from 1; nothing here holds payload or tokens.
+ */
+export type RelayEvent =
+  /** A WebSocket has been opened. */
+  | { type: 'opened'; connection: number; remoteAddress: string; origin?: string }
+  /** The TCP connection to the target stands. */
+  | { type: 'connected'; connection: number; target: string; durationMs: number }
+  /** The connection is over; `code` and `reason` are those of the WebSocket's close (`docs/tunnel.md`). */
+  | {
+      type: 'closed';
+      connection: number;
+      /** Absent when the page has not named one that the relay allows. */
+      target?: string;
+      /** The target that was refused. */
+      denied?: string;
+      code: number;
+      reason: string;
+      bytesFromPage: number;
+      bytesFromTarget: number;
+      durationMs: number;
+    }
+  /** Something failed that the relay could do without, such as a malformed WebSocket frame. */
+  | { type: 'error'; connection?: number; message: string };

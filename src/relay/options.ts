@@ -1,0 +1,140 @@
+import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import { isIPv6 } from 'node:net';
+import { DEFAULT_WINDOW_BYTES, isWindow, MAX_TOKEN_BYTES } from '../tunnel/limits.js';
+import { parseOrigin } from './admission.js';
+import type { RelayEvent } from './events.js';
+import { parseTargetRule, type TargetRule } from './targets.js';
+
+/** Which way bytes went that the relay passed on. */
+export type RelayDirection = 'page-to-target' | 'target-to-page';
+
+/** Options of `createRelay`. */
+export interface RelayOptions {
+  /** Where to listen, `host:port` (IPv6 in brackets); port 0 takes a free one. Default `127.0.0.1:0`. Not together with `server`. */
+  listen?: string;
+  /** An HTTP or HTTPS server to serve WebSockets on; starting and closing it stays with its owner. Default: one of the relay's own. */
+  server?: HttpServer | HttpsServer;
+  /** The path of the relay's URL, which begins with a slash. Default `/`. */
+  path?: string;
+  /**
+   * Targets that pages may connect to: `host:port`, `*.example.com:443` (every name below, at any depth), `host:*`,
+   * `[::1]:8443`, `*:443` (any host: an open relay). Names match as the page asked for them, in any case; what they resolve
+   * to is not looked at. Default `[]`, which allows nothing.
+   */
+  allow?: string[];
+  /**
+   * Origins of pages that may connect, as the browser sends them (`https://app.example.com`), or `*` for all. A request without
+   * Origin comes from no page: it is served when `tokens` is given or `*` is listed. Default `[]`, no page.
+   */
+  origins?: string[];
+  /** Tokens of which the page must send one, each 1 to 4,096 bytes. Default `[]`, none asked for. */
+  tokens?: string[];
+  /** Milliseconds for the name lookup and the TCP connection together; 1 to 2,147,483,647, default 10,000. */
+  connectTimeoutMs?: number;
+  /** Milliseconds for the hello message to arrive; 1 to 2,147,483,647, default 10,000. */
+  helloTimeoutMs?: number;
+  /** Milliseconds without a byte either way after which a connection is closed; 0 never, up to 2,147,483,647, default 300,000. */
+  idleTimeoutMs?: number;
+  /** Milliseconds between WebSocket pings; a page that answered neither of two is gone. 0 sends none, up to 2,147,483,647, default 30,000. */
+  pingIntervalMs?: number;
+  /** Connections at once; 1 or more, default 1,000. */
+  maxConnections?: number;
+  /** Connections at once from one IP address (a proxy's, if there is one in front); 1 or more, default 256. */
+  maxConnectionsPerAddress?: number;
+  /** Bytes from a page that a connection holds while the target does not take them; 65,536 to 16,777,216, default 1,048,576. */
+  windowBytes?: number;
+  /** Called with what happens, for a log; it gets no payload and no token. */
+  log?: (event: RelayEvent) => void;
+  /**
+   * Called with every payload as the relay passes it on, for tests and inspection: the relay's own record of the bytes. It must not
+   * change or keep them beyond the call without copying. `connection` is the number in the relay's events.
+   */
+  observeBytes?: (direction: RelayDirection, bytes: Uint8Array, connection: number) => void;
+}
+
+/** {@link RelayOptions}, checked, with every default in its place. */
+export interface RelaySettings {
+  server: HttpServer | HttpsServer | undefined;
+  host: string;
+  port: number;
+  path: string;
+  rules: TargetRule[];
+  origins: string[];
+  tokens: string[];
+  connectTimeoutMs: number;
+  helloTimeoutMs: number;
+  idleTimeoutMs: number;
+  pingIntervalMs: number;
+  maxConnections: number;
+  maxConnectionsPerAddress: number;
+  windowBytes: number;
+  log: (event: RelayEvent) => void;
+  observeBytes: (direction: RelayDirection, bytes: Uint8Array, connection: number) => void;
+}
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export function parseRelayOptions(options: RelayOptions): RelaySettings {
+  const { server, listen, path = '/', tokens = [], windowBytes = DEFAULT_WINDOW_BYTES } = options;
+  if (server && listen !== undefined) throw new TypeError('give either listen or server, not both');
+  if (!/^\/[^?#]*$/.test(path)) throw new TypeError('path must begin with a slash and have no query');
+  if (!isWindow(windowBytes))
+    throw new TypeError('windowBytes must be a whole number from 65536 to 16777216');
+  return {
+    server,
+    ...parseListen(listen ?? '127.0.0.1:0'),
+    path,
+    rules: (options.allow ?? []).map(parseTargetRule),
+    origins: (options.origins ?? []).map(parseOrigin),
+    tokens: tokens.map(parseToken),
+    connectTimeoutMs: wholeNumber('connectTimeoutMs', options.connectTimeoutMs ?? 10_000, 1),
+    helloTimeoutMs: wholeNumber('helloTimeoutMs', options.helloTimeoutMs ?? 10_000, 1),
+    idleTimeoutMs: wholeNumber('idleTimeoutMs', options.idleTimeoutMs ?? 300_000, 0),
+    pingIntervalMs: wholeNumber('pingIntervalMs', options.pingIntervalMs ?? 30_000, 0),
+    maxConnections: wholeNumber('maxConnections', options.maxConnections ?? 1000, 1),
+    maxConnectionsPerAddress: wholeNumber(
+      'maxConnectionsPerAddress',
+      options.maxConnectionsPerAddress ?? 256,
+      1,
+    ),
+    windowBytes,
+    log: harmless(options.log),
+    observeBytes: harmless(options.observeBytes),
+  };
+}
+
+function parseListen(listen: string): { host: string; port: number } {
+  const [, ipv6, name, portText] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(listen) ?? [];
+  const host = ipv6 ?? name;
+  const port = Number(portText);
+  if (host === undefined || port > 65535 || (ipv6 !== undefined && !isIPv6(ipv6))) {
+    throw new TypeError(
+      `cannot listen on ${JSON.stringify(listen)}: write host:port, as in 127.0.0.1:8080 or [::1]:8080`,
+    );
+  }
+  return { host, port };
+}
+
+function parseToken(token: string): string {
+  if (typeof token !== 'string' || token === '' || Buffer.byteLength(token) > MAX_TOKEN_BYTES) {
+    throw new TypeError(`a token must be a string of 1 to ${MAX_TOKEN_BYTES} bytes`);
+  }
+  return token;
+}
+
+function wholeNumber(name: string, value: number, minimum: number): number {
+  if (!Number.isInteger(value) || value < minimum || value > MAX_TIMER_MS) {
+    throw new TypeError(`${name} must be a whole number from ${minimum} to ${MAX_TIMER_MS}`);
+  }
+  return value;
+}
+
+/** A callback that throws must not end the connections that it is told about. */
+function harmless<Arguments extends unknown[]>(callback: ((...args: Arguments) => void) | undefined) {
+  return (...args: Arguments): void => {
+    try {
+      callback?.(...args);
+    } catch {}
+  };
+}

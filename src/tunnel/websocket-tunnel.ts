@@ -1,0 +1,139 @@
+import { CloseCode } from './close-codes.js';
+import { openError } from './close-error.js';
+import { encodeHello, fitsHello } from './frames.js';
+import { DEFAULT_WINDOW_BYTES, isWindow, MAX_TOKEN_BYTES, PROTOCOL_VERSION, SUBPROTOCOL } from './limits.js';
+import type { Tunnel, TunnelAddress, TunnelStream } from './tunnel.js';
+import { openWebSocketStream } from './websocket-stream.js';
+
+/** Options of {@link createWebSocketTunnel}. */
+export interface WebSocketTunnelOptions {
+  /** What the relay was started with (`--token`); at most 4,096 bytes of UTF-8. It travels in the hello message. Default: none. */
+  token?: string;
+  /** Bytes that a stream may hold which its consumer has not read yet; 65,536 to 16,777,216, default 1,048,576. */
+  windowBytes?: number;
+  /** Milliseconds that the WebSocket may take to open; 0 waits as long as the browser does, default 20,000. */
+  openTimeoutMs?: number;
+  /** The WebSocket class to use, where there is no global one. Default: `globalThis.WebSocket`. */
+  WebSocket?: typeof globalThis.WebSocket;
+}
+
+interface Settings {
+  url: string;
+  token: string;
+  windowBytes: number;
+  openTimeoutMs: number;
+  WebSocket: typeof globalThis.WebSocket;
+}
+
+/**
+ * Makes a tunnel through a browser-mtls relay: one WebSocket for each connection, in the format of `docs/tunnel.md`.
+ *
+ * `url` is the relay's address, `ws:` or `wss:`. Nothing is opened before `connect`.
+ *
+ * `connect` resolves when the WebSocket is open and the target named to the relay; whether the relay agrees and the target
+ * answers shows on the streams. It rejects with `ERR_TUNNEL_UNREACHABLE` when no relay answers at the address. The
+ * streams fail with:
+ *
+ * - `ERR_TUNNEL_DENIED`: the relay does not allow the target
+ * - `ERR_TUNNEL_AUTH`: the relay wants another token, or does not serve the page's origin
+ * - `ERR_TUNNEL_UNREACHABLE`: the target refuses, has no address or does not answer; or the relay is full
+ * - `ERR_TUNNEL_CLOSED`: the target reset the connection, the relay went away or closed it as idle, or it was given up
+ * - `ERR_TUNNEL_PROTOCOL`: what arrived is not in the format
+ *
+ * A `TypeError` for a wrong argument.
+ */
+export function createWebSocketTunnel(url: string, options: WebSocketTunnelOptions = {}): Tunnel {
+  const settings = parseSettings(url, options);
+  return {
+    async connect(address, { signal } = {}) {
+      const target = parseAddress(address);
+      signal?.throwIfAborted();
+      return openStream(settings, target, signal);
+    },
+  };
+}
+
+function openStream(
+  settings: Settings,
+  address: TunnelAddress,
+  signal: AbortSignal | undefined,
+): Promise<TunnelStream> {
+  const { url, token, windowBytes, openTimeoutMs } = settings;
+  return new Promise((resolve, reject) => {
+    const webSocket = construct(settings);
+    const timer = openTimeoutMs > 0 ? setTimeout(() => fail(openError(url)), openTimeoutMs) : undefined;
+    const onAbort = () => fail(signal?.reason);
+
+    function settle(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      webSocket.onopen = null;
+      webSocket.onclose = null;
+    }
+    function fail(reason: unknown): void {
+      settle();
+      webSocket.close(CloseCode.givenUp);
+      reject(reason);
+    }
+
+    signal?.addEventListener('abort', onAbort);
+    webSocket.onclose = () => fail(openError(url));
+    webSocket.onopen = () => {
+      if (webSocket.protocol !== SUBPROTOCOL) {
+        fail(openError(url));
+        return;
+      }
+      settle();
+      webSocket.send(encodeHello({ version: PROTOCOL_VERSION, windowBytes, ...address, token }));
+      resolve(openWebSocketStream(webSocket, { address, windowBytes, signal }));
+    };
+  });
+}
+
+function construct(settings: Settings): WebSocket {
+  try {
+    const webSocket = new settings.WebSocket(settings.url, [SUBPROTOCOL]);
+    webSocket.binaryType = 'arraybuffer';
+    // A close follows each error and says more. Outside of browsers an error that nobody hears is fatal.
+    webSocket.onerror = () => {};
+    return webSocket;
+  } catch (cause) {
+    throw openError(settings.url, cause);
+  }
+}
+
+function parseSettings(url: string, options: WebSocketTunnelOptions): Settings {
+  const {
+    token = '',
+    windowBytes = DEFAULT_WINDOW_BYTES,
+    openTimeoutMs = 20_000,
+    WebSocket = globalThis.WebSocket,
+  } = options;
+  if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || url.includes('#')) {
+    throw new TypeError('the tunnel must be a ws: or wss: URL without a fragment');
+  }
+  if (typeof token !== 'string' || !fitsHello('', token)) {
+    throw new TypeError(`token must be a string of at most ${MAX_TOKEN_BYTES} bytes`);
+  }
+  if (!isWindow(windowBytes))
+    throw new TypeError('windowBytes must be a whole number from 65536 to 16777216');
+  if (!(openTimeoutMs >= 0 && openTimeoutMs < 2 ** 31))
+    throw new TypeError('openTimeoutMs must be 0 or more');
+  if (typeof WebSocket !== 'function') {
+    throw new TypeError('there is no global WebSocket here: give one as the option WebSocket');
+  }
+  return { url, token, windowBytes, openTimeoutMs, WebSocket };
+}
+
+function parseAddress(address: TunnelAddress): TunnelAddress {
+  const { port } = address;
+  // `URL.hostname` has brackets around an IPv6 address.
+  const hostname = address.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (!/^[\x21-\x7e]+$/.test(hostname) || !fitsHello(hostname, '')) {
+    throw new TypeError('hostname must be a DNS name in ASCII (as URL.hostname gives it) or an IP address');
+  }
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new TypeError('port must be a whole number from 1 to 65535');
+  }
+  return { hostname, port };
+}
