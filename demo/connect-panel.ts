@@ -1,0 +1,175 @@
+import type { StoredIdentity } from 'browser-mtls';
+import { readAll } from './body.js';
+import type { Clients, IdentityChoice } from './clients.js';
+import type { DemoConfig, Target } from './config.js';
+import { byId, h } from './dom.js';
+import { commonName, formatBytes, formatMs } from './format.js';
+import { nameOf } from './identities-panel.js';
+import { log } from './log.js';
+import { DemoError, problemBox, problemOf } from './problems.js';
+import { relayReport } from './relay-report.js';
+import { type Exchange, resultView, whoAmI } from './result-view.js';
+
+const CUSTOM = 'custom';
+/** What is shown of a body. Larger ones are read to their end all the same. */
+const SHOWN_BYTES = 64 * 1024;
+
+export interface ConnectPanel {
+  setIdentities(identities: StoredIdentity[]): void;
+  /** `https://host:port` of the chosen server. */
+  origin(): string;
+  choice(): IdentityChoice;
+}
+
+export function startConnectPanel(config: DemoConfig, clients: Clients): ConnectPanel {
+  const form = byId('connect-form', HTMLFormElement);
+  const target = byId('target', HTMLSelectElement);
+  const method = byId('method', HTMLSelectElement);
+  const path = byId('path', HTMLInputElement);
+  const choice = byId('identity-choice', HTMLSelectElement);
+  const cancel = byId('connect-cancel', HTMLButtonElement);
+  const status = byId('connect-status', HTMLElement);
+  const problems = byId('connect-error', HTMLElement);
+  const result = byId('result', HTMLElement);
+  let identities: StoredIdentity[] = [];
+  let running: AbortController | undefined;
+
+  const origin = () => originOf(target.value, config.targets);
+
+  async function run(signal: AbortSignal): Promise<void> {
+    const url = new URL(path.value.startsWith('/') ? path.value : `/${path.value}`, origin()).href;
+    const relayBefore = await relayReport();
+    const startedAt = performance.now();
+    const client = await clients.get(choice.value);
+    const sendsBody = hasBody(method.value);
+    const response = await client.fetch(url, {
+      method: method.value,
+      signal,
+      ...(sendsBody && { body: byId('body', HTMLTextAreaElement).value }),
+    });
+    const body = await readShown(response, bytes => {
+      status.textContent = `${response.status}, ${formatBytes(bytes)} so far …`;
+    });
+    const totalMs = performance.now() - startedAt;
+    const who = whoAmI(body.bodyText);
+    const relayAfter = await relayReport({
+      ...(relayBefore && { since: relayBefore.position }),
+      ...(who?.client && { text: commonName(who.client.subject) }),
+    });
+    const info = client.connectionInfo(response);
+    const exchange: Exchange = { url, response, totalMs, info, relayBefore, relayAfter, identities, ...body };
+    result.replaceChildren(...resultView(exchange));
+    status.textContent = `Answered with ${response.status} in ${formatMs(totalMs)}.`;
+    const sender = who?.client ? `, as ${commonName(who.client.subject)}` : '';
+    log(`${method.value} ${url}: ${response.status}${sender}`, response.ok ? 'good' : 'info');
+  }
+
+  form.addEventListener('submit', async event => {
+    event.preventDefault();
+    if (running) return;
+    running = new AbortController();
+    setRunning(true);
+    problems.replaceChildren();
+    status.textContent = 'Opening the tunnel, shaking hands, asking …';
+    try {
+      await run(running.signal);
+    } catch (error) {
+      const problem = problemOf(error);
+      problems.replaceChildren(problemBox(problem));
+      result.replaceChildren();
+      status.textContent = '';
+      log(`${method.value} ${path.value}: ${problem.title} (${problem.code})`, 'bad');
+    } finally {
+      running = undefined;
+      setRunning(false);
+    }
+  });
+
+  function setRunning(busy: boolean): void {
+    byId('connect', HTMLButtonElement).setAttribute('aria-disabled', String(busy));
+    result.setAttribute('aria-busy', String(busy));
+    // A button that is disabled while it has the focus would lose it.
+    if (!busy && document.activeElement === cancel) byId('connect', HTMLButtonElement).focus();
+    cancel.disabled = !busy;
+  }
+
+  cancel.addEventListener('click', () => running?.abort());
+  byId('disconnect', HTMLButtonElement).addEventListener('click', async () => {
+    await clients.closeAll();
+    log('Closed all connections');
+  });
+  method.addEventListener('change', () => {
+    byId('body-field', HTMLElement).hidden = !hasBody(method.value);
+    if (hasBody(method.value) && path.value === '/') path.value = '/echo';
+  });
+  target.addEventListener('change', () => {
+    byId('custom-target-field', HTMLElement).hidden = target.value !== CUSTOM;
+  });
+  fillTargets(target, config.targets);
+
+  return {
+    origin,
+    choice: () => choice.value,
+    setIdentities(stored) {
+      identities = stored;
+      fillChoices(choice, stored);
+    },
+  };
+}
+
+function originOf(value: string, targets: Target[]): string {
+  const known = targets.find(({ id }) => id === value);
+  if (known) return `https://${known.hostname}:${known.port}`;
+  const typed = byId('custom-target', HTMLInputElement);
+  try {
+    return new URL(`https://${typed.value.trim()}`).origin;
+  } catch {
+    typed.focus();
+    throw new DemoError('ADDRESS', 'give a host and a port, such as example.com:443');
+  }
+}
+
+function fillTargets(select: HTMLSelectElement, targets: Target[]): void {
+  const option = ({ id, title, hostname, port }: Target) =>
+    h('option', { value: id }, `${title}: ${hostname}:${port}`);
+  const good = targets.filter(({ expect }) => !expect);
+  const bad = targets.filter(({ expect }) => expect);
+  select.append(
+    h('optgroup', { label: 'Ask for a client certificate' }, ...good.map(option)),
+    h('optgroup', { label: 'Must be refused' }, ...bad.map(option)),
+    h('option', { value: CUSTOM }, 'Another address …'),
+  );
+}
+
+/** The choice is kept when the list changes, unless the chosen identity is gone. */
+function fillChoices(select: HTMLSelectElement, identities: StoredIdentity[]): void {
+  const before = select.value;
+  select.replaceChildren(
+    h('option', { value: 'auto' }, 'The one that may be sent to this host'),
+    ...identities.map(identity =>
+      h('option', { value: identity.id }, `${nameOf(identity)} (${identity.certificate.keyAlgorithm})`),
+    ),
+    h('option', { value: 'none' }, 'None'),
+  );
+  const kept = before === 'none' || identities.some(({ id }) => id === before);
+  select.value = kept ? before : 'auto';
+}
+
+function hasBody(method: string): boolean {
+  return method === 'POST' || method === 'PUT';
+}
+
+async function readShown(response: Response, onProgress: (bytes: number) => void) {
+  const decoder = new TextDecoder();
+  let bodyText = '';
+  let bodyBytes = 0;
+  await readAll(response.body, chunk => {
+    const room = SHOWN_BYTES - bodyBytes;
+    if (room > 0) bodyText += decoder.decode(chunk.subarray(0, room), { stream: true });
+    bodyBytes += chunk.length;
+    onProgress(bodyBytes);
+  });
+  bodyText += decoder.decode();
+  if (bodyBytes > SHOWN_BYTES) bodyText += `\n… ${formatBytes(bodyBytes - SHOWN_BYTES)} more`;
+  return { bodyText, bodyBytes };
+}

@@ -1,0 +1,51 @@
+import { IdentityStore } from 'browser-mtls';
+import { Clients } from './clients.js';
+import { loadConfig } from './config.js';
+import { startConnectPanel } from './connect-panel.js';
+import { byId, h } from './dom.js';
+import { startIdentitiesPanel } from './identities-panel.js';
+import { startImportPanel } from './import-panel.js';
+import { log } from './log.js';
+import { problemBox, problemOf } from './problems.js';
+import { startTransferPanel } from './transfer-panel.js';
+
+const notice = byId('notice', HTMLElement);
+
+async function start(): Promise<void> {
+  const config = await loadConfig();
+  const store = await IdentityStore.open();
+  const clients = config && new Clients(config, store);
+  const connection = config && clients && startConnectPanel(config, clients);
+  if (clients && connection) startTransferPanel(clients, connection);
+  else explainMissingServers();
+
+  const refresh = startIdentitiesPanel({
+    store,
+    onChange: identities => connection?.setIdentities(identities),
+    // Open connections speak for an identity that is gone by now.
+    onDeleted: () => clients?.closeAll(),
+  });
+  startImportPanel({ store, config, onImported: refresh });
+  await refresh();
+  document.documentElement.dataset.ready = 'true';
+  log('Ready');
+}
+
+function explainMissingServers(): void {
+  notice.replaceChildren(
+    h(
+      'p',
+      { class: 'notice' },
+      'There is no relay here to connect through. Import and storage work; for the rest, run ',
+      h('code', {}, 'npm start'),
+      '.',
+    ),
+  );
+  for (const id of ['connect-form', 'transfer-form']) {
+    for (const control of byId(id, HTMLFormElement).elements) control.setAttribute('disabled', '');
+  }
+}
+
+start().catch(error => {
+  notice.replaceChildren(problemBox(problemOf(error)));
+});

@@ -1,0 +1,96 @@
+import { PatternCheck, patternStream, readAll } from './body.js';
+import type { Clients } from './clients.js';
+import type { ConnectPanel } from './connect-panel.js';
+import { byId } from './dom.js';
+import { formatBytes, formatMs } from './format.js';
+import { log } from './log.js';
+import { DemoError, problemBox, problemOf } from './problems.js';
+
+const REDRAW_MS = 100;
+
+export function startTransferPanel(clients: Clients, connection: ConnectPanel): void {
+  const cancel = byId('transfer-cancel', HTMLButtonElement);
+  const progress = byId('transfer-progress', HTMLProgressElement);
+  const status = byId('transfer-status', HTMLElement);
+  const problems = byId('transfer-error', HTMLElement);
+  let running: AbortController | undefined;
+
+  /** Shows how far a transfer is, at most every `REDRAW_MS`. */
+  function meter(size: number) {
+    const startedAt = performance.now();
+    let shownAt = 0;
+    return (done: number, note = '') => {
+      const now = performance.now();
+      if (done < size && now - shownAt < REDRAW_MS) return;
+      shownAt = now;
+      const seconds = Math.max(now - startedAt, 1) / 1000;
+      progress.value = done / size;
+      status.textContent = `${formatBytes(done)} of ${formatBytes(size)}, ${formatBytes(done / seconds)}/s${note}`;
+    };
+  }
+
+  async function download(size: number, signal: AbortSignal): Promise<void> {
+    const client = await clients.get(connection.choice());
+    const response = await client.fetch(`${connection.origin()}/bytes?size=${size}`, { signal });
+    await receive(response, size, meter(size));
+  }
+
+  async function upload(size: number, signal: AbortSignal): Promise<void> {
+    const client = await clients.get(connection.choice());
+    const show = meter(size);
+    let sent = 0;
+    const body = patternStream(size, bytes => {
+      sent = bytes;
+    });
+    const init: RequestInit & { duplex: 'half' } = { method: 'POST', body, duplex: 'half', signal };
+    const response = await client.fetch(`${connection.origin()}/echo`, init);
+    await receive(response, size, done => show(done, ` back, ${formatBytes(sent)} sent`));
+  }
+
+  async function run(
+    name: string,
+    transfer: (size: number, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    if (running) return;
+    running = new AbortController();
+    cancel.disabled = false;
+    problems.replaceChildren();
+    progress.value = 0;
+    status.textContent = 'Starting …';
+    const size = Number(byId('transfer-size', HTMLSelectElement).value) * 1_000_000;
+    const startedAt = performance.now();
+    try {
+      await transfer(size, running.signal);
+      const ms = performance.now() - startedAt;
+      status.textContent = `${formatBytes(size)}, every byte as sent, in ${formatMs(ms)}: ${formatBytes((size / ms) * 1000)}/s`;
+      log(`${name} of ${formatBytes(size)} in ${formatMs(ms)}`, 'good');
+    } catch (error) {
+      const problem = problemOf(error);
+      problems.replaceChildren(problemBox(problem));
+      log(`${name}: ${problem.title} (${problem.code})`, 'bad');
+    } finally {
+      running = undefined;
+      if (document.activeElement === cancel) byId('download', HTMLButtonElement).focus();
+      cancel.disabled = true;
+    }
+  }
+
+  byId('transfer-form', HTMLFormElement).addEventListener('submit', event => {
+    event.preventDefault();
+    run('Download', download);
+  });
+  byId('upload', HTMLButtonElement).addEventListener('click', () => run('Upload', upload));
+  cancel.addEventListener('click', () => running?.abort());
+}
+
+async function receive(response: Response, size: number, onProgress: (done: number) => void): Promise<void> {
+  if (!response.ok) throw new DemoError('STATUS', `the server answered with status ${response.status}`);
+  const check = new PatternCheck();
+  await readAll(response.body, chunk => {
+    check.add(chunk);
+    onProgress(check.received);
+  });
+  if (!check.intact || check.received !== size) {
+    throw new DemoError('DIFFERENT', `after ${check.received} bytes of ${size}`);
+  }
+}
