@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+
+// The import direction lives in biome.json: these files show that the linter refuses what it should, and nothing else.
+
+const CASES: [place: string, specifier: string, verdict: 'allowed' | 'refused'][] = [
+  ['tls', '../engine/instance.js', 'allowed'],
+  ['tls', '../tunnel/tunnel.js', 'allowed'],
+  ['tls', '../errors.js', 'allowed'],
+  ['tls', './records.js', 'allowed'],
+  ['tls', '../identity/types.js', 'refused'],
+  ['tls', '../http/fetch.js', 'refused'],
+  ['tls/deeper', '../../identity/types.js', 'refused'],
+  ['http', '../tls/connection.js', 'allowed'],
+  ['http', '../relay/relay.js', 'refused'],
+  ['engine', '../errors.js', 'allowed'],
+  ['engine', '../tls/connection.js', 'refused'],
+  ['tunnel', '../engine/abi.js', 'refused'],
+  ['tunnel', 'ws', 'refused'],
+  ['identity', '../engine/instance.js', 'allowed'],
+  ['identity', '../tls/connection.js', 'refused'],
+  ['p12', '../identity/types.js', 'allowed'],
+  ['p12', 'pkijs', 'allowed'],
+  ['p12', 'asn1js', 'allowed'],
+  ['p12', '../store/store.js', 'refused'],
+  ['identity', 'pkijs', 'refused'],
+  ['store', 'idb', 'allowed'],
+  ['store', '../identity/types.js', 'allowed'],
+  ['store', '../p12/open.js', 'refused'],
+  ['relay', 'ws', 'allowed'],
+  ['relay', 'node:net', 'allowed'],
+  ['relay', '../tls/connection.js', 'refused'],
+  ['errors.ts', './identity/types.js', 'refused'],
+  ['.', './http/fetch.js', 'allowed'],
+  ['.', 'idb', 'refused'],
+  ['.', 'node:fs', 'refused'],
+];
+
+/** Every way to import. */
+const source = (specifier: string) => `
+import { a } from '${specifier}';
+import type { B } from '${specifier}';
+export { c } from '${specifier}';
+export const load = (): Promise<B> => import('${specifier}').then(() => a);
+`;
+const FORMS = 4;
+
+test('the linter refuses imports against the direction, in every form, and no other', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'import-direction-'));
+  try {
+    const refusals = lint(folder);
+    const found = CASES.map(([place, specifier], index) => {
+      const count = refusals.get(fileOf(place, index)) ?? 0;
+      return [
+        place,
+        specifier,
+        { 0: 'allowed', [FORMS]: 'refused' }[count] ?? `${count} of ${FORMS} refused`,
+      ];
+    });
+    expect(found).toEqual(CASES);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}, 30_000);
+
+function fileOf(place: string, index: number): string {
+  return join('src', place.endsWith('.ts') ? place : `${place}/case-${index}.ts`);
+}
+
+/** How often the rule fired, by file. */
+function lint(folder: string): Map<string, number> {
+  const { $schema, vcs, ...config } = JSON.parse(readFileSync('biome.json', 'utf8'));
+  writeFileSync(join(folder, 'biome.json'), JSON.stringify(config));
+  CASES.forEach(([place, specifier], index) => {
+    const path = join(folder, fileOf(place, index));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, source(specifier));
+  });
+  const biome = createRequire(import.meta.url).resolve('@biomejs/biome/bin/biome');
+  const args = [biome, 'lint', '--reporter=json', '--max-diagnostics=none', '.'];
+  const { stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+  const refusals = new Map<string, number>();
+  for (const { category, location } of JSON.parse(stdout).diagnostics) {
+    if (category !== 'lint/style/noRestrictedImports') continue;
+    refusals.set(location.path, (refusals.get(location.path) ?? 0) + 1);
+  }
+  return refusals;
+}
