@@ -1,0 +1,115 @@
+import { FailureKind } from '../engine/abi.js';
+import type { WireReader } from '../engine/wire.js';
+import { MtlsError, type MtlsErrorCode } from '../errors.js';
+
+export interface Failure {
+  kind: number;
+  /** The alert's number, or 0. */
+  alert: number;
+  message: string;
+}
+
+export function readFailure(reader: WireReader): Failure {
+  return { kind: reader.u8(), alert: reader.u8(), message: reader.str() };
+}
+
+/** What had been said about a client certificate when a connection failed. */
+export interface ClientCertificateState {
+  requested: boolean;
+  sent: boolean;
+  /** Why none was sent, for people. */
+  absence: string | undefined;
+}
+
+const certificateFailures: Record<number, [code: MtlsErrorCode, text: string]> = {
+  [FailureKind.certificateName]: ['ERR_TLS_CERT_NAME', "The server's certificate is for another name"],
+  [FailureKind.certificateExpired]: ['ERR_TLS_CERT_EXPIRED', "The server's certificate has expired"],
+  [FailureKind.certificateNotYetValid]: [
+    'ERR_TLS_CERT_NOT_YET_VALID',
+    "The server's certificate is not valid yet: check this device's clock",
+  ],
+  [FailureKind.certificateUntrusted]: [
+    'ERR_TLS_CERT_UNTRUSTED',
+    "The server's certificate leads to none of the trust anchors (option trust.anchors)",
+  ],
+  [FailureKind.certificateRevoked]: ['ERR_TLS_CERT_REVOKED', "The server's certificate has been revoked"],
+};
+
+/** The error that a failed certificate verification is reported as, or undefined for another kind of failure. */
+export function certificateError(kind: number, message: string): MtlsError | undefined {
+  const known = certificateFailures[kind];
+  return known && new MtlsError(known[0], `${known[1]}: ${message}.`);
+}
+
+/** Alerts by which servers refuse a client certificate (RFC 8446 section 6.2). */
+const refusals: Record<number, string> = {
+  42: 'bad_certificate: it is damaged, or its signature is wrong',
+  43: 'unsupported_certificate: it is of the wrong type, or not for client authentication',
+  44: 'certificate_revoked: it has been revoked',
+  45: 'certificate_expired: it has expired, or is not valid yet',
+  46: 'certificate_unknown: it is not acceptable',
+  48: 'unknown_ca: the server does not know the authority that issued it, or an intermediate certificate is missing',
+  49: 'access_denied: it is valid, but not allowed in',
+  51: 'decrypt_error: the signature made with its key is wrong',
+};
+
+const CERTIFICATE_REQUIRED = 116;
+
+/** Alerts by which servers say that a certificate is missing: TLS 1.3 has one of its own, TLS 1.2 servers differ. */
+const missing = new Set([40, 42, 46, 49, CERTIFICATE_REQUIRED]);
+
+/** The public error for a failure of the engine. */
+export function tlsError(failure: Failure, client: ClientCertificateState): MtlsError {
+  if (failure.kind === FailureKind.alert) return alertError(failure, client);
+  return (
+    certificateError(failure.kind, failure.message) ??
+    new MtlsError('ERR_TLS_PROTOCOL', `The server and this client could not agree: ${failure.message}.`)
+  );
+}
+
+function alertError({ alert, message }: Failure, client: ClientCertificateState): MtlsError {
+  if (alert === CERTIFICATE_REQUIRED || (client.requested && !client.sent && missing.has(alert))) {
+    return certificateRequired(client, `alert ${alert}`);
+  }
+  const refusal = refusals[alert];
+  if (client.sent && refusal) {
+    return new MtlsError(
+      'ERR_TLS_CLIENT_CERT_REJECTED',
+      `The server refused the client certificate: ${refusal}.`,
+    );
+  }
+  return new MtlsError('ERR_TLS_ALERT', `The server ended the connection: ${message}.`);
+}
+
+function certificateRequired(client: ClientCertificateState, evidence: string): MtlsError {
+  const reason = client.absence ?? 'none was given';
+  return new MtlsError(
+    'ERR_TLS_CLIENT_CERT_REQUIRED',
+    `The server requires a client certificate, and none was sent: ${reason} (${evidence}).`,
+  );
+}
+
+/**
+ * The error for a connection that ended without close_notify. Some servers (Node's) just hang up on a client whose
+ * certificate they don't like: an end before any data, after a request for a certificate, is told as that.
+ */
+export function truncationError(
+  seen: { handshakeDone: boolean; anyData: boolean; resumed: boolean },
+  client: ClientCertificateState,
+  cause?: unknown,
+): MtlsError {
+  if (!seen.anyData && !seen.resumed && client.requested) {
+    const evidence = 'it hung up right after asking for one';
+    return client.sent
+      ? new MtlsError(
+          'ERR_TLS_CLIENT_CERT_REJECTED',
+          `The server refused the client certificate: ${evidence}.`,
+          { cause },
+        )
+      : certificateRequired(client, evidence);
+  }
+  const when = seen.handshakeDone
+    ? 'without saying so (no close_notify): data may be missing'
+    : 'during the handshake';
+  return new MtlsError('ERR_TLS_TRUNCATED', `The connection ended ${when}.`, { cause });
+}

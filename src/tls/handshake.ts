@@ -1,0 +1,77 @@
+import { Question } from '../engine/abi.js';
+import type { Answerer } from '../engine/transaction.js';
+import { WireReader, WireWriter } from '../engine/wire.js';
+import { MtlsError } from '../errors.js';
+import { certificateError } from './failure.js';
+import type { ClientCredential, TlsConnectOptions, TlsInfo } from './types.js';
+
+const decoder = new TextDecoder();
+
+/** Answers the engine's questions during one handshake, and remembers what was said about the client's certificate. */
+export class Respondent {
+  requested = false;
+  credential: ClientCredential | undefined;
+  #options: TlsConnectOptions;
+
+  constructor(options: TlsConnectOptions) {
+    this.#options = options;
+  }
+
+  readonly answer: Answerer = (kind, question) => {
+    const reader = new WireReader(question);
+    if (kind === Question.clientCertificate) return this.#chooseCertificate(reader);
+    if (kind === Question.signature) return this.#sign(reader);
+    if (kind === Question.serverTrust) return this.#evaluateServer(reader);
+    throw new MtlsError('ERR_ENGINE_FAILED', 'The engine asks what this library does not know.');
+  };
+
+  async #chooseCertificate(question: WireReader): Promise<Uint8Array> {
+    const acceptableIssuers = question.list();
+    const schemes = question.list().map(item => new WireReader(item).u16());
+    this.requested = true;
+    this.credential = await this.#options.authenticate({ acceptableIssuers, schemes });
+    return new WireWriter()
+      .list(this.credential?.chain ?? [])
+      .list((this.credential?.schemes ?? []).map(scheme => new WireWriter().u16(scheme).finish()))
+      .finish();
+  }
+
+  async #sign(question: WireReader): Promise<Uint8Array> {
+    const scheme = question.u16();
+    const message = question.bytes();
+    try {
+      if (!this.credential) throw new TypeError('no certificate was chosen');
+      return await this.credential.sign(scheme, message);
+    } catch (cause) {
+      if (cause instanceof MtlsError) throw cause;
+      throw new MtlsError('ERR_TLS_SIGNATURE', "The client certificate's private key could not sign.", {
+        cause,
+      });
+    }
+  }
+
+  async #evaluateServer(question: WireReader): Promise<Uint8Array> {
+    const kind = question.u8();
+    const message = question.str();
+    question.str(); // the server name, which the caller knows
+    const chain = question.list();
+    const verdict = await this.#options.evaluateServer?.({ chain, error: certificateError(kind, message) });
+    return Uint8Array.of(verdict === 'trust' ? 1 : 0);
+  }
+}
+
+const versions: Record<number, TlsInfo['version']> = { 771: 'TLSv1.2', 772: 'TLSv1.3' };
+
+export function readHandshake(bytes: Uint8Array, respondent: Respondent): TlsInfo {
+  const reader = new WireReader(bytes);
+  return {
+    version: versions[reader.u16()] ?? 'TLSv1.3',
+    cipherSuite: reader.str(),
+    keyExchange: reader.str(),
+    alpn: decoder.decode(reader.bytes()),
+    resumed: reader.u8() !== 0,
+    serverChain: reader.list(),
+    clientCertificateRequested: respondent.requested,
+    clientCertificateSent: (respondent.credential?.chain.length ?? 0) > 0,
+  };
+}

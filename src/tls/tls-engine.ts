@@ -1,0 +1,80 @@
+import { Emission, FailureKind } from '../engine/abi.js';
+import { type CallResult, Instance } from '../engine/instance.js';
+import { type Answerer, Transactions } from '../engine/transaction.js';
+import { WireReader, WireWriter } from '../engine/wire.js';
+import { MtlsError } from '../errors.js';
+import { readFailure } from './failure.js';
+import type { TlsSettings } from './types.js';
+
+const encoder = new TextEncoder();
+const versionBits = { 'TLSv1.2': 1, 'TLSv1.3': 2 } as const;
+
+/** The engine's TLS side with one configuration: trust anchors, protocols, session cache. */
+export class TlsEngine {
+  #instance: Instance;
+  #transactions: Transactions;
+  #config: number;
+
+  /** @throws MtlsError ERR_CERT_MALFORMED (an anchor), ERR_ENGINE_LOAD */
+  static async create(module: WebAssembly.Module, settings: TlsSettings): Promise<TlsEngine> {
+    return new TlsEngine(await Instance.create(module), settings);
+  }
+
+  private constructor(instance: Instance, settings: TlsSettings) {
+    this.#instance = instance;
+    this.#transactions = new Transactions(instance);
+    this.#config = handle(instance.call('tls_config_new', [encodeSettings(settings)]));
+  }
+
+  /** The linear memory's size in bytes. */
+  get memoryBytes(): number {
+    return this.#instance.memoryBytes;
+  }
+
+  /** Returns the handle of a new connection. */
+  open(hostname: string, partition: string): number {
+    const argument = new WireWriter().str(hostname).str(partition).finish();
+    return handle(this.#instance.call('tls_connection_new', [this.#config, argument]));
+  }
+
+  /** A call that may ask questions. */
+  negotiate(connection: number, ciphertext: Uint8Array, answerer: Answerer): Promise<CallResult> {
+    return this.#transactions.run('tls_connection_process', [connection, ciphertext], answerer);
+  }
+
+  /** A call after the handshake: nothing is asked any more. */
+  receive(connection: number, ciphertext: Uint8Array): CallResult {
+    return this.#instance.call('tls_connection_process', [connection, ciphertext]);
+  }
+
+  send(connection: number, plaintext: Uint8Array): CallResult {
+    return this.#instance.call('tls_connection_write', [connection, plaintext]);
+  }
+
+  sendClose(connection: number): CallResult {
+    return this.#instance.call('tls_connection_close', [connection]);
+  }
+
+  free(connection: number): void {
+    this.#instance.call('tls_connection_free', [connection]);
+  }
+}
+
+function encodeSettings(settings: TlsSettings): Uint8Array {
+  const versions = settings.versions ?? ['TLSv1.2', 'TLSv1.3'];
+  return new WireWriter()
+    .u8(versions.reduce((bits, version) => bits | versionBits[version], 0))
+    .u8(settings.evaluateServers ? 1 : 0)
+    .list((settings.alpn ?? []).map(name => encoder.encode(name)))
+    .list(settings.anchors)
+    .finish();
+}
+
+function handle(result: CallResult): number {
+  if (result.status > 0) return result.status;
+  const failure = result.emitted.find(it => it.kind === Emission.failure);
+  if (!failure) throw new MtlsError('ERR_ENGINE_FAILED', 'The engine does not know that object.');
+  const { kind, message } = readFailure(new WireReader(failure.bytes));
+  if (kind === FailureKind.misuse) throw new TypeError(message);
+  throw new MtlsError('ERR_CERT_MALFORMED', `A trust anchor is not a usable certificate: ${message}.`);
+}

@@ -1,0 +1,66 @@
+/** TLS SignatureScheme code points (RFC 8446 section 4.2.3). */
+export type SignatureScheme = number;
+
+/** A client certificate and something that signs with its key. The key itself stays wherever it is. */
+export interface ClientCredential {
+  /** DER, the client's own certificate first. */
+  chain: readonly Uint8Array[];
+  /** What the key can sign with, preferred ones first. */
+  schemes: readonly SignatureScheme[];
+  /** The signature as TLS wants it: ECDSA in DER (RFC 8422 section 5.4). */
+  sign(scheme: SignatureScheme, message: Uint8Array): Promise<Uint8Array>;
+}
+
+/** What a server says when it asks for a client certificate. */
+export interface CertificateRequest {
+  /** DER-encoded distinguished names; empty: the server names none. */
+  acceptableIssuers: Uint8Array[];
+  schemes: SignatureScheme[];
+}
+
+/** What verification found about a server, before the host has its say. */
+export interface ServerTrustQuestion {
+  /** DER, the server's own certificate first. */
+  chain: Uint8Array[];
+  /** Undefined when the chain is trusted. */
+  error: Error | undefined;
+}
+
+export interface TlsSettings {
+  /** DER certificates that may end a server's chain. */
+  anchors: readonly Uint8Array[];
+  /** Protocol names in order of preference (RFC 7301). Default: none. */
+  alpn?: readonly string[];
+  /** Default: both. */
+  versions?: readonly ('TLSv1.2' | 'TLSv1.3')[];
+  /** Whether `TlsConnectOptions.evaluateServer` is asked about every server. Default: false. */
+  evaluateServers?: boolean;
+}
+
+export interface TlsConnectOptions {
+  /** The name that the server's certificate must have; sent as SNI unless it is an IP address. */
+  hostname: string;
+  /** Sessions are resumed within a partition only. */
+  partition: string;
+  /** Called when the server asks for a certificate; undefined: none is sent. A rejection fails the connection. */
+  authenticate(request: CertificateRequest): Promise<ClientCredential | undefined>;
+  /** Whether to trust the server in spite of, or because of, what verification found. A rejection fails the connection. */
+  evaluateServer?(question: ServerTrustQuestion): Promise<'as-verified' | 'trust'>;
+  signal?: AbortSignal;
+}
+
+/** What a handshake agreed on. */
+export interface TlsInfo {
+  version: 'TLSv1.2' | 'TLSv1.3';
+  /** The registered name, e.g. `TLS_AES_128_GCM_SHA256`. */
+  cipherSuite: string;
+  /** The registered name of the group, e.g. `X25519`. */
+  keyExchange: string;
+  /** Empty when none was agreed on. */
+  alpn: string;
+  resumed: boolean;
+  /** DER, the server's own certificate first. */
+  serverChain: Uint8Array[];
+  clientCertificateRequested: boolean;
+  clientCertificateSent: boolean;
+}
