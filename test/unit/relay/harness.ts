@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { createRelay, type Relay, type RelayEvent, type RelayOptions } from '../../../src/relay/index.js';
@@ -9,10 +10,10 @@ import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../../../src
 export const ORIGIN = 'http://page.test';
 
 /** `ws` as a page's WebSocket: it sends an Origin, as each browser does. */
-export function pageWebSocket(origin: string | undefined = ORIGIN): typeof globalThis.WebSocket {
+export function pageWebSocket(origin: string | null = ORIGIN): typeof globalThis.WebSocket {
   class PageWebSocket extends WebSocket {
     constructor(url: string, protocols: string[]) {
-      super(url, protocols, origin === undefined ? {} : { origin });
+      super(url, protocols, origin === null ? {} : { origin });
     }
   }
   return PageWebSocket as unknown as typeof globalThis.WebSocket;
@@ -43,6 +44,28 @@ export async function startTarget(onConnection: (socket: Socket) => void): Promi
 
 export function startEcho(): Promise<Target> {
   return startTarget(socket => socket.pipe(socket));
+}
+
+/** The port of a TCP server on which connections are never completed: its process stands still and its backlog is full. */
+export async function startUnanswering(): Promise<number> {
+  const script = `const server = require('node:net').createServer();
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(server.address().port));`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const fillers: Socket[] = [];
+  onTestFinished(() => {
+    for (const socket of fillers) socket.destroy();
+    child.kill('SIGKILL');
+  });
+  const [output] = await once(child.stdout, 'data');
+  const port = Number(String(output));
+  child.kill('SIGSTOP');
+  for (;;) {
+    const socket = connectTcp(port, '127.0.0.1');
+    socket.on('error', () => {});
+    fillers.push(socket);
+    await Promise.race([once(socket, 'connect'), sleep(200)]);
+    if (socket.connecting) return port;
+  }
 }
 
 export interface TestRelay {

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import {
   connect,
-  ORIGIN,
   pageWebSocket,
   readAll,
   sleep,
   startEcho,
   startRelay,
   startTarget,
+  startUnanswering,
   tunnelTo,
   until,
 } from './harness.js';
@@ -34,8 +34,9 @@ test('bytes go both ways, and the first ones right behind the hello', async () =
 });
 
 test('the initial credit is all that leaves before the target has accepted', async () => {
-  const { relay } = await startRelay({ allow: ['192.0.2.1:9'], connectTimeoutMs: 400 });
-  const { reader, writer } = await connect(tunnelTo(relay), 9, '192.0.2.1');
+  const port = await startUnanswering();
+  const { relay } = await startRelay({ allow: [`127.0.0.1:${port}`], connectTimeoutMs: 400 });
+  const { reader, writer } = await connect(tunnelTo(relay), port);
   await writer.write(new Uint8Array(64 * 1024));
   let left = false;
   const more = writer.write(new Uint8Array(1)).then(
@@ -176,7 +177,8 @@ test('many connections at once do not mix', async () => {
 
 test('an abort signal ends each stage with its reason', async () => {
   const echo = await startEcho();
-  const { relay } = await startRelay({ allow: [`127.0.0.1:${echo.port}`, '192.0.2.1:9'] });
+  const unansweringPort = await startUnanswering();
+  const { relay } = await startRelay({ allow: ['127.0.0.1:*'] });
   const tunnel = tunnelTo(relay);
   const address = { hostname: '127.0.0.1', port: echo.port };
   const reason = new Error('stop');
@@ -189,7 +191,10 @@ test('an abort signal ends each stage with its reason', async () => {
   await expect(promise).rejects.toBe(reason);
 
   const connecting = new AbortController();
-  const unanswered = await tunnel.connect({ hostname: '192.0.2.1', port: 9 }, { signal: connecting.signal });
+  const unanswered = await tunnel.connect(
+    { hostname: '127.0.0.1', port: unansweringPort },
+    { signal: connecting.signal },
+  );
   connecting.abort(reason);
   await expect(unanswered.readable.getReader().read()).rejects.toBe(reason);
   await expect(unanswered.writable.getWriter().closed).rejects.toBe(reason);
@@ -215,10 +220,9 @@ test('a page without Origin is served when a token is asked for', async () => {
     tokens: ['a', 'secret'],
   });
   const { reader, writer } = await connect(
-    tunnelTo(relay, { token: 'secret', WebSocket: pageWebSocket('') }),
+    tunnelTo(relay, { token: 'secret', WebSocket: pageWebSocket(null) }),
     echo.port,
   );
   await writer.write(bytes('x'));
   expect(text((await reader.read()).value)).toBe('x');
-  expect(ORIGIN).toBeDefined();
 });
