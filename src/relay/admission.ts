@@ -9,7 +9,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 export function parseOrigin(origin: string): string {
   if (origin === '*' || origin === 'null') return origin;
   const parsed = URL.canParse(origin) ? new URL(origin) : undefined;
-  if (!parsed || parsed.origin === 'null' || parsed.href !== `${parsed.origin}/`) {
+  // A URL may have a * in its host; here it would only look like a pattern.
+  if (!parsed || parsed.origin === 'null' || parsed.href !== `${parsed.origin}/` || origin.includes('*')) {
     throw new TypeError(
       `cannot read the origin ${JSON.stringify(origin)}: write scheme, host and port as the browser does, as in https://app.example.com`,
     );

@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { createWebSocketTunnel } from '../../../src/tunnel/websocket-tunnel.js';
+import { type RunningCommand, useBuiltCommand } from './built-command.js';
+import { connect, ORIGIN, pageWebSocket, startEcho, startRelay, until } from './harness.js';
+
+const start = useBuiltCommand();
+
+async function urlOf(command: RunningCommand): Promise<string> {
+  await until(() => command.output.stdout.includes('listens on'));
+  return /ws:\S+/.exec(command.output.stdout)?.[0] ?? '';
+}
+
+test('it relays, logs without payload or token, and stops cleanly', async () => {
+  const echo = await startEcho();
+  const flags = ['--listen', '127.0.0.1:0', '--allow', 'x.test:1', '--allow', `localhost:${echo.port}`];
+  const command = start([...flags, '--origin', ORIGIN], { RELAY_TOKEN: 'other,s3cret' });
+  const url = await urlOf(command);
+  const tunnel = createWebSocketTunnel(url, { token: 's3cret', WebSocket: pageWebSocket() });
+  const { reader, writer } = await connect(tunnel, echo.port, 'localhost');
+  await writer.write(new TextEncoder().encode('payload'));
+  expect(new TextDecoder().decode((await reader.read()).value)).toBe('payload');
+  command.child.kill('SIGTERM');
+  const { code, stdout, stderr } = await command.ended;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toContain(`connected connection=1 target="localhost:${echo.port}"`);
+  expect(stdout).toContain('code=1001');
+  expect(stdout).not.toMatch(/s3cret|payload/);
+  await expect(reader.read()).rejects.toMatchObject({ message: expect.stringContaining('shutting down') });
+});
+
+test('SIGINT stops it, and --quiet keeps it quiet', async () => {
+  const command = start(['--listen', '127.0.0.1:0', '--quiet']);
+  // Quiet as it is, only its answer to the signal shows when it is ready.
+  const timer = setInterval(() => command.child.kill('SIGINT'), 300);
+  const { code, stdout, stderr } = await command.ended;
+  clearInterval(timer);
+  expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' });
+  expect([0, null]).toContain(code);
+});
+
+test('a taken port is one clear line and exit code 1', async () => {
+  const { relay } = await startRelay({});
+  const listen = `127.0.0.1:${relay.address.port}`;
+  const { code, stdout, stderr } = await start(['--listen', listen, '--allow', 'a:1']).ended;
+  expect(code).toBe(1);
+  expect(stdout).toBe('');
+  expect(stderr.trim().split('\n')).toHaveLength(1);
+  expect(stderr).toContain(`${listen} is taken`);
+});
+
+test('--help documents every flag and the environment', async () => {
+  const { code, stdout } = await start(['--help']).ended;
+  expect(code).toBe(0);
+  const source = await readFile('src/relay/command.ts', 'utf8');
+  const flags = [...source.matchAll(/^ {6}'?([a-z-]+)'?: \{ type:/gm)].map(match => `--${match[1]}`);
+  expect(flags.length).toBeGreaterThan(9);
+  for (const flag of flags) expect(stdout).toContain(flag);
+  expect(stdout).toContain('RELAY_TOKEN');
+});
+
+test('--version is that of the package', async () => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+  expect((await start(['--version']).ended).stdout).toBe(`${version}\n`);
+});
+
+test.each([
+  ['an unknown flag', ['--alow', 'a:1'], '--alow'],
+  ['a target without a port', ['--allow', 'example.com'], 'host:port'],
+  ['an origin with a path', ['--origin', 'https://a.test/x'], 'origin'],
+  ['a word for a number', ['--idle-timeout', 'never'], 'idleTimeoutMs'],
+  ['a bad address', ['--listen', '8080'], 'host:port'],
+])('%s is exit code 2 with a hint', async (_name, args, hint) => {
+  const { code, stderr } = await start(args).ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain(hint);
+  expect(stderr).toContain('--help');
+});
+
+test('it warns when it will deny everything', async () => {
+  const command = start(['--listen', '127.0.0.1:0']);
+  await urlOf(command);
+  await until(() => command.output.stderr.includes('--origin'));
+  expect(command.output.stderr).toContain('--allow');
+});

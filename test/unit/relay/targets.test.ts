@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import { originAllowed, parseOrigin, tokenAllowed } from '../../../src/relay/admission.js';
+import { normaliseHostname, parseTargetRule, ruleAllows } from '../../../src/relay/targets.js';
+
+function allows(pattern: string, hostname: string, port: number): boolean {
+  const normalised = normaliseHostname(hostname);
+  return normalised !== undefined && ruleAllows(parseTargetRule(pattern), normalised, port);
+}
+
+test.each([
+  ['localhost:8443', 'localhost', 8443],
+  ['Example.COM:443', 'eXample.com.', 443],
+  ['example.com.:443', 'example.com', 443],
+  ['*.example.com:443', 'a.example.com', 443],
+  ['*.example.com:443', 'a.b.example.com', 443],
+  ['10.0.0.7:*', '10.0.0.7', 1],
+  ['[::1]:8443', '::1', 8443],
+  ['[::1]:8443', '0:0:0:0:0:0:0:1', 8443],
+  ['[2001:DB8::1]:1', '2001:db8:0::1', 1],
+  ['127.0.0.1:1', '::ffff:127.0.0.1', 1],
+  ['127.0.0.1:1', '::ffff:7f00:1', 1],
+  ['[::ffff:127.0.0.1]:1', '127.0.0.1', 1],
+  ['*:443', 'anything.test', 443],
+  ['*:*', '::1', 65535],
+  ['under_score.test:1', 'under_score.test', 1],
+  ['xn--bcher-kva.example:1', 'xn--bcher-kva.example', 1],
+])('%s allows %s port %i', (pattern, hostname, port) => {
+  expect(allows(pattern, hostname, port)).toBe(true);
+});
+
+test.each([
+  ['localhost:8443', 'localhost', 8444],
+  ['localhost:8443', '127.0.0.1', 8443],
+  ['localhost:8443', '::1', 8443],
+  ['127.0.0.1:8443', 'localhost', 8443],
+  ['*.example.com:443', 'example.com', 443],
+  ['*.example.com:443', 'evilexample.com', 443],
+  ['*.example.com:443', 'a.example.com.evil.test', 443],
+  ['example.com:443', 'a.example.com', 443],
+  ['example.com:443', 'example.com..', 443],
+  ['*:*', '', 1],
+  ['*:*', '.', 1],
+  ['*:*', 'a..b', 1],
+  ['*:*', '*.example.com', 1],
+  ['*:*', 'a b', 1],
+  ['*:*', 'a\0b', 1],
+  ['*:*', 'bücher.example', 1],
+  ['*:*', '127.1', 1],
+  ['*:*', '2130706433', 1],
+  ['*:*', '0x7f000001', 1],
+  ['*:*', '0X7F.0.0.1', 1],
+  ['*:*', '0177.0.0.1', 1],
+  ['*:*', '127.0.0.1.', 1],
+  ['*:*', '1.2.3.4.5', 1],
+  ['*:*', 'a.0x', 1],
+  ['*:*', '１２７.0.0.1', 1],
+  ['*:*', '[::1]', 1],
+  ['*:*', 'fe80::1%eth0', 1],
+  ['*:*', '::ffff:127.0.0.1%1', 1],
+  ['*:*', `${'a'.repeat(64)}.test`, 1],
+])('%s does not allow %j port %i', (pattern, hostname, port) => {
+  expect(allows(pattern, hostname, port)).toBe(false);
+});
+
+test.each([
+  'example.com',
+  'example.com:',
+  'example.com:0',
+  'example.com:65536',
+  'example.com:443/x',
+  'https://example.com:443',
+  '::1:443',
+  '[::1]',
+  '[example.com]:443',
+  '*.:443',
+  '*.10.0.0.1:443',
+  'a.*.com:443',
+  '*a.com:443',
+  '127.1:443',
+  '',
+])('the pattern %j is a TypeError', pattern => {
+  expect(() => parseTargetRule(pattern)).toThrow(TypeError);
+});
+
+test('origins are those that a browser sends', () => {
+  expect(parseOrigin('https://App.example.com:443')).toBe('https://app.example.com');
+  expect(parseOrigin('http://localhost:5173')).toBe('http://localhost:5173');
+  for (const wrong of ['localhost:5173', 'https://a.test/path', 'https://*.a.test', 'https://u@a.test', '']) {
+    expect(() => parseOrigin(wrong)).toThrow(TypeError);
+  }
+});
+
+test('an origin must be listed, and none needs a token or *', () => {
+  const page = 'https://a.test';
+  expect(originAllowed(page, { origins: [page], tokens: [] })).toBe(true);
+  expect(originAllowed(page, { origins: [], tokens: ['t'] })).toBe(false);
+  expect(originAllowed('https://a.test.evil.test', { origins: [page], tokens: [] })).toBe(false);
+  expect(originAllowed('null', { origins: [page], tokens: ['t'] })).toBe(false);
+  expect(originAllowed(undefined, { origins: [page], tokens: [] })).toBe(false);
+  expect(originAllowed(undefined, { origins: [page], tokens: ['t'] })).toBe(true);
+  expect(originAllowed(undefined, { origins: ['*'], tokens: [] })).toBe(true);
+});
+
+test('one of the tokens, whole', () => {
+  expect(tokenAllowed('', [])).toBe(true);
+  expect(tokenAllowed('b', ['a', 'b'])).toBe(true);
+  expect(tokenAllowed('a', ['a', 'b'])).toBe(true);
+  expect(tokenAllowed('', ['a'])).toBe(false);
+  expect(tokenAllowed('aa', ['a'])).toBe(false);
+});
