@@ -6,7 +6,7 @@ import { byId, h } from './dom.js';
 import { commonName, formatBytes, formatMs } from './format.js';
 import { nameOf } from './identities-panel.js';
 import { log } from './log.js';
-import { DemoError, problemBox, problemOf } from './problems.js';
+import { DemoError, type Problem, problemBox, problemOf } from './problems.js';
 import { relayReport } from './relay-report.js';
 import { type Exchange, resultView, whoAmI } from './result-view.js';
 
@@ -77,13 +77,17 @@ export function startConnectPanel(config: DemoConfig, clients: Clients): Connect
       const problem = problemOf(error);
       problems.replaceChildren(problemBox(problem));
       result.replaceChildren();
-      status.textContent = '';
+      status.textContent = isExpected(problem) ? 'As it should be: this server must be refused.' : '';
       log(`${method.value} ${path.value}: ${problem.title} (${problem.code})`, 'bad');
     } finally {
       running = undefined;
       setRunning(false);
     }
   });
+
+  function isExpected({ code }: Problem): boolean {
+    return config.targets.some(({ id, expect }) => id === target.value && expect === code);
+  }
 
   function setRunning(busy: boolean): void {
     byId('connect', HTMLButtonElement).setAttribute('aria-disabled', String(busy));

@@ -149,8 +149,8 @@ function relayView({ relayBefore, relayAfter, info }: Exchange, who: WhoAmI | un
     h(
       'p',
       { 'data-testid': 'relay-bytes' },
-      h('strong', {}, `${formatCount(up + down)} bytes of ciphertext`),
-      `: ${formatCount(up)} up, ${formatCount(down)} down, to which it has no key.`,
+      h('strong', {}, `${formatCount(up + down)} bytes of TLS records`),
+      `: ${formatCount(up)} up, ${formatCount(down)} down. It knows which server, when and how much; to read more it has no key.`,
     ),
     name !== undefined &&
       relayAfter.found !== undefined &&
