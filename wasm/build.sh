@@ -1,23 +1,49 @@
 #!/usr/bin/env bash
-# Builds the engine: wasm/browser-mtls.wasm, and beside it the hash of the sources it was built from.
-# Needs clang, wasi-libc's headers, and either rustup (which adds the target by itself) or Debian's
-# rustc-web, rust-web-src, cargo-web and lld; wasm-opt comes from npm (binaryen).
+# Builds the engine: browser-mtls.wasm, and beside it the hash of the sources it was built from.
+# usage: wasm/build.sh [folder]     into that folder; default is this one
+#
+# Needs clang, llvm-ar, wasi-libc's headers (Debian: clang llvm wasi-libc) and wasm-opt (npm's binaryen), and one of:
+#   rustup, any stable toolchain from 1.85 on: the target wasm32-wasip1 is added when it is missing
+#   Debian's rustc-web, cargo-web, rust-web-src and lld: taken when rustup cannot give the target, or with WASM_TOOLCHAIN=debian
 set -euo pipefail
+out="$(realpath "${1:-$(dirname "$0")}")"
 cd "$(dirname "$0")"
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
-export CC_wasm32_wasip1=clang AR_wasm32_wasip1="$(command -v llvm-ar || ls /usr/bin/llvm-ar-* | tail -1)"
-export CFLAGS_wasm32_wasip1="--sysroot=/usr -isystem /usr/include/wasm32-wasi"
-args=(build --release --target wasm32-wasip1 -p mtls-abi)
+target=wasm32-wasip1
+headers=/usr/include/wasm32-wasi
+clang="${CLANG:-clang}"
 
-if command -v rustup >/dev/null && rustup target add wasm32-wasip1 2>/dev/null; then
-  cargo "${args[@]}"
+fail() { echo "wasm/build.sh: $*" >&2; exit 1; }
+# Debian has versioned names only when llvm itself is not installed.
+ar="$(command -v llvm-ar || find /usr/bin -name 'llvm-ar-*' | sort -V | tail -1)"
+command -v "$clang" >/dev/null || fail "clang is missing (Debian: apt-get install clang)"
+[ -n "$ar" ] || fail "llvm-ar is missing (Debian: apt-get install llvm)"
+[ -d "$headers" ] || fail "the headers of wasi-libc are missing in $headers (Debian: apt-get install wasi-libc)"
+[ -f ../node_modules/binaryen/bin/wasm-opt ] || fail "wasm-opt is missing (npm ci)"
+
+rustup_has_target() {
+  [ "${WASM_TOOLCHAIN:-rustup}" = rustup ] && command -v rustup cargo >/dev/null || return 1
+  rustup target list --installed 2>/dev/null | grep -qx "$target" || rustup target add "$target" >&2
+}
+
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
+# C code: ring's. CC is the compiler for this target alone, so that native builds keep their own.
+export CC_wasm32_wasip1="$clang" AR_wasm32_wasip1="$ar"
+export CFLAGS_wasm32_wasip1="--sysroot=/usr -isystem $headers"
+build=(build --release --locked --target "$target" -p mtls-abi)
+
+if rustup_has_target; then
+  cargo "${build[@]}"
 else
+  echo "wasm/build.sh: building with Debian's rustc-web" >&2
+  for tool in /usr/bin/rustc /usr/bin/cargo /usr/bin/wasm-ld; do
+    [ -x "$tool" ] || fail "$tool is missing (rustup has no $target; Debian: apt-get install rustc-web cargo-web rust-web-src lld)"
+  done
   RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld \
     RUSTFLAGS="-L native=/usr/lib/wasm32-wasi -C link-self-contained=no" \
-    /usr/bin/cargo "${args[@]}" -Zbuild-std=std,panic_abort
+    /usr/bin/cargo "${build[@]}" -Zbuild-std=std,panic_abort
 fi
 
 node ../node_modules/binaryen/bin/wasm-opt -O3 --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
   --enable-nontrapping-float-to-int --enable-multivalue --enable-reference-types --enable-bulk-memory-opt --enable-call-indirect-overlong \
-  "$CARGO_TARGET_DIR/wasm32-wasip1/release/mtls_abi.wasm" -o browser-mtls.wasm
-node source-hash.mjs > browser-mtls.wasm.sources.sha256
+  "$CARGO_TARGET_DIR/$target/release/mtls_abi.wasm" -o "$out/browser-mtls.wasm"
+node source-hash.mjs > "$out/browser-mtls.wasm.sources.sha256"
