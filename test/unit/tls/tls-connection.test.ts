@@ -176,7 +176,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
   });
 
   it('resumes sessions within a partition only', async () => {
-    const port = await listen({ ...only, requestCert: true }, socket => socket.end('hello'));
+    const port = await listen({ ...only, requestCert: true });
     const engine = await engineFor();
     const visit = async (partition: string) => {
       const connection = await connect(port, {
@@ -184,8 +184,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
         partition,
         authenticate: async () => credential(clientKey),
       });
-      for await (const _ of connection.readable);
-      await connection.writable.close();
+      await roundTrip(connection, 10);
       return connection.info.resumed;
     };
     expect(await visit('a')).toBe(false);
