@@ -13,6 +13,8 @@ import { type Exchange, resultView, whoAmI } from './result-view.js';
 const CUSTOM = 'custom';
 /** What is shown of a body. Larger ones are read to their end all the same. */
 const SHOWN_BYTES = 64 * 1024;
+/** Screen readers announce the status: not more often than this. */
+const STATUS_INTERVAL_MS = 2000;
 
 export interface ConnectPanel {
   setIdentities(identities: StoredIdentity[]): void;
@@ -167,10 +169,13 @@ async function readShown(response: Response, onProgress: (bytes: number) => void
   const decoder = new TextDecoder();
   let bodyText = '';
   let bodyBytes = 0;
+  let toldAt = performance.now();
   await readAll(response.body, chunk => {
     const room = SHOWN_BYTES - bodyBytes;
     if (room > 0) bodyText += decoder.decode(chunk.subarray(0, room), { stream: true });
     bodyBytes += chunk.length;
+    if (performance.now() - toldAt < STATUS_INTERVAL_MS) return;
+    toldAt = performance.now();
     onProgress(bodyBytes);
   });
   bodyText += decoder.decode();
