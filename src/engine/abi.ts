@@ -9,6 +9,9 @@ export const Emission = {
   plaintext: 3,
   handshake: 4,
   peerClosed: 5,
+  derivedKey: 32,
+  decrypted: 33,
+  certificate: 34,
 } as const;
 
 /** What the engine asks during a call. */

@@ -11,6 +11,9 @@ pub enum Emission {
     Plaintext = 3,
     Handshake = 4,
     PeerClosed = 5,
+    DerivedKey = 32,
+    Decrypted = 33,
+    Certificate = 34,
 }
 
 #[link(wasm_import_module = "mtls")]

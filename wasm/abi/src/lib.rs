@@ -6,6 +6,7 @@
 mod handles;
 mod imports;
 mod memory;
+mod pki;
 mod tls;
 
 /// Raised whenever a function's meaning or an encoding changes; the host refuses to run another version than its own.

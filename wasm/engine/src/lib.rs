@@ -5,5 +5,6 @@
 #![forbid(unsafe_code)]
 
 pub mod host;
+pub mod pki;
 pub mod tls;
 pub mod wire;

@@ -1,0 +1,305 @@
+//! Reads an X.509 certificate (RFC 5280) for people and for matching. It verifies nothing.
+
+use sha2::{Digest, Sha256};
+
+use super::der::{
+    bit_string, dotted, Element, Elements, Malformed, BIT_STRING, BOOLEAN, GENERALIZED_TIME,
+    INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME,
+};
+use super::name::{distinguished_name, general_names, push_hex};
+use crate::wire::Writer;
+
+pub struct Certificate<'a> {
+    der: &'a [u8],
+    to_be_signed: &'a [u8],
+    signature_algorithm: String,
+    signature: &'a [u8],
+    serial: String,
+    issuer: Element<'a>,
+    subject: Element<'a>,
+    not_before: String,
+    not_after: String,
+    spki: Element<'a>,
+    subject_alt_names: Vec<String>,
+    authority: bool,
+}
+
+impl<'a> Certificate<'a> {
+    pub fn read(der: &'a [u8]) -> Result<Self, Malformed> {
+        let mut input = Elements::new(der);
+        let mut outer = input.expect(SEQUENCE)?.children();
+        input.finish()?;
+        let to_be_signed = outer.expect(SEQUENCE)?;
+        let signature_algorithm = algorithm(outer.expect(SEQUENCE)?)?;
+        let signature = bit_string(outer.expect(BIT_STRING)?)?;
+        outer.finish()?;
+
+        let mut fields = to_be_signed.children();
+        fields.optional(0xa0)?;
+        let serial = fields.expect(INTEGER)?;
+        fields.expect(SEQUENCE)?;
+        let issuer = fields.expect(SEQUENCE)?;
+        let mut validity = fields.expect(SEQUENCE)?.children();
+        let subject = fields.expect(SEQUENCE)?;
+        let spki = fields.expect(SEQUENCE)?;
+        fields.optional(0x81)?;
+        fields.optional(0x82)?;
+        let mut certificate = Self {
+            der,
+            to_be_signed: to_be_signed.whole,
+            signature_algorithm,
+            signature,
+            serial: serial_number(serial.content),
+            issuer,
+            subject,
+            not_before: time(validity.any()?)?,
+            not_after: time(validity.any()?)?,
+            spki,
+            subject_alt_names: Vec::new(),
+            authority: false,
+        };
+        if let Some(extensions) = fields.optional(0xa3)? {
+            for extension in extensions.children().expect(SEQUENCE)?.children() {
+                certificate.read_extension(extension?)?;
+            }
+        }
+        fields.finish()?;
+        Ok(certificate)
+    }
+
+    fn read_extension(&mut self, extension: Element<'a>) -> Result<(), Malformed> {
+        let mut fields = extension.children();
+        let oid = fields.expect(OBJECT_IDENTIFIER)?.content;
+        fields.optional(BOOLEAN)?;
+        let value = fields.expect(OCTET_STRING)?.content;
+        match oid {
+            // subjectAltName
+            [0x55, 0x1d, 0x11] => self.subject_alt_names = general_names(value)?,
+            // basicConstraints
+            [0x55, 0x1d, 0x13] => {
+                let mut constraints = Elements::new(value).expect(SEQUENCE)?.children();
+                let authority = constraints.optional(BOOLEAN)?;
+                self.authority = authority.is_some_and(|it| it.content != [0]);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// In this order: subject, issuer, serial number, notBefore, notAfter (strings, times as YYYYMMDDHHMMSSZ), alternative
+    /// names (list of strings), SHA-256 of the whole and of the SPKI (bytes), key algorithm (string), whether it is a CA (u8);
+    /// then DER: SPKI, subject, issuer, to-be-signed; signature algorithm (OID, string), signature (bytes).
+    pub fn describe(&self) -> Result<Vec<u8>, Malformed> {
+        Ok(Writer::default()
+            .str(&distinguished_name(self.subject)?)
+            .str(&distinguished_name(self.issuer)?)
+            .str(&self.serial)
+            .str(&self.not_before)
+            .str(&self.not_after)
+            .list(self.subject_alt_names.iter())
+            .bytes(&Sha256::digest(self.der))
+            .bytes(&Sha256::digest(self.spki.whole))
+            .str(&key_algorithm(self.spki)?)
+            .u8(u8::from(self.authority))
+            .bytes(self.spki.whole)
+            .bytes(self.subject.whole)
+            .bytes(self.issuer.whole)
+            .bytes(self.to_be_signed)
+            .str(&self.signature_algorithm)
+            .bytes(self.signature)
+            .finish())
+    }
+}
+
+fn algorithm(identifier: Element<'_>) -> Result<String, Malformed> {
+    dotted(identifier.children().expect(OBJECT_IDENTIFIER)?.content)
+}
+
+fn serial_number(content: &[u8]) -> String {
+    let digits = match content {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        all => all,
+    };
+    let mut out = String::new();
+    push_hex(digits, &mut out);
+    out
+}
+
+/// A UTCTime or GeneralizedTime as YYYYMMDDHHMMSSZ.
+fn time(element: Element<'_>) -> Result<String, Malformed> {
+    let text = std::str::from_utf8(element.content).map_err(|_| Malformed)?;
+    let digits = text.strip_suffix('Z').ok_or(Malformed)?;
+    let mut out = String::with_capacity(15);
+    match (element.tag, digits.len()) {
+        // Seconds may be missing in old certificates; RFC 5280 section 4.1.2.5.1 for the century.
+        (UTC_TIME, 10 | 12) => out.push_str(if digits < "50" { "20" } else { "19" }),
+        (GENERALIZED_TIME, 14) => {}
+        _ => return Err(Malformed),
+    }
+    out.push_str(digits);
+    if out.len() == 12 {
+        out.push_str("00");
+    }
+    let field = |range: std::ops::Range<usize>| -> Option<u8> { out.get(range)?.parse().ok() };
+    let real = out.bytes().all(|it| it.is_ascii_digit())
+        && field(4..6).is_some_and(|month| (1..=12).contains(&month))
+        && field(6..8).is_some_and(|day| (1..=31).contains(&day))
+        && field(8..10).is_some_and(|hour| hour < 24)
+        && field(10..12).is_some_and(|minute| minute < 60)
+        && field(12..14).is_some_and(|second| second < 61);
+    if !real {
+        return Err(Malformed);
+    }
+    out.push('Z');
+    Ok(out)
+}
+
+fn key_algorithm(spki: Element<'_>) -> Result<String, Malformed> {
+    let mut fields = spki.children();
+    let mut identifier = fields.expect(SEQUENCE)?.children();
+    let key = fields.expect(BIT_STRING)?;
+    let oid = dotted(identifier.expect(OBJECT_IDENTIFIER)?.content)?;
+    Ok(match oid.as_str() {
+        "1.2.840.113549.1.1.1" => format!("RSA-{}", modulus_bits(key)?),
+        "1.2.840.113549.1.1.10" => format!("RSASSA-PSS-{}", modulus_bits(key)?),
+        "1.2.840.10045.2.1" => match identifier.optional(OBJECT_IDENTIFIER)? {
+            Some(curve) => format!("ECDSA {}", curve_name(&dotted(curve.content)?)),
+            None => String::from("ECDSA"),
+        },
+        "1.3.101.112" => String::from("Ed25519"),
+        "1.3.101.113" => String::from("Ed448"),
+        "1.2.840.10040.4.1" => String::from("DSA"),
+        _ => oid,
+    })
+}
+
+fn curve_name(oid: &str) -> &str {
+    match oid {
+        "1.2.840.10045.3.1.7" => "P-256",
+        "1.3.132.0.34" => "P-384",
+        "1.3.132.0.35" => "P-521",
+        "1.3.132.0.10" => "secp256k1",
+        other => other,
+    }
+}
+
+fn modulus_bits(key: Element<'_>) -> Result<usize, Malformed> {
+    let mut numbers = Elements::new(bit_string(key)?).expect(SEQUENCE)?.children();
+    let modulus = numbers.expect(INTEGER)?.content;
+    let zeros = modulus.iter().take_while(|&&octet| octet == 0).count();
+    let first = modulus.get(zeros).ok_or(Malformed)?;
+    Ok((modulus.len() - zeros) * 8 - first.leading_zeros() as usize)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::wire::Reader;
+
+    fn certificate() -> Vec<u8> {
+        let mut params = rcgen::CertificateParams::new(vec![
+            String::from("client.example.com"),
+            String::from("::1"),
+        ])
+        .unwrap();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "Ada, Countess");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::OrganizationName, "Engines");
+        params.not_before = rcgen::date_time_ymd(2024, 2, 29);
+        params.not_after = rcgen::date_time_ymd(2050, 1, 1);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.serial_number = Some(rcgen::SerialNumber::from(vec![0xca, 0xfe]));
+        let key = rcgen::KeyPair::generate().unwrap();
+        params.self_signed(&key).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn describes_a_certificate() {
+        let der = certificate();
+        let description = Certificate::read(&der).unwrap().describe().unwrap();
+        let mut reader = Reader::new(&description);
+        let subject = reader.str().unwrap();
+        assert!(
+            subject.contains("CN=Ada\\, Countess") && subject.contains("O=Engines"),
+            "{subject}"
+        );
+        assert_eq!(reader.str(), Ok(subject));
+        assert_eq!(reader.str(), Ok("cafe"));
+        assert_eq!(reader.str(), Ok("20240229000000Z"));
+        assert_eq!(reader.str(), Ok("20500101000000Z"));
+        let names = reader.list().unwrap();
+        assert_eq!(names, [b"DNS:client.example.com".as_slice(), b"IP:::1"]);
+        assert_eq!(reader.bytes(), Ok(Sha256::digest(&der).as_slice()));
+        let pin = reader.bytes().unwrap();
+        assert_eq!(reader.str(), Ok("ECDSA P-256"));
+        assert_eq!(reader.u8(), Ok(1));
+        let spki = reader.bytes().unwrap();
+        assert_eq!(pin, Sha256::digest(spki).as_slice());
+        assert_eq!(reader.bytes(), reader.bytes());
+        assert!(der.get(4..).unwrap().starts_with(reader.bytes().unwrap()));
+        assert_eq!(reader.str(), Ok("1.2.840.10045.4.3.2"));
+        assert!(!reader.bytes().unwrap().is_empty());
+        assert_eq!(reader.finish(), Ok(()));
+    }
+
+    #[test]
+    fn survives_truncation_and_every_changed_byte() {
+        let der = certificate();
+        for len in 0..der.len() {
+            assert!(Certificate::read(der.get(..len).unwrap()).is_err());
+        }
+        for at in 0..der.len() {
+            for bit in 0..8 {
+                let mut bad = der.clone();
+                *bad.get_mut(at).unwrap() ^= 1 << bit;
+                let _ = Certificate::read(&bad).and_then(|it| it.describe());
+            }
+        }
+        let trailing = [der.as_slice(), &[0]].concat();
+        assert!(Certificate::read(&trailing).is_err());
+    }
+
+    #[test]
+    fn reads_times() {
+        let read = |tag, text: &str| {
+            time(Element {
+                tag,
+                content: text.as_bytes(),
+                whole: &[],
+            })
+        };
+        assert_eq!(
+            read(UTC_TIME, "491231235959Z").as_deref(),
+            Ok("20491231235959Z")
+        );
+        assert_eq!(
+            read(UTC_TIME, "5001010000Z").as_deref(),
+            Ok("19500101000000Z")
+        );
+        assert_eq!(
+            read(GENERALIZED_TIME, "99991231235959Z").as_deref(),
+            Ok("99991231235959Z")
+        );
+        for bad in [
+            "",
+            "Z",
+            "20241301000000Z",
+            "2024010100000xZ",
+            "20240101000000",
+            "20240101250000Z",
+        ] {
+            assert_eq!(read(GENERALIZED_TIME, bad), Err(Malformed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn writes_serial_numbers_as_openssl_does() {
+        assert_eq!(serial_number(&[0, 0xff]), "ff");
+        assert_eq!(serial_number(&[0]), "00");
+        assert_eq!(serial_number(&[1, 2]), "0102");
+    }
+}

@@ -1,0 +1,8 @@
+//! What the import of identities needs and WebCrypto lacks: the older cryptography of PKCS#12 files, and a reader of certificates.
+
+pub mod certificate;
+pub mod der;
+pub mod hash;
+pub mod kdf;
+pub mod name;
+pub mod pbe;

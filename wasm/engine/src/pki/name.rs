@@ -1,0 +1,245 @@
+//! Distinguished names and general names as strings (RFC 4514; RFC 5280 section 4.2.1.6).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::der::{dotted, Element, Elements, Malformed, OBJECT_IDENTIFIER, SEQUENCE, SET};
+
+/// A Name's string form: the last RDN first, as RFC 4514 has it.
+pub fn distinguished_name(name: Element<'_>) -> Result<String, Malformed> {
+    let mut parts = Vec::new();
+    for rdn in name.children() {
+        let rdn = rdn?;
+        if rdn.tag != SET {
+            return Err(Malformed);
+        }
+        let attributes: Result<Vec<String>, Malformed> =
+            rdn.children().map(|it| attribute(it?)).collect();
+        parts.push(attributes?.join("+"));
+    }
+    parts.reverse();
+    Ok(parts.join(","))
+}
+
+fn attribute(pair: Element<'_>) -> Result<String, Malformed> {
+    if pair.tag != SEQUENCE {
+        return Err(Malformed);
+    }
+    let mut fields = pair.children();
+    let oid = dotted(fields.expect(OBJECT_IDENTIFIER)?.content)?;
+    let value = fields.any()?;
+    let mut out = String::new();
+    match (short_name(&oid), text(value)) {
+        (Some(name), Some(value)) => {
+            out.push_str(name);
+            out.push('=');
+            escape(&value, &mut out);
+        }
+        // RFC 4514 section 2.4: a type in dotted form has its value in hex.
+        (name, _) => {
+            out.push_str(name.unwrap_or(&oid));
+            out.push_str("=#");
+            push_hex(value.whole, &mut out);
+        }
+    }
+    Ok(out)
+}
+
+/// RFC 4514's own table, and what certificates hold besides (by the names that LDAP or OpenSSL give).
+fn short_name(oid: &str) -> Option<&'static str> {
+    Some(match oid {
+        "2.5.4.3" => "CN",
+        "2.5.4.4" => "SN",
+        "2.5.4.5" => "serialNumber",
+        "2.5.4.6" => "C",
+        "2.5.4.7" => "L",
+        "2.5.4.8" => "ST",
+        "2.5.4.9" => "STREET",
+        "2.5.4.10" => "O",
+        "2.5.4.11" => "OU",
+        "2.5.4.12" => "title",
+        "2.5.4.13" => "description",
+        "2.5.4.15" => "businessCategory",
+        "2.5.4.17" => "postalCode",
+        "2.5.4.41" => "name",
+        "2.5.4.42" => "GN",
+        "2.5.4.43" => "initials",
+        "2.5.4.44" => "generationQualifier",
+        "2.5.4.46" => "dnQualifier",
+        "2.5.4.65" => "pseudonym",
+        "2.5.4.97" => "organizationIdentifier",
+        "0.9.2342.19200300.100.1.1" => "UID",
+        "0.9.2342.19200300.100.1.25" => "DC",
+        "1.2.840.113549.1.9.1" => "emailAddress",
+        _ => return None,
+    })
+}
+
+/// What a string type of ASN.1 holds; `None` for other types.
+fn text(value: Element<'_>) -> Option<String> {
+    let content = value.content;
+    Some(match value.tag {
+        // UTF8String, NumericString, PrintableString, IA5String, VisibleString
+        0x0c | 0x12 | 0x13 | 0x16 | 0x1a => String::from_utf8_lossy(content).into_owned(),
+        // TeletexString, read as everyone does: Latin-1.
+        0x14 => content.iter().copied().map(char::from).collect(),
+        // UniversalString
+        0x1c => content
+            .chunks(4)
+            .map(|unit| {
+                unit.iter()
+                    .fold(0, |sum, &octet| sum << 8 | u32::from(octet))
+            })
+            .map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect(),
+        // BMPString
+        0x1e => {
+            let units = content.chunks(2).map(|unit| {
+                unit.iter()
+                    .fold(0, |sum, &octet| sum << 8 | u16::from(octet))
+            });
+            char::decode_utf16(units)
+                .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect()
+        }
+        _ => return None,
+    })
+}
+
+/// RFC 4514 section 2.4.
+fn escape(value: &str, out: &mut String) {
+    let last = value.chars().count().saturating_sub(1);
+    for (at, character) in value.chars().enumerate() {
+        let edge_space = character == ' ' && (at == 0 || at == last);
+        let special = matches!(character, '"' | '+' | ',' | ';' | '<' | '>' | '\\');
+        if edge_space || special || (character == '#' && at == 0) {
+            out.push('\\');
+            out.push(character);
+        } else if character.is_ascii_control() {
+            out.push('\\');
+            push_hex(&[character as u8], out);
+        } else {
+            out.push(character);
+        }
+    }
+}
+
+pub fn push_hex(bytes: &[u8], out: &mut String) {
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            out.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+    }
+}
+
+/// The content of a subjectAltName extension, each name with its kind.
+pub fn general_names(extension: &[u8]) -> Result<Vec<String>, Malformed> {
+    let mut outer = Elements::new(extension);
+    let names = outer.expect(SEQUENCE)?;
+    names.children().map(|it| general_name(it?)).collect()
+}
+
+fn general_name(name: Element<'_>) -> Result<String, Malformed> {
+    let plain = String::from_utf8_lossy(name.content);
+    Ok(match name.tag {
+        0x81 => format!("email:{plain}"),
+        0x82 => format!("DNS:{plain}"),
+        0x86 => format!("URI:{plain}"),
+        0x87 => ip_address(name.content),
+        0x88 => format!("RID:{}", dotted(name.content)?),
+        0xa0 => other_name(name)?,
+        0xa4 => format!(
+            "DirName:{}",
+            distinguished_name(name.children().expect(SEQUENCE)?)?
+        ),
+        other => format!("other:{}", other & 0x1f),
+    })
+}
+
+fn ip_address(octets: &[u8]) -> String {
+    if let Ok(four) = <[u8; 4]>::try_from(octets) {
+        return format!("IP:{}", Ipv4Addr::from(four));
+    }
+    if let Ok(sixteen) = <[u8; 16]>::try_from(octets) {
+        return format!("IP:{}", Ipv6Addr::from(sixteen));
+    }
+    let mut out = String::from("IP:#");
+    push_hex(octets, &mut out);
+    out
+}
+
+/// Of the many kinds, the user principal name is what client certificates have.
+fn other_name(name: Element<'_>) -> Result<String, Malformed> {
+    let mut fields = name.children();
+    let oid = dotted(fields.expect(OBJECT_IDENTIFIER)?.content)?;
+    let value = fields.any()?.children().any()?;
+    Ok(match (oid.as_str(), text(value)) {
+        ("1.3.6.1.4.1.311.20.2.3", Some(value)) => format!("UPN:{value}"),
+        (_, Some(value)) => format!("otherName:{oid}={value}"),
+        _ => format!("otherName:{oid}"),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn escaped(value: &str) -> String {
+        let mut out = String::new();
+        escape(value, &mut out);
+        out
+    }
+
+    #[test]
+    fn escapes_as_rfc_4514_does() {
+        assert_eq!(escaped("Sue, Grabbit and Runn"), "Sue\\, Grabbit and Runn");
+        assert_eq!(escaped(" a b "), "\\ a b\\ ");
+        assert_eq!(escaped("#1#"), "\\#1#");
+        assert_eq!(escaped("a\rb\0"), "a\\0db\\00");
+        assert_eq!(escaped("Lučić"), "Lučić");
+    }
+
+    #[test]
+    fn reads_every_string_type() {
+        let read = |tag, content: &[u8]| {
+            text(Element {
+                tag,
+                content,
+                whole: content,
+            })
+        };
+        assert_eq!(read(0x0c, "é".as_bytes()).as_deref(), Some("é"));
+        assert_eq!(read(0x14, &[0xe9]).as_deref(), Some("é"));
+        assert_eq!(read(0x1e, &[0xd8, 0x3d, 0xde, 0x00]).as_deref(), Some("😀"));
+        assert_eq!(read(0x1c, &[0, 1, 0xf6, 0]).as_deref(), Some("😀"));
+        assert_eq!(
+            read(0x1e, &[0xd8, 0x3d, 1]).as_deref(),
+            Some("\u{fffd}\u{1}")
+        );
+        assert_eq!(read(0x02, &[1]), None);
+    }
+
+    #[test]
+    fn puts_the_last_rdn_first() {
+        // C=DE, then O=A+CN=B in one RDN, then an unknown type.
+        let der = [
+            0x30, 0x31, //
+            0x31, 0x0b, 0x30, 0x09, 6, 3, 0x55, 4, 6, 0x13, 2, b'D', b'E', //
+            0x31, 0x14, 0x30, 0x08, 6, 3, 0x55, 4, 10, 0x0c, 1, b'A', //
+            0x30, 0x08, 6, 3, 0x55, 4, 3, 0x0c, 1, b'B', //
+            0x31, 0x0c, 0x30, 0x0a, 6, 3, 0x55, 4, 99, 2, 3, 1, 2, 3,
+        ];
+        let name = Elements::new(&der).any().unwrap();
+        assert_eq!(
+            distinguished_name(name).unwrap(),
+            "2.5.4.99=#0203010203,O=A+CN=B,C=DE"
+        );
+    }
+
+    #[test]
+    fn names_addresses() {
+        assert_eq!(ip_address(&[127, 0, 0, 1]), "IP:127.0.0.1");
+        assert_eq!(ip_address(&[0; 16]), "IP:::");
+        assert_eq!(ip_address(&[1, 2]), "IP:#0102");
+    }
+}
