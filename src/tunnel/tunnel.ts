@@ -21,7 +21,9 @@ export interface TunnelStream {
  * transport with this shape works.
  *
  * `connect` may resolve before the target has accepted: what is written meanwhile travels right behind the request,
- * and a refusal then errors both streams. It rejects with the signal's reason when aborted.
+ * and a refusal then errors both streams. It rejects with the signal's reason when aborted; the signal stays good for the
+ * life of the connection, and errors both streams with its reason then. So a connection that outlives one request (in a pool)
+ * must not be given that request's signal.
  */
 export interface Tunnel {
   connect(address: TunnelAddress, options?: { signal?: AbortSignal }): Promise<TunnelStream>;

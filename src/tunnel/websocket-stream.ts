@@ -40,7 +40,7 @@ class RelayedStream implements TunnelStream {
   #credit = INITIAL_CREDIT_BYTES;
   /** Bytes sent that the relay has not granted again. */
   #unacknowledgedBytes = 0;
-  #creditWaiter: (() => void) | undefined;
+  #waitingWriter: (() => void) | undefined;
 
   /** The target has sent END. */
   #remoteEnded = false;
@@ -97,7 +97,7 @@ class RelayedStream implements TunnelStream {
       throw error;
     }
     for (let offset = 0; offset < chunk.length; ) {
-      if (this.#credit === 0) await this.#creditGranted();
+      while (this.#credit === 0 && !this.#failure) await this.#stateChange();
       if (this.#failure) throw this.#failure.error;
       const length = Math.min(chunk.length - offset, this.#credit, MAX_DATA_BYTES);
       this.#send(encodeData(chunk.subarray(offset, offset + length)));
@@ -107,15 +107,16 @@ class RelayedStream implements TunnelStream {
     }
   }
 
-  #creditGranted(): Promise<void> {
+  /** Waits for credit or a failure; ACCEPT also ends the wait, and may bring no credit. */
+  #stateChange(): Promise<void> {
     return new Promise(resolve => {
-      this.#creditWaiter = resolve;
+      this.#waitingWriter = resolve;
     });
   }
 
   #wakeWriter(): void {
-    this.#creditWaiter?.();
-    this.#creditWaiter = undefined;
+    this.#waitingWriter?.();
+    this.#waitingWriter = undefined;
   }
 
   #end(): void {
