@@ -1,10 +1,30 @@
+import { chmodSync } from 'node:fs';
 import { builtinModules } from 'node:module';
+import { resolve } from 'node:path';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 const isExternal = (id: string) => id === 'ws' || id.startsWith('node:') || builtinModules.includes(id);
 
+/** The relay's command can be run right after a build, not only after npm has installed it. */
+const executableCommand: Plugin = {
+  name: 'executable-command',
+  writeBundle: ({ dir = 'dist' }) => chmodSync(resolve(dir, 'relay-cli.js'), 0o755),
+};
+
+const project = (name: string, timeoutMs: number) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: timeoutMs,
+    hookTimeout: Math.max(timeoutMs, 10_000),
+  },
+});
+
 export default defineConfig({
   base: './',
+  plugins: [executableCommand],
   build: {
     target: 'es2022',
     // Readable output: the bundler of the application minifies.
@@ -23,7 +43,13 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['test/unit/**/*.test.ts'],
     environment: 'node',
+    setupFiles: ['test/setup/node.ts'],
+    projects: [
+      project('unit', 5_000),
+      project('interop', 60_000),
+      project('pack', 180_000),
+      project('browser', 180_000),
+    ],
   },
 });

@@ -1,0 +1,225 @@
+#!/usr/bin/env node
+// `npm test`: everything, on a fresh machine too. See `--help`.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { runCommand, stopAll } from './setup/command.mjs';
+import { findCargo, prepareMachine } from './setup/machine.mjs';
+import { rebuildEngine, restoreEngine } from './setup/rebuilt-engine.mjs';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The whole run; a step that hangs takes at most what is left of it. */
+const RUN_TIMEOUT_MS = 55 * 60_000;
+const STEP_TIMEOUT_MS = 20 * 60_000;
+const startedAt = Date.now();
+const scratch = mkdtempSync(join(tmpdir(), 'browser-mtls-test-'));
+
+const bin = name => [process.execPath, join(ROOT, 'node_modules', name)];
+const cargo = (...args) => [findCargo(), ...args, '--manifest-path', 'wasm/Cargo.toml'];
+
+/** `needs` names what must be on the machine (test/setup/machine.mjs). */
+const STEPS = [
+  step('lint', 'Format, lint, import direction', [], () => [...bin('@biomejs/biome/bin/biome'), 'ci', '.']),
+  step('types', 'Types', [], () => [...bin('typescript/bin/tsc'), '-p', 'tsconfig.json']),
+  step('rustfmt', 'Format of the Rust code', ['rust'], () => [...cargo('fmt'), '--check']),
+  step('clippy', 'Lint of the Rust code', ['rust'], () => [
+    ...cargo('clippy', '--all-targets', '--locked'),
+    '--',
+    '-D',
+    'warnings',
+  ]),
+  step('hash', 'The committed .wasm belongs to the sources', [], () => [
+    process.execPath,
+    'wasm/source-hash.mjs',
+    '--check',
+  ]),
+  { id: 'rust', title: 'Native tests of the engine', needs: ['rust'], run: rustTests },
+  {
+    id: 'wasm',
+    title: 'Build the .wasm from source; what follows runs on it',
+    needs: ['rust', 'wasm'],
+    run: async () => verdict(await rebuildEngine({ scratch, timeoutMs: timeLeft() })),
+  },
+  vitestStep('unit', 'Unit tests', ['openssl']),
+  step('build', 'Build the package', [], () => ['npm', 'run', 'build']),
+  step('size', 'Size budget', [], () => [process.execPath, 'tools/size.mjs']),
+  step('notices', 'Licences of what ships', ['rust'], () => [
+    process.execPath,
+    'tools/notices.mjs',
+    '--check',
+  ]),
+  vitestStep('interop', 'Interop: nginx, openssl s_server, Node', ['openssl', 'nginx'], ['build']),
+  vitestStep('pack', 'The packed tarball in other projects', ['openssl', 'chromium'], ['build']),
+  vitestStep('browser', 'Chromium: a page, and the demo', ['openssl', 'nginx', 'chromium'], ['build']),
+];
+
+const HELP = `Usage: npm test [-- options]
+
+Installs what is missing (as root, with apt and rustup), then runs every step and counts.
+
+  --only a,b    these steps alone: ${STEPS.map(({ id }) => id).join(', ')}
+  --skip a,b    all but these
+  --no-setup    install nothing
+  --help        this text
+`;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    skip: { type: 'string' },
+    'no-setup': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+} else {
+  process.chdir(ROOT);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupted);
+  process.exitCode = await main(chosenSteps());
+}
+
+async function main(steps) {
+  const dirtyBefore = dirtyFiles();
+  let passed = 0;
+  let failed = 0;
+  const summary = [];
+  const count = (title, result, since) => {
+    passed += result.passed;
+    failed += result.failed;
+    const seconds = ((Date.now() - since) / 1000).toFixed(0);
+    summary.push(
+      `${result.failed ? 'FAILED' : 'ok    '} ${title}: ${result.passed} passed, ${result.failed} failed (${seconds} s)`,
+    );
+  };
+  try {
+    if (!values['no-setup']) {
+      heading('Set-up');
+      const since = Date.now();
+      const needs = new Set(steps.flatMap(it => it.needs));
+      count('Set-up', verdict(await prepareMachine(needs, { timeoutMs: timeLeft() })), since);
+    }
+    for (const { title, run } of steps) {
+      heading(title);
+      const since = Date.now();
+      count(title, await guarded(run), since);
+    }
+  } finally {
+    restoreEngine();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  heading('Nothing left behind in the tree');
+  const left = dirtyFiles().filter(line => !dirtyBefore.includes(line));
+  for (const line of left) console.error(line);
+  count('Clean tree', verdict(left.length === 0), Date.now());
+
+  heading('Summary');
+  for (const line of summary) console.log(line);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+function chosenSteps() {
+  const list = text => (text ?? '').split(',').filter(name => name !== '');
+  const only = list(values.only);
+  const skip = list(values.skip);
+  for (const name of [...only, ...skip]) {
+    if (!STEPS.some(({ id }) => id === name)) {
+      console.error(`npm test: there is no step ${name}\n\n${HELP}`);
+      process.exit(2);
+    }
+  }
+  const wanted = new Set(only);
+  for (const { id, after = [] } of STEPS) if (wanted.has(id)) for (const name of after) wanted.add(name);
+  return STEPS.filter(({ id }) => (only.length === 0 || wanted.has(id)) && !skip.includes(id));
+}
+
+/** A step that is one command; it counts as one test. */
+function step(id, title, needs, command) {
+  return { id, title, needs, run: async () => verdict((await execute(command())).ok) };
+}
+
+function vitestStep(id, title, needs, after = []) {
+  const report = join(scratch, `${id}.json`);
+  const run = async () => {
+    const { ok } = await execute([
+      ...bin('vitest/vitest.mjs'),
+      'run',
+      '--project',
+      id,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ]);
+    return vitestResult(report, ok);
+  };
+  return { id, title, needs, after, run };
+}
+
+function vitestResult(report, ok) {
+  let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 };
+  try {
+    counts = JSON.parse(readFileSync(report, 'utf8'));
+  } catch {
+    console.error('vitest wrote no report');
+  }
+  const unrun = counts.numPendingTests + counts.numTodoTests;
+  if (unrun > 0) console.log(`${unrun} skipped`);
+  // A file that could not be loaded, or an error outside of any test, has no failed test to count.
+  const failed = counts.numFailedTests || (ok ? 0 : 1);
+  return { passed: counts.numPassedTests, failed };
+}
+
+async function rustTests() {
+  const { ok, output } = await execute([...cargo('test', '--locked'), '-p', 'mtls-engine'], {
+    capture: true,
+  });
+  let passed = 0;
+  let failed = 0;
+  for (const match of output.matchAll(/^test result: \S+ (\d+) passed; (\d+) failed/gm)) {
+    passed += Number(match[1]);
+    failed += Number(match[2]);
+  }
+  return { passed, failed: failed || (ok ? 0 : 1) };
+}
+
+async function execute(command, options = {}) {
+  return runCommand(command, { ...options, timeoutMs: timeLeft() });
+}
+
+async function guarded(run) {
+  try {
+    return await run();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return verdict(false);
+  }
+}
+
+function verdict(ok) {
+  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+}
+
+function timeLeft() {
+  return Math.max(1000, Math.min(STEP_TIMEOUT_MS, startedAt + RUN_TIMEOUT_MS - Date.now()));
+}
+
+function heading(title) {
+  console.log(`\n=== ${title}`);
+}
+
+/** What git sees as changed or new; nothing where there is no git. */
+function dirtyFiles() {
+  const { status, stdout } = spawnSync('git', ['status', '--porcelain'], { encoding: 'utf8' });
+  return status === 0 ? stdout.split('\n').filter(line => line !== '') : [];
+}
+
+function interrupted() {
+  stopAll();
+  restoreEngine();
+  rmSync(scratch, { recursive: true, force: true });
+  process.exit(130);
+}

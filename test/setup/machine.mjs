@@ -1,0 +1,127 @@
+// What the tests need beside Node and npm, and how a Debian machine gets it.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { runCommand } from './command.mjs';
+
+const MINIMUM_RUST = [1, 85];
+
+/** Debian's packages by what needs them; `has` tells whether that is there already. */
+const PACKAGES = [
+  { need: 'rust', name: 'gcc', has: () => onPath('cc') },
+  { need: 'rust', name: 'libc6-dev', has: () => existsSync('/usr/include/stdlib.h') },
+  { need: 'wasm', name: 'clang', has: () => onPath('clang') },
+  { need: 'wasm', name: 'llvm', has: () => onPath('llvm-ar') },
+  { need: 'wasm', name: 'wasi-libc', has: () => existsSync('/usr/include/wasm32-wasi') },
+  { need: 'openssl', name: 'openssl', has: () => onPath('openssl') },
+  { need: 'nginx', name: 'nginx-light', has: () => onPath('nginx') },
+  { need: 'chromium', name: 'chromium', has: () => existsSync('/usr/bin/chromium') },
+];
+
+/** Debian's own Rust, with the sources of its standard library for wasm32-wasip1: where rustup gives none. */
+const DEBIAN_RUST = ['rustc-web', 'cargo-web', 'rust-web-src', 'rust-web-clippy', 'rustfmt-web', 'lld'];
+
+/**
+ * Installs what is missing of `needs` (as root; otherwise says what to install); resolves with false when something is missing after that.
+ * @param {Set<string>} needs
+ */
+export async function prepareMachine(needs, { timeoutMs }) {
+  // Where a Debian user's own PATH may not lead: nginx is in sbin, and rustup's cargo in a folder of its own.
+  addToPath('/usr/sbin', join(process.env.CARGO_HOME ?? join(homedir(), '.cargo'), 'bin'));
+  const missing = PACKAGES.filter(({ need, has }) => needs.has(need) && !has()).map(({ name }) => name);
+  let ready = missing.length === 0 || (await installPackages(missing, timeoutMs));
+  if (needs.has('rust')) ready = (await prepareRust(timeoutMs)) && ready;
+  if (ready) console.log(versions(needs));
+  return ready;
+}
+
+/** rustup's cargo when there is one, otherwise Debian's. */
+export function findCargo() {
+  return onPath('cargo') ? 'cargo' : '/usr/bin/cargo';
+}
+
+async function prepareRust(timeoutMs) {
+  if (onPath('rustup') && (await prepareRustup(timeoutMs))) return true;
+  console.log("rustup gives no usable toolchain: taking Debian's");
+  process.env.WASM_TOOLCHAIN = 'debian';
+  const missing = DEBIAN_RUST.filter(name => !installed(name));
+  if (missing.length > 0 && !(await installPackages(missing, timeoutMs))) return false;
+  // Ahead of rustup's, which has just been found unusable.
+  process.env.PATH = ['/usr/bin', process.env.PATH].join(delimiter);
+  return true;
+}
+
+async function prepareRustup(timeoutMs) {
+  const rustup = (...args) => runCommand(['rustup', ...args], { timeoutMs });
+  if (!recentRust()) {
+    const { ok } = await rustup('toolchain', 'install', 'stable', '--profile', 'minimal');
+    if (!ok) return false;
+    process.env.RUSTUP_TOOLCHAIN = 'stable';
+    if (!recentRust()) return false;
+  }
+  const components = output('rustup', ['component', 'list', '--installed']);
+  for (const component of ['rustfmt', 'clippy']) {
+    if (!components.includes(component) && !(await rustup('component', 'add', component)).ok) return false;
+  }
+  const targets = output('rustup', ['target', 'list', '--installed']).split('\n');
+  return targets.includes('wasm32-wasip1') || (await rustup('target', 'add', 'wasm32-wasip1')).ok;
+}
+
+/** The active toolchain, which may be none, or older than the crates allow. */
+function recentRust() {
+  const version = /^rustc (\d+)\.(\d+)/.exec(output('rustc', ['--version']));
+  if (!version) return false;
+  const [major, minor] = version.slice(1).map(Number);
+  return major > MINIMUM_RUST[0] || (major === MINIMUM_RUST[0] && minor >= MINIMUM_RUST[1]);
+}
+
+async function installPackages(names, timeoutMs) {
+  const command = ['apt-get', 'install', '-y', '--no-install-recommends', ...names];
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    console.error(`Missing on this machine. As root: ${command.join(' ')}`);
+    return false;
+  }
+  // In runlevel 1 the packages do not start services of their own: the tests run their own nginx.
+  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const { ok: updated } = await runCommand(['apt-get', 'update', '-q'], { timeoutMs, env });
+  if (!updated) console.error('apt-get update failed; trying with the lists that are there');
+  const { ok } = await runCommand(command, { timeoutMs, env });
+  if (!ok) console.error(`These packages could not be installed: ${names.join(' ')}`);
+  return ok;
+}
+
+function installed(name) {
+  return output('dpkg-query', ['-W', '-f', `\${Status}`, name]).startsWith('install ok');
+}
+
+function versions(needs) {
+  const lines = [`node ${process.version}, ${debian()}`];
+  if (needs.has('rust')) lines.push(output(findCargo(), ['--version']));
+  if (needs.has('wasm')) lines.push(output('clang', ['--version']).split('\n')[0]);
+  if (needs.has('openssl')) lines.push(output('openssl', ['version']));
+  if (needs.has('nginx')) lines.push(spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr.trim());
+  if (needs.has('chromium')) lines.push(output('/usr/bin/chromium', ['--version']));
+  return lines.map(line => line.trim()).join('\n');
+}
+
+function debian() {
+  try {
+    return /PRETTY_NAME="(.*)"/.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'an unknown system';
+  } catch {
+    return process.platform;
+  }
+}
+
+function output(file, args) {
+  return spawnSync(file, args, { encoding: 'utf8' }).stdout ?? '';
+}
+
+function onPath(name) {
+  return (process.env.PATH ?? '').split(delimiter).some(folder => existsSync(join(folder, name)));
+}
+
+function addToPath(...folders) {
+  const known = (process.env.PATH ?? '').split(delimiter);
+  process.env.PATH = [...known, ...folders.filter(folder => !known.includes(folder))].join(delimiter);
+}
