@@ -6,7 +6,7 @@ import { byId, h } from './dom.js';
 import { commonName, formatBytes, formatMs } from './format.js';
 import { nameOf } from './identities-panel.js';
 import { log } from './log.js';
-import { DemoError, type Problem, problemBox, problemOf } from './problems.js';
+import { DemoError, type Problem, problemBox, problemOf, stopped } from './problems.js';
 import { relayReport } from './relay-report.js';
 import { type Exchange, resultView, whoAmI } from './result-view.js';
 
@@ -99,7 +99,7 @@ export function startConnectPanel(config: DemoConfig, clients: Clients): Connect
     cancel.disabled = !busy;
   }
 
-  cancel.addEventListener('click', () => running?.abort());
+  cancel.addEventListener('click', () => running?.abort(stopped()));
   byId('disconnect', HTMLButtonElement).addEventListener('click', async () => {
     await clients.closeAll();
     log('Closed all connections');

@@ -113,6 +113,11 @@ export class DemoError extends Error {
   }
 }
 
+/** The reason of an abort by the user. */
+export function stopped(): DOMException {
+  return new DOMException('stopped by hand', 'AbortError');
+}
+
 export function problemOf(error: unknown): Problem {
   const code = codeOf(error);
   const [title, advice] = TEXTS[code] ?? UNEXPECTED;

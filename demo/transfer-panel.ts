@@ -4,7 +4,7 @@ import type { ConnectPanel } from './connect-panel.js';
 import { byId } from './dom.js';
 import { formatBytes, formatMs } from './format.js';
 import { log } from './log.js';
-import { DemoError, problemBox, problemOf } from './problems.js';
+import { DemoError, problemBox, problemOf, stopped } from './problems.js';
 
 const REDRAW_MS = 100;
 
@@ -80,7 +80,7 @@ export function startTransferPanel(clients: Clients, connection: ConnectPanel): 
     run('Download', download);
   });
   byId('upload', HTMLButtonElement).addEventListener('click', () => run('Upload', upload));
-  cancel.addEventListener('click', () => running?.abort());
+  cancel.addEventListener('click', () => running?.abort(stopped()));
 }
 
 async function receive(response: Response, size: number, onProgress: (done: number) => void): Promise<void> {
