@@ -4,6 +4,7 @@
 //! leave by the host's import `emit` before the call returns. All `unsafe` of the engine is in [`memory`], [`imports`] and [`_initialize`].
 
 mod handles;
+mod http;
 mod imports;
 mod memory;
 mod pki;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod host;
+pub mod http;
 pub mod pki;
 pub mod tls;
 pub mod wire;

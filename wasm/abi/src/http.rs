@@ -1,0 +1,154 @@
+//! `http_connection_…`, `http_request_…` and `http_response_…`: the HTTP client of an instance.
+//!
+//! Any call may emit events of any connection. Handles of connections and requests come from one sequence.
+
+use std::cell::RefCell;
+
+use mtls_engine::http::connection::Protocol;
+use mtls_engine::http::event::{write_data, write_end, write_handle, Event};
+use mtls_engine::http::failure::Failure;
+use mtls_engine::http::{Http, RequestHead};
+
+use crate::imports::{emit, Emission};
+use crate::memory::input;
+use crate::{FAILED, OK, UNKNOWN_HANDLE};
+
+thread_local! {
+    static HTTP: RefCell<Http> = RefCell::default();
+}
+
+/// `protocol`: 1 is HTTP/1.1, 2 is HTTP/2. Returns a handle.
+#[no_mangle]
+extern "C" fn http_connection_new(protocol: u32) -> i32 {
+    let protocol = match protocol {
+        1 => Protocol::H1,
+        2 => Protocol::H2,
+        _ => return FAILED,
+    };
+    run(|http| http.open(protocol)).unwrap_or(FAILED)
+}
+
+/// Gives the connection up at once, with everything on it.
+#[no_mangle]
+extern "C" fn http_connection_free(connection: i32) {
+    run(|http| http.abandon(connection));
+}
+
+/// Takes no further request, and ends when those in progress have.
+#[no_mangle]
+extern "C" fn http_connection_close(connection: i32) -> i32 {
+    known(run(|http| http.close(connection)))
+}
+
+/// Input: plaintext from the server.
+#[no_mangle]
+extern "C" fn http_connection_receive(connection: i32, pointer: *const u8, len: usize) -> i32 {
+    known(run(|http| http.receive(connection, input(pointer, len))))
+}
+
+/// The server has ended its side as it should.
+#[no_mangle]
+extern "C" fn http_connection_receive_end(connection: i32) -> i32 {
+    known(run(|http| http.receive_end(connection)))
+}
+
+/// The transport has failed; what failed is the host's to know.
+#[no_mangle]
+extern "C" fn http_connection_receive_failed(connection: i32) -> i32 {
+    known(run(|http| http.receive_failed(connection)))
+}
+
+/// Emits the plaintext to send now.
+#[no_mangle]
+extern "C" fn http_connection_take(connection: i32) -> i32 {
+    let output = HTTP.with_borrow_mut(|http| http.take(connection));
+    if let Some(output) = &output {
+        emit(Emission::HttpOutput, output);
+    }
+    run(|_| ());
+    known(output.is_some())
+}
+
+/// Input: method (string), absolute URL (string), headers (list: names and values by turns), u8 1 if the body's length
+/// is known, the length's lower and upper u32. Returns a handle.
+#[no_mangle]
+extern "C" fn http_request_new(connection: i32, pointer: *const u8, len: usize) -> i32 {
+    let begun = match RequestHead::read(input(pointer, len)) {
+        Ok(head) => run(|http| http.request(connection, &head)),
+        Err(_) => Some(Err(Failure::misuse("a malformed request"))),
+    };
+    match begun {
+        Some(Ok(handle)) => handle,
+        Some(Err(failure)) => {
+            emit(Emission::HttpFailed, &failure.write(0));
+            FAILED
+        }
+        None => UNKNOWN_HANDLE,
+    }
+}
+
+/// Input: the piece of the body that was asked for.
+#[no_mangle]
+extern "C" fn http_request_send(request: i32, pointer: *const u8, len: usize) -> i32 {
+    known(run(|http| http.send(request, input(pointer, len))))
+}
+
+#[no_mangle]
+extern "C" fn http_request_send_end(request: i32) -> i32 {
+    known(run(|http| http.send_end(request)))
+}
+
+/// The body cannot be completed: the exchange fails.
+#[no_mangle]
+extern "C" fn http_request_send_abort(request: i32) -> i32 {
+    known(run(|http| http.send_abort(request)))
+}
+
+/// Ends an exchange at once. Nothing more is told about it.
+#[no_mangle]
+extern "C" fn http_request_cancel(request: i32) -> i32 {
+    known(run(|http| http.cancel(request)))
+}
+
+/// Asks for one more piece of the response's body.
+#[no_mangle]
+extern "C" fn http_response_pull(request: i32) -> i32 {
+    known(run(|http| http.pull(request)))
+}
+
+fn known(known: bool) -> i32 {
+    if known {
+        OK
+    } else {
+        UNKNOWN_HANDLE
+    }
+}
+
+/// Acts, and tells what happened.
+fn run<R>(act: impl FnOnce(&mut Http) -> R) -> R {
+    HTTP.with_borrow_mut(|http| {
+        let result = act(http);
+        while let Some(event) = http.next_event() {
+            tell(&event);
+        }
+        result
+    })
+}
+
+fn tell(event: &Event) {
+    match event {
+        Event::Connection(connection, state) => {
+            emit(Emission::HttpConnection, &state.write(*connection));
+        }
+        Event::BodyWanted(request) => emit(Emission::HttpBodyWanted, &write_handle(*request)),
+        Event::BodyStopped(request) => emit(Emission::HttpBodyStopped, &write_handle(*request)),
+        Event::ResponseHead(request, head) => emit(Emission::HttpHead, &head.write(*request)),
+        Event::ResponseData(request, data) => {
+            emit(Emission::HttpData, &write_data(*request, data));
+        }
+        Event::ResponseEnd(request, trailers) => {
+            emit(Emission::HttpEnd, &write_end(*request, trailers));
+        }
+        Event::Failed(request, failure) => emit(Emission::HttpFailed, &failure.write(*request)),
+    }
+}

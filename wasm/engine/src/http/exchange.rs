@@ -1,0 +1,182 @@
+//! One request and its response.
+
+use std::cell::{Cell, RefCell};
+use std::future::{poll_fn, Future};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use futures_util::FutureExt;
+use http::{HeaderMap, Request, Response, Version};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::TrySendError;
+use hyper::ext::ReasonPhrase;
+
+use super::body::{BodySource, RequestBody};
+use super::connection::Answer;
+use super::event::{Event, Events, ResponseHead};
+use super::failure::{Failure, FailureKind, Stage};
+use super::pipe::Pipe;
+
+/// One pull gives no more than about this much.
+const PULL_BYTES: usize = 64 * 1024;
+
+/// The host's demand for the next piece of the response's body.
+#[derive(Clone, Default)]
+pub struct Demand(Rc<DemandState>);
+
+#[derive(Default)]
+struct DemandState {
+    pulled: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Demand {
+    pub fn pull(&self) {
+        self.0.pulled.set(true);
+        if let Some(waker) = self.0.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    async fn next(&self) {
+        poll_fn(|cx| {
+            if self.0.pulled.take() {
+                return Poll::Ready(());
+            }
+            *self.0.waker.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Where an exchange tells how it goes.
+pub struct Reporter {
+    pub request: i32,
+    pub events: Events,
+    pub pipe: Pipe,
+    pub body: BodySource,
+    /// On h1 a connection has one exchange at a time: what was received since it began belongs to it.
+    pub received_before: Option<u64>,
+}
+
+/// Drives an exchange to its end, and the body by the host's demand.
+pub async fn run(answer: impl Future<Output = Answer>, demand: Demand, reporter: Reporter) {
+    match answer.await {
+        Ok(response) => receive(response, &demand, &reporter).await,
+        Err(error) => reporter.unanswered(&error),
+    }
+}
+
+async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &Reporter) {
+    let head = head_of(&mut response);
+    reporter.tell(Event::ResponseHead(reporter.request, head));
+    let mut body = response.into_body();
+    while !body.is_end_stream() {
+        demand.next().await;
+        match read(&mut body).await {
+            (data, Rest::More) => reporter.data(data),
+            (data, Rest::End(trailers)) => {
+                reporter.data(data);
+                return reporter.tell(Event::ResponseEnd(reporter.request, trailers));
+            }
+            (data, Rest::Failed(error)) => {
+                reporter.data(data);
+                return reporter.fail(Failure::of(&error, Stage::Responding));
+            }
+        }
+    }
+    reporter.tell(Event::ResponseEnd(reporter.request, HeaderMap::new()));
+}
+
+enum Rest {
+    More,
+    End(HeaderMap),
+    Failed(hyper::Error),
+}
+
+/// Waits for one frame, and takes along what has already come behind it.
+async fn read(body: &mut Incoming) -> (Vec<u8>, Rest) {
+    let mut data = Vec::new();
+    while data.len() < PULL_BYTES && !body.is_end_stream() {
+        let next = if data.is_empty() {
+            body.frame().await
+        } else {
+            match body.frame().now_or_never() {
+                Some(next) => next,
+                None => break,
+            }
+        };
+        match next {
+            None => return (data, Rest::End(HeaderMap::new())),
+            Some(Err(error)) => return (data, Rest::Failed(error)),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) => data.extend_from_slice(&bytes),
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    return (data, Rest::End(trailers));
+                }
+            },
+        }
+    }
+    (data, Rest::More)
+}
+
+fn head_of(response: &mut Response<Incoming>) -> ResponseHead {
+    let reason = match response.extensions().get::<ReasonPhrase>() {
+        Some(reason) => reason.as_bytes(),
+        None if response.version() < Version::HTTP_2 => response
+            .status()
+            .canonical_reason()
+            .unwrap_or_default()
+            .as_bytes(),
+        None => &[],
+    };
+    ResponseHead {
+        reason: reason.to_vec(),
+        status: response.status(),
+        version: response.version(),
+        headers: std::mem::take(response.headers_mut()),
+    }
+}
+
+impl Reporter {
+    fn tell(&self, event: Event) {
+        self.events.push(event);
+    }
+
+    fn data(&self, data: Vec<u8>) {
+        if !data.is_empty() {
+            self.tell(Event::ResponseData(self.request, data));
+        }
+    }
+
+    fn unanswered(&self, error: &TrySendError<Request<RequestBody>>) {
+        let received = self
+            .received_before
+            .is_some_and(|before| self.pipe.received() > before);
+        let stage = if received {
+            Stage::Responding
+        } else {
+            Stage::Nothing
+        };
+        self.fail(match error.message() {
+            Some(_) => Failure::unprocessed(),
+            None => Failure::of(error.error(), stage),
+        });
+    }
+
+    fn fail(&self, failure: Failure) {
+        let cut = matches!(failure.kind, FailureKind::Closed | FailureKind::Incomplete);
+        let failure = if self.body.aborted() {
+            // On h2 all that hyper tells is that the stream was reset.
+            Failure::body_aborted()
+        } else if cut && self.pipe.failed() {
+            Failure::transport()
+        } else {
+            failure
+        };
+        self.tell(Event::Failed(self.request, failure));
+    }
+}

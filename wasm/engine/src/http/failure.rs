@@ -1,0 +1,154 @@
+//! Why an exchange failed, told apart as far as the host acts on it.
+
+use std::error::Error;
+use std::io;
+
+use h2::Reason;
+
+use super::body::Aborted;
+use crate::wire::Writer;
+
+/// Stable numbers of the ABI (`src/engine/abi.ts`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FailureKind {
+    /// The server does not speak HTTP as it should.
+    Protocol = 1,
+    /// The connection ended in the middle of a response.
+    Incomplete = 2,
+    /// The connection ended with nothing received for this request, which may have been processed.
+    Closed = 3,
+    /// The server has not processed the request, for sure: it may be sent again.
+    Unprocessed = 4,
+    /// The response's head is beyond our limits.
+    TooLarge = 5,
+    /// The host gave the request's body up.
+    BodyAborted = 6,
+    /// The transport failed; the host knows why.
+    Transport = 7,
+    /// The server reset the stream (h2); `code` is its reason.
+    Reset = 8,
+    /// The request is not one that can be sent.
+    Misuse = 9,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub kind: FailureKind,
+    /// The h2 error code (RFC 9113 section 7), or 0.
+    pub code: u32,
+    pub message: String,
+}
+
+/// How far the exchange had come when it failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing of a response was received.
+    Nothing,
+    /// Part of a response was.
+    Responding,
+}
+
+impl Failure {
+    pub fn misuse(message: &str) -> Self {
+        Self::new(FailureKind::Misuse, message)
+    }
+
+    pub fn unprocessed() -> Self {
+        Self::new(
+            FailureKind::Unprocessed,
+            "the connection was closed before the request was sent",
+        )
+    }
+
+    pub fn body_aborted() -> Self {
+        Self::new(FailureKind::BodyAborted, "the request's body was given up")
+    }
+
+    pub fn transport() -> Self {
+        Self::new(FailureKind::Transport, "the transport failed")
+    }
+
+    fn new(kind: FailureKind, message: &str) -> Self {
+        Self {
+            kind,
+            code: 0,
+            message: message.to_owned(),
+        }
+    }
+
+    /// Says what hyper's error means; messages hold nothing that the server wrote.
+    pub fn of(error: &hyper::Error, stage: Stage) -> Self {
+        if let Some(error) = source::<h2::Error>(error) {
+            return of_h2(error, stage);
+        }
+        if source::<Aborted>(error).is_some() || error.is_body_write_aborted() {
+            return Self::body_aborted();
+        }
+        if error.is_parse_too_large() {
+            return Self::new(FailureKind::TooLarge, "the response's head is too large");
+        }
+        if error.is_parse() || error.is_user() {
+            return Self::new(FailureKind::Protocol, &error.to_string());
+        }
+        // Bad framing of an h1 body is told by these kinds; the others come from the transport or its end.
+        match source::<io::Error>(error).map(|io| (io.kind(), io)) {
+            Some((io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput, io)) => {
+                Self::new(FailureKind::Protocol, &io.to_string())
+            }
+            _ => Self::cut(stage),
+        }
+    }
+
+    fn cut(stage: Stage) -> Self {
+        match stage {
+            Stage::Nothing => Self::new(
+                FailureKind::Closed,
+                "the connection was closed without a response",
+            ),
+            Stage::Responding => Self::new(
+                FailureKind::Incomplete,
+                "the connection was closed in the middle of the response",
+            ),
+        }
+    }
+
+    pub fn write(&self, request: i32) -> Vec<u8> {
+        Writer::default()
+            .u32(request.unsigned_abs())
+            .u8(self.kind as u8)
+            .u32(self.code)
+            .str(&self.message)
+            .finish()
+    }
+}
+
+fn of_h2(error: &h2::Error, stage: Stage) -> Failure {
+    if error.is_io() {
+        return Failure::cut(stage);
+    }
+    let reason = error.reason().unwrap_or(Reason::INTERNAL_ERROR);
+    // A GOAWAY fails only the streams that it says were not processed (RFC 9113 section 6.8).
+    let unprocessed = error.is_go_away() || reason == Reason::REFUSED_STREAM;
+    let kind = match (error.is_remote(), stage) {
+        (true, Stage::Nothing) if unprocessed => FailureKind::Unprocessed,
+        (true, _) => FailureKind::Reset,
+        (false, _) => FailureKind::Protocol,
+    };
+    Failure {
+        kind,
+        code: reason.into(),
+        message: reason.description().to_owned(),
+    }
+}
+
+fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}

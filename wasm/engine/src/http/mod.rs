@@ -1,0 +1,273 @@
+//! The HTTP client: hyper's h1 and h2, polled by the host's calls.
+//!
+//! Plaintext from a TLS connection goes in by [`Http::receive`], plaintext for it comes out by [`Http::take`]; requests
+//! and responses pass piece by piece, each on demand, so that no side buffers more than fixed limits. What happened is
+//! told by [`Event`]s: after every call, take them all.
+
+pub mod body;
+pub mod connection;
+pub mod event;
+mod exchange;
+pub mod failure;
+mod pipe;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use futures_executor::LocalPool;
+use futures_util::future::{abortable, AbortHandle};
+use futures_util::task::LocalSpawnExt;
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
+
+use self::body::BodySource;
+use self::connection::{Connection, Protocol};
+use self::event::{Event, Events};
+use self::exchange::{Demand, Reporter};
+use self::failure::Failure;
+use crate::wire::{Malformed, Reader};
+
+#[derive(Default)]
+pub struct Http {
+    pool: LocalPool,
+    events: Events,
+    last_handle: i32,
+    connections: BTreeMap<i32, Connection>,
+    exchanges: BTreeMap<i32, Exchange>,
+}
+
+struct Exchange {
+    body: BodySource,
+    demand: Demand,
+    abort: AbortHandle,
+    response_done: bool,
+    body_done: bool,
+}
+
+/// A request as the host describes it.
+pub struct RequestHead<'a> {
+    pub method: &'a str,
+    /// Absolute.
+    pub uri: &'a str,
+    /// Names and values by turns.
+    pub headers: Vec<&'a [u8]>,
+    /// `Some(0)`: there is none; `None`: unknown.
+    pub body_length: Option<u64>,
+}
+
+impl<'a> RequestHead<'a> {
+    pub fn read(input: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(input);
+        let (method, uri, headers) = (reader.str()?, reader.str()?, reader.list()?);
+        let known = reader.u8()? != 0;
+        let length = u64::from(reader.u32()?) | u64::from(reader.u32()?) << 32;
+        reader.finish()?;
+        Ok(Self {
+            method,
+            uri,
+            headers,
+            body_length: known.then_some(length),
+        })
+    }
+
+    fn build(&self) -> Result<Request<()>, Failure> {
+        let mut request = Request::new(());
+        *request.method_mut() = Method::from_bytes(self.method.as_bytes())
+            .map_err(|_| Failure::misuse("the method cannot be sent"))?;
+        *request.uri_mut() = self
+            .uri
+            .parse::<Uri>()
+            .map_err(|_| Failure::misuse("the address cannot be sent"))?;
+        for field in self.headers.chunks(2) {
+            let (name, value) = header(field)
+                .ok_or_else(|| Failure::misuse("a header's name or value cannot be sent"))?;
+            request.headers_mut().append(name, value);
+        }
+        Ok(request)
+    }
+}
+
+fn header(field: &[&[u8]]) -> Option<(HeaderName, HeaderValue)> {
+    let [name, value] = field else { return None };
+    let name = HeaderName::from_bytes(name).ok()?;
+    Some((name, HeaderValue::from_bytes(value).ok()?))
+}
+
+impl Http {
+    /// What has happened since the last call, in order. Call until there is nothing more.
+    pub fn next_event(&mut self) -> Option<Event> {
+        let event = self.events.pop()?;
+        match &event {
+            Event::ResponseEnd(request, _) | Event::Failed(request, _) => {
+                self.settle(*request, |exchange| exchange.response_done = true);
+            }
+            Event::BodyStopped(request) => {
+                self.settle(*request, |exchange| exchange.body_done = true);
+            }
+            _ => {}
+        }
+        Some(event)
+    }
+
+    pub fn open(&mut self, protocol: Protocol) -> Option<i32> {
+        let connection = Connection::new(protocol, &self.pool.spawner())?;
+        let handle = self.new_handle();
+        self.connections.insert(handle, connection);
+        self.run();
+        Some(handle)
+    }
+
+    /// Gives a connection up, with everything on it.
+    pub fn abandon(&mut self, connection: i32) {
+        if let Some(connection) = self.connections.remove(&connection) {
+            connection.pipe.abandon();
+        }
+        self.run();
+    }
+
+    /// Lets the requests in progress end, takes no further one, and then ends the connection.
+    pub fn close(&mut self, connection: i32) -> bool {
+        self.with(connection, Connection::close)
+    }
+
+    pub fn receive(&mut self, connection: i32, bytes: &[u8]) -> bool {
+        self.with(connection, |it| it.pipe.receive(bytes))
+    }
+
+    /// The peer has ended its side cleanly.
+    pub fn receive_end(&mut self, connection: i32) -> bool {
+        self.with(connection, |it| it.pipe.end())
+    }
+
+    /// The transport has failed.
+    pub fn receive_failed(&mut self, connection: i32) -> bool {
+        self.with(connection, |it| it.pipe.fail())
+    }
+
+    /// What is to be sent now.
+    pub fn take(&mut self, connection: i32) -> Option<Vec<u8>> {
+        let output = self.connections.get(&connection)?.pipe.take();
+        self.run();
+        Some(output)
+    }
+
+    /// Begins an exchange. `None`: there is no such connection.
+    pub fn request(
+        &mut self,
+        connection: i32,
+        head: &RequestHead<'_>,
+    ) -> Option<Result<i32, Failure>> {
+        let handle = self.new_handle();
+        let connection = self.connections.get_mut(&connection)?;
+        let request = match head.build().and_then(|it| connection.prepare(it)) {
+            Ok(request) => request,
+            Err(failure) => return Some(Err(failure)),
+        };
+        let body = BodySource::new(handle, head.body_length, self.events.clone());
+        let answer = connection.send(request.map(|()| body.body()))?;
+        let reporter = Reporter {
+            request: handle,
+            events: self.events.clone(),
+            pipe: connection.pipe.clone(),
+            body: body.clone(),
+            received_before: (connection.protocol() == Protocol::H1)
+                .then(|| connection.pipe.received()),
+        };
+        let demand = Demand::default();
+        let (task, abort) = abortable(exchange::run(answer, demand.clone(), reporter));
+        let _ = self.pool.spawner().spawn_local(async {
+            let _ = task.await;
+        });
+        self.exchanges.insert(
+            handle,
+            Exchange {
+                body,
+                demand,
+                abort,
+                response_done: false,
+                body_done: head.body_length == Some(0),
+            },
+        );
+        self.run();
+        Some(Ok(handle))
+    }
+
+    /// A piece of the request's body, which [`Event::BodyWanted`] has asked for.
+    pub fn send(&mut self, request: i32, bytes: &[u8]) -> bool {
+        let sent = self
+            .exchanges
+            .get(&request)
+            .is_some_and(|exchange| exchange.body.send(bytes));
+        self.run();
+        sent
+    }
+
+    pub fn send_end(&mut self, request: i32) -> bool {
+        let known = self.exchanges.contains_key(&request);
+        self.settle(request, |exchange| {
+            exchange.body.end();
+            exchange.body_done = true;
+        });
+        self.run();
+        known
+    }
+
+    /// The request's body cannot be completed: the exchange fails.
+    pub fn send_abort(&mut self, request: i32) -> bool {
+        let known = self.exchanges.contains_key(&request);
+        self.settle(request, |exchange| {
+            exchange.body.abort();
+            exchange.body_done = true;
+        });
+        self.run();
+        known
+    }
+
+    /// Asks for one more piece of the response's body.
+    pub fn pull(&mut self, request: i32) -> bool {
+        let known = self.exchanges.get(&request).map(|it| it.demand.pull());
+        self.run();
+        known.is_some()
+    }
+
+    /// Ends an exchange at once: h2 resets the stream, h1 loses the connection. Nothing more is told about it.
+    pub fn cancel(&mut self, request: i32) -> bool {
+        let known = self.exchanges.remove(&request).map(|exchange| {
+            exchange.body.abort();
+            exchange.abort.abort();
+        });
+        self.run();
+        known.is_some()
+    }
+
+    fn with(&mut self, connection: i32, act: impl FnOnce(&mut Connection)) -> bool {
+        let known = self.connections.get_mut(&connection).map(act);
+        self.run();
+        known.is_some()
+    }
+
+    /// Forgets an exchange when nothing of it is left.
+    fn settle(&mut self, request: i32, change: impl FnOnce(&mut Exchange)) {
+        let over = self.exchanges.get_mut(&request).is_some_and(|exchange| {
+            change(exchange);
+            exchange.response_done && exchange.body_done
+        });
+        if over {
+            self.exchanges.remove(&request);
+        }
+    }
+
+    fn new_handle(&mut self) -> i32 {
+        self.last_handle += 1;
+        self.last_handle
+    }
+
+    fn run(&mut self) {
+        self.pool.run_until_stalled();
+        for (handle, connection) in &mut self.connections {
+            if let Some(state) = connection.changed_state() {
+                self.events.push(Event::Connection(*handle, state));
+            }
+        }
+    }
+}

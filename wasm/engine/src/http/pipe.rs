@@ -1,0 +1,213 @@
+//! The transport under a hyper connection: memory that the host fills and drains.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes};
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+/// How much hyper may write before the host has to take it.
+const OUTPUT_LIMIT: usize = 64 * 1024;
+
+/// The host's end. [`Pipe::io`] gives hyper's.
+#[derive(Clone, Default)]
+pub struct Pipe(Rc<RefCell<State>>);
+
+#[derive(Default)]
+struct State {
+    incoming: VecDeque<Bytes>,
+    unread: usize,
+    received: u64,
+    end: End,
+    outgoing: Vec<u8>,
+    output_ended: bool,
+    released: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    /// The peer has ended its side as it should.
+    Clean,
+    /// The transport has failed; the host knows why.
+    Failed,
+}
+
+impl Pipe {
+    pub fn io(&self) -> PipeIo {
+        PipeIo(self.clone())
+    }
+
+    pub fn receive(&self, bytes: &[u8]) {
+        let mut state = self.0.borrow_mut();
+        if state.end != End::Open || state.released || bytes.is_empty() {
+            return;
+        }
+        state.unread += bytes.len();
+        state.received += bytes.len() as u64;
+        state.incoming.push_back(Bytes::copy_from_slice(bytes));
+        wake(&mut state.reader);
+    }
+
+    pub fn end(&self) {
+        self.finish(End::Clean);
+    }
+
+    /// The transport is dead. What was received before can still be read.
+    pub fn fail(&self) {
+        self.finish(End::Failed);
+    }
+
+    /// The host gives the connection up.
+    pub fn abandon(&self) {
+        {
+            let mut state = self.0.borrow_mut();
+            state.incoming.clear();
+            state.unread = 0;
+        }
+        self.fail();
+    }
+
+    fn finish(&self, end: End) {
+        let mut state = self.0.borrow_mut();
+        if state.end == End::Failed {
+            return;
+        }
+        state.end = end;
+        wake(&mut state.reader);
+        wake(&mut state.writer);
+    }
+
+    pub fn failed(&self) -> bool {
+        self.0.borrow().end == End::Failed
+    }
+
+    /// What hyper has written since the last call.
+    pub fn take(&self) -> Vec<u8> {
+        let mut state = self.0.borrow_mut();
+        wake(&mut state.writer);
+        std::mem::take(&mut state.outgoing)
+    }
+
+    /// Bytes that hyper has not read yet.
+    pub fn unread(&self) -> usize {
+        self.0.borrow().unread
+    }
+
+    /// All bytes ever received.
+    pub fn received(&self) -> u64 {
+        self.0.borrow().received
+    }
+
+    /// Bytes that wait for [`Pipe::take`].
+    pub fn output(&self) -> usize {
+        self.0.borrow().outgoing.len()
+    }
+
+    /// No output follows what waits now.
+    pub fn output_ended(&self) -> bool {
+        let state = self.0.borrow();
+        state.output_ended || state.released
+    }
+
+    /// hyper has given the connection up.
+    pub fn released(&self) -> bool {
+        self.0.borrow().released
+    }
+}
+
+pub struct PipeIo(Pipe);
+
+impl Drop for PipeIo {
+    fn drop(&mut self) {
+        let mut state = self.0 .0.borrow_mut();
+        state.released = true;
+        state.incoming.clear();
+        state.unread = 0;
+    }
+}
+
+impl Read for PipeIo {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = self.0 .0.borrow_mut();
+        let State {
+            incoming, unread, ..
+        } = &mut *state;
+        let mut room = buffer.remaining();
+        let mut read = false;
+        while let Some(first) = incoming.front_mut() {
+            let len = room.min(first.len());
+            if len == 0 {
+                break;
+            }
+            buffer.put_slice(first.get(..len).unwrap_or_default());
+            first.advance(len);
+            (room, *unread, read) = (room - len, *unread - len, true);
+            if first.is_empty() {
+                incoming.pop_front();
+            }
+        }
+        if read {
+            return Poll::Ready(Ok(()));
+        }
+        match state.end {
+            End::Open => {
+                state.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            End::Clean => Poll::Ready(Ok(())),
+            End::Failed => Poll::Ready(Err(failure())),
+        }
+    }
+}
+
+impl Write for PipeIo {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.0 .0.borrow_mut();
+        if state.end == End::Failed {
+            return Poll::Ready(Err(failure()));
+        }
+        let room = OUTPUT_LIMIT.saturating_sub(state.outgoing.len());
+        if room == 0 && !bytes.is_empty() {
+            state.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let accepted = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        state.outgoing.extend_from_slice(accepted);
+        Poll::Ready(Ok(accepted.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0 .0.borrow_mut().output_ended = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn failure() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the transport failed")
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}

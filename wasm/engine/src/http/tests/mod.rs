@@ -1,0 +1,11 @@
+//! The client against hyper's server, in memory, and against bytes that no server should send.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod exchanges;
+mod faults;
+mod peer;
