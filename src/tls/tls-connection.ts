@@ -49,7 +49,7 @@ export class TlsConnection {
   static async connect(
     engine: TlsEngine,
     stream: TunnelStream,
-    options: TlsConnectOptions & { absence?: () => string | undefined },
+    options: TlsConnectOptions,
   ): Promise<TlsConnection> {
     const connection = new TlsConnection(engine, stream, options);
     const { signal } = options;
@@ -74,7 +74,7 @@ export class TlsConnection {
   private constructor(
     engine: TlsEngine,
     stream: TunnelStream,
-    options: TlsConnectOptions & { absence?: () => string | undefined },
+    options: TlsConnectOptions,
   ) {
     this.#engine = engine;
     this.#respondent = new Respondent(options);
@@ -84,7 +84,7 @@ export class TlsConnection {
     // Failures of the stream show where it is read and written; these promises only repeat them.
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
-    this.#handle = engine.open(options.hostname, options.partition);
+    this.#handle = engine.open(options);
     this.readable = new ReadableStream(
       { pull: controller => this.#pull(controller), cancel: reason => this.#abandon(reason) },
       { highWaterMark: 0 },

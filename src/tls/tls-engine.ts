@@ -4,12 +4,12 @@ import { type Answerer, Transactions } from '../engine/transaction.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { readFailure } from './failure.js';
-import type { TlsSettings } from './types.js';
+import type { TlsConnectOptions, TlsSettings } from './types.js';
 
 const encoder = new TextEncoder();
 const versionBits = { 'TLSv1.2': 1, 'TLSv1.3': 2 } as const;
 
-/** The engine's TLS side with one configuration: trust anchors, protocols, session cache. */
+/** The engine's TLS side with one configuration: trust anchors, protocol versions, session cache. */
 export class TlsEngine {
   #instance: Instance;
   #transactions: Transactions;
@@ -32,9 +32,13 @@ export class TlsEngine {
   }
 
   /** Returns the handle of a new connection. */
-  open(hostname: string, partition: string): number {
-    const argument = new WireWriter().str(hostname).str(partition).finish();
-    return handle(this.#instance.call('tls_connection_new', [this.#config, argument]));
+  open({ hostname, partition, alpn = [] }: TlsConnectOptions): number {
+    const target = new WireWriter()
+      .str(hostname)
+      .str(partition)
+      .list(alpn.map(name => encoder.encode(name)))
+      .finish();
+    return handle(this.#instance.call('tls_connection_new', [this.#config, target]));
   }
 
   /** A call that may ask questions. */
@@ -65,7 +69,6 @@ function encodeSettings(settings: TlsSettings): Uint8Array {
   return new WireWriter()
     .u8(versions.reduce((bits, version) => bits | versionBits[version], 0))
     .u8(settings.evaluateServers ? 1 : 0)
-    .list((settings.alpn ?? []).map(name => encoder.encode(name)))
     .list(settings.anchors)
     .finish();
 }

@@ -29,8 +29,6 @@ export interface ServerTrustQuestion {
 export interface TlsSettings {
   /** DER certificates that may end a server's chain. */
   anchors: readonly Uint8Array[];
-  /** Protocol names in order of preference (RFC 7301). Default: none. */
-  alpn?: readonly string[];
   /** Default: both. */
   versions?: readonly ('TLSv1.2' | 'TLSv1.3')[];
   /** Whether `TlsConnectOptions.evaluateServer` is asked about every server. Default: false. */
@@ -42,10 +40,14 @@ export interface TlsConnectOptions {
   hostname: string;
   /** Sessions are resumed within a partition only. */
   partition: string;
+  /** Protocol names in order of preference (RFC 7301). Default: none. */
+  alpn?: readonly string[];
   /** Called when the server asks for a certificate; undefined: none is sent. A rejection fails the connection. */
   authenticate(request: CertificateRequest): Promise<ClientCredential | undefined>;
   /** Whether to trust the server in spite of, or because of, what verification found. A rejection fails the connection. */
   evaluateServer?(question: ServerTrustQuestion): Promise<'as-verified' | 'trust'>;
+  /** Why `authenticate` sent no certificate, for the message of an error. */
+  absence?(): string | undefined;
   signal?: AbortSignal;
 }
 

@@ -102,7 +102,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
 
   it('carries bytes both ways and ends cleanly', async () => {
     const connection = await connect(await listen({ ...only, ALPNProtocols: ['h2'] }), {
-      engine: await engineFor({ alpn: ['h2', 'http/1.1'] }),
+      alpn: ['h2', 'http/1.1'],
     });
     expect(connection.info).toMatchObject({
       version,

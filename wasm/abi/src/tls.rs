@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use mtls_engine::tls::config::{Config, Settings};
-use mtls_engine::tls::connection::{Connection, Progress};
+use mtls_engine::tls::connection::{Connection, Progress, Target};
 use mtls_engine::tls::failure::Failure;
-use mtls_engine::wire::Reader;
 
 use crate::handles::Handles;
 use crate::imports::{emit, Embedder, Emission};
@@ -31,18 +30,12 @@ extern "C" fn tls_config_free(config: i32) {
     CONFIGS.with(|all| all.remove(config));
 }
 
-/// Input: host name (string), session partition (string). Returns a handle.
+/// Input: [`Target`]. Returns a handle.
 #[no_mangle]
 extern "C" fn tls_connection_new(config: i32, pointer: *const u8, len: usize) -> i32 {
-    let bytes = input(pointer, len);
-    let made = CONFIGS.with(|all| {
-        all.with(config, |config| {
-            let mut reader = Reader::new(bytes);
-            let (hostname, partition) = (reader.str()?, reader.str()?);
-            reader.finish()?;
-            Connection::new(config, hostname, partition)
-        })
-    });
+    let target = input(pointer, len);
+    let made = CONFIGS
+        .with(|all| all.with(config, |config| Connection::new(config, &Target::read(target)?)));
     match made {
         Some(made) => handle_of(made, |it| CONNECTIONS.with(|all| all.insert(it))),
         None => UNKNOWN_HANDLE,

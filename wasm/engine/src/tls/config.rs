@@ -1,4 +1,4 @@
-//! What connections have in common: trust anchors, protocols, the session cache.
+//! What connections have in common: trust anchors, protocol versions, the session cache.
 
 use std::sync::Arc;
 
@@ -28,7 +28,6 @@ pub struct Settings<'a> {
     versions: u8,
     /// Whether every server certificate is put before the host, with what verification found.
     ask_trust: bool,
-    alpn: Vec<&'a [u8]>,
     /// DER certificates.
     anchors: Vec<&'a [u8]>,
 }
@@ -39,7 +38,6 @@ impl<'a> Settings<'a> {
         let settings = Self {
             versions: reader.u8()?,
             ask_trust: reader.u8()? != 0,
-            alpn: reader.list()?,
             anchors: reader.list()?,
         };
         reader.finish()?;
@@ -61,7 +59,6 @@ impl Config {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_cert_resolver(Arc::new(AskingResolver::new(host)));
-        base.alpn_protocols = settings.alpn.iter().map(|name| name.to_vec()).collect();
         base.enable_secret_extraction = true;
         Ok(Self {
             base,

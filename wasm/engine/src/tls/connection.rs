@@ -9,18 +9,44 @@ use rustls::{HandshakeKind, ProtocolVersion};
 
 use super::config::Config;
 use super::failure::{Failure, FailureKind};
-use crate::wire::Writer;
+use crate::wire::{Malformed, Reader, Writer};
 
 /// A record's plaintext (RFC 8446 section 5.1), and what its protection may add to it.
 const RECORD_PLAINTEXT: usize = 16_384;
 const RECORD_OVERHEAD: usize = 256;
+
+/// The content type of a record that may be queued before an alert.
+const CHANGE_CIPHER_SPEC: u8 = 20;
 
 pub struct Connection {
     tls: UnbufferedClientConnection,
     /// Ciphertext not yet processed: at most a record, or a handshake message in progress.
     incoming: Vec<u8>,
     handshake_reported: bool,
-    failed: bool,
+    /// Why nothing works any more.
+    failure: Option<Failure>,
+}
+
+/// Whom to talk to, as it crosses the ABI.
+pub struct Target<'a> {
+    pub hostname: &'a str,
+    /// Names the sessions that may be resumed.
+    pub partition: &'a str,
+    /// Protocol names in order of preference (RFC 7301); empty: none is offered.
+    pub alpn: Vec<&'a [u8]>,
+}
+
+impl<'a> Target<'a> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let target = Self {
+            hostname: reader.str()?,
+            partition: reader.str()?,
+            alpn: reader.list()?,
+        };
+        reader.finish()?;
+        Ok(target)
+    }
 }
 
 /// What a call made of its input. A failure may come with an alert to send.
@@ -60,16 +86,19 @@ impl Handshake {
 }
 
 impl Connection {
-    /// `partition` names the sessions that may be resumed.
-    pub fn new(config: &Config, hostname: &str, partition: &str) -> Result<Self, Failure> {
-        let name = ServerName::try_from(hostname.to_owned())
+    pub fn new(config: &Config, target: &Target<'_>) -> Result<Self, Failure> {
+        let name = ServerName::try_from(target.hostname.to_owned())
             .map_err(|_| Failure::misuse("not a DNS name or an IP address"))?;
-        let tls = UnbufferedClientConnection::new(config.for_partition(partition), name)?;
+        let tls = UnbufferedClientConnection::new_with_alpn(
+            config.for_partition(target.partition),
+            name,
+            target.alpn.iter().map(|name| name.to_vec()).collect(),
+        )?;
         Ok(Self {
             tls,
             incoming: Vec::new(),
             handshake_reported: false,
-            failed: false,
+            failure: None,
         })
     }
 
@@ -82,9 +111,9 @@ impl Connection {
     /// Encrypts plaintext. Fails before the handshake is complete.
     pub fn write(&mut self, plaintext: &[u8]) -> Progress {
         self.run_writing(|traffic, out| {
-            plaintext
-                .chunks(RECORD_PLAINTEXT)
-                .try_for_each(|record| append(out, record.len(), |room| traffic.encrypt(record, room)))
+            plaintext.chunks(RECORD_PLAINTEXT).try_for_each(|record| {
+                append(out, record.len(), |room| traffic.encrypt(record, room))
+            })
         })
     }
 
@@ -117,6 +146,10 @@ impl Connection {
         mut on_writable: impl FnMut(&mut WriteTraffic<'_, Data>, &mut Vec<u8>) -> Result<(), Failure>,
     ) -> Progress {
         let mut progress = Progress::default();
+        if let Some(failure) = &self.failure {
+            progress.failure = Some(failure.clone());
+            return progress;
+        }
         let result = loop {
             let UnbufferedStatus { discard, state } =
                 self.tls.process_tls_records(&mut self.incoming);
@@ -155,20 +188,20 @@ impl Connection {
         progress
     }
 
-    /// Collects the alert that rustls queued when it failed; the next call yields it before the error again.
+    /// Collects the alert that rustls queued when it failed. rustls must not see more input after that.
     fn fail(&mut self, failure: Failure, progress: &mut Progress) {
-        if !self.failed {
-            self.failed = true;
-            while let UnbufferedStatus {
-                state: Ok(ConnectionState::EncodeTlsData(mut data)),
-                ..
-            } = self.tls.process_tls_records(&mut [])
-            {
-                if encode(&mut data, &mut progress.ciphertext).is_err() {
-                    break;
-                }
+        while let UnbufferedStatus {
+            state: Ok(ConnectionState::EncodeTlsData(mut data)),
+            ..
+        } = self.tls.process_tls_records(&mut self.incoming)
+        {
+            let start = progress.ciphertext.len();
+            let encoded = encode(&mut data, &mut progress.ciphertext);
+            if encoded.is_err() || progress.ciphertext.get(start) != Some(&CHANGE_CIPHER_SPEC) {
+                break;
             }
         }
+        self.failure = Some(failure.clone());
         progress.failure = Some(failure);
     }
 
@@ -176,9 +209,10 @@ impl Connection {
         if self.handshake_reported || self.tls.is_handshaking() {
             return;
         }
-        let (Some(version), Some(suite)) =
-            (self.tls.protocol_version(), self.tls.negotiated_cipher_suite())
-        else {
+        let (Some(version), Some(suite)) = (
+            self.tls.protocol_version(),
+            self.tls.negotiated_cipher_suite(),
+        ) else {
             return;
         };
         self.handshake_reported = true;

@@ -60,7 +60,11 @@ impl ResolvesClientCert for AskingResolver {
     ) -> Option<Arc<CertifiedKey>> {
         let question = Writer::default()
             .list(acceptable_issuers.iter())
-            .list(schemes.iter().map(|scheme| u16::from(*scheme).to_le_bytes()))
+            .list(
+                schemes
+                    .iter()
+                    .map(|scheme| u16::from(*scheme).to_le_bytes()),
+            )
             .finish();
         match self.host.ask(QuestionKind::ClientCertificate, &question) {
             Answer::Known(answer) => self.read_answer(&answer).ok().flatten(),

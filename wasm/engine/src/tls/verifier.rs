@@ -66,7 +66,10 @@ impl AskingVerifier {
             Err(Error::InvalidCertificate(reason)) => {
                 (certificate_kind(reason) as u8, reason.to_string())
             }
-            Err(other) => (super::failure::FailureKind::Protocol as u8, other.to_string()),
+            Err(other) => (
+                super::failure::FailureKind::Protocol as u8,
+                other.to_string(),
+            ),
         };
         let question = Writer::default()
             .u8(kind)
