@@ -58,6 +58,11 @@ export async function run(args: string[], environment: NodeJS.ProcessEnv): Promi
 }
 
 async function serve({ options, quiet }: Command): Promise<number> {
+  // Listened to from the start: a signal that comes early must not find the port open and nobody to close it.
+  const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  // A log that nobody reads any more is no reason to cut the connections.
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
   let relay: Relay;
   try {
     relay = await createRelay(quiet ? { ...options, log: printErrorEvent } : { ...options, log: printEvent });
@@ -70,7 +75,7 @@ async function serve({ options, quiet }: Command): Promise<number> {
     if (!options.origins?.length) printError('no --origin given: pages will be denied');
     print(`browser-mtls-relay listens on ${relay.url}\n`);
   }
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  await stopped;
   await relay.close();
   return 0;
 }
