@@ -1,0 +1,119 @@
+import { Emission } from '../engine/abi.js';
+import type { Instance } from '../engine/instance.js';
+import { WireReader } from '../engine/wire.js';
+import { MtlsError } from '../errors.js';
+import { fromBase64, toBase64, toHex } from './encoding.js';
+import type { Certificate } from './types.js';
+
+/** A certificate with the parts of it that matching and verifying need. */
+export interface ReadCertificate {
+  certificate: Certificate;
+  /** Whether basicConstraints name it a certificate authority. */
+  authority: boolean;
+  /** SubjectPublicKeyInfo, DER. */
+  spki: Uint8Array<ArrayBuffer>;
+  /** Subject and issuer, DER. */
+  subject: Uint8Array<ArrayBuffer>;
+  issuer: Uint8Array<ArrayBuffer>;
+  /** What the issuer signed, DER. */
+  toBeSigned: Uint8Array<ArrayBuffer>;
+  /** Object identifier. */
+  signatureAlgorithm: string;
+  signature: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Reads a certificate's DER (RFC 5280). Nothing is verified.
+ *
+ * @throws MtlsError ERR_CERT_MALFORMED
+ */
+export function readCertificate(instance: Instance, der: Uint8Array): ReadCertificate {
+  const { emitted } = instance.call('x509_describe', [der]);
+  const description = emitted.find(it => it.kind === Emission.certificate);
+  if (!description) throw new MtlsError('ERR_CERT_MALFORMED', 'This is not an X.509 certificate.');
+  const reader = new WireReader(description.bytes);
+  // In the order of wasm/engine/src/pki/certificate.rs.
+  const certificate: Certificate = {
+    der: der.slice(),
+    pem: toPem(der),
+    subject: reader.str(),
+    issuer: reader.str(),
+    serialNumber: reader.str(),
+    notBefore: readTime(reader.str()),
+    notAfter: readTime(reader.str()),
+    subjectAltNames: reader.list().map(name => new TextDecoder().decode(name)),
+    fingerprint: toHex(reader.bytes()),
+    spkiPin: toBase64(reader.bytes()),
+    keyAlgorithm: reader.str(),
+  };
+  return {
+    certificate,
+    authority: reader.u8() === 1,
+    spki: reader.bytes(),
+    subject: reader.bytes(),
+    issuer: reader.bytes(),
+    toBeSigned: reader.bytes(),
+    signatureAlgorithm: reader.str(),
+    signature: reader.bytes(),
+  };
+}
+
+/** The same, without the inner parts. */
+export function describeCertificate(instance: Instance, der: Uint8Array): Certificate {
+  return readCertificate(instance, der).certificate;
+}
+
+/**
+ * The DER of each certificate in a PEM text (one or several, with other text or other blocks between them), in DER
+ * bytes (one), or in a `Certificate`.
+ *
+ * @throws MtlsError ERR_CERT_MALFORMED when there is none, or a block is not base64
+ */
+export function parsePemOrDer(source: string | BufferSource | Certificate): Uint8Array<ArrayBuffer>[] {
+  if (typeof source === 'string') return parsePem(source);
+  if (source instanceof ArrayBuffer) return parseBytes(new Uint8Array(source));
+  if (ArrayBuffer.isView(source))
+    return parseBytes(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
+  if (source?.der instanceof Uint8Array) return [source.der.slice()];
+  throw new TypeError('a certificate is a PEM string, DER bytes or a Certificate');
+}
+
+const DER_SEQUENCE = 0x30;
+
+function parseBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
+  // "0" is the same octet, but no PEM text of certificates begins with it.
+  if (bytes[0] === DER_SEQUENCE) return [bytes.slice()];
+  return parsePem(new TextDecoder().decode(bytes));
+}
+
+function parsePem(text: string): Uint8Array<ArrayBuffer>[] {
+  const blocks = text.matchAll(
+    /-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-----/g,
+  );
+  const found = Array.from(blocks, ([, body = '']) => fromBase64(body));
+  if (found.length === 0)
+    throw new MtlsError(
+      'ERR_CERT_MALFORMED',
+      'There is no certificate in this text: a PEM block is missing.',
+    );
+  return found.map(der => {
+    if (!der) throw new MtlsError('ERR_CERT_MALFORMED', 'A PEM block is not base64.');
+    return der;
+  });
+}
+
+function toPem(der: Uint8Array): string {
+  const lines = toBase64(der).replace(/.{64}(?!$)/g, '$&\n');
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+}
+
+/** From YYYYMMDDHHMMSSZ. */
+function readTime(text: string): Date {
+  return new Date(
+    text.replace(/^(....)(..)(..)(..)(..)(..)Z$/, (_, year, month, day, hour, minute, second) => {
+      // A leap second is not a time to JavaScript.
+      const shown = second === '60' ? '59' : second;
+      return `${year}-${month}-${day}T${hour}:${minute}:${shown}Z`;
+    }),
+  );
+}

@@ -1,0 +1,51 @@
+import { MtlsError } from '../errors.js';
+import { ecdsaToDer } from './ecdsa-signature.js';
+import { preferredCodes, type SignatureScheme, schemeOfKey } from './signature-schemes.js';
+import type { Identity } from './types.js';
+
+/** An identity as a TLS handshake uses it. */
+export interface Credential {
+  /** DER, the identity's own certificate first. */
+  chain: Uint8Array[];
+  /** SignatureScheme code points (RFC 8446, section 4.2.3) in order of preference. */
+  schemes: number[];
+  /**
+   * Signs in the encoding that TLS has for the scheme.
+   *
+   * @throws MtlsError ERR_TLS_SIGNATURE
+   */
+  sign(scheme: number, message: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** The credential of an identity; it holds on to the CryptoKeys alone. */
+export function credentialOf(identity: Pick<Identity, 'chain' | 'keys'>): Credential {
+  const signers = new Map<number, { key: CryptoKey; scheme: SignatureScheme }>();
+  for (const key of identity.keys) {
+    const scheme = schemeOfKey(key);
+    if (scheme) signers.set(scheme.code, { key, scheme });
+  }
+  return {
+    chain: identity.chain.map(certificate => certificate.der),
+    schemes: preferredCodes.filter(code => signers.has(code)),
+    async sign(code, message) {
+      const signer = signers.get(code);
+      if (!signer)
+        throw new MtlsError('ERR_TLS_SIGNATURE', `The identity has no key for signature scheme ${code}.`);
+      return signWith(signer.key, signer.scheme, message);
+    },
+  };
+}
+
+async function signWith(
+  key: CryptoKey,
+  scheme: SignatureScheme,
+  message: Uint8Array,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let signature: Uint8Array<ArrayBuffer>;
+  try {
+    signature = new Uint8Array(await crypto.subtle.sign(scheme.signAlgorithm, key, message.slice()));
+  } catch (cause) {
+    throw new MtlsError('ERR_TLS_SIGNATURE', 'The private key could not sign.', { cause });
+  }
+  return scheme.signAlgorithm.name === 'ECDSA' ? ecdsaToDer(signature) : signature;
+}

@@ -1,0 +1,13 @@
+import { MtlsError } from '../errors.js';
+
+export function malformed(message: string, cause?: unknown): MtlsError {
+  return new MtlsError('ERR_P12_MALFORMED', message, cause === undefined ? undefined : { cause });
+}
+
+export function unsupported(what: string): MtlsError {
+  return new MtlsError('ERR_P12_UNSUPPORTED', `The file uses what this library cannot read: ${what}.`);
+}
+
+export function wrongPassword(): MtlsError {
+  return new MtlsError('ERR_P12_PASSWORD', 'The password is wrong.');
+}

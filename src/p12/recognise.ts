@@ -1,0 +1,56 @@
+// Names what people take for a PKCS#12 file by mistake.
+import { children, is, isContext, objectIdentifier, parse, Tag } from './asn1.js';
+
+const magics: [bytes: number[], name: string][] = [
+  [
+    [0xfe, 0xed, 0xfe, 0xed],
+    'a Java key store (JKS): convert it with `keytool -importkeystore -deststoretype pkcs12`',
+  ],
+  [
+    [0xce, 0xce, 0xce, 0xce],
+    'a Java key store (JCEKS): convert it with `keytool -importkeystore -deststoretype pkcs12`',
+  ],
+  [[0x50, 0x4b, 3, 4], 'a ZIP archive'],
+];
+
+/** What the file is, if it is something else that is well known; undefined when it may be PKCS#12. */
+export function recogniseOther(file: Uint8Array<ArrayBuffer>): string | undefined {
+  if (file.length === 0) return 'an empty file';
+  const magic = magics.find(([bytes]) => bytes.every((byte, i) => file[i] === byte));
+  if (magic) return magic[1];
+  return file[0] === 0x30 ? recogniseDer(file) : recogniseText(file);
+}
+
+function recogniseText(file: Uint8Array): string | undefined {
+  const text = new TextDecoder().decode(file.subarray(0, 16_384)).trim();
+  const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
+  if (label) return `a PEM file (${label})`;
+  if (/^<(!doctype|html|\?xml)/i.test(text)) return 'a web page or XML';
+  if (/^MI[A-Za-z0-9+/=\s]+$/.test(text)) return 'base64 text: decode it first';
+  return undefined;
+}
+
+const SIGNED_DATA = '1.2.840.113549.1.7.2';
+
+/** By shape: a PFX begins with INTEGER 3. */
+function recogniseDer(file: Uint8Array<ArrayBuffer>): string | undefined {
+  try {
+    const [first, second, third] = children(parse(file));
+    if (is(first, Tag.sequence) && is(second, Tag.sequence) && is(third, Tag.bitString)) {
+      const inner = children(first);
+      // A certificate has its version or its serial number first, then an algorithm; a request a name.
+      const request = is(inner[0], Tag.integer) && isContext(inner[3], 0);
+      return request ? 'a certificate request without a key' : 'a certificate or a CRL without a key';
+    }
+    if (is(first, Tag.sequence) && is(second, Tag.octetString))
+      return 'an encrypted private key without a certificate';
+    if (is(first, Tag.integer) && is(second, Tag.sequence) && is(third, Tag.octetString))
+      return 'a private key without a certificate';
+    if (is(first, Tag.integer) && is(second, Tag.integer)) return 'a private key without a certificate';
+    if (is(first, Tag.objectIdentifier) && objectIdentifier(first) === SIGNED_DATA)
+      return 'a PKCS#7 file: it holds certificates without a key';
+  } catch {
+    // Damaged: whoever reads it next says how.
+  }
+  return undefined;
+}

@@ -1,0 +1,91 @@
+// The outer structure of a file (RFC 7292, section 4): nothing here needs the password.
+import * as pkijs from 'pkijs';
+import {
+  algorithm,
+  atLeastOne,
+  type Encryption,
+  encryptionOf,
+  type HashName,
+  macHash,
+} from './algorithms.js';
+import { count, guarded, type Node, octetString, octets, parse, sequence } from './asn1.js';
+import { malformed, unsupported } from './errors.js';
+
+export interface Encrypted {
+  encryption: Encryption;
+  ciphertext: Uint8Array<ArrayBuffer>;
+}
+
+export interface Mac {
+  hash: HashName;
+  salt: Uint8Array<ArrayBuffer>;
+  iterations: number;
+  digest: Uint8Array<ArrayBuffer>;
+}
+
+export interface Pfx {
+  mac: Mac | undefined;
+  /** What the MAC covers. */
+  authenticated: Uint8Array<ArrayBuffer>;
+  /** The SafeContents, in clear or not. */
+  contents: (Uint8Array<ArrayBuffer> | Encrypted)[];
+}
+
+const DATA = '1.2.840.113549.1.7.1';
+const SIGNED_DATA = '1.2.840.113549.1.7.2';
+const ENVELOPED_DATA = '1.2.840.113549.1.7.3';
+const ENCRYPTED_DATA = '1.2.840.113549.1.7.6';
+
+const PFX_VERSION = 3;
+
+export function parsePfx(file: Uint8Array<ArrayBuffer>): Pfx {
+  const [version, authSafe, macData] = sequence(parse(file));
+  if (count(version) !== PFX_VERSION) throw malformed('This is not a PKCS#12 file of version 3.');
+  const { type, content } = contentInfo(authSafe);
+  if (type === SIGNED_DATA) throw unsupported('public-key integrity mode (a signature in place of a MAC)');
+  if (type !== DATA) throw malformed('The file is damaged: its content is of no type that PKCS#12 knows.');
+  const authenticated = octetString(content);
+  return {
+    mac: macData && parseMac(macData),
+    authenticated,
+    contents: sequence(parse(authenticated)).map(parseContent),
+  };
+}
+
+function parseContent(node: Node): Pfx['contents'][number] {
+  const { type, content } = contentInfo(node);
+  if (type === DATA) return octetString(content);
+  if (type === ENVELOPED_DATA)
+    throw unsupported('public-key privacy mode (content encrypted to a certificate)');
+  if (type !== ENCRYPTED_DATA) throw unsupported(`content of the type ${type}`);
+  return guarded(() => {
+    const { encryptedContentInfo } = new pkijs.EncryptedData({ schema: content });
+    const { contentEncryptionAlgorithm, encryptedContent } = encryptedContentInfo;
+    return {
+      encryption: encryptionOf({
+        oid: contentEncryptionAlgorithm.algorithmId,
+        parameters: contentEncryptionAlgorithm.algorithmParams as Node | undefined,
+      }),
+      ciphertext: octets(encryptedContent as Node | undefined),
+    };
+  });
+}
+
+function contentInfo(node: Node | undefined): { type: string; content: Node } {
+  return guarded(() => {
+    const { contentType, content } = new pkijs.ContentInfo({ schema: node });
+    return { type: contentType, content: content as Node };
+  });
+}
+
+/** MacData (RFC 7292, appendix A). Not by PKI.js, which reads large iteration counts as 0. */
+function parseMac(node: Node): Mac {
+  const [digestInfo, salt, iterations] = sequence(node);
+  const [digestAlgorithm, digest] = sequence(digestInfo);
+  return {
+    hash: macHash(algorithm(digestAlgorithm)),
+    digest: octetString(digest),
+    salt: octetString(salt),
+    iterations: iterations ? atLeastOne(count(iterations)) : 1,
+  };
+}
