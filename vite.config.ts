@@ -12,13 +12,14 @@ const executableCommand: Plugin = {
   writeBundle: ({ dir = 'dist' }) => chmodSync(resolve(dir, 'relay-cli.js'), 0o755),
 };
 
-const project = (name: string, timeoutMs: number) => ({
+const project = (name: string, timeoutMs: number, setupFiles: string[] = []) => ({
   extends: true as const,
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: timeoutMs,
     hookTimeout: Math.max(timeoutMs, 10_000),
+    setupFiles,
   },
 });
 
@@ -47,7 +48,7 @@ export default defineConfig({
     setupFiles: ['test/setup/node.ts'],
     projects: [
       project('unit', 5_000),
-      project('interop', 60_000),
+      project('interop', 60_000, ['test/setup/web-socket.ts']),
       project('pack', 180_000),
       project('browser', 180_000),
     ],

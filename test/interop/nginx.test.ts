@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { MtlsClient } from '../../src/index.js';
+import type { Relay } from '../../src/relay/index.js';
+import { clientOf, startRelay } from '../support/client.js';
+import { type Nginx, type NginxServer, startNginx } from '../support/nginx.js';
+import { type NodeServer, sha256, startPlainServer } from '../support/node-server.js';
+import { type KeyKind, type KeyPair, OpensslPki } from '../support/openssl-pki.js';
+
+const MIB = 1 << 20;
+const SERVER_KEYS = ['rsa', 'p256'] as const;
+const CLIENT_KEYS = ['rsa', 'p256', 'p384'] as const;
+
+interface Case {
+  tls: NginxServer['tls'];
+  http2: boolean;
+  serverKey: KeyKind;
+  /** Its place among the nginx servers. */
+  index: number;
+}
+
+const CASES: Case[] = [];
+for (const tls of ['TLSv1.3', 'TLSv1.2'] as const) {
+  for (const http2 of [true, false]) {
+    for (const serverKey of SERVER_KEYS) CASES.push({ tls, http2, serverKey, index: CASES.length });
+  }
+}
+const nameOf = ({ tls, http2, serverKey }: Case) =>
+  `${tls}, ${http2 ? 'h2' : 'http/1.1'}, server ${serverKey}`;
+
+const file = randomBytes(32 * MIB);
+const pki = new OpensslPki('Test CA');
+const otherPki = new OpensslPki('Other CA');
+let relay: Relay;
+let backend: NodeServer;
+let nginx: Nginx;
+const clients = new Map<string, MtlsClient>();
+
+beforeAll(async () => {
+  relay = await startRelay();
+  backend = await startPlainServer();
+  const servers = new Map(
+    SERVER_KEYS.map(kind => [
+      kind as KeyKind,
+      pki.issue({ subject: '/CN=localhost', kind, altNames: 'DNS:localhost', usage: 'serverAuth' }),
+    ]),
+  );
+  nginx = await startNginx(
+    CASES.map(({ tls, http2, serverKey }) => ({
+      server: servers.get(serverKey) as KeyPair,
+      tls,
+      http2,
+      clientCa: pki.ca.cert,
+    })),
+    { files: { 'random.bin': file }, backendPort: backend.port },
+  );
+  for (const kind of CLIENT_KEYS) {
+    const pair = pki.issue({ subject: `/CN=Client ${kind}`, kind, usage: 'clientAuth' });
+    clients.set(kind, await clientOf({ relay, ca: pki.ca.cert, identities: [pair] }));
+  }
+}, 60_000);
+
+afterAll(async () => {
+  for (const client of clients.values()) await client.close();
+  await relay?.close();
+  await nginx?.stop();
+  await backend?.stop();
+  pki.close();
+  otherPki.close();
+});
+
+const urlOf = ({ index }: Case, path: string) => `https://localhost:${nginx.ports[index]}${path}`;
+
+function clientWith(kind: string): MtlsClient {
+  const client = clients.get(kind);
+  if (!client) throw new Error(`no client with a ${kind} key`);
+  return client;
+}
+
+describe.each(CASES.map(it => [nameOf(it), it] as const))('nginx with %s', (_, it) => {
+  test.each(CLIENT_KEYS)('knows the client by its %s certificate', async kind => {
+    const response = await clientWith(kind).fetch(urlOf(it, '/'));
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      subject: `CN=Client ${kind}`,
+      verify: 'SUCCESS',
+      tls: it.tls,
+      cipher: expect.stringMatching(it.tls === 'TLSv1.3' ? /^TLS_/ : /^ECDHE-/),
+      http: it.http2 ? 'HTTP/2.0' : 'HTTP/1.1',
+      serverName: 'localhost',
+    });
+  });
+
+  test('sends 32 MiB that arrive as they are', async () => {
+    const response = await clientWith('p256').fetch(urlOf(it, '/files/random.bin'));
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    expect(bytes.length).toBe(file.length);
+    expect(sha256(bytes)).toBe(sha256(file));
+  });
+
+  test('takes 8 MiB that arrive as they are', async () => {
+    const body = randomBytes(8 * MIB);
+    const response = await clientWith('rsa').fetch(urlOf(it, '/backend/sum'), { method: 'POST', body });
+    expect(await response.json()).toEqual({ length: body.length, sha256: sha256(body) });
+  });
+
+  test('takes a stream of unknown length', async () => {
+    const chunks = Array.from({ length: 20 }, () => new Uint8Array(randomBytes(50_000)));
+    const body = new ReadableStream({
+      pull(controller) {
+        const chunk = chunks.shift();
+        if (chunk) controller.enqueue(chunk);
+        else controller.close();
+      },
+    });
+    const all = Buffer.concat(chunks);
+    const init = { method: 'POST', body, duplex: 'half' };
+    const response = await clientWith('p256').fetch(urlOf(it, '/backend/sum'), init as RequestInit);
+    expect(await response.json()).toEqual({ length: all.length, sha256: sha256(all) });
+  });
+
+  test('refuses a client without a certificate', async () => {
+    const client = await clientOf({ relay, ca: pki.ca.cert });
+    try {
+      const response = await client.fetch(urlOf(it, '/'));
+      // nginx ends the handshake well and says it in HTTP.
+      expect(response.status).toBe(400);
+      expect(await response.text()).toContain('No required SSL certificate was sent');
+    } finally {
+      await client.close();
+    }
+  });
+
+  test.each([
+    ['of another CA', () => otherPki.issue({ subject: '/CN=Stranger', usage: 'clientAuth' })],
+    [
+      'that has expired',
+      () => pki.issue({ subject: '/CN=Late', usage: 'clientAuth', days: [-30, -2] as [number, number] }),
+    ],
+  ])('refuses a client certificate %s', async (_name, issue) => {
+    const client = await clientOf({ relay, ca: pki.ca.cert, identities: [issue()] });
+    try {
+      const response = await client.fetch(urlOf(it, '/'));
+      expect(response.status).toBe(400);
+    } finally {
+      await client.close();
+    }
+  });
+});

@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { MtlsClient } from '../../src/index.js';
+import type { Relay } from '../../src/relay/index.js';
+import { clientOf, codeOf, startRelay } from '../support/client.js';
+import { type NodeServer, patternOf, sha256, startNodeServer } from '../support/node-server.js';
+import { OpensslPki } from '../support/openssl-pki.js';
+
+const SIGNATURE_DELAY_MS = 200;
+const pki = new OpensslPki('Test CA');
+const server = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost', usage: 'serverAuth' });
+const pair = pki.issue({ subject: '/CN=Client', kind: 'rsa', usage: 'clientAuth' });
+let relay: Relay;
+
+beforeAll(async () => {
+  relay = await startRelay();
+});
+
+afterAll(async () => {
+  await relay?.close();
+  pki.close();
+});
+
+afterEach(() => vi.restoreAllMocks());
+
+describe.each([
+  ['TLSv1.3', true],
+  ['TLSv1.3', false],
+  ['TLSv1.2', true],
+  ['TLSv1.2', false],
+] as const)('Node with %s, h2 %s', (tls, http2) => {
+  let target: NodeServer;
+  let client: MtlsClient;
+
+  beforeAll(async () => {
+    target = await startNodeServer({ server, clientCa: pki.ca.cert, tls, http2 });
+    client = await clientOf({ relay, ca: pki.ca.cert, identities: [pair] });
+  });
+
+  afterAll(async () => {
+    await client?.close();
+    await target?.stop();
+  });
+
+  const urlOf = (path: string) => `https://localhost:${target.port}${path}`;
+
+  test('knows the client', async () => {
+    const response = await client.fetch(urlOf('/'));
+    expect(await response.json()).toMatchObject({ subject: 'Client', tls, http: http2 ? '2.0' : '1.1' });
+  });
+
+  test('requests one after the other share a connection', async () => {
+    const before = target.connections();
+    for (let count = 0; count < 5; count++) await (await client.fetch(urlOf('/'))).text();
+    expect(target.connections() - before).toBeLessThanOrEqual(1);
+  });
+
+  test('a stream of 64 MiB arrives whole, in order', async () => {
+    const size = 64 << 20;
+    const response = await client.fetch(urlOf(`/bytes?size=${size}`));
+    expect(sha256(new Uint8Array(await response.arrayBuffer()))).toBe(sha256(patternOf(size)));
+  });
+
+  test('an echo of 4 MiB comes back', async () => {
+    const body = patternOf(4 << 20);
+    const response = await client.fetch(urlOf('/echo'), { method: 'POST', body });
+    expect(sha256(new Uint8Array(await response.arrayBuffer()))).toBe(sha256(body));
+  });
+
+  test.each([
+    ['of declared length', '/cut?after=1000'],
+    ['of declared length, after more than a record', '/cut?after=100000'],
+    ['without a length', '/cut?after=1000&chunked=1'],
+  ])('a body %s that is cut fails and is not taken for whole', async (_name, path) => {
+    const response = await client.fetch(urlOf(path));
+    expect(response.status).toBe(200);
+    expect(await codeOf(response.arrayBuffer())).toBe('ERR_TLS_TRUNCATED');
+    // The client itself goes on.
+    expect((await client.fetch(urlOf('/'))).status).toBe(200);
+  });
+
+  test('an abort gives the reason of the signal', async () => {
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const response = await client.fetch(urlOf(`/bytes?size=${1 << 30}`), { signal: controller.signal });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    controller.abort(reason);
+    const readAll = async () => {
+      while (!(await reader?.read())?.done);
+    };
+    await expect(readAll()).rejects.toBe(reason);
+  });
+
+  test('50 fetches at once, on a new client, with each signature late by 200 ms', async () => {
+    const fresh = await clientOf({ relay, ca: pki.ca.cert, identities: [pair] });
+    const sign = crypto.subtle.sign.bind(crypto.subtle);
+    const late = vi.spyOn(crypto.subtle, 'sign').mockImplementation(async (...args) => {
+      const [result] = await Promise.all([sign(...args), delay(SIGNATURE_DELAY_MS)]);
+      return result;
+    });
+    try {
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, async (_, index) => {
+          const response = await fresh.fetch(urlOf('/sum'), { method: 'POST', body: patternOf(index * 100) });
+          return response.json();
+        }),
+      );
+      const expected = Array.from({ length: 50 }, (_, index) => {
+        const body = patternOf(index * 100);
+        return { length: body.length, sha256: sha256(body) };
+      });
+      expect(answers).toEqual(expected);
+      expect(late).toHaveBeenCalled();
+    } finally {
+      await fresh.close();
+    }
+  });
+});
+
+test('a server that asks without insisting takes a client that has no certificate', async () => {
+  const target = await startNodeServer({ server, clientCa: pki.ca.cert, requireClient: false });
+  const client = await clientOf({ relay, ca: pki.ca.cert });
+  try {
+    const response = await client.fetch(`https://localhost:${target.port}/`);
+    expect(await response.json()).toMatchObject({ subject: null });
+  } finally {
+    await client.close();
+    await target.stop();
+  }
+});

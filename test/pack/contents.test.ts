@@ -1,0 +1,194 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { installedVersion, makeProject, packPackage, type Tarball } from '../support/tarball.js';
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+
+/** Uses the public names as an application does: a name or a type that is missing is an error of tsc. */
+const PAGE_SOURCE = `import {
+  createClient, IdentityStore, MtlsError, openPkcs12,
+  type Certificate, type Identity, type MtlsClient, type Pkcs12, type StoredIdentity,
+} from 'browser-mtls';
+
+export async function use(file: Blob): Promise<string> {
+  const opened: Pkcs12 = await openPkcs12(file, { password: 'secret', maxIterations: 1_000_000 });
+  const [identity]: Identity[] = opened.identities;
+  if (!identity) return 'none';
+  const store = await IdentityStore.open();
+  const stored: StoredIdentity = await store.add(identity, { hosts: ['localhost:8443'] });
+  const anchor: Certificate | undefined = identity.chain.at(-1);
+  const client: MtlsClient = await createClient({
+    tunnel: 'ws://localhost:8080/',
+    identities: store,
+    ...(anchor && { trust: { anchors: [anchor] } }),
+  });
+  try {
+    const response: Response = await client.fetch('https://localhost:8443/');
+    return (await response.text()) + stored.id;
+  } catch (error) {
+    if (error instanceof MtlsError) return error.code;
+    throw error;
+  } finally {
+    await client.close();
+  }
+}
+
+// @ts-expect-error: a number is no file
+openPkcs12(1);
+`;
+
+const RELAY_SOURCE = `import { createRelay, type Relay } from 'browser-mtls/relay';
+const relay: Relay = await createRelay({ allow: ['localhost:8443'], origins: ['http://localhost:5173'] });
+console.log(relay.url);
+await relay.close();
+`;
+
+const compilerOptions = {
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  skipLibCheck: false,
+  noEmit: true,
+  target: 'ES2022',
+};
+const browserLib = ['ES2022', 'DOM', 'DOM.Iterable'];
+const configOf = (options: object, files: string[]) =>
+  JSON.stringify({ compilerOptions: { ...compilerOptions, ...options }, files });
+
+let tarball: Tarball;
+let project: ReturnType<typeof makeProject>;
+
+beforeAll(() => {
+  tarball = packPackage();
+  project = makeProject(tarball, {
+    files: {
+      'page.ts': PAGE_SOURCE,
+      'relay.ts': RELAY_SOURCE,
+      'bundler.json': configOf(
+        { module: 'ESNext', moduleResolution: 'bundler', lib: browserLib, types: [] },
+        ['page.ts'],
+      ),
+      'nodenext.json': configOf({ module: 'NodeNext', lib: browserLib, types: [] }, ['page.ts']),
+      'relay-bundler.json': configOf({ module: 'ESNext', moduleResolution: 'bundler', types: ['node'] }, [
+        'relay.ts',
+      ]),
+      'relay-nodenext.json': configOf({ module: 'NodeNext', types: ['node'] }, ['relay.ts']),
+    },
+    others: [`@types/node@${installedVersion('@types/node')}`],
+  });
+});
+
+afterAll(() => {
+  project?.remove();
+  tarball?.remove();
+});
+
+describe('the tarball', () => {
+  test('holds the build, the documents and nothing else', () => {
+    const surprising = tarball.files
+      .map(({ path }) => path)
+      .filter(
+        path =>
+          !/^(dist\/([\w-]+\/)*[\w.-]+\.(js|d\.ts|wasm)|docs\/[\w.-]+\.md|[A-Z_]+(\.md)?|package\.json)$/.test(
+            path,
+          ),
+      );
+    expect(surprising).toEqual([]);
+  });
+
+  test('holds every file that the manifest names', () => {
+    const paths = tarball.files.map(({ path }) => `./${path}`);
+    const targets = [
+      manifest.main,
+      manifest.types,
+      ...Object.values(manifest.bin),
+      ...Object.values(manifest.exports).flatMap(it =>
+        typeof it === 'string' ? it : Object.values(it as object),
+      ),
+    ];
+    for (const target of targets) expect(paths).toContain(target);
+    for (const name of ['./README.md', './LICENSE', './CHANGELOG.md', './THIRD_PARTY_NOTICES.md']) {
+      expect(paths).toContain(name);
+    }
+  });
+
+  test('stays small', () => {
+    const bytes = tarball.files.reduce((sum, { size }) => sum + size, 0);
+    expect(bytes).toBeLessThan(4 << 20);
+  });
+
+  test('holds the engine that was tested', () => {
+    const packed = readFileSync(join(project.folder, 'node_modules/browser-mtls/dist/engine.wasm'));
+    expect(packed.equals(readFileSync('wasm/browser-mtls.wasm'))).toBe(true);
+  });
+
+  test('names no path of the machine that built it', () => {
+    const texts = tarball.files
+      .filter(({ path }) => /\.(js|d\.ts|json)$/.test(path))
+      .filter(({ path }) =>
+        readFileSync(join(project.folder, 'node_modules/browser-mtls', path), 'utf8').includes(process.cwd()),
+      );
+    expect(texts).toEqual([]);
+  });
+});
+
+describe('types in a strict project', () => {
+  test.each(['bundler', 'nodenext', 'relay-bundler', 'relay-nodenext'])('%s', config => {
+    const tsc = join(process.cwd(), 'node_modules/typescript/bin/tsc');
+    const run = () =>
+      execFileSync(process.execPath, [tsc, '-p', `${config}.json`], {
+        cwd: project.folder,
+        encoding: 'utf8',
+      });
+    expect(outputOf(run)).toBe('');
+  });
+});
+
+describe('Node', () => {
+  const node = (code: string) =>
+    execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+      cwd: project.folder,
+      encoding: 'utf8',
+    });
+
+  test('imports the relay and runs it', () => {
+    const code = `import { createRelay } from 'browser-mtls/relay';
+      const relay = await createRelay({ allow: [] });
+      console.log(relay.url);
+      await relay.close();`;
+    expect(node(code)).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/\n$/);
+  });
+
+  test('finds engine.wasm by its export', () => {
+    const code = `console.log(import.meta.resolve('browser-mtls/engine.wasm'))`;
+    expect(node(code)).toMatch(/browser-mtls\/dist\/engine\.wasm\n$/);
+  });
+
+  test('npx browser-mtls-relay --help prints the flags', () => {
+    const help = execFileSync('npx', ['--no-install', 'browser-mtls-relay', '--help'], {
+      cwd: project.folder,
+      encoding: 'utf8',
+    });
+    expect(help).toContain('--allow');
+    expect(help).toContain('RELAY_TOKEN');
+  });
+
+  test('npx browser-mtls-relay --version prints the version of the package', () => {
+    const version = execFileSync('npx', ['--no-install', 'browser-mtls-relay', '--version'], {
+      cwd: project.folder,
+      encoding: 'utf8',
+    });
+    expect(version.trim()).toBe(manifest.version);
+  });
+});
+
+/** What a command printed, whether it failed or not. */
+function outputOf(run: () => string): string {
+  try {
+    return run();
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout?: string; stderr?: string };
+    return `${stdout}${stderr}` || String(error);
+  }
+}

@@ -1,0 +1,39 @@
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const FLAGS = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Debian's Chromium, without a window. Root may run it only without its sandbox. */
+export function launchChromium(flags: string[] = []): Promise<Browser> {
+  return chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    chromiumSandbox: process.getuid?.() !== 0,
+    args: [...FLAGS, ...flags],
+  });
+}
+
+/** What a page said that it should not have: errors of its scripts and its console, requests that failed. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', error => complaints.push(`error: ${error.message}`));
+  page.on('console', message => {
+    if (message.type() === 'error') complaints.push(`console: ${message.text()}`);
+  });
+  page.on('requestfailed', request => complaints.push(`request failed: ${request.url()}`));
+  return complaints;
+}
+
+/** The texts of the scripts that a page loads, by address, as they come. */
+export function scriptsOf(page: Page): Map<string, Promise<string>> {
+  const scripts = new Map<string, Promise<string>>();
+  page.on('response', response => {
+    if (response.request().resourceType() === 'script') scripts.set(response.url(), response.text());
+  });
+  return scripts;
+}

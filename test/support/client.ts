@@ -1,0 +1,42 @@
+import { createClient, type Identity, type MtlsClient, openPkcs12 } from '../../src/index.js';
+import { createRelay, type Relay } from '../../src/relay/index.js';
+import { engineModule } from './engine.js';
+import type { KeyPair } from './openssl-pki.js';
+import { writePkcs12 } from './pkcs12.js';
+
+/** The identity of a client certificate, by way of a .p12 file. */
+export async function identityOf(pair: KeyPair): Promise<Identity> {
+  const { identities } = await openPkcs12(writePkcs12(pair, { password: 'secret' }), { password: 'secret' });
+  const [identity] = identities;
+  if (!identity) throw new Error('the file has no identity');
+  return identity;
+}
+
+/** A relay to every port of this machine. */
+export function startRelay(): Promise<Relay> {
+  return createRelay({ allow: ['localhost:*', '127.0.0.1:*'], origins: ['*'] });
+}
+
+/** A client with the identities of these certificates, which trusts this CA alone. */
+export async function clientOf(options: {
+  relay: Relay;
+  ca: string;
+  identities?: KeyPair[];
+}): Promise<MtlsClient> {
+  return createClient({
+    tunnel: options.relay.url,
+    identities: await Promise.all((options.identities ?? []).map(identityOf)),
+    trust: { anchors: [options.ca] },
+    engine: engineModule(),
+  });
+}
+
+/** The code that a promise is rejected with. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return 'no error';
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  }
+}

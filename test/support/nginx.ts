@@ -1,0 +1,111 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { KeyPair } from './openssl-pki.js';
+import { freePort, startProgram } from './process.js';
+
+/** One TLS server of an nginx. */
+export interface NginxServer {
+  /** The server's certificate (with its chain) and key. */
+  server: KeyPair;
+  tls: 'TLSv1.2' | 'TLSv1.3';
+  /** Whether ALPN offers h2; HTTP/1.1 it always does. Default false. */
+  http2?: boolean;
+  /** PEM of the CA of client certificates. */
+  clientCa: string;
+  verifyClient?: 'on' | 'optional' | 'off';
+}
+
+export interface NginxOptions {
+  /** Files to serve under `/files/`, by name. */
+  files?: Record<string, Uint8Array>;
+  /** Port of an HTTP server that gets what is asked under `/backend/`. */
+  backendPort?: number;
+}
+
+export interface Nginx {
+  /** The servers' ports, in their order. */
+  ports: number[];
+  log(): string;
+  stop(): Promise<void>;
+}
+
+const WHO = [
+  '"subject":"$ssl_client_s_dn"',
+  '"verify":"$ssl_client_verify"',
+  '"tls":"$ssl_protocol"',
+  '"cipher":"$ssl_cipher"',
+  '"http":"$server_protocol"',
+  '"serverName":"$ssl_server_name"',
+].join(',');
+
+/** Starts one nginx that listens on a port for each of the servers. `/` answers, as JSON, who the client is. */
+export async function startNginx(servers: NginxServer[], options: NginxOptions = {}): Promise<Nginx> {
+  const folder = mkdtempSync(join(tmpdir(), 'mtls-nginx-'));
+  const write = (name: string, content: string | Uint8Array) => {
+    writeFileSync(join(folder, name), content, { mode: 0o600 });
+    return join(folder, name);
+  };
+  mkdirSync(join(folder, 'files'));
+  for (const [name, content] of Object.entries(options.files ?? {})) write(`files/${name}`, content);
+
+  const ports: number[] = [];
+  const blocks: string[] = [];
+  for (const [index, server] of servers.entries()) {
+    const port = await freePort();
+    ports.push(port);
+    blocks.push(`server {
+      listen 127.0.0.1:${port} ssl${server.http2 ? ' http2' : ''};
+      ssl_protocols ${server.tls};
+      ssl_certificate ${write(`${index}.crt`, server.server.cert)};
+      ssl_certificate_key ${write(`${index}.key`, server.server.key)};
+      ssl_client_certificate ${write(`${index}.ca`, server.clientCa)};
+      ssl_verify_client ${server.verifyClient ?? 'on'};
+      location = / { default_type application/json; return 200 '{${WHO}}'; }
+      location /files/ { root ${folder}; }
+      ${options.backendPort ? `location /backend/ { proxy_pass http://127.0.0.1:${options.backendPort}/; }` : ''}
+    }`);
+  }
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map(name => `${name}_temp_path ${folder}/${name};`)
+    .join(' ');
+  // One process, so that stopping it stops all of it, and nothing has to be readable by another user.
+  const config = `daemon off; master_process off; pid ${folder}/pid; error_log stderr notice;
+    events { worker_connections 1024; }
+    http {
+      access_log off; server_tokens off; ${temporary}
+      client_max_body_size 0; proxy_request_buffering off; proxy_buffering off; proxy_http_version 1.1;
+      ${blocks.join('\n')}
+    }`;
+  const program = startProgram('nginx', ['-e', 'stderr', '-p', folder, '-c', write('nginx.conf', config)], {
+    env: { PATH: `${process.env.PATH}:/usr/sbin` },
+  });
+  const stop = async () => {
+    await program.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    for (const port of ports) await accepts(port, () => program.exitCode() === null);
+  } catch (error) {
+    await stop();
+    throw new Error(`nginx did not start:\n${program.output()}`, { cause: error });
+  }
+  return { ports, log: program.output, stop };
+}
+
+/** Resolves when something listens on the port; rejects when `alive` says no, or after 10 s. */
+async function accepts(port: number, alive: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (alive() && Date.now() < deadline) {
+    const open = await new Promise<boolean>(resolve => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+    if (open) return;
+    await delay(20);
+  }
+  throw new Error(`nothing listens on port ${port}`);
+}

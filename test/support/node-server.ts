@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import { createServer as createHttpsServer } from 'node:https';
+import type { Server, Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { TLSSocket } from 'node:tls';
+import type { KeyPair } from './openssl-pki.js';
+
+export interface NodeServerOptions {
+  server: KeyPair;
+  clientCa: string;
+  tls?: 'TLSv1.2' | 'TLSv1.3';
+  http2?: boolean;
+  /** Default true. */
+  requireClient?: boolean;
+}
+
+export interface NodeServer {
+  port: number;
+  /** TCP connections that it has accepted so far. */
+  connections(): number;
+  stop(): Promise<void>;
+}
+
+type Request = IncomingMessage | Http2ServerRequest;
+type Response = (ServerResponse | Http2ServerResponse) & { end(text?: string): unknown };
+
+const BLOCK = patternOf(1 << 16);
+
+/** The bytes that `/bytes` sends: byte i is i mod 251, from the start again every 64 KiB. */
+export function patternOf(size: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: size }, (_, index) => (index & 0xffff) % 251);
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/**
+ * A Node server that asks for a client certificate. `/` says who the client is, `/bytes?size=N` sends N bytes, `/sum` answers with
+ * length and SHA-256 of what it gets, `/echo` gives it back, `/cut?after=N` declares a megabyte and ends the TCP connection after N
+ * bytes, without a word of TLS (`&chunked` declares nothing).
+ */
+export async function startNodeServer(options: NodeServerOptions): Promise<NodeServer> {
+  const settings = {
+    ...options.server,
+    ca: options.clientCa,
+    requestCert: true,
+    rejectUnauthorized: options.requireClient ?? true,
+    ...(options.tls && { minVersion: options.tls, maxVersion: options.tls }),
+  };
+  const rawSockets = new Map<number, Socket>();
+  const onRequest = (request: Request, response: Response) => {
+    answer(request, response, rawSockets).catch(() => response.destroy());
+  };
+  const server = options.http2
+    ? createSecureServer({ ...settings, allowHTTP1: true }, onRequest as never)
+    : createHttpsServer(settings, onRequest as never);
+  return listen(server, rawSockets);
+}
+
+/** The same without TLS, for a proxy to pass on to. */
+export async function startPlainServer(): Promise<NodeServer> {
+  const rawSockets = new Map<number, Socket>();
+  const server = createPlainServer((request, response) => {
+    answer(request, response, rawSockets).catch(() => response.destroy());
+  });
+  return listen(server, rawSockets);
+}
+
+async function listen(server: Server, rawSockets: Map<number, Socket>): Promise<NodeServer> {
+  let connections = 0;
+  server.on('connection', (socket: Socket) => {
+    const { remotePort = 0 } = socket;
+    connections++;
+    rawSockets.set(remotePort, socket);
+    socket.on('error', () => {});
+    socket.once('close', () => rawSockets.delete(remotePort));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (typeof address !== 'object' || !address) throw new Error('no port');
+  return {
+    port: address.port,
+    connections: () => connections,
+    async stop() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of rawSockets.values()) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+async function answer(
+  request: Request,
+  response: Response,
+  rawSockets: Map<number, Socket>,
+): Promise<unknown> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'https://localhost');
+  const size = Number(searchParams.get('size') ?? 0);
+  switch (pathname) {
+    case '/':
+      return json(response, whoIs(request));
+    case '/bytes':
+      response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size });
+      return pipeline(Readable.from(blocks(size), { objectMode: false }), response as NodeJS.WritableStream);
+    case '/sum':
+      return json(response, await sum(request));
+    case '/echo':
+      response.writeHead(200, { 'content-type': 'application/octet-stream' });
+      return pipeline(request, response as NodeJS.WritableStream);
+    case '/cut': {
+      const declared = searchParams.has('chunked') ? {} : { 'content-length': 1 << 20 };
+      response.writeHead(200, declared);
+      const after = Number(searchParams.get('after'));
+      const raw = rawSockets.get(request.socket.remotePort ?? 0);
+      (response as ServerResponse).write(patternOf(after), () => setTimeout(() => raw?.destroy(), 100));
+      return;
+    }
+    default:
+      response.writeHead(404);
+      return response.end('no such path\n');
+  }
+}
+
+function whoIs(request: Request) {
+  const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as TLSSocket;
+  const subject = socket.encrypted ? socket.getPeerCertificate().subject : undefined;
+  return {
+    subject: subject?.CN ?? null,
+    tls: socket.encrypted ? socket.getProtocol() : null,
+    http: request.httpVersion,
+    method: request.method,
+    headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => !name.startsWith(':'))),
+  };
+}
+
+async function sum(request: Request) {
+  const hash = createHash('sha256');
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    length += chunk.length;
+  }
+  return { length, sha256: hash.digest('hex') };
+}
+
+function* blocks(size: number) {
+  for (let left = size; left > 0; left -= BLOCK.length) yield BLOCK.subarray(0, left);
+}
+
+function json(response: Response, value: unknown) {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  return response.end(JSON.stringify(value));
+}

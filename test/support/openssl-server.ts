@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KeyPair } from './openssl-pki.js';
+import { startProgram } from './process.js';
+
+export interface OpensslServerOptions {
+  server: KeyPair;
+  tls: 'TLSv1.2' | 'TLSv1.3';
+  clientCa: string;
+  /** `www` answers every request with a page about the connection; `reverse` gives lines back reversed. Default `www`. */
+  mode?: 'www' | 'reverse';
+  /** More flags, such as `-cipher`. */
+  args?: string[];
+}
+
+export interface OpensslServer {
+  port: number;
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** `openssl s_server`, which insists on a client certificate and ends the handshake with an alert when that is not good. */
+export async function startOpensslServer(options: OpensslServerOptions): Promise<OpensslServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'mtls-s_server-'));
+  const file = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const certificate = file('server.pem', options.server.cert);
+  const program = startProgram('openssl', [
+    's_server',
+    ...['-accept', '127.0.0.1:0', options.tls === 'TLSv1.3' ? '-tls1_3' : '-tls1_2'],
+    ...['-cert', certificate, '-cert_chain', certificate, '-key', file('server.key', options.server.key)],
+    ...['-CAfile', file('ca.pem', options.clientCa), '-Verify', '3', '-verify_return_error'],
+    options.mode === 'reverse' ? '-rev' : '-www',
+    ...(options.args ?? []),
+  ]);
+  const stop = async () => {
+    await program.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const [, port] = await program.waitFor(/^ACCEPT \S*:(\d+)/m);
+    return { port: Number(port), log: program.output, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const STOP_TIMEOUT_MS = 5_000;
+const running = new Set<ChildProcess>();
+
+// What a test forgets, or a failed set-up leaves, does not outlive the test run.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** A program that runs while a test does. */
+export interface RunningProgram {
+  pid: number;
+  /** All that it has printed so far. */
+  output(): string;
+  /** Its exit code, when it has ended. */
+  exitCode(): number | null;
+  /** Resolves with the match as soon as the output has one; rejects when the program ends, or after `timeoutMs` (default 15,000). */
+  waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /** Ends it with the signal (default SIGTERM), or by force when that takes too long; resolves with its exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+export interface ProgramOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+}
+
+export function startProgram(file: string, args: string[], options: ProgramOptions = {}): RunningProgram {
+  const child = spawn(file, args, {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let output = '';
+  const append = (text: string) => {
+    output += text;
+  };
+  child.stdout.setEncoding('utf8').on('data', append);
+  child.stderr.setEncoding('utf8').on('data', append);
+  child.on('error', error => append(`${file}: ${error.message}\n`));
+  const ended = new Promise<void>(resolve => {
+    child.once('close', () => resolve());
+    child.once('error', () => resolve());
+  }).then(() => running.delete(child));
+  const hasEnded = () => !running.has(child);
+
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    exitCode: () => child.exitCode,
+    async waitFor(pattern, timeoutMs = 15_000) {
+      const deadline = Date.now() + timeoutMs;
+      for (;;) {
+        const match = pattern.exec(output);
+        if (match) return match;
+        if (hasEnded() || Date.now() > deadline) {
+          throw new Error(
+            `${file} ${hasEnded() ? 'ended' : 'did not say'} ${pattern}; it printed:\n${output}`,
+          );
+        }
+        await delay(20);
+      }
+    },
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+      await ended;
+      clearTimeout(timer);
+      return child.exitCode;
+    },
+  };
+}
+
+/** A TCP port of the loopback address that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || !address) throw new Error('no port');
+  return address.port;
+}
