@@ -17,8 +17,14 @@ interface GivenAnswer extends AskedQuestion {
 /** More questions than any handshake asks. */
 const MAX_ATTEMPTS = 8;
 
-/** More than a handshake call allocates, so that a call that is rolled back does not grow the memory. */
+/**
+ * More than a handshake call allocates besides its input, so that a call that is rolled back does not grow the memory:
+ * the allocator would forget what it got, and ask for as much again.
+ */
 const HEADROOM_BYTES = 256 * 1024;
+
+/** How often a call may hold its input: as the host's copy, and as a buffer that grows by doubling. */
+const INPUT_COPIES = 4;
 
 /**
  * Runs calls that may have to wait for answers (a signature by WebCrypto, a person's choice), although a call into
@@ -65,7 +71,8 @@ export class Transactions {
         return known?.answer;
       },
     };
-    this.#instance.call('mtls_reserve', [HEADROOM_BYTES]);
+    const inputBytes = args.reduce<number>((sum, it) => sum + (typeof it === 'number' ? 0 : it.length), 0);
+    this.#instance.call('mtls_reserve', [HEADROOM_BYTES + INPUT_COPIES * inputBytes]);
     const copy = this.#takeCopy();
     try {
       const result = this.#instance.call(name, args, context);

@@ -1,3 +1,5 @@
+import type { MtlsError } from '../errors.js';
+
 /** TLS SignatureScheme code points (RFC 8446 section 4.2.3). */
 export type SignatureScheme = number;
 
@@ -23,7 +25,7 @@ export interface ServerTrustQuestion {
   /** DER, the server's own certificate first. */
   chain: Uint8Array[];
   /** Undefined when the chain is trusted. */
-  error: Error | undefined;
+  error: MtlsError | undefined;
 }
 
 export interface TlsSettings {

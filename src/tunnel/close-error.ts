@@ -37,7 +37,7 @@ export function closeError(closing: Closing, address: TunnelAddress): MtlsError 
     case CloseCode.unreachable:
       return new MtlsError('ERR_TUNNEL_UNREACHABLE', unreachableMessage(closing.reason, target));
     case CloseCode.targetReset:
-      return new MtlsError('ERR_TUNNEL_CLOSED', `the target ${target} reset the connection`);
+      return new MtlsError('ERR_TUNNEL_RESET', `the target ${target} reset the connection`);
     case CloseCode.idle:
       return new MtlsError(
         'ERR_TUNNEL_CLOSED',

@@ -37,7 +37,8 @@ interface Settings {
  * - `ERR_TUNNEL_DENIED`: the relay does not allow the target
  * - `ERR_TUNNEL_AUTH`: the relay wants another token, or does not serve the page's origin
  * - `ERR_TUNNEL_UNREACHABLE`: the target refuses, has no address or does not answer; or the relay is full
- * - `ERR_TUNNEL_CLOSED`: the target reset the connection, the relay went away or closed it as idle, or it was given up
+ * - `ERR_TUNNEL_RESET`: the target reset the connection
+ * - `ERR_TUNNEL_CLOSED`: the relay went away or closed the connection as idle, or it was given up
  * - `ERR_TUNNEL_PROTOCOL`: what arrived is not in the format
  *
  * A `TypeError` for a wrong argument.

@@ -92,10 +92,10 @@ test('a target that resets is told apart from its end and from a lost relay', as
   const { reader, writer } = await connect(tunnelTo(relay), target.port);
   expect(text((await reader.read()).value)).toBe('part');
   await expect(reader.read()).rejects.toMatchObject({
-    code: 'ERR_TUNNEL_CLOSED',
+    code: 'ERR_TUNNEL_RESET',
     message: expect.stringContaining('reset the connection'),
   });
-  await expect(writer.write(bytes('x'))).rejects.toMatchObject({ code: 'ERR_TUNNEL_CLOSED' });
+  await expect(writer.write(bytes('x'))).rejects.toMatchObject({ code: 'ERR_TUNNEL_RESET' });
 });
 
 test('what arrived before the relay went away can be read, then the tunnel is broken', async () => {
