@@ -22,6 +22,8 @@ export interface NodeServer {
   port: number;
   /** TCP connections that it has accepted so far. */
   connections(): number;
+  /** Bytes that it has handed to TCP so far. */
+  bytesWritten(): number;
   stop(): Promise<void>;
 }
 
@@ -73,12 +75,16 @@ export async function startPlainServer(): Promise<NodeServer> {
 
 async function listen(server: Server, rawSockets: Map<number, Socket>): Promise<NodeServer> {
   let connections = 0;
+  let closedBytes = 0;
   server.on('connection', (socket: Socket) => {
     const { remotePort = 0 } = socket;
     connections++;
     rawSockets.set(remotePort, socket);
     socket.on('error', () => {});
-    socket.once('close', () => rawSockets.delete(remotePort));
+    socket.once('close', () => {
+      closedBytes += socket.bytesWritten;
+      rawSockets.delete(remotePort);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -87,6 +93,8 @@ async function listen(server: Server, rawSockets: Map<number, Socket>): Promise<
   return {
     port: address.port,
     connections: () => connections,
+    bytesWritten: () =>
+      [...rawSockets.values()].reduce((sum, { bytesWritten }) => sum + bytesWritten, closedBytes),
     async stop() {
       const closed = once(server, 'close');
       server.close();

@@ -27,12 +27,15 @@ export interface RunningProgram {
 export interface ProgramOptions {
   cwd?: string;
   env?: Record<string, string>;
+  /** Whether signals go to all that it starts as well, as those of a terminal do. Default false. */
+  group?: boolean;
 }
 
 export function startProgram(file: string, args: string[], options: ProgramOptions = {}): RunningProgram {
   const child = spawn(file, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
+    detached: options.group ?? false,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
@@ -48,6 +51,11 @@ export function startProgram(file: string, args: string[], options: ProgramOptio
     child.once('error', () => resolve());
   }).then(() => running.delete(child));
   const hasEnded = () => !running.has(child);
+  const send = (signal: NodeJS.Signals) => {
+    if (hasEnded() || child.pid === undefined) return;
+    if (options.group) process.kill(-child.pid, signal);
+    else child.kill(signal);
+  };
 
   return {
     pid: child.pid ?? 0,
@@ -67,8 +75,8 @@ export function startProgram(file: string, args: string[], options: ProgramOptio
       }
     },
     async stop(signal = 'SIGTERM') {
-      child.kill(signal);
-      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+      send(signal);
+      const timer = setTimeout(() => send('SIGKILL'), STOP_TIMEOUT_MS);
       await ended;
       clearTimeout(timer);
       return child.exitCode;

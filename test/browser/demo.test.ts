@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { complaintsOf, launchChromium } from '../support/chromium.js';
+import { type RunningProgram, startProgram } from '../support/process.js';
+
+// The demo as the README starts it, used as a person would.
+
+const FILES = [
+  { file: 'ada-ecdsa.p12', subject: 'Ada Lovelace' },
+  { file: 'grace-rsa.p12', subject: 'Grace Hopper' },
+  { file: 'alan-rsa-legacy.p12', subject: 'Alan Turing' },
+];
+const PASSWORD = 'demo';
+
+let demo: RunningProgram;
+let address: string;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let complaints: string[];
+
+beforeAll(async () => {
+  demo = startProgram('npm', ['start'], { group: true, env: { NO_COLOR: '1' } });
+  [, address = ''] = await demo.waitFor(/Open +(http:\/\/\S+)/, 60_000);
+  await demo.waitFor(/Ctrl-C/);
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await demo?.stop('SIGINT');
+});
+
+beforeEach(async () => {
+  context = await browser.newContext();
+  page = await context.newPage();
+  complaints = complaintsOf(page);
+  await visit();
+});
+
+afterEach(async () => {
+  await context.close();
+  expect(complaints).toEqual([]);
+});
+
+const at = (id: string) => page.getByTestId(id);
+
+async function visit(): Promise<void> {
+  await page.goto(address);
+  await page.waitForFunction(() => document.documentElement.dataset.ready === 'true', undefined, {
+    timeout: 30_000,
+  });
+}
+
+async function importFile(file: string, password = PASSWORD): Promise<void> {
+  await at('p12-file').setInputFiles(file.includes('/') ? file : join('demo/.pki', file));
+  await at('p12-password').fill(password);
+  await at('import').click();
+}
+
+async function imported(file: string, subject: string): Promise<void> {
+  await importFile(file);
+  await page.getByTestId('identity').filter({ hasText: subject }).waitFor();
+}
+
+async function errorCode(panel: string): Promise<string | null> {
+  const error = at(panel).getByTestId('error');
+  await error.waitFor();
+  return error.getAttribute('data-code');
+}
+
+describe.each(FILES)('$file', ({ file, subject }) => {
+  test('import, reload, connect: the server names the subject', async () => {
+    await imported(file, subject);
+    await visit();
+    expect(await at('identity-subject').textContent()).toContain(subject);
+
+    await at('connect').click();
+    await at('client-subject').waitFor();
+    expect(await at('client-subject').textContent()).toContain(`CN=${subject}`);
+    expect(await at('tls-version').textContent()).toContain('1.3');
+    expect(await at('protocol').textContent()).toContain('h2');
+    // The page says it, and so does the relay's own record of the bytes.
+    expect(await at('relay-search').getAttribute('data-found')).toBe('false');
+    expect(await relayHas(subject)).toBe(false);
+  });
+
+  test('the key cannot be exported', async () => {
+    await imported(file, subject);
+    await visit();
+    await at('export-key').click();
+    await at('export-result').filter({ hasText: 'Refused' }).waitFor();
+  });
+
+  test('TLS 1.2 and HTTP/1.1 work too', async () => {
+    await imported(file, subject);
+    await at('target').selectOption('tls12');
+    await at('connect').click();
+    await at('client-subject').waitFor();
+    expect(await at('client-subject').textContent()).toContain(`CN=${subject}`);
+    expect(await at('tls-version').textContent()).toContain('1.2');
+    // Here the certificate travels in the clear: the search of the record does find what is there.
+    expect(await relayHas(subject)).toBe(true);
+  });
+});
+
+describe('problems have their code', () => {
+  test('a wrong password', async () => {
+    await importFile('ada-ecdsa.p12', 'wrong');
+    expect(await errorCode('import-panel')).toBe('ERR_P12_PASSWORD');
+  });
+
+  test('a file that is no .p12', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mtls-demo-'));
+    try {
+      writeFileSync(join(folder, 'broken.p12'), 'not a PKCS#12 file');
+      await importFile(join(folder, 'broken.p12'));
+      expect(await errorCode('import-panel')).toBe('ERR_P12_MALFORMED');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test.each([
+    ['wrong-name', 'ERR_TLS_CERT_NAME'],
+    ['expired', 'ERR_TLS_CERT_EXPIRED'],
+    ['untrusted', 'ERR_TLS_CERT_UNTRUSTED'],
+  ])('the server %s', async (target, code) => {
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await at('target').selectOption(target);
+    await at('connect').click();
+    expect(await errorCode('connect-panel')).toBe(code);
+  });
+
+  test('no identity', async () => {
+    await at('identity-choice').selectOption('none');
+    await at('connect').click();
+    expect(await errorCode('connect-panel')).toBe('ERR_TLS_CLIENT_CERT_REQUIRED');
+  });
+
+  test('a target that the relay does not allow', async () => {
+    await at('target').selectOption('custom');
+    await at('custom-target').fill('localhost:1');
+    await at('connect').click();
+    expect(await errorCode('connect-panel')).toBe('ERR_TUNNEL_DENIED');
+  });
+});
+
+test('a deleted identity is gone, also after a reload', async () => {
+  await imported('ada-ecdsa.p12', 'Ada Lovelace');
+  await at('delete').click();
+  await at('delete-confirm').click();
+  await at('identity').waitFor({ state: 'detached' });
+  await visit();
+  expect(await at('identity').count()).toBe(0);
+});
+
+test('a megabyte comes and goes', async () => {
+  await imported('ada-ecdsa.p12', 'Ada Lovelace');
+  await at('transfer-size').selectOption('1');
+  for (const direction of ['download', 'upload']) {
+    await at(direction).click();
+    await at('transfer-status').filter({ hasText: /\d/ }).waitFor();
+    await page.waitForFunction(() => !document.querySelector('[data-testid=transfer-cancel]:not(:disabled)'));
+    expect(await at('transfer-panel').getByTestId('error').count()).toBe(0);
+  }
+});
+
+test('Ctrl-C stops all of it, and quietly', async () => {
+  const second = startProgram('npm', ['start'], { group: true, env: { NO_COLOR: '1' } });
+  try {
+    await second.waitFor(/Ctrl-C/, 60_000);
+    // The first demo has the ports: the second says so and takes others.
+    expect(second.output()).toMatch(/Port \d+ is taken/);
+    const ports = [...second.output().matchAll(/(?:127\.0\.0\.1|localhost):(\d+)/g)].map(([, port]) =>
+      Number(port),
+    );
+    expect(ports.length).toBeGreaterThan(4);
+    for (const port of ports) expect(await listens(port)).toBe(true);
+    await second.stop('SIGINT');
+    for (const port of ports) expect(await listens(port)).toBe(false);
+    expect(second.output()).not.toMatch(/error/i);
+  } finally {
+    await second.stop('SIGKILL');
+  }
+});
+
+async function relayHas(text: string): Promise<boolean> {
+  const response = await fetch(new URL(`demo-relay.json?${new URLSearchParams({ text })}`, address));
+  return ((await response.json()) as { found: boolean }).found;
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type * as Library from '../../src/index.js';
+import type * as RelayModule from '../../src/relay/index.js';
+import { complaintsOf } from './chromium.js';
+import { startPages } from './pages.js';
+
+declare global {
+  // Set by the page's own script, for what the tests run in it.
+  var library: typeof Library;
+}
+
+const HTML = `<!doctype html><html><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; connect-src 'self' ws://127.0.0.1:*">
+<script type="importmap">{ "imports": { "browser-mtls": "/lib/index.js" } }</script>
+<script type="module" src="/main.js"></script></head></html>`;
+const MAIN = `import * as library from 'browser-mtls';\nglobalThis.library = library;\ndocument.title = 'ready';\n`;
+
+/** A page of a user: it imports the built package and does nothing by itself. */
+export interface UserPage {
+  page: Page;
+  context: BrowserContext;
+  /** Errors that nobody in the page has handled. */
+  complaints: string[];
+  /** Loads the page again, as at a later visit. */
+  visitAgain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface UserPages {
+  origin: string;
+  open(browser: Browser): Promise<UserPage>;
+  stop(): Promise<void>;
+}
+
+export async function startUserPages(): Promise<UserPages> {
+  const dist = builtFolder();
+  const pages = await startPages({ pages: { '/': HTML, '/main.js': MAIN }, folders: { '/lib/': dist } });
+  return {
+    origin: pages.origin,
+    stop: pages.stop,
+    async open(browser) {
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      const complaints = complaintsOf(page);
+      const visitAgain = async () => {
+        await page.goto(`${pages.origin}/`);
+        await page.waitForFunction(() => document.title === 'ready', undefined, { timeout: 10_000 });
+      };
+      await visitAgain();
+      return { page, context, complaints, visitAgain, close: () => context.close() };
+    },
+  };
+}
+
+/** The relay as it was built, not its sources. */
+export function builtRelay(): Promise<typeof RelayModule> {
+  return import(/* @vite-ignore */ pathToFileURL(join(builtFolder(), 'relay.js')).href);
+}
+
+function builtFolder(): string {
+  if (!existsSync('dist/index.js')) throw new Error('there is no build: run npm run build first');
+  return join(process.cwd(), 'dist');
+}
