@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { runCommand } from './command.mjs';
 
 const MINIMUM_RUST = [1, 85];
@@ -47,8 +47,8 @@ async function prepareRust(timeoutMs) {
   process.env.WASM_TOOLCHAIN = 'debian';
   const missing = DEBIAN_RUST.filter(name => !installed(name));
   if (missing.length > 0 && !(await installPackages(missing, timeoutMs))) return false;
-  // Ahead of rustup's, which has just been found unusable.
-  process.env.PATH = ['/usr/bin', process.env.PATH].join(delimiter);
+  // Ahead of rustup's, which has just been found unusable; but not ahead of the Node that runs now.
+  process.env.PATH = [dirname(process.execPath), '/usr/bin', process.env.PATH].join(delimiter);
   return true;
 }
 
