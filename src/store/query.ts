@@ -1,0 +1,62 @@
+import { hostsAllow } from '../identity/hosts.js';
+import type { StoredIdentity } from '../identity/types.js';
+
+/** What identities are looked up by. All that is given must hold. */
+export interface IdentityQuery {
+  id?: string;
+  label?: string;
+  /** The PKCS#12 localKeyId, hex. */
+  keyId?: string;
+  /** Subject and issuer of the identity's own certificate, as `Certificate` has them. */
+  subject?: string;
+  issuer?: string;
+  /** `host` or `host:port` (default 443) that the identity's `hosts` allow. */
+  host?: string;
+  /** A time within the validity of the identity's own certificate. */
+  validAt?: Date;
+}
+
+type Test = (identity: StoredIdentity) => boolean;
+
+const text =
+  (read: (identity: StoredIdentity) => string | undefined) =>
+  (value: unknown): Test | undefined =>
+    typeof value === 'string' ? identity => read(identity) === value : undefined;
+
+/** Each makes a test of a value, or nothing of a value of the wrong type. */
+const tests: Record<keyof IdentityQuery, (value: unknown) => Test | undefined> = {
+  id: text(it => it.id),
+  label: text(it => it.controls.label),
+  keyId: value => text(it => it.keyId)(typeof value === 'string' ? value.toLowerCase() : value),
+  subject: text(it => it.certificate.subject),
+  issuer: text(it => it.certificate.issuer),
+  host(value) {
+    const address = typeof value === 'string' ? parseHost(value) : undefined;
+    return address && (it => hostsAllow(it.controls.hosts ?? [], address.hostname, address.port));
+  },
+  validAt(value) {
+    if (!(value instanceof Date) || Number.isNaN(value.getTime())) return undefined;
+    return ({ certificate: { notBefore, notAfter } }) => notBefore <= value && value <= notAfter;
+  },
+};
+
+/**
+ * One test of a whole query. An unknown name or an undefined value is refused rather than ignored, because ignoring it
+ * would widen the query, and queries also say what to delete.
+ *
+ * @throws TypeError
+ */
+export function compileQuery(query: IdentityQuery): Test {
+  const all = Object.entries(query).map(([name, value]) => {
+    if (!Object.hasOwn(tests, name)) throw new TypeError(`identities cannot be looked up by ${name}`);
+    const test = tests[name as keyof IdentityQuery](value);
+    if (!test) throw new TypeError(`the query has a wrong value for ${name}`);
+    return test;
+  });
+  return identity => all.every(test => test(identity));
+}
+
+function parseHost(host: string): { hostname: string; port: number } | undefined {
+  const [, hostname, port] = /^(\[[^\]]+\]|[^:/\s]+)(?::(\d{1,5}))?$/.exec(host) ?? [];
+  return hostname === undefined ? undefined : { hostname, port: Number(port ?? 443) };
+}
