@@ -63,6 +63,13 @@ export function describeCertificate(instance: Instance, der: Uint8Array): Certif
   return readCertificate(instance, der).certificate;
 }
 
+/** A DER-encoded distinguished name in the form of RFC 4514, or its bytes in hex if it is malformed. */
+export function describeName(instance: Instance, der: Uint8Array): string {
+  const { emitted } = instance.call('x509_name', [der]);
+  const name = emitted.find(it => it.kind === Emission.name);
+  return name ? new TextDecoder().decode(name.bytes) : toHex(der);
+}
+
 /**
  * The DER of each certificate in a PEM text (one or several, with other text or other blocks between them), in DER
  * bytes (one), or in a `Certificate`.

@@ -34,12 +34,12 @@ const ecdsa = (namedCurve: string, hash: string, code: number): SignatureScheme 
   signAlgorithm: { name: 'ECDSA', hash },
 });
 
-const byKeyAlgorithm: Record<string, readonly SignatureScheme[]> = {
-  'ECDSA P-256': [ecdsa('P-256', 'SHA-256', 0x0403)],
-  'ECDSA P-384': [ecdsa('P-384', 'SHA-384', 0x0503)],
-  'ECDSA P-521': [ecdsa('P-521', 'SHA-512', 0x0603)],
-  Ed25519: [{ code: 0x0807, importAlgorithm: { name: 'Ed25519' }, signAlgorithm: { name: 'Ed25519' } }],
-};
+const byKeyAlgorithm = new Map<string, readonly SignatureScheme[]>([
+  ['ECDSA P-256', [ecdsa('P-256', 'SHA-256', 0x0403)]],
+  ['ECDSA P-384', [ecdsa('P-384', 'SHA-384', 0x0503)]],
+  ['ECDSA P-521', [ecdsa('P-521', 'SHA-512', 0x0603)]],
+  ['Ed25519', [{ code: 0x0807, importAlgorithm: { name: 'Ed25519' }, signAlgorithm: { name: 'Ed25519' } }]],
+]);
 
 /**
  * The schemes that a key signs with, in order of preference; none when TLS or WebCrypto cannot use it.
@@ -48,11 +48,11 @@ const byKeyAlgorithm: Record<string, readonly SignatureScheme[]> = {
  */
 export function schemesForKey(keyAlgorithm: string): readonly SignatureScheme[] {
   const bits = Number(/^RSA-(\d+)$/.exec(keyAlgorithm)?.[1] ?? 0);
-  if (bits === 0) return byKeyAlgorithm[keyAlgorithm] ?? [];
+  if (bits === 0) return byKeyAlgorithm.get(keyAlgorithm) ?? [];
   return [...pss, ...pkcs1].filter(scheme => bits >= scheme.leastModulusBits);
 }
 
-const all: readonly SignatureScheme[] = [...Object.values(byKeyAlgorithm).flat(), ...pss, ...pkcs1];
+const all: readonly SignatureScheme[] = [...[...byKeyAlgorithm.values()].flat(), ...pss, ...pkcs1];
 
 /** Every scheme's code point, in order of preference. */
 export const preferredCodes: readonly number[] = all.map(scheme => scheme.code);

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { Instance } from '../../../src/engine/instance.js';
+import { describeCertificate, parsePemOrDer } from '../../../src/identity/certificate.js';
+import { engineModule } from '../../support/engine.js';
+
+let pem: string;
+let der: Uint8Array<ArrayBuffer>;
+let instance: Instance;
+
+beforeAll(async () => {
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    '/dev/null',
+  ];
+  const subject = ['-subj', '/O=Łódź, #1/CN=Ada', '-utf8', '-set_serial', '0x80ff'];
+  pem = execFileSync('openssl', [...args, ...subject], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  der = new Uint8Array(Buffer.from(pem.replace(/-----.*-----/g, ''), 'base64'));
+  instance = await Instance.create(engineModule());
+});
+
+describe('describeCertificate', () => {
+  it('describes', () => {
+    const certificate = describeCertificate(instance, der);
+    expect(certificate).toMatchObject({
+      der,
+      pem,
+      subject: 'CN=Ada,O=Łódź\\, #1',
+      serialNumber: '80ff',
+      keyAlgorithm: 'ECDSA P-256',
+    });
+    expect(certificate.notBefore.getTime()).toBeLessThan(certificate.notAfter.getTime());
+  });
+
+  it('throws one kind of error at damage', () => {
+    for (let length = 0; length < der.length; length++) {
+      expect(() => describeCertificate(instance, der.subarray(0, length))).toThrow(
+        expect.objectContaining({ code: 'ERR_CERT_MALFORMED' }),
+      );
+    }
+    for (let bit = 0; bit < 8 * der.length; bit++) {
+      const bad = der.slice();
+      bad[bit >> 3] = (bad[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      try {
+        const { notBefore, notAfter } = describeCertificate(instance, bad);
+        expect(notBefore.getTime() + notAfter.getTime()).not.toBeNaN();
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ERR_CERT_MALFORMED' });
+      }
+    }
+  });
+});
+
+describe('parsePemOrDer', () => {
+  it('reads every form', () => {
+    const certificate = describeCertificate(instance, der);
+    const bytes = new TextEncoder().encode(pem);
+    for (const source of [pem, bytes, bytes.buffer, der, der.buffer, new DataView(der.buffer), certificate])
+      expect(parsePemOrDer(source)).toEqual([der]);
+  });
+
+  it('reads several certificates among other text', () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
+    const bundle = `# roots\n${pem}subject=CN=x\n${key}${pem.replaceAll('\n', '\r\n')}`;
+    expect(parsePemOrDer(bundle)).toEqual([der, der]);
+  });
+
+  it('refuses the rest', () => {
+    const malformed = expect.objectContaining({ code: 'ERR_CERT_MALFORMED' });
+    const broken = '-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----';
+    for (const source of ['', 'text', broken, new Uint8Array(), new Uint8Array([1, 2])])
+      expect(() => parsePemOrDer(source)).toThrow(malformed);
+    for (const source of [null, 5, {}])
+      expect(() => parsePemOrDer(source as unknown as string)).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,103 @@
+import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { ecdsaFromDer, ecdsaToDer } from '../../../src/identity/ecdsa-signature.js';
+import { schemesForKey } from '../../../src/identity/signature-schemes.js';
+import { credentialOf } from '../../../src/identity/signing.js';
+import type { Identity } from '../../../src/identity/types.js';
+
+const message = new TextEncoder().encode('what the handshake signs');
+
+async function generate(keyAlgorithm: string): Promise<{ keys: CryptoKey[]; publicKey: KeyObject }> {
+  const schemes = schemesForKey(keyAlgorithm);
+  const { importAlgorithm } = schemes[0] ?? { importAlgorithm: { name: '' } };
+  const rsa = { modulusLength: Number(keyAlgorithm.slice(4)), publicExponent: new Uint8Array([1, 0, 1]) };
+  const pair = (await crypto.subtle.generateKey({ ...rsa, ...importAlgorithm }, true, [
+    'sign',
+    'verify',
+  ])) as CryptoKeyPair;
+  const pkcs8 = await crypto.subtle.exportKey('pkcs8', pair.privateKey);
+  const keys = schemes.map(it =>
+    crypto.subtle.importKey('pkcs8', pkcs8, it.importAlgorithm, false, ['sign']),
+  );
+  const spki = Buffer.from(await crypto.subtle.exportKey('spki', pair.publicKey));
+  return {
+    keys: await Promise.all(keys),
+    publicKey: createPublicKey({ key: spki, format: 'der', type: 'spki' }),
+  };
+}
+
+/** What a TLS server does with the signature, by OpenSSL. */
+function verifies(scheme: number, publicKey: KeyObject, signature: Uint8Array): boolean {
+  const hash =
+    { 4: 'sha256', 5: 'sha384', 6: 'sha512' }[scheme & 0xff] ??
+    { 4: 'sha256', 5: 'sha384', 6: 'sha512' }[scheme >> 8];
+  if (scheme === 0x0807) return verify(null, message, publicKey, signature);
+  if (scheme >> 8 === 8) {
+    const padding = constants.RSA_PKCS1_PSS_PADDING;
+    return verify(
+      hash,
+      message,
+      { key: publicKey, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
+      signature,
+    );
+  }
+  return verify(hash, message, publicKey, signature);
+}
+
+describe('credentialOf', () => {
+  it.each<[string, number[]]>([
+    ['RSA-2048', [0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601]],
+    ['RSA-1024', [0x0804, 0x0805, 0x0401, 0x0501, 0x0601]],
+    ['ECDSA P-256', [0x0403]],
+    ['ECDSA P-384', [0x0503]],
+    ['ECDSA P-521', [0x0603]],
+    ['Ed25519', [0x0807]],
+  ])(
+    'signs with %s as TLS verifies',
+    async (keyAlgorithm, schemes) => {
+      const { keys, publicKey } = await generate(keyAlgorithm);
+      const der = new Uint8Array([1]);
+      const credential = credentialOf({ chain: [{ der }], keys: keys.reverse() } as unknown as Identity);
+      expect(credential.chain).toEqual([der]);
+      expect(credential.schemes).toEqual(schemes);
+      for (const scheme of schemes) {
+        const signature = await credential.sign(scheme, message);
+        expect(verifies(scheme, publicKey, signature), scheme.toString(16)).toBe(true);
+      }
+      await expect(credential.sign(0x0201, message)).rejects.toMatchObject({ code: 'ERR_TLS_SIGNATURE' });
+    },
+    20_000,
+  );
+
+  it('has no scheme for a key that TLS cannot use', () => {
+    for (const name of ['RSA-256', 'RSASSA-PSS-2048', 'ECDSA secp256k1', 'DSA', '1.2.3', 'constructor'])
+      expect(schemesForKey(name)).toEqual([]);
+  });
+});
+
+describe('ECDSA signatures', () => {
+  it('have minimal, positive integers', () => {
+    const raw = Uint8Array.from([0, 0, 1, 0x80, 0, 0, 0, 0]);
+    const der = ecdsaToDer(raw);
+    expect([...der]).toEqual([0x30, 7, 2, 2, 1, 0x80, 2, 1, 0]);
+    expect(ecdsaFromDer(der, 4)).toEqual(raw);
+    const high = Uint8Array.from([0x80, 1, 0x7f, 1]);
+    expect([...ecdsaToDer(high)]).toEqual([0x30, 9, 2, 3, 0, 0x80, 1, 2, 2, 0x7f, 1]);
+    expect(ecdsaFromDer(ecdsaToDer(high), 2)).toEqual(high);
+  });
+
+  it('have a long length for P-521', () => {
+    const raw = new Uint8Array(132).fill(0xff);
+    const der = ecdsaToDer(raw);
+    expect([...der.subarray(0, 3)]).toEqual([0x30, 0x81, 138]);
+    expect(ecdsaFromDer(der, 66)).toEqual(raw);
+  });
+
+  it('are not read from anything else', () => {
+    const der = ecdsaToDer(Uint8Array.from([1, 2, 3, 4]));
+    for (let length = 0; length < der.length; length++)
+      expect(ecdsaFromDer(der.subarray(0, length), 2)).toBeUndefined();
+    expect(ecdsaFromDer(Uint8Array.from([...der, 0]), 2)).toBeUndefined();
+    expect(ecdsaFromDer(der, 1)).toBeUndefined();
+  });
+});

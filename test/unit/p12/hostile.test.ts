@@ -1,0 +1,225 @@
+import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MtlsError } from '../../../src/errors.js';
+import { parseSafeContents } from '../../../src/p12/bags.js';
+import { ImportEngine, Purpose } from '../../../src/p12/engine.js';
+import { type ImportProgress, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
+import { encodePassword } from '../../../src/p12/password.js';
+import { type Pfx, parsePfx } from '../../../src/p12/structure.js';
+import { Work } from '../../../src/p12/work.js';
+import { engineModule } from '../../support/engine.js';
+import { OpensslFiles } from './openssl-files.js';
+
+let files: OpensslFiles;
+beforeAll(() => {
+  files = new OpensslFiles();
+}, 30_000);
+afterAll(() => files.close());
+
+const open = (file: Uint8Array<ArrayBuffer>) =>
+  openPkcs12(file, { password: 'secret', engine: engineModule(), maxIterations: 20_000 });
+
+/** Opens or fails with an MtlsError; anything else is thrown. Gives the code. */
+async function outcome(file: Uint8Array<ArrayBuffer>): Promise<string> {
+  try {
+    await open(file);
+    return 'opened';
+  } catch (error) {
+    if (error instanceof MtlsError) return error.code;
+    throw error;
+  }
+}
+
+const cheap = ['-iter', '1', '-maciter'];
+
+/** A copy, changed, with the MAC made anew. */
+async function withRightMac(
+  intact: Uint8Array<ArrayBuffer>,
+  change: (pfx: Pfx) => void = () => {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const file = intact.slice();
+  // What it reads are views of the file.
+  const pfx = parsePfx(file);
+  const { mac, authenticated } = pfx;
+  if (!mac) throw new Error('the file has no MAC');
+  change(pfx);
+  const engine = await ImportEngine.create(engineModule());
+  const password = encodePassword('secret').bmp[0] ?? new Uint8Array();
+  const derivation = { ...mac, purpose: Purpose.mac, password, bytes: mac.digest.length };
+  const key = await engine.derive(derivation, new Work({ maxIterations: 1 }));
+  mac.digest.set(createHmac(mac.hash.replace('-', ''), key).update(authenticated).digest());
+  return file;
+}
+
+/** The last block, so that the padding is gone. */
+function flip(ciphertext: Uint8Array): void {
+  expect(ciphertext.length).toBeGreaterThan(0);
+  ciphertext.set([(ciphertext.at(-1) ?? 0) ^ 0x55], ciphertext.length - 1);
+}
+
+describe('damage', () => {
+  it('is told at every length of a truncated file', async () => {
+    for (const args of [['-legacy'], []]) {
+      const file = files.export(files.client('p256'), { chain: [], args: [...args, ...cheap] });
+      for (let length = 0; length < file.length; length++)
+        expect(await outcome(file.subarray(0, length))).toBe('ERR_P12_MALFORMED');
+    }
+  }, 120_000);
+
+  it.each([[[]], [['-legacy']], [['-nomac']], [['-nomac', '-legacy']]])(
+    'of single bits gives only errors of this library: %s',
+    async args => {
+      const file = files.export(files.client('p256'), { args: [...args, ...cheap] });
+      const seen = new Set<string>();
+      for (let i = 0; i < 500; i++) {
+        const bad = file.slice();
+        const bit = Math.floor(Math.random() * 8 * bad.length);
+        bad[bit >> 3] = (bad[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        seen.add(await outcome(bad));
+      }
+      expect(seen.has('ERR_P12_PASSWORD') || seen.has('ERR_P12_MALFORMED')).toBe(true);
+      expect(seen.has('ERR_ENGINE_FAILED')).toBe(false);
+    },
+    120_000,
+  );
+
+  it('behind a MAC that is right is no wrong password', async () => {
+    for (const args of [['-legacy'], []]) {
+      const intact = files.export(files.client('p256'), { args: [...args, ...cheap] });
+      expect(await outcome(await withRightMac(intact))).toBe('opened');
+      // The certificates' ciphertext, then the key's, which is the end of what the MAC covers.
+      const certificates = await withRightMac(intact, ({ contents }) => {
+        const encrypted = contents.find(it => !(it instanceof Uint8Array));
+        flip(encrypted && 'ciphertext' in encrypted ? encrypted.ciphertext : new Uint8Array());
+      });
+      expect(await outcome(certificates)).toBe('ERR_P12_MALFORMED');
+      const key = await withRightMac(intact, ({ contents }) => {
+        const clear = contents.find(it => it instanceof Uint8Array);
+        const { keys } = parseSafeContents(clear as Uint8Array<ArrayBuffer>);
+        const encrypted = keys[0]?.key;
+        flip(encrypted && 'ciphertext' in encrypted ? encrypted.ciphertext : new Uint8Array());
+      });
+      expect(await outcome(key)).toBe('ERR_P12_MALFORMED');
+    }
+  });
+
+  it('survives deep nesting and absurd lengths', async () => {
+    const nested = new Uint8Array(100_000).fill(0x30);
+    expect(await outcome(nested)).toBe('ERR_P12_MALFORMED');
+    const indefinite = new Uint8Array(100_000).map((_, i) => (i % 2 ? 0x80 : 0x30));
+    expect(await outcome(indefinite)).toBe('ERR_P12_MALFORMED');
+    expect(await outcome(Uint8Array.from([0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 2, 1, 3]))).toBe(
+      'ERR_P12_MALFORMED',
+    );
+    expect(await outcome(new Uint8Array(1_000_000).map(() => Math.random() * 256))).toBe('ERR_P12_MALFORMED');
+  });
+});
+
+describe('cost', () => {
+  // PFX { 3, data { empty AuthenticatedSafe }, MacData { SHA-1, …, iterations } }
+  const emptyFile = (iterations: number[]) => {
+    const sha1 = [0x30, 9, 6, 5, 0x2b, 14, 3, 2, 0x1a, 5, 0];
+    const digestInfo = sequence([...sha1, 4, 20, ...new Array(20).fill(0)]);
+    const macData = sequence([...digestInfo, 4, 2, 1, 2, 2, iterations.length, ...iterations]);
+    const data = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 7, 1];
+    const authSafe = sequence([...data, 0xa0, 4, 4, 2, 0x30, 0]);
+    return Uint8Array.from(sequence([2, 1, 3, ...authSafe, ...macData]));
+  };
+  const sequence = (content: number[]) => [0x30, content.length, ...content];
+
+  it('is read from integers of every size', async () => {
+    const affordable = emptyFile([0x4e, 0x20]);
+    expect(await outcome(affordable)).toBe('ERR_P12_PASSWORD');
+    expect(await open(await withRightMac(affordable))).toEqual({ identities: [], certificates: [] });
+    for (const iterations of [
+      [0x4e, 0x21],
+      [0x7f, 0xff, 0xff, 0xff],
+      [0, 0x80, 0, 0, 0],
+      [1, 0, 0, 0, 0],
+      [1, ...new Array(40).fill(0)],
+    ])
+      expect(await outcome(emptyFile(iterations))).toBe('ERR_P12_TOO_EXPENSIVE');
+    for (const iterations of [[], [0], [0xff], [0x80, 0, 0, 0]])
+      expect(await outcome(emptyFile(iterations))).toBe('ERR_P12_MALFORMED');
+  });
+
+  it('leaves the page its turns, reports progress and ends on abort', async () => {
+    const file = files.export(files.client('p256'), {
+      args: ['-legacy', '-iter', '200000', '-macalg', 'sha512'],
+    });
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const reports: ImportProgress[] = [];
+    const options = { password: 'secret', engine: engineModule() };
+    await openPkcs12(file, { ...options, onProgress: it => void reports.push(it) });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(10);
+    expect(reports.length).toBeGreaterThan(5);
+    expect(reports.at(-1)).toEqual({ completed: reports.at(-1)?.total, total: reports.at(-1)?.total });
+    for (const [i, { completed }] of reports.entries())
+      expect(completed).toBeGreaterThanOrEqual(reports[i - 1]?.completed ?? 0);
+
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const opening = openPkcs12(file, {
+      ...options,
+      signal: abort.signal,
+      onProgress: () => abort.abort(reason),
+    });
+    await expect(opening).rejects.toBe(reason);
+    await expect(openPkcs12(file, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+});
+
+describe('something else', () => {
+  it.each<[what: RegExp, make: () => Uint8Array<ArrayBuffer>]>([
+    [/empty/, () => new Uint8Array()],
+    [/PEM file \(CERTIFICATE\)/, () => files.read('root.pem')],
+    [/PEM file \(PRIVATE KEY\)/, () => files.read('root.key')],
+    [/a certificate/, () => der(['x509', '-in', 'root.pem'])],
+    [/request/, () => der(['req', '-in', 'intermediate.csr'])],
+    [/a private key/, () => der(['pkcs8', '-topk8', '-nocrypt', '-in', 'root.key'])],
+    [/a private key/, () => der(['rsa', '-traditional', '-in', 'root.key'])],
+    [/encrypted private key/, () => der(['pkcs8', '-topk8', '-passout', 'pass:x', '-in', 'root.key'])],
+    [/PKCS#7/, () => der(['crl2pkcs7', '-nocrl', '-certfile', 'root.pem'])],
+    [/base64/, () => encode(Buffer.from(files.export(files.client('p256'))).toString('base64'))],
+    [/web page/, () => encode('<!DOCTYPE html><title>Login</title>')],
+  ])('is named: %s', async (message, make) => {
+    await expect(open(make())).rejects.toMatchObject({ code: 'ERR_P12_MALFORMED', message });
+  });
+
+  it('is named: a Java key store', async () => {
+    execFileSync(
+      'keytool',
+      [
+        '-genkeypair',
+        '-keystore',
+        'store.jks',
+        '-storetype',
+        'JKS',
+        '-storepass',
+        'secret',
+        '-keypass',
+        'secret',
+        '-alias',
+        'a',
+        '-keyalg',
+        'EC',
+        '-dname',
+        'CN=Ada',
+      ],
+      { cwd: files.folder, stdio: 'ignore' },
+    );
+    await expect(open(files.read('store.jks'))).rejects.toMatchObject({
+      code: 'ERR_P12_MALFORMED',
+      message: /JKS/,
+    });
+  }, 30_000);
+
+  const encode = (text: string) => new TextEncoder().encode(text);
+  const der = (args: string[]) => {
+    files.run([...args, '-outform', 'DER', '-out', 'other.der']);
+    return files.read('other.der');
+  };
+});
