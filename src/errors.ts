@@ -43,6 +43,10 @@ export type MtlsErrorCode =
   | 'ERR_HTTP_PROTOCOL'
   | 'ERR_HTTP_TRUNCATED'
   | 'ERR_HTTP_REDIRECT'
+  | 'ERR_HTTP_CLOSED'
+  | 'ERR_HTTP_RESET'
+  | 'ERR_HTTP_HEADERS_TOO_LARGE'
+  | 'ERR_HTTP_BODY'
   // the engine and the client themselves
   | 'ERR_ENGINE_LOAD'
   | 'ERR_ENGINE_FAILED'

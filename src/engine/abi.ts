@@ -9,9 +9,18 @@ export const Emission = {
   plaintext: 3,
   handshake: 4,
   peerClosed: 5,
+  httpConnection: 16,
+  httpBytes: 17,
+  httpBodyWanted: 18,
+  httpBodyStopped: 19,
+  httpHead: 20,
+  httpDataOf: 21,
+  httpEnd: 22,
+  httpFailed: 23,
   derivedKey: 32,
   decrypted: 33,
   certificate: 34,
+  name: 35,
 } as const;
 
 /** What the engine asks during a call. */
@@ -30,6 +39,18 @@ export const FailureKind = {
   certificateUntrusted: 6,
   certificateRevoked: 7,
   misuse: 8,
+} as const;
+
+export const HttpFailureKind = {
+  protocol: 1,
+  incomplete: 2,
+  closed: 3,
+  unprocessed: 4,
+  tooLarge: 5,
+  bodyAborted: 6,
+  transport: 7,
+  reset: 8,
+  misuse: 9,
 } as const;
 
 /** What a call returns when it failed; why is in its `failure` emission. */

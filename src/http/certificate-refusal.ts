@@ -1,0 +1,50 @@
+import { MtlsError } from '../errors.js';
+import type { RawResponse } from './pool.js';
+
+/** nginx's page has about 240 bytes, and up to 600 for old browsers. */
+const MAX_PAGE_BYTES = 2048;
+
+/** nginx's names for its statuses 496 and 495, which it sends as 400. */
+const missing = '400 No required SSL certificate was sent';
+const rejected = '400 The SSL certificate error';
+
+/**
+ * nginx (`ssl_verify_client on`) completes the handshake whatever certificate it gets, and says what it thinks of
+ * it in a page of its own. Throws if the response is that page; otherwise gives the response back, its body unread
+ * or whole.
+ *
+ * @throws MtlsError ERR_TLS_CLIENT_CERT_REQUIRED, ERR_TLS_CLIENT_CERT_REJECTED
+ */
+export async function checkCertificateRefusal(response: RawResponse): Promise<RawResponse> {
+  if (!mayBeRefusal(response)) return response;
+  const page = new Uint8Array(await new Response(response.body).arrayBuffer());
+  const title = /<title>(.*?)<\/title>/s.exec(new TextDecoder().decode(page))?.[1];
+  const { clientCertificateSent } = response.connection.transport;
+  if (title === missing && !clientCertificateSent) {
+    throw new MtlsError(
+      'ERR_TLS_CLIENT_CERT_REQUIRED',
+      'The server requires a client certificate, and none was sent.',
+    );
+  }
+  if (title === rejected || title === missing) {
+    throw new MtlsError('ERR_TLS_CLIENT_CERT_REJECTED', 'The server does not accept the client certificate.');
+  }
+  return { ...response, body: streamOf(page) };
+}
+
+function mayBeRefusal({ head, connection }: RawResponse): boolean {
+  if (head.status !== 400 || !connection.transport.clientCertificateRequested) return false;
+  const fields = new Map(head.headers);
+  const length = Number(fields.get('content-length') ?? Number.NaN);
+  const isPage = /^text\/html\b/i.test(fields.get('content-type') ?? '') && !fields.has('content-encoding');
+  return isPage && length > 0 && length <= MAX_PAGE_BYTES;
+}
+
+function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      if (bytes.length) controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+}

@@ -1,0 +1,242 @@
+import { HttpFailureKind } from '../engine/abi.js';
+import { MtlsError, type MtlsErrorCode } from '../errors.js';
+import { fetchError } from './fetch-error.js';
+import type { ExchangeListener, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
+import type { BodyReader, RequestBody } from './request-body.js';
+
+/** What is read ahead of the page, so that a small body frees its connection although nobody reads it. */
+const READ_AHEAD_BYTES = 64 * 1024;
+/** What the engine is given of a request's body at once. */
+const PIECE_BYTES = 64 * 1024;
+
+export interface OutgoingRequest {
+  method: string;
+  url: URL;
+  headers: Headers;
+  body?: RequestBody | undefined;
+}
+
+/** Why an exchange failed before its response, and whether another connection may be tried. */
+export class ExchangeFailure extends Error {
+  readonly reason: unknown;
+  /** Whether the server may have acted on the request. */
+  readonly processed: 'no' | 'maybe' | 'yes';
+
+  constructor(reason: unknown, processed: 'no' | 'maybe' | 'yes') {
+    super('the exchange failed');
+    this.reason = reason;
+    this.processed = processed;
+  }
+}
+
+/** What an exchange needs of the connection that it runs on. */
+export interface ExchangeHost {
+  /** What the transport failed with, if it did. */
+  readonly error: unknown;
+  /** The response is complete, or never will be. `clean`: nothing of it is left on the connection. */
+  onExchangeOver(exchange: Exchange, clean: boolean): void;
+}
+
+/** One request and its response on a connection. */
+export class Exchange implements ExchangeListener {
+  readonly head: Promise<ResponseHead>;
+  /** The response's body; to be used once `head` is there. */
+  readonly body: ReadableStream<Uint8Array>;
+  /** Whether any of the request's body was read. */
+  bodyTouched = false;
+
+  #engine: HttpEngine;
+  #host: ExchangeHost;
+  #handle = 0;
+  #resolveHead: (head: ResponseHead) => void = () => {};
+  #rejectHead: (error: unknown) => void = () => {};
+  #answered = false;
+  #over = false;
+  #bodyController: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #pulled: (() => void) | undefined;
+  #source: RequestBody | undefined;
+  #reader: BodyReader | undefined;
+  #piece = new Uint8Array(0);
+  #bodyError: unknown;
+  #bodyDone: boolean;
+  #signal: AbortSignal | undefined;
+  #onAbort = () => this.cancel(this.#signal?.reason);
+
+  constructor(
+    engine: HttpEngine,
+    host: ExchangeHost,
+    options: { body?: RequestBody | undefined; signal?: AbortSignal | undefined },
+  ) {
+    this.#engine = engine;
+    this.#host = host;
+    this.#source = options.body;
+    this.#bodyDone = !options.body || options.body.length === 0;
+    this.#signal = options.signal;
+    this.head = new Promise((resolve, reject) => {
+      this.#resolveHead = resolve;
+      this.#rejectHead = reject;
+    });
+    this.head.catch(() => {});
+    this.body = new ReadableStream<Uint8Array>(
+      {
+        start: controller => {
+          this.#bodyController = controller;
+        },
+        pull: () => this.#pull(),
+        cancel: reason => this.cancel(reason),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
+    );
+  }
+
+  begin(connection: number, request: OutgoingRequest): void {
+    const begun = this.#engine.begin(
+      connection,
+      {
+        method: request.method,
+        url: request.url.href.replace(/#.*$/s, ''),
+        headers: request.headers.entries(),
+        bodyLength: request.body ? request.body.length : 0,
+      },
+      this,
+    );
+    if (typeof begun !== 'number') {
+      this.onFailed(begun);
+      return;
+    }
+    this.#handle = begun;
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Ends the exchange at once; what waits for it fails with the reason. */
+  cancel(reason: unknown): void {
+    if (this.#over) return;
+    this.#finish(false);
+    if (!this.#bodyDone) (this.#reader ?? this.#source?.open())?.cancel(reason);
+    this.#rejectHead(reason);
+    this.#failBody(reason);
+    if (this.#handle) this.#engine.cancel(this.#handle);
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#answered = true;
+    this.#resolveHead(head);
+    if (this.#pulled) this.#engine.pull(this.#handle);
+  }
+
+  onData(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#over) return;
+    this.#bodyController?.enqueue(bytes);
+    this.#settlePull();
+  }
+
+  onEnd(): void {
+    if (this.#over) return;
+    this.#finish(true);
+    this.#bodyController?.close();
+    this.#settlePull();
+  }
+
+  onFailed(failure: HttpFailure): void {
+    if (this.#over) return;
+    this.#finish(false);
+    const reason = this.#reasonOf(failure);
+    this.#reader?.cancel(reason);
+    if (this.#answered) this.#failBody(reason);
+    else this.#rejectHead(new ExchangeFailure(reason, this.#processed(failure)));
+  }
+
+  onBodyWanted(): void {
+    this.#sendPiece().catch(error => {
+      this.#bodyError = error;
+      this.#engine.sendAbort(this.#handle);
+      this.#endBody();
+    });
+  }
+
+  onBodyStopped(): void {
+    this.#reader?.cancel(new TypeError('the server reads no more of the body'));
+    this.#endBody();
+  }
+
+  /** A request's body may outlive its response. */
+  #endBody(): void {
+    this.#bodyDone = true;
+    if (this.#over) this.#engine.forget(this.#handle);
+  }
+
+  async #sendPiece(): Promise<void> {
+    if (!this.#piece.length) {
+      this.bodyTouched = true;
+      this.#reader ??= this.#source?.open();
+      const next = await this.#reader?.next();
+      if (!next) {
+        this.#engine.sendEnd(this.#handle);
+        this.#endBody();
+        return;
+      }
+      if (!next.length) return this.#sendPiece();
+      this.#piece = next as Uint8Array<ArrayBuffer>;
+    }
+    const piece = this.#piece.subarray(0, PIECE_BYTES);
+    this.#piece = this.#piece.subarray(PIECE_BYTES);
+    this.#engine.send(this.#handle, piece);
+  }
+
+  #pull(): Promise<void> {
+    return new Promise(resolve => {
+      this.#pulled = resolve;
+      if (this.#answered) this.#engine.pull(this.#handle);
+    });
+  }
+
+  #settlePull(): void {
+    const pulled = this.#pulled;
+    this.#pulled = undefined;
+    pulled?.();
+  }
+
+  #failBody(reason: unknown): void {
+    this.#bodyController?.error(fetchError(reason));
+    this.#settlePull();
+  }
+
+  #finish(clean: boolean): void {
+    this.#over = true;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (!clean || this.#bodyDone) this.#engine.forget(this.#handle);
+    // Without a handle nothing was sent.
+    this.#host.onExchangeOver(this, clean || this.#handle === 0);
+  }
+
+  #reasonOf(failure: HttpFailure): unknown {
+    const { kind, message } = failure;
+    if (kind === HttpFailureKind.misuse) return new TypeError(message);
+    if (kind === HttpFailureKind.bodyAborted) {
+      return new MtlsError('ERR_HTTP_BODY', "The request's body could not be read.", {
+        cause: this.#bodyError,
+      });
+    }
+    return this.#host.error ?? new MtlsError(codes[kind] ?? 'ERR_HTTP_PROTOCOL', sentence(failure));
+  }
+
+  #processed({ kind }: HttpFailure): 'no' | 'maybe' | 'yes' {
+    if (kind === HttpFailureKind.unprocessed) return 'no';
+    return kind === HttpFailureKind.closed || kind === HttpFailureKind.transport ? 'maybe' : 'yes';
+  }
+}
+
+const codes: Record<number, MtlsErrorCode> = {
+  [HttpFailureKind.protocol]: 'ERR_HTTP_PROTOCOL',
+  [HttpFailureKind.incomplete]: 'ERR_HTTP_TRUNCATED',
+  [HttpFailureKind.closed]: 'ERR_HTTP_CLOSED',
+  [HttpFailureKind.unprocessed]: 'ERR_HTTP_CLOSED',
+  [HttpFailureKind.tooLarge]: 'ERR_HTTP_HEADERS_TOO_LARGE',
+  [HttpFailureKind.transport]: 'ERR_TUNNEL_CLOSED',
+  [HttpFailureKind.reset]: 'ERR_HTTP_RESET',
+};
+
+function sentence({ kind, code, message }: HttpFailure): string {
+  const text = `HTTP: ${message}`;
+  return kind === HttpFailureKind.reset ? `${text} (h2 error code ${code}).` : `${text}.`;
+}

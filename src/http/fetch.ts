@@ -1,0 +1,67 @@
+import { checkCertificateRefusal } from './certificate-refusal.js';
+import { fetchError } from './fetch-error.js';
+import { type FetchRequest, readFetchRequest } from './fetch-request.js';
+import type { Pool, RawResponse } from './pool.js';
+import { isRedirect, MAX_REDIRECTS, redirectError, redirected } from './redirect.js';
+import { discard, makeOpaqueRedirect, makeResponse } from './response.js';
+
+/**
+ * A `fetch` over the pool's connections (Fetch standard, what a page uses of it).
+ *
+ * It rejects as fetch does: a `TypeError`, with the `MtlsError` as `cause` and its code on both; an abort gives the
+ * signal's reason. Reads of a response's body fail in the same way.
+ */
+export function createFetch(pool: Pool): typeof globalThis.fetch {
+  return async (input, init) => {
+    const request = await readFetchRequest(input, init);
+    try {
+      return await follow(pool, request);
+    } catch (error) {
+      if (request.signal?.aborted) throw request.signal.reason;
+      throw fetchError(error);
+    }
+  };
+}
+
+async function follow(pool: Pool, first: FetchRequest): Promise<Response> {
+  let request = first;
+  for (let redirects = 0; ; redirects++) {
+    const response = await checkCertificateRefusal(await send(pool, request));
+    const next = nextRequest(request, response);
+    if (next === 'opaque') return makeOpaqueRedirect(request.url);
+    if (!next) {
+      return makeResponse(response, { method: request.method, url: request.url, redirected: redirects > 0 });
+    }
+    if (redirects === MAX_REDIRECTS) throw redirectError(`more than ${MAX_REDIRECTS} redirects in a row`);
+    request = next;
+  }
+}
+
+function send(pool: Pool, { method, url, headers, body, signal }: FetchRequest): Promise<RawResponse> {
+  const sent = new Headers(headers);
+  // Of a body without a length, hyper finds the framing; no body is said to be empty where one is usual.
+  const length = body ? body.length : method === 'POST' || method === 'PUT' ? 0 : undefined;
+  if (length !== undefined) sent.set('content-length', String(length));
+  return pool.send({ method, url, headers: sent, body }, signal);
+}
+
+/** Where a redirect leads; its own body is let go. Undefined: this is the response. */
+function nextRequest(
+  request: FetchRequest,
+  { head, body }: RawResponse,
+): FetchRequest | 'opaque' | undefined {
+  if (!isRedirect(head)) return undefined;
+  if (request.redirect === 'manual') {
+    discard(body);
+    return 'opaque';
+  }
+  try {
+    if (request.redirect === 'error') throw redirectError('the server redirects, and redirect is "error"');
+    const next = redirected(request, head);
+    if (next) discard(body);
+    return next;
+  } catch (error) {
+    discard(body);
+    throw error;
+  }
+}

@@ -1,0 +1,208 @@
+import { MtlsError } from '../errors.js';
+import type { TransportInfo } from './connection-info.js';
+import { Exchange, type ExchangeHost, type OutgoingRequest } from './exchange.js';
+import type { ConnectionListener, ConnectionState, HttpEngine } from './http-engine.js';
+import type { PlaintextStream } from './plaintext-stream.js';
+
+/** Above this much unread input, the TLS connection is not read. */
+const UNREAD_LIMIT_BYTES = 128 * 1024;
+/** How long the server may still answer after it stopped taking what we send. */
+const LAST_WORDS_MS = 5_000;
+
+/** An HTTP connection over a plaintext stream. */
+export class HttpConnection implements ConnectionListener, ExchangeHost {
+  readonly protocol: 'h2' | 'http/1.1';
+  readonly transport: TransportInfo;
+  /** What the connection failed with, if it did. */
+  error: unknown;
+  /** Whether it has ever given a response. */
+  proven = false;
+
+  #engine: HttpEngine;
+  #handle = 0;
+  #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #exchanges = new Set<Exchange>();
+  #state: ConnectionState = {
+    unread: 0,
+    output: 0,
+    outputEnded: false,
+    ready: true,
+    closed: false,
+    done: false,
+  };
+  #onChange = () => {};
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+  #over = false;
+  #outputClosed = false;
+  #lastWords: ReturnType<typeof setTimeout> | undefined;
+
+  /** `onChange` is called whenever `idle`, `available` or `closed` may be another. */
+  constructor(engine: HttpEngine, stream: PlaintextStream, onChange: () => void) {
+    this.#engine = engine;
+    this.protocol = stream.alpn === 'h2' ? 'h2' : 'http/1.1';
+    this.transport = stream.info;
+    this.#reader = stream.readable.getReader();
+    this.#writer = stream.writable.getWriter();
+    this.#reader.closed.catch(() => {});
+    this.#writer.closed.catch(() => {});
+    this.#handle = engine.openConnection(this.protocol, this);
+    this.#readAll().catch(error => this.#fail(error));
+    this.#writeAll().catch(error => this.#failSlowly(error));
+    this.#onChange = onChange;
+  }
+
+  /** Whether a request may be sent now. */
+  get available(): boolean {
+    if (this.closed || !this.#state.ready) return false;
+    return this.protocol === 'h2' || this.#exchanges.size === 0;
+  }
+
+  /** Whether nothing is in progress. */
+  get idle(): boolean {
+    return this.#exchanges.size === 0;
+  }
+
+  /** Whether no request is taken any more. */
+  get closed(): boolean {
+    return this.#over || this.#state.closed;
+  }
+
+  send(request: OutgoingRequest, signal?: AbortSignal): Exchange {
+    const exchange = new Exchange(this.#engine, this, { body: request.body, signal });
+    this.#exchanges.add(exchange);
+    exchange.head.then(
+      () => {
+        this.proven = true;
+      },
+      () => {},
+    );
+    exchange.begin(this.#handle, request);
+    return exchange;
+  }
+
+  /** Lets the exchanges in progress end, and then closes. */
+  close(): void {
+    if (!this.#over) this.#engine.closeConnection(this.#handle);
+  }
+
+  /** Closes at once; what is in progress fails with the error. */
+  destroy(error: unknown): void {
+    if (this.#over) return;
+    this.error ??= error;
+    this.#end();
+    this.#engine.freeConnection(this.#handle);
+    this.#writer.abort(error).catch(() => {});
+    this.#reader.cancel(error).catch(() => {});
+  }
+
+  onState(state: ConnectionState): void {
+    this.#state = state;
+    this.#wake();
+    if (state.done && this.#outputClosed) this.#retire();
+    this.#onChange();
+  }
+
+  onEngineFailed(error: unknown): void {
+    this.error ??= error;
+    for (const exchange of this.#exchanges) exchange.onFailed({ kind: 7, code: 0, message: '' });
+    this.#end();
+    this.#writer.abort(error).catch(() => {});
+    this.#reader.cancel(error).catch(() => {});
+  }
+
+  onExchangeOver(exchange: Exchange, clean: boolean): void {
+    this.#exchanges.delete(exchange);
+    // What is left of an h1 response would have to be read before the next one.
+    if (!clean && this.protocol === 'http/1.1' && !this.#over) {
+      queueMicrotask(() => this.destroy(this.error ?? abandoned()));
+    }
+    if (this.error !== undefined && this.idle) queueMicrotask(() => this.destroy(this.error));
+    this.#onChange();
+  }
+
+  async #readAll(): Promise<void> {
+    while (!this.#over) {
+      if (this.#state.done) break;
+      if (this.#state.unread > UNREAD_LIMIT_BYTES) {
+        await new Promise<void>(resolve => {
+          this.#wakeReader = resolve;
+        });
+        continue;
+      }
+      const { done, value } = await this.#reader.read();
+      if (this.#over) return;
+      if (done) {
+        this.#engine.receiveEnd(this.#handle);
+        return;
+      }
+      this.#engine.receive(this.#handle, value);
+    }
+  }
+
+  async #writeAll(): Promise<void> {
+    while (!this.#over) {
+      if (this.#state.output > 0) {
+        await this.#writer.ready;
+        if (this.#over) return;
+        const output = this.#engine.take(this.#handle);
+        // A failed write shows in `ready`, or in `close`.
+        if (output) this.#writer.write(output).catch(() => {});
+        continue;
+      }
+      if (this.#state.outputEnded) break;
+      await new Promise<void>(resolve => {
+        this.#wakeWriter = resolve;
+      });
+    }
+    if (this.#over) return;
+    await this.#writer.close();
+    this.#outputClosed = true;
+    if (this.#state.done) this.#retire();
+  }
+
+  /** Everything has been said on both sides. */
+  #retire(): void {
+    if (this.#over) return;
+    this.#end();
+    this.#engine.freeConnection(this.#handle);
+    this.#reader.cancel().catch(() => {});
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    this.error ??= error;
+    this.#engine.receiveFailed(this.#handle);
+    // The exchanges may still read what came before the failure; the engine fails each behind that.
+    this.#writer.abort(error).catch(() => {});
+    if (this.idle) this.destroy(error);
+    this.#onChange();
+  }
+
+  /** Writing failed, but the server may have answered before it stopped reading. */
+  #failSlowly(error: unknown): void {
+    if (this.#over || this.error !== undefined) return;
+    if (this.#state.done) this.#retire();
+    else this.#lastWords = setTimeout(() => this.destroy(error), LAST_WORDS_MS);
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#lastWords);
+    this.#wake();
+    this.#onChange();
+  }
+
+  #wake(): void {
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+  }
+}
+
+function abandoned(): MtlsError {
+  return new MtlsError(
+    'ERR_HTTP_CLOSED',
+    'The connection was closed, because its last response was given up.',
+  );
+}

@@ -1,0 +1,289 @@
+import { Emission, FAILED } from '../engine/abi.js';
+import { type CallResult, type Emitted, Instance } from '../engine/instance.js';
+import { WireReader, WireWriter } from '../engine/wire.js';
+
+export interface ConnectionState {
+  /** Received bytes that the engine does not want to read now. */
+  unread: number;
+  /** Bytes that wait to be sent. */
+  output: number;
+  /** No output follows what waits now. */
+  outputEnded: boolean;
+  /** A request may be sent now. */
+  ready: boolean;
+  /** No request is taken any more. */
+  closed: boolean;
+  /** Nothing is read any more. */
+  done: boolean;
+}
+
+export interface ConnectionListener {
+  onState(state: ConnectionState): void;
+  /** The engine itself has failed. */
+  onEngineFailed(error: unknown): void;
+}
+
+export interface ResponseHead {
+  status: number;
+  statusText: string;
+  headers: [name: string, value: string][];
+}
+
+/** Why an exchange failed. `kind` is one of `HttpFailureKind`. */
+export interface HttpFailure {
+  kind: number;
+  /** The h2 error code (RFC 9113 section 7), or 0. */
+  code: number;
+  message: string;
+}
+
+export interface ExchangeListener {
+  onBodyWanted(): void;
+  onBodyStopped(): void;
+  onHead(head: ResponseHead): void;
+  onData(bytes: Uint8Array<ArrayBuffer>): void;
+  onEnd(): void;
+  onFailed(failure: HttpFailure): void;
+}
+
+export interface RequestHead {
+  method: string;
+  /** Absolute, without a fragment. */
+  url: string;
+  headers: Iterable<[name: string, value: string]>;
+  /** Undefined: unknown. */
+  bodyLength: number | undefined;
+}
+
+/**
+ * The engine's HTTP client in an instance of its own: calls, and the way of what they emit to whom it concerns.
+ * Listeners are called after the call that caused it, in order, never from inside one another.
+ */
+export class HttpEngine {
+  #instance: Instance;
+  #connections = new Map<number, ConnectionListener>();
+  #exchanges = new Map<number, ExchangeListener>();
+  #queue: Emitted[] = [];
+  #dispatching = false;
+  #dataOf = 0;
+
+  /** @throws MtlsError ERR_ENGINE_LOAD */
+  static async create(module: WebAssembly.Module): Promise<HttpEngine> {
+    return new HttpEngine(await Instance.create(module));
+  }
+
+  private constructor(instance: Instance) {
+    this.#instance = instance;
+  }
+
+  /** The linear memory's size in bytes. */
+  get memoryBytes(): number {
+    return this.#instance.memoryBytes;
+  }
+
+  /** Connections and exchanges that are not over. */
+  get openCount(): number {
+    return this.#connections.size + this.#exchanges.size;
+  }
+
+  openConnection(protocol: 'h2' | 'http/1.1', listener: ConnectionListener): number {
+    return this.#call('http_connection_new', [protocol === 'h2' ? 2 : 1], handle => {
+      this.#connections.set(handle, listener);
+    });
+  }
+
+  /** Gives the connection up; its exchanges fail. */
+  freeConnection(connection: number): void {
+    this.#connections.delete(connection);
+    this.#call('http_connection_free', [connection]);
+  }
+
+  /** Lets the exchanges in progress end, and takes no further one. */
+  closeConnection(connection: number): void {
+    this.#call('http_connection_close', [connection]);
+  }
+
+  receive(connection: number, bytes: Uint8Array): void {
+    this.#call('http_connection_receive', [connection, bytes]);
+  }
+
+  receiveEnd(connection: number): void {
+    this.#call('http_connection_receive_end', [connection]);
+  }
+
+  receiveFailed(connection: number): void {
+    this.#call('http_connection_receive_failed', [connection]);
+  }
+
+  /** The bytes to send now. */
+  take(connection: number): Uint8Array<ArrayBuffer> | undefined {
+    let output: Uint8Array<ArrayBuffer> | undefined;
+    this.#call('http_connection_take', [connection], (_, emitted) => {
+      const at = emitted.findIndex(it => it.kind === Emission.httpBytes);
+      [{ bytes: output } = { bytes: undefined }] = emitted.splice(at, at < 0 ? 0 : 1);
+    });
+    return output?.length ? output : undefined;
+  }
+
+  /** Returns the exchange's handle, or why it cannot begin. */
+  begin(connection: number, head: RequestHead, listener: ExchangeListener): number | HttpFailure {
+    let failure: HttpFailure | undefined;
+    const handle = this.#call('http_request_new', [connection, encodeHead(head)], (status, emitted) => {
+      if (status > 0) this.#exchanges.set(status, listener);
+      const last = emitted.at(-1);
+      if (status === FAILED && last?.kind === Emission.httpFailed) {
+        emitted.pop();
+        const reader = new WireReader(last.bytes);
+        reader.u32();
+        failure = readFailure(reader);
+      }
+    });
+    if (handle > 0) return handle;
+    return failure ?? unknownConnection;
+  }
+
+  send(exchange: number, bytes: Uint8Array): void {
+    this.#call('http_request_send', [exchange, bytes]);
+  }
+
+  sendEnd(exchange: number): void {
+    this.#call('http_request_send_end', [exchange]);
+  }
+
+  sendAbort(exchange: number): void {
+    this.#call('http_request_send_abort', [exchange]);
+  }
+
+  pull(exchange: number): void {
+    this.#call('http_response_pull', [exchange]);
+  }
+
+  cancel(exchange: number): void {
+    this.#exchanges.delete(exchange);
+    this.#call('http_request_cancel', [exchange]);
+  }
+
+  /** Nothing more is to be told about an exchange. */
+  forget(exchange: number): void {
+    this.#exchanges.delete(exchange);
+  }
+
+  #call(
+    name: string,
+    args: readonly (number | Uint8Array)[],
+    inspect: (status: number, emitted: Emitted[]) => void = () => {},
+  ): number {
+    let result: CallResult;
+    try {
+      result = this.#instance.call(name, args);
+    } catch (error) {
+      const listeners = [...this.#connections.values()];
+      this.#connections.clear();
+      for (const listener of listeners) listener.onEngineFailed(error);
+      throw error;
+    }
+    inspect(result.status, result.emitted);
+    for (const emitted of result.emitted) this.#queue.push(emitted);
+    this.#dispatch();
+    return result.status;
+  }
+
+  #dispatch(): void {
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#deliver(next);
+    } finally {
+      this.#dispatching = false;
+    }
+  }
+
+  #deliver({ kind, bytes }: Emitted): void {
+    if (kind === Emission.httpBytes) {
+      this.#exchanges.get(this.#dataOf)?.onData(bytes);
+      return;
+    }
+    const reader = new WireReader(bytes);
+    const handle = reader.u32();
+    if (kind === Emission.httpConnection) {
+      this.#connections.get(handle)?.onState(readState(reader));
+      return;
+    }
+    const exchange = this.#exchanges.get(handle);
+    switch (kind) {
+      case Emission.httpBodyWanted:
+        exchange?.onBodyWanted();
+        break;
+      case Emission.httpBodyStopped:
+        exchange?.onBodyStopped();
+        break;
+      case Emission.httpHead:
+        exchange?.onHead(readHead(reader));
+        break;
+      case Emission.httpDataOf:
+        this.#dataOf = handle;
+        break;
+      case Emission.httpEnd:
+        exchange?.onEnd();
+        break;
+      case Emission.httpFailed:
+        exchange?.onFailed(readFailure(reader));
+        break;
+    }
+  }
+}
+
+const unknownConnection: HttpFailure = { kind: 4, code: 0, message: 'the connection is closed' };
+
+function readState(reader: WireReader): ConnectionState {
+  const unread = reader.u32();
+  const output = reader.u32();
+  const flags = reader.u8();
+  return {
+    unread,
+    output,
+    outputEnded: (flags & 1) !== 0,
+    ready: (flags & 2) !== 0,
+    closed: (flags & 4) !== 0,
+    done: (flags & 8) !== 0,
+  };
+}
+
+function readHead(reader: WireReader): ResponseHead {
+  const status = reader.u16();
+  const statusText = fromLatin1(reader.bytes());
+  const fields = reader.list().map(fromLatin1);
+  const headers: [string, string][] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) headers.push([fields[i] ?? '', fields[i + 1] ?? '']);
+  return { status, statusText, headers };
+}
+
+function readFailure(reader: WireReader): HttpFailure {
+  return { kind: reader.u8(), code: reader.u32(), message: reader.str() };
+}
+
+function encodeHead({ method, url, headers, bodyLength }: RequestHead): Uint8Array {
+  const fields = [...headers].flatMap(([name, value]) => [toLatin1(name), toLatin1(value)]);
+  return new WireWriter()
+    .str(method)
+    .str(url)
+    .list(fields)
+    .u8(bodyLength === undefined ? 0 : 1)
+    .u32((bodyLength ?? 0) % 2 ** 32)
+    .u32(Math.floor((bodyLength ?? 0) / 2 ** 32))
+    .finish();
+}
+
+// Header fields are bytes, which the web's APIs show as the characters of the same numbers (isomorphic encoding).
+
+function fromLatin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let start = 0; start < bytes.length; start += 8192) {
+    text += String.fromCharCode(...bytes.subarray(start, start + 8192));
+  }
+  return text;
+}
+
+function toLatin1(text: string): Uint8Array {
+  return Uint8Array.from(text, character => character.charCodeAt(0) & 0xff);
+}

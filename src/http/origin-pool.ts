@@ -1,0 +1,196 @@
+import { MtlsError } from '../errors.js';
+import { HttpConnection } from './http-connection.js';
+import type { HttpEngine } from './http-engine.js';
+import type { PlaintextStream } from './plaintext-stream.js';
+
+interface Waiter {
+  start(connection: HttpConnection): void;
+  fail(error: unknown): void;
+}
+
+interface Limits {
+  idleTimeoutMs: number;
+  maxConnectionsPerOrigin: number;
+}
+
+/** The connections to one origin, and the requests that wait for one. */
+export class OriginPool {
+  #engine: HttpEngine;
+  #connect: (signal: AbortSignal) => Promise<PlaintextStream>;
+  #limits: Limits;
+  #connections = new Set<HttpConnection>();
+  #idleTimers = new Map<HttpConnection, ReturnType<typeof setTimeout>>();
+  #attempts = new Set<AbortController>();
+  #waiters = new Set<Waiter>();
+  /** What the last connection spoke: how many to open is not known before. */
+  #protocol: 'h2' | 'http/1.1' | undefined;
+  #ended = false;
+
+  constructor(
+    engine: HttpEngine,
+    connect: (signal: AbortSignal) => Promise<PlaintextStream>,
+    limits: Limits,
+  ) {
+    this.#engine = engine;
+    this.#connect = connect;
+    this.#limits = limits;
+  }
+
+  /** Runs `use` with a connection that takes a request now, as soon as there is one. */
+  run<T>(use: (connection: HttpConnection) => T, signal?: AbortSignal): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        waiter.fail(signal?.reason);
+        this.#dropNeedlessAttempts();
+      };
+      const settle = () => {
+        this.#waiters.delete(waiter);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const waiter: Waiter = {
+        start: connection => {
+          settle();
+          try {
+            resolve(use(connection));
+          } catch (error) {
+            reject(error);
+          }
+        },
+        fail: error => {
+          settle();
+          reject(error);
+        },
+      };
+      if (signal?.aborted) return reject(signal.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiters.add(waiter);
+      this.#serve();
+    });
+  }
+
+  /** Closes the connections with nothing in progress. */
+  closeIdle(): void {
+    for (const connection of this.#connections) if (connection.idle) this.#retire(connection);
+  }
+
+  /** Lets what is in progress end. */
+  close(): void {
+    this.#endWaiting();
+    for (const connection of this.#connections) this.#retire(connection);
+  }
+
+  /** Ends everything at once. */
+  destroy(error: unknown): void {
+    this.#endWaiting();
+    for (const connection of this.#connections) connection.destroy(error);
+  }
+
+  #endWaiting(): void {
+    this.#ended = true;
+    for (const attempt of this.#attempts) attempt.abort(clientClosed());
+    this.#attempts.clear();
+    for (const waiter of this.#waiters) waiter.fail(clientClosed());
+  }
+
+  /** Gives waiting requests to connections, and opens connections for the rest. */
+  #serve(): void {
+    for (const waiter of this.#waiters) {
+      const connection = this.#available();
+      if (!connection) break;
+      this.#stopIdleTimer(connection);
+      waiter.start(connection);
+    }
+    const wanted = this.#wantedAttempts();
+    for (let i = 0; i < wanted; i++) this.#open();
+  }
+
+  #available(): HttpConnection | undefined {
+    for (const connection of this.#connections) if (connection.available) return connection;
+    return undefined;
+  }
+
+  #wantedAttempts(): number {
+    const missing = this.#waiters.size - this.#attempts.size;
+    if (missing <= 0 || this.#ended) return 0;
+    if (this.#protocol !== 'http/1.1') return this.#attempts.size ? 0 : 1;
+    const room = this.#limits.maxConnectionsPerOrigin - this.#connections.size - this.#attempts.size;
+    return Math.min(missing, room);
+  }
+
+  /** Once nobody waits any more, nobody needs the first connection. */
+  #dropNeedlessAttempts(): void {
+    if (this.#waiters.size > 0 || this.#connections.size > 0) return;
+    for (const attempt of this.#attempts)
+      attempt.abort(new DOMException('Nobody waits any more.', 'AbortError'));
+    this.#attempts.clear();
+  }
+
+  #open(): void {
+    const attempt = new AbortController();
+    this.#attempts.add(attempt);
+    this.#connect(attempt.signal).then(
+      stream => this.#adopt(stream, attempt),
+      error => this.#onRefused(error, attempt),
+    );
+  }
+
+  #adopt(stream: PlaintextStream, attempt: AbortController): void {
+    if (!this.#attempts.delete(attempt)) {
+      stream.writable.abort().catch(() => {});
+      stream.readable.cancel().catch(() => {});
+      return;
+    }
+    const connection: HttpConnection = new HttpConnection(this.#engine, stream, () =>
+      this.#onChange(connection),
+    );
+    this.#protocol = connection.protocol;
+    this.#connections.add(connection);
+    this.#onChange(connection);
+  }
+
+  #onRefused(error: unknown, attempt: AbortController): void {
+    if (!this.#attempts.delete(attempt)) return;
+    // Requests go on waiting only where another connection will come free.
+    if (this.#connections.size > 0 || this.#attempts.size > 0) return;
+    for (const waiter of this.#waiters) waiter.fail(error);
+  }
+
+  #onChange(connection: HttpConnection): void {
+    if (!this.#connections.has(connection)) return;
+    if (connection.closed) {
+      this.#connections.delete(connection);
+      this.#stopIdleTimer(connection);
+    }
+    // Not inside the engine's telling of what happened.
+    queueMicrotask(() => {
+      this.#serve();
+      if (this.#connections.has(connection) && connection.idle) this.#startIdleTimer(connection);
+    });
+  }
+
+  #retire(connection: HttpConnection): void {
+    this.#connections.delete(connection);
+    this.#stopIdleTimer(connection);
+    connection.close();
+  }
+
+  #startIdleTimer(connection: HttpConnection): void {
+    if (this.#idleTimers.has(connection)) return;
+    const timer: ReturnType<typeof setTimeout> = setTimeout(
+      () => this.#retire(connection),
+      this.#limits.idleTimeoutMs,
+    );
+    // In Node, a connection that nobody uses shall not keep the process alive.
+    if (typeof timer === 'object') timer.unref();
+    this.#idleTimers.set(connection, timer);
+  }
+
+  #stopIdleTimer(connection: HttpConnection): void {
+    clearTimeout(this.#idleTimers.get(connection));
+    this.#idleTimers.delete(connection);
+  }
+}
+
+export function clientClosed(): MtlsError {
+  return new MtlsError('ERR_CLIENT_CLOSED', 'This client has been closed.');
+}

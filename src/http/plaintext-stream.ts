@@ -1,0 +1,27 @@
+import type { TransportInfo } from './connection-info.js';
+
+/**
+ * A TLS connection as HTTP sees it.
+ *
+ * - `readable` ends when the server has sent close_notify, and errors with an `MtlsError` on anything else (e.g.
+ *   `ERR_TLS_TRUNCATED`): that error is what the requests of the connection then reject with.
+ * - Closing `writable` ends our side; aborting it, or cancelling `readable`, gives the connection up.
+ */
+export interface PlaintextStream {
+  readable: ReadableStream<Uint8Array>;
+  writable: WritableStream<Uint8Array>;
+  /** What ALPN agreed on: `h2`, `http/1.1`, or empty. */
+  alpn: string;
+  /** About the connection beneath. */
+  info: TransportInfo;
+}
+
+/** The server of an https: URL. */
+export interface Origin {
+  /** A DNS name or an IP address (IPv6 without brackets). */
+  hostname: string;
+  port: number;
+}
+
+/** Connects to a server. Rejects with the signal's reason when aborted. */
+export type Connect = (origin: Origin, signal: AbortSignal) => Promise<PlaintextStream>;

@@ -1,0 +1,136 @@
+import { type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
+import type { HttpConnection } from './http-connection.js';
+import type { HttpEngine, ResponseHead } from './http-engine.js';
+import { clientClosed, OriginPool } from './origin-pool.js';
+import type { Connect } from './plaintext-stream.js';
+
+export interface PoolOptions {
+  /** How long a connection is kept without a request. Default: 60,000 ms. */
+  idleTimeoutMs?: number;
+  /** HTTP/1.1 connections to one origin at once; more requests wait. Default: 6. */
+  maxConnectionsPerOrigin?: number;
+}
+
+/** A response whose head has come. */
+export interface RawResponse {
+  head: ResponseHead;
+  body: ReadableStream<Uint8Array>;
+  connection: HttpConnection;
+  /** From the request's start on its connection to the response's head. */
+  responseMs: number;
+}
+
+/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+/** The connections of a client: made when needed, shared, used again, closed when idle. */
+export class Pool {
+  #engine: HttpEngine;
+  #connect: Connect;
+  #options: Required<PoolOptions>;
+  #origins = new Map<string, OriginPool>();
+  #closed = false;
+
+  constructor(engine: HttpEngine, connect: Connect, options: PoolOptions = {}) {
+    this.#engine = engine;
+    this.#connect = connect;
+    this.#options = {
+      idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+      maxConnectionsPerOrigin: options.maxConnectionsPerOrigin ?? 6,
+    };
+  }
+
+  /**
+   * Sends a request and resolves with the head of its response. A request that met a connection's end is sent again,
+   * once, if the server has not processed it for sure, or if that does no harm.
+   *
+   * Rejects with an `MtlsError`, with what `connect` rejected with, or with the signal's reason.
+   */
+  async send(request: OutgoingRequest, signal?: AbortSignal): Promise<RawResponse> {
+    try {
+      return await this.#attempt(request, signal);
+    } catch (error) {
+      if (!(error instanceof Retry)) throw error;
+    }
+    try {
+      this.#origin(request.url).closeIdle();
+      return await this.#attempt(request, signal);
+    } catch (error) {
+      throw error instanceof Retry ? error.reason : error;
+    }
+  }
+
+  /** Lets what is in progress end, and takes no request any more. */
+  close(): void {
+    this.#shut(origin => origin.close());
+  }
+
+  /** Ends everything at once. */
+  destroy(error: unknown = clientClosed()): void {
+    this.#shut(origin => origin.destroy(error));
+  }
+
+  /** Closes the connections of all origins that have nothing in progress. */
+  closeIdle(): void {
+    for (const origin of this.#origins.values()) origin.closeIdle();
+  }
+
+  #shut(end: (origin: OriginPool) => void): void {
+    this.#closed = true;
+    for (const origin of this.#origins.values()) end(origin);
+    this.#origins.clear();
+  }
+
+  async #attempt(request: OutgoingRequest, signal: AbortSignal | undefined): Promise<RawResponse> {
+    const started = await this.#origin(request.url).run(connection => {
+      const { proven } = connection;
+      return { connection, proven, startMs: performance.now(), exchange: connection.send(request, signal) };
+    }, signal);
+    const { connection, exchange, startMs } = started;
+    try {
+      const head = await exchange.head;
+      return { head, body: exchange.body, connection, responseMs: performance.now() - startMs };
+    } catch (error) {
+      if (!(error instanceof ExchangeFailure)) throw error;
+      if (mayRepeat({ failure: error, request, ...started })) throw new Retry(error.reason);
+      throw error.reason;
+    }
+  }
+
+  #origin(url: URL): OriginPool {
+    if (this.#closed) throw clientClosed();
+    let origin = this.#origins.get(url.host);
+    if (!origin) {
+      const address = { hostname: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || 443 };
+      origin = new OriginPool(this.#engine, signal => this.#connect(address, signal), this.#options);
+      this.#origins.set(url.host, origin);
+    }
+    return origin;
+  }
+}
+
+class Retry extends Error {
+  readonly reason: unknown;
+
+  constructor(reason: unknown) {
+    super('may be sent again');
+    this.reason = reason;
+  }
+}
+
+interface Attempt {
+  failure: ExchangeFailure;
+  request: OutgoingRequest;
+  exchange: Exchange;
+  connection: HttpConnection;
+  /** Whether the connection had given a response before. */
+  proven: boolean;
+}
+
+function mayRepeat({ failure, request, exchange, connection, proven }: Attempt): boolean {
+  if (request.body && exchange.bodyTouched && !request.body.replayable) return false;
+  // A connection that failed before it ever worked will fail again in the same way.
+  if (!proven && connection.error !== undefined) return false;
+  if (failure.processed === 'no') return true;
+  return failure.processed === 'maybe' && proven && idempotent.has(request.method);
+}

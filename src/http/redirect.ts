@@ -1,0 +1,65 @@
+import { MtlsError } from '../errors.js';
+import type { FetchRequest } from './fetch-request.js';
+import type { ResponseHead } from './http-engine.js';
+
+/** Fetch standard, "HTTP-redirect fetch". */
+export const MAX_REDIRECTS = 20;
+
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+
+/** Fields that describe a body, and those that only the server they were meant for may see. */
+const bodyFields = ['content-encoding', 'content-language', 'content-location', 'content-type'];
+const originFields = ['authorization', 'cookie', 'proxy-authorization'];
+
+export function isRedirect({ status }: ResponseHead): boolean {
+  return redirectStatuses.has(status);
+}
+
+/**
+ * The request that a redirect asks for; undefined when the response names no place to go.
+ *
+ * @throws MtlsError ERR_HTTP_REDIRECT
+ */
+export function redirected(request: FetchRequest, head: ResponseHead): FetchRequest | undefined {
+  const location = head.headers.find(([name]) => name === 'location')?.[1];
+  if (location === undefined) return undefined;
+  const url = readLocation(location, request.url);
+  const becomesGet =
+    head.status === 303
+      ? request.method !== 'GET' && request.method !== 'HEAD'
+      : head.status < 303 && request.method === 'POST';
+  if (head.status !== 303 && request.body && !request.body.replayable) {
+    throw redirectError('the server redirects a streamed body, which cannot be sent again');
+  }
+  const headers = new Headers(request.headers);
+  if (becomesGet) for (const name of bodyFields) headers.delete(name);
+  if (url.origin !== request.url.origin) for (const name of originFields) headers.delete(name);
+  return {
+    ...request,
+    url,
+    headers,
+    method: becomesGet ? 'GET' : request.method,
+    body: becomesGet ? undefined : request.body,
+  };
+}
+
+export function redirectError(what: string): MtlsError {
+  return new MtlsError('ERR_HTTP_REDIRECT', `HTTP: ${what}.`);
+}
+
+function readLocation(location: string, base: URL): URL {
+  let url: URL;
+  try {
+    // A field's bytes are UTF-8 here, as in browsers.
+    const bytes = Uint8Array.from(location, character => character.charCodeAt(0));
+    url = new URL(new TextDecoder().decode(bytes), base);
+  } catch {
+    throw redirectError('the server redirects to something that is not a URL');
+  }
+  if (url.protocol !== 'https:')
+    throw redirectError(`the server redirects to ${url.protocol}, and only https: is followed`);
+  if (url.username || url.password)
+    throw redirectError('the server redirects to a URL with a user name or a password');
+  if (!url.hash) url.hash = base.hash;
+  return url;
+}

@@ -1,0 +1,90 @@
+/** A request's body, read piece by piece. */
+export interface BodyReader {
+  /** Undefined: the end. */
+  next(): Promise<Uint8Array | undefined>;
+  cancel(reason: unknown): void;
+}
+
+export interface RequestBody {
+  /** In bytes; undefined when it is not known before the end. */
+  length: number | undefined;
+  /** What the platform says this body is, if anything. */
+  contentType: string | null;
+  /** Whether `open` may be called again, for another attempt or a redirect. */
+  replayable: boolean;
+  open(): BodyReader;
+}
+
+/** Up to this, the body of a `Request` is read before sending, because its length cannot be known otherwise. */
+const MEASURED_BYTES = 1024 * 1024;
+
+export function isStream(body: unknown): body is ReadableStream<Uint8Array> {
+  return body instanceof ReadableStream;
+}
+
+/**
+ * The body that an `init` names. Must be called with what the page gave: native requests lose streams (Firefox sends
+ * "[object ReadableStream]"). The platform encodes everything else as its own fetch would.
+ */
+export function bodyOf(source: BodyInit): RequestBody | Promise<RequestBody> {
+  if (isStream(source)) {
+    if (source.locked) throw new TypeError('the body is locked: something else reads it already');
+    return streamBody(source);
+  }
+  const encoded = new Response(source);
+  const contentType = encoded.headers.get('content-type');
+  return encoded.blob().then(blob => blobBody(blob, contentType));
+}
+
+/** The body of a `Request`; undefined when it has none. */
+export async function bodyOfRequest(request: Request): Promise<RequestBody | undefined> {
+  if (request.bodyUsed) throw new TypeError("the request's body has been used already");
+  if (!('body' in request)) return blobBody(await (request as Request).blob(), null);
+  return request.body === null ? undefined : measured(request.body);
+}
+
+function blobBody(blob: Blob, contentType: string | null): RequestBody {
+  return {
+    length: blob.size,
+    contentType,
+    replayable: true,
+    open: () => readerOf(blob.stream()),
+  };
+}
+
+function streamBody(stream: ReadableStream<Uint8Array>): RequestBody {
+  return { length: undefined, contentType: null, replayable: false, open: () => readerOf(stream) };
+}
+
+async function measured(stream: ReadableStream<Uint8Array>): Promise<RequestBody> {
+  const rest = readerOf(stream);
+  const start: Uint8Array<ArrayBuffer>[] = [];
+  for (let length = 0; length < MEASURED_BYTES; ) {
+    const chunk = await rest.next();
+    if (!chunk) return blobBody(new Blob(start), null);
+    start.push(chunk.slice());
+    length += chunk.length;
+  }
+  const next = async () => start.shift() ?? rest.next();
+  return {
+    length: undefined,
+    contentType: null,
+    replayable: false,
+    open: () => ({ next, cancel: reason => rest.cancel(reason) }),
+  };
+}
+
+function readerOf(stream: ReadableStream<Uint8Array>): BodyReader {
+  const reader = stream.getReader();
+  return {
+    async next() {
+      const { done, value } = await reader.read();
+      if (done) return undefined;
+      if (value instanceof Uint8Array) return value;
+      throw new TypeError("the chunks of a request's body must be Uint8Arrays");
+    },
+    cancel(reason) {
+      reader.cancel(reason).catch(() => {});
+    },
+  };
+}
