@@ -1,4 +1,10 @@
-import { createClient, type IdentityStore, type MtlsClient } from 'browser-mtls';
+import {
+  type ChallengeHandler,
+  createClient,
+  type IdentityStore,
+  type MtlsClient,
+  type StoredIdentity,
+} from 'browser-mtls';
 import type { DemoConfig } from './config.js';
 import { DemoError } from './problems.js';
 
@@ -34,20 +40,23 @@ export class Clients {
 
   async #create(choice: IdentityChoice): Promise<MtlsClient> {
     const { relay, anchors } = this.#config;
-    return createClient({
-      tunnel: relay.url,
-      tunnelToken: relay.token,
-      trust: { anchors },
-      identities: await this.#identities(choice),
-    });
+    const common = { tunnel: relay.url, tunnelToken: relay.token, trust: { anchors } };
+    if (choice === 'auto') return createClient({ ...common, identities: this.#store });
+    if (choice === 'none') return createClient(common);
+    return createClient({ ...common, onChallenge: showing(await this.#find(choice)) });
   }
 
-  async #identities(choice: IdentityChoice) {
-    if (choice === 'auto') return this.#store;
-    if (choice === 'none') return [];
-    const found = await this.#store.find({ id: choice });
-    if (found.length === 0)
-      throw new DemoError('ERR_IDENTITY_NOT_FOUND', 'the chosen identity is not in the store');
-    return found;
+  async #find(id: string): Promise<StoredIdentity> {
+    const [identity] = await this.#store.find({ id });
+    if (!identity) throw new DemoError('ERR_IDENTITY_NOT_FOUND', 'the chosen identity is not in the store');
+    return identity;
   }
+}
+
+/** What a person chose by hand goes to whatever host asks, past the identity's own list of hosts. */
+function showing(identity: StoredIdentity): ChallengeHandler {
+  return ({ method }) =>
+    method === 'client-certificate'
+      ? { disposition: 'use-credential', credential: { identity } }
+      : { disposition: 'default' };
 }
