@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 
 use mtls_engine::http::connection::Protocol;
-use mtls_engine::http::event::{write_data, write_end, write_handle, Event};
+use mtls_engine::http::event::{write_end, write_handle, Event};
 use mtls_engine::http::failure::Failure;
 use mtls_engine::http::{Http, RequestHead};
 
@@ -63,7 +63,7 @@ extern "C" fn http_connection_receive_failed(connection: i32) -> i32 {
 extern "C" fn http_connection_take(connection: i32) -> i32 {
     let output = HTTP.with_borrow_mut(|http| http.take(connection));
     if let Some(output) = &output {
-        emit(Emission::HttpOutput, output);
+        emit(Emission::HttpBytes, output);
     }
     run(|_| ());
     known(output.is_some())
@@ -144,7 +144,8 @@ fn tell(event: &Event) {
         Event::BodyStopped(request) => emit(Emission::HttpBodyStopped, &write_handle(*request)),
         Event::ResponseHead(request, head) => emit(Emission::HttpHead, &head.write(*request)),
         Event::ResponseData(request, data) => {
-            emit(Emission::HttpData, &write_data(*request, data));
+            emit(Emission::HttpDataOf, &write_handle(*request));
+            emit(Emission::HttpBytes, data);
         }
         Event::ResponseEnd(request, trailers) => {
             emit(Emission::HttpEnd, &write_end(*request, trailers));

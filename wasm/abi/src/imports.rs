@@ -12,16 +12,18 @@ pub enum Emission {
     Handshake = 4,
     PeerClosed = 5,
     HttpConnection = 16,
-    HttpOutput = 17,
+    /// What a connection has to send; or, right behind `HttpDataOf`, a piece of that response.
+    HttpBytes = 17,
     HttpBodyWanted = 18,
     HttpBodyStopped = 19,
     HttpHead = 20,
-    HttpData = 21,
+    HttpDataOf = 21,
     HttpEnd = 22,
     HttpFailed = 23,
     DerivedKey = 32,
     Decrypted = 33,
     Certificate = 34,
+    Name = 35,
 }
 
 #[link(wasm_import_module = "mtls")]

@@ -76,10 +76,6 @@ pub fn write_handle(handle: i32) -> Vec<u8> {
     self::handle(handle).finish()
 }
 
-pub fn write_data(request: i32, data: &[u8]) -> Vec<u8> {
-    handle(request).bytes(data).finish()
-}
-
 pub fn write_end(request: i32, trailers: &HeaderMap) -> Vec<u8> {
     handle(request).list(fields(trailers).into_iter()).finish()
 }
