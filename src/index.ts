@@ -1,2 +1,29 @@
-export { loadEngine } from './engine/load.js';
+export type {
+  Challenge,
+  ChallengeHandler,
+  ClientCertificateChallenge,
+  Disposition,
+  IdentityCredential,
+  ServerTrustChallenge,
+} from './client/challenge.js';
+export {
+  type ClientOptions,
+  type ConnectionInfo,
+  createClient,
+  type MtlsClient,
+  type TrustOptions,
+} from './client/create-client.js';
+export type { Socket, SocketInfo } from './client/socket.js';
+export type { EngineSource } from './engine/load.js';
 export { MtlsError, type MtlsErrorCode } from './errors.js';
+export type {
+  Certificate,
+  Identity,
+  IdentityControls,
+  StoredIdentity,
+  TrustResult,
+} from './identity/types.js';
+export { type OpenPkcs12Options, openPkcs12, type Pkcs12 } from './p12/open-pkcs12.js';
+export { type IdentityQuery, IdentityStore } from './store/identity-store.js';
+export type { Tunnel, TunnelAddress, TunnelStream } from './tunnel/tunnel.js';
+export { createWebSocketTunnel, type WebSocketTunnelOptions } from './tunnel/websocket-tunnel.js';

@@ -3,6 +3,7 @@
 use mtls_engine::pki::certificate::Certificate;
 use mtls_engine::pki::hash::Hash;
 use mtls_engine::pki::kdf::Kdf;
+use mtls_engine::pki::name;
 use mtls_engine::pki::pbe;
 use mtls_engine::wire::{Malformed, Reader};
 
@@ -82,6 +83,18 @@ extern "C" fn x509_describe(pointer: *const u8, len: usize) -> i32 {
     match described {
         Ok(description) => {
             emit(Emission::Certificate, &description);
+            OK
+        }
+        Err(_) => FAILED,
+    }
+}
+
+/// Input: a distinguished name's DER. Emits it in the form of RFC 4514; fails when it is none.
+#[no_mangle]
+extern "C" fn x509_name(pointer: *const u8, len: usize) -> i32 {
+    match name::read(input(pointer, len)) {
+        Ok(text) => {
+            emit(Emission::Name, text.as_bytes());
             OK
         }
         Err(_) => FAILED,

@@ -34,8 +34,11 @@ extern "C" fn tls_config_free(config: i32) {
 #[no_mangle]
 extern "C" fn tls_connection_new(config: i32, pointer: *const u8, len: usize) -> i32 {
     let target = input(pointer, len);
-    let made = CONFIGS
-        .with(|all| all.with(config, |config| Connection::new(config, &Target::read(target)?)));
+    let made = CONFIGS.with(|all| {
+        all.with(config, |config| {
+            Connection::new(config, &Target::read(target)?)
+        })
+    });
     match made {
         Some(made) => handle_of(made, |it| CONNECTIONS.with(|all| all.insert(it))),
         None => UNKNOWN_HANDLE,

@@ -4,6 +4,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::der::{dotted, Element, Elements, Malformed, OBJECT_IDENTIFIER, SEQUENCE, SET};
 
+/// A distinguished name's DER as text (RFC 4514).
+pub fn read(der: &[u8]) -> Result<String, Malformed> {
+    let mut input = Elements::new(der);
+    let name = input.expect(SEQUENCE)?;
+    input.finish()?;
+    distinguished_name(name)
+}
+
 /// A Name's string form: the last RDN first, as RFC 4514 has it.
 pub fn distinguished_name(name: Element<'_>) -> Result<String, Malformed> {
     let mut parts = Vec::new();

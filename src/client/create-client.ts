@@ -1,0 +1,172 @@
+import { Instance } from '../engine/instance.js';
+import { type EngineSource, loadEngine } from '../engine/load.js';
+import { MtlsError } from '../errors.js';
+import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
+import { createFetch } from '../http/fetch.js';
+import { HttpEngine } from '../http/http-engine.js';
+import type { PlaintextStream } from '../http/plaintext-stream.js';
+import { Pool } from '../http/pool.js';
+import { describeCertificate, parsePemOrDer } from '../identity/certificate.js';
+import type { Certificate, Identity } from '../identity/types.js';
+import type { IdentityStore } from '../store/identity-store.js';
+import { TlsEngine } from '../tls/tls-engine.js';
+import type { Tunnel } from '../tunnel/tunnel.js';
+import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
+import { Authentication } from './authentication.js';
+import type { ChallengeHandler } from './challenge.js';
+import { type Dialed, Dialer } from './dial.js';
+import { type Socket, TlsSocket } from './socket.js';
+
+/** Which servers are trusted. */
+export interface TrustOptions {
+  /**
+   * Certificates that may end a server's chain: PEM (one or several in a string), DER, or `Certificate`. Default: none, so that
+   * no server is trusted but those that the challenge handler accepts.
+   */
+  anchors?: (string | BufferSource | Certificate)[];
+}
+
+export interface ClientOptions {
+  /** The relay's address (`ws:` or `wss:`), or another transport. */
+  tunnel: string | Tunnel;
+  /** What the relay asks for (its `--token`). Default: none. */
+  tunnelToken?: string;
+  /**
+   * Whom the client may present itself as. From a store, identities go to the hosts of their `hosts` control; given in a list,
+   * an identity without that control goes to every host. Default: none.
+   */
+  identities?: IdentityStore | Identity[];
+  /** Asked which identity to show, and about every server. Default: the one identity that fits, and what verification says. */
+  onChallenge?: ChallengeHandler;
+  trust?: TrustOptions;
+  /** TLS versions to offer. Default: both. */
+  tlsVersions?: ('TLSv1.2' | 'TLSv1.3')[];
+  /** Where the engine comes from. Default: `engine.wasm` of this package. */
+  engine?: EngineSource;
+}
+
+/** How a response came to the page. */
+export interface ConnectionInfo extends Omit<HttpConnectionInfo, 'serverChain'> {
+  /** The server's own certificate first. */
+  serverChain: Certificate[];
+}
+
+/** Speaks mutual TLS with servers. */
+export interface MtlsClient {
+  /**
+   * `fetch` over mutual TLS, for `https:` addresses; `docs/errors.md` lists its codes. It rejects with a `TypeError` whose
+   * `cause` is an `MtlsError`, or with the signal's reason.
+   */
+  fetch: typeof globalThis.fetch;
+  /** Opens a TLS connection without HTTP. */
+  connect(address: { hostname: string; port: number }): Socket;
+  /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
+  connectionInfo(response: Response): ConnectionInfo | undefined;
+  /** Ends all connections; what is in progress fails with `ERR_CLIENT_CLOSED`. */
+  close(): Promise<void>;
+}
+
+const httpProtocols = ['h2', 'http/1.1'];
+
+/**
+ * Makes a client: loads the engine (once per page), and opens no connection yet.
+ *
+ * @throws MtlsError ERR_ENGINE_LOAD, ERR_CERT_MALFORMED (an anchor); TypeError for a wrong option
+ */
+export async function createClient(options: ClientOptions): Promise<MtlsClient> {
+  const tunnel = openTunnel(options);
+  const anchors = (options.trust?.anchors ?? []).flatMap(parsePemOrDer);
+  const module = await loadEngine(options.engine);
+  const [tls, http, reader] = await Promise.all([
+    TlsEngine.create(module, {
+      anchors,
+      evaluateServers: options.onChallenge !== undefined,
+      ...(options.tlsVersions && { versions: options.tlsVersions }),
+    }),
+    HttpEngine.create(module),
+    Instance.create(module),
+  ]);
+  const authentication = new Authentication({
+    identities: options.identities ?? [],
+    handler: options.onChallenge,
+    reader,
+  });
+  return new Client({ dialer: new Dialer({ tunnel, tls, authentication }), http, reader });
+}
+
+class Client implements MtlsClient {
+  readonly fetch: typeof globalThis.fetch;
+  #dialer: Dialer;
+  #reader: Instance;
+  #pool: Pool;
+  #sockets = new Set<Socket>();
+  #closed = false;
+
+  constructor(parts: { dialer: Dialer; http: HttpEngine; reader: Instance }) {
+    this.#dialer = parts.dialer;
+    this.#reader = parts.reader;
+    this.#pool = new Pool(parts.http, async (origin, signal) =>
+      plaintextStream(await this.#dialer.dial(origin, { alpn: httpProtocols, signal })),
+    );
+    this.fetch = createFetch(this.#pool);
+  }
+
+  connect({ hostname, port }: { hostname: string; port: number }): Socket {
+    if (this.#closed) throw new MtlsError('ERR_CLIENT_CLOSED', 'The client has been closed.');
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw new TypeError('port: a number from 1 to 65535');
+    const socket = new TlsSocket(`${hostname}:${port}`, async signal => {
+      const { connection } = await this.#dialer.dial({ hostname, port }, { alpn: [], signal });
+      return connection;
+    });
+    this.#sockets.add(socket);
+    const forget = () => this.#sockets.delete(socket);
+    socket.closed.then(forget, forget);
+    return socket;
+  }
+
+  connectionInfo(response: Response): ConnectionInfo | undefined {
+    const info = connectionInfo(response);
+    return (
+      info && { ...info, serverChain: info.serverChain.map(der => describeCertificate(this.#reader, der)) }
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#pool.destroy();
+    await Promise.all(Array.from(this.#sockets, socket => socket.close()));
+  }
+}
+
+function openTunnel({ tunnel, tunnelToken }: ClientOptions): Tunnel {
+  if (typeof tunnel !== 'string') {
+    if (tunnelToken !== undefined) throw new TypeError('tunnelToken goes with the address of a relay');
+    return tunnel;
+  }
+  return createWebSocketTunnel(tunnel, tunnelToken === undefined ? {} : { token: tunnelToken });
+}
+
+function plaintextStream({ connection, timings }: Dialed): PlaintextStream {
+  const { info } = connection;
+  return {
+    readable: connection.readable,
+    writable: connection.writable,
+    alpn: info.alpn,
+    info: {
+      tlsVersion: info.version,
+      cipherSuite: info.cipherSuite,
+      serverChain: info.serverChain,
+      clientCertificateRequested: info.clientCertificateRequested,
+      clientCertificateSent: info.clientCertificateSent,
+      resumed: info.resumed,
+      timings,
+      get bytesSent() {
+        return connection.bytesSent;
+      },
+      get bytesReceived() {
+        return connection.bytesReceived;
+      },
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { TlsConnection } from '../tls/tls-connection.js';
+import type { TlsEngine } from '../tls/tls-engine.js';
+import type { Tunnel } from '../tunnel/tunnel.js';
+import type { Authentication, Target } from './authentication.js';
+
+export interface Dialed {
+  connection: TlsConnection;
+  timings: { tunnelMs: number; handshakeMs: number };
+}
+
+/** Opens TLS connections through a tunnel. */
+export class Dialer {
+  #tunnel: Tunnel;
+  #tls: TlsEngine;
+  #authentication: Authentication;
+
+  constructor(parts: { tunnel: Tunnel; tls: TlsEngine; authentication: Authentication }) {
+    this.#tunnel = parts.tunnel;
+    this.#tls = parts.tls;
+    this.#authentication = parts.authentication;
+  }
+
+  /** `signal` ends the dialling; a connection that stands does not listen to it any more. */
+  async dial(target: Target, options: { alpn: readonly string[]; signal: AbortSignal }): Promise<Dialed> {
+    const { alpn, signal } = options;
+    signal.throwIfAborted();
+    const authentication = await this.#authentication.prepare(target);
+    const started = performance.now();
+    // A tunnel's signal lives as long as its stream, the caller's does not.
+    const lifetime = new AbortController();
+    const abort = () => lifetime.abort(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      signal.throwIfAborted();
+      const stream = await this.#tunnel.connect(target, { signal: lifetime.signal });
+      const connected = performance.now();
+      const connection = await TlsConnection.connect(this.#tls, stream, {
+        hostname: target.hostname,
+        partition: authentication.partition,
+        alpn,
+        authenticate: authentication.authenticate,
+        evaluateServer: authentication.evaluateServer,
+        absence: authentication.absence,
+        signal: lifetime.signal,
+      });
+      const timings = { tunnelMs: connected - started, handshakeMs: performance.now() - connected };
+      return { connection, timings };
+    } catch (error) {
+      lifetime.abort(error);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+}
