@@ -13,10 +13,12 @@ let defaultModule: Promise<WebAssembly.Module> | undefined;
  */
 export function loadEngine(source?: EngineSource): Promise<WebAssembly.Module> {
   if (source !== undefined) return compile(source);
-  defaultModule ??= compile(new URL('../../wasm/browser-mtls.wasm?no-inline', import.meta.url)).catch(error => {
-    defaultModule = undefined;
-    throw error;
-  });
+  defaultModule ??= compile(new URL('../../wasm/browser-mtls.wasm?no-inline', import.meta.url)).catch(
+    error => {
+      defaultModule = undefined;
+      throw error;
+    },
+  );
   return defaultModule;
 }
 

@@ -26,6 +26,8 @@ export interface PageContent {
 export async function startPages(content: PageContent): Promise<PageServer> {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
+    // Browsers ask for it by themselves.
+    if (path === '/favicon.ico') return response.writeHead(204).end();
     try {
       const body = await find(content, path);
       const type = TYPES[extname(path) || '.html'] ?? 'application/octet-stream';
