@@ -3,6 +3,7 @@ import type { MtlsClient } from '../../src/index.js';
 import { createRelay, type Relay } from '../../src/relay/index.js';
 import { clientOf, codeOf, startRelay } from '../support/client.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
+import { startPlainServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { freePort } from '../support/process.js';
 
@@ -75,8 +76,9 @@ describe('on the way there', () => {
 
   test('a relay that is not there', async () => {
     const gone = await startRelay();
+    const { url } = gone;
     await gone.close();
-    const other = await clientOf({ relay: gone, ca: pki.ca.cert });
+    const other = await clientOf({ relay: { url }, ca: pki.ca.cert });
     try {
       expect(await codeOf(other.fetch(`https://localhost:${nginx.ports[0]}/`))).toBe(
         'ERR_TUNNEL_UNREACHABLE',
@@ -87,7 +89,6 @@ describe('on the way there', () => {
   });
 
   test('a server that speaks no TLS', async () => {
-    const { startPlainServer } = await import('../support/node-server.js');
     const plain = await startPlainServer();
     try {
       expect(await codeOf(client.fetch(`https://localhost:${plain.port}/`))).toBe('ERR_TLS_PROTOCOL');

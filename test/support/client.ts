@@ -1,4 +1,10 @@
-import { createClient, type Identity, type MtlsClient, openPkcs12 } from '../../src/index.js';
+import {
+  type ChallengeHandler,
+  createClient,
+  type Identity,
+  type MtlsClient,
+  openPkcs12,
+} from '../../src/index.js';
 import { createRelay, type Relay } from '../../src/relay/index.js';
 import { engineModule } from './engine.js';
 import type { KeyPair } from './openssl-pki.js';
@@ -17,18 +23,44 @@ export function startRelay(): Promise<Relay> {
   return createRelay({ allow: ['localhost:*', '127.0.0.1:*'], origins: ['*'] });
 }
 
-/** A client with the identities of these certificates, which trusts this CA alone. */
-export async function clientOf(options: {
-  relay: Relay;
+export interface TestClientOptions {
+  relay: Pick<Relay, 'url'>;
   ca: string;
   identities?: KeyPair[];
-}): Promise<MtlsClient> {
+  onChallenge?: ChallengeHandler;
+}
+
+/** A client with the identities of these certificates, which trusts this CA alone. */
+export async function clientOf(options: TestClientOptions): Promise<MtlsClient> {
   return createClient({
     tunnel: options.relay.url,
     identities: await Promise.all((options.identities ?? []).map(identityOf)),
     trust: { anchors: [options.ca] },
     engine: engineModule(),
+    ...(options.onChallenge && { onChallenge: options.onChallenge }),
   });
+}
+
+/** Answers every request for a certificate with this one, whatever its dates: by itself a client shows none that has expired. */
+export async function insistOn(pair: KeyPair): Promise<ChallengeHandler> {
+  const identity = await identityOf(pair);
+  return async ({ method }) =>
+    method === 'client-certificate'
+      ? { disposition: 'use-credential', credential: { identity } }
+      : { disposition: 'default' };
+}
+
+/** Runs with a client that is closed in the end. */
+export async function withClient<T>(
+  options: TestClientOptions,
+  use: (client: MtlsClient) => Promise<T>,
+): Promise<T> {
+  const client = await clientOf(options);
+  try {
+    return await use(client);
+  } finally {
+    await client.close();
+  }
 }
 
 /** The code that a promise is rejected with. */

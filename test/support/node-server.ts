@@ -34,7 +34,9 @@ const BLOCK = patternOf(1 << 16);
 
 /** The bytes that `/bytes` sends: byte i is i mod 251, from the start again every 64 KiB. */
 export function patternOf(size: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: size }, (_, index) => (index & 0xffff) % 251);
+  const bytes = new Uint8Array(size);
+  for (let index = 0; index < size; index++) bytes[index] = (index & 0xffff) % 251;
+  return bytes;
 }
 
 export function sha256(bytes: Uint8Array): string {
