@@ -6,7 +6,7 @@ import type { PlaintextStream } from './plaintext-stream.js';
 
 /** Above this much unread input, the TLS connection is not read. */
 const UNREAD_LIMIT_BYTES = 128 * 1024;
-/** How long the server may still answer after it stopped taking what we send. */
+/** How long the server may still answer after it stopped taking what we send, or take our last words. */
 const LAST_WORDS_MS = 5_000;
 
 /** An HTTP connection over a plaintext stream. */
@@ -35,6 +35,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
   #over = false;
+  #inputEnded = false;
   #outputClosed = false;
   #lastWords: ReturnType<typeof setTimeout> | undefined;
 
@@ -118,7 +119,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     if (!clean && this.protocol === 'http/1.1' && !this.#over) {
       queueMicrotask(() => this.destroy(this.error ?? abandoned()));
     }
-    if (this.error !== undefined && this.idle) queueMicrotask(() => this.destroy(this.error));
+    queueMicrotask(() => this.#destroyIfUseless());
     this.#onChange();
   }
 
@@ -134,7 +135,9 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
       const { done, value } = await this.#reader.read();
       if (this.#over) return;
       if (done) {
+        this.#inputEnded = true;
         this.#engine.receiveEnd(this.#handle);
+        this.#destroyIfUseless();
         return;
       }
       this.#engine.receive(this.#handle, value);
@@ -157,6 +160,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
       });
     }
     if (this.#over) return;
+    this.#endSoon();
     await this.#writer.close();
     this.#outputClosed = true;
     if (this.#state.done) this.#retire();
@@ -176,15 +180,27 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.#engine.receiveFailed(this.#handle);
     // The exchanges may still read what came before the failure; the engine fails each behind that.
     this.#writer.abort(error).catch(() => {});
-    if (this.idle) this.destroy(error);
+    this.#destroyIfUseless();
     this.#onChange();
+  }
+
+  /** Nothing more can be received, nobody waits for anything, and the engine still has something to say. */
+  #destroyIfUseless(): void {
+    if (!this.idle) return;
+    if (this.error !== undefined) this.destroy(this.error);
+    else if (this.#inputEnded && !this.#state.done) this.destroy(abandoned());
   }
 
   /** Writing failed, but the server may have answered before it stopped reading. */
   #failSlowly(error: unknown): void {
     if (this.#over || this.error !== undefined) return;
     if (this.#state.done) this.#retire();
-    else this.#lastWords = setTimeout(() => this.destroy(error), LAST_WORDS_MS);
+    else this.#endSoon(error);
+  }
+
+  #endSoon(error: unknown = abandoned()): void {
+    clearTimeout(this.#lastWords);
+    this.#lastWords = setTimeout(() => this.destroy(error), LAST_WORDS_MS);
   }
 
   #end(): void {

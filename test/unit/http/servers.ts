@@ -1,0 +1,173 @@
+import http from 'node:http';
+import http2 from 'node:http2';
+import net from 'node:net';
+import { Duplex } from 'node:stream';
+import { MtlsError } from '../../../src/errors.js';
+import type { TransportInfo } from '../../../src/http/connection-info.js';
+import { createFetch } from '../../../src/http/fetch.js';
+import { HttpEngine } from '../../../src/http/http-engine.js';
+import type { PlaintextStream } from '../../../src/http/plaintext-stream.js';
+import { Pool, type PoolOptions } from '../../../src/http/pool.js';
+import { engineModule } from '../../support/engine.js';
+
+export type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
+
+export interface TestServer {
+  port: number;
+  /** Connections accepted so far. */
+  accepted: number;
+  sockets: Set<net.Socket>;
+  close(): Promise<void>;
+}
+
+/** The body of a request; of one that was given up, what came of it. */
+export async function bodyOf(request: http.IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+  } catch {}
+  return Buffer.concat(chunks);
+}
+
+/** A cleartext server: `h2` with prior knowledge, or HTTP/1.1. */
+export async function serve(protocol: 'h2' | 'http/1.1', handler: Handler): Promise<TestServer> {
+  const server =
+    protocol === 'h2'
+      ? http2.createServer((request, response) =>
+          handler(request as unknown as http.IncomingMessage, response as unknown as http.ServerResponse),
+        )
+      : http.createServer({ keepAliveTimeout: 60_000 }, handler);
+  return listen(server as net.Server);
+}
+
+/** A server that does to each connection what `onSocket` does. */
+export function serveRaw(onSocket: (socket: net.Socket) => void): Promise<TestServer> {
+  return listen(net.createServer({ allowHalfOpen: true }, onSocket));
+}
+
+async function listen(server: net.Server): Promise<TestServer> {
+  const sockets = new Set<net.Socket>();
+  const running: TestServer = {
+    port: 0,
+    accepted: 0,
+    sockets,
+    close: () =>
+      new Promise(resolve => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+  server.on('connection', (socket: net.Socket) => {
+    running.accepted++;
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  running.port = (server.address() as net.AddressInfo).port;
+  return running;
+}
+
+export interface TestClient {
+  fetch: typeof globalThis.fetch;
+  pool: Pool;
+  engine: HttpEngine;
+  connects: { count: number; failWith?: unknown; delayMs: number };
+  close(): void;
+}
+
+interface ClientOptions extends PoolOptions {
+  transport?: Partial<TransportInfo>;
+}
+
+/** A client whose "TLS" is plain TCP to 127.0.0.1 and the URL's port. */
+export async function client(alpn: string, options: ClientOptions = {}): Promise<TestClient> {
+  const engine = await HttpEngine.create(engineModule());
+  const connects: TestClient['connects'] = { count: 0, delayMs: 0 };
+  const pool = new Pool(
+    engine,
+    async ({ port }, signal) => {
+      connects.count++;
+      if (connects.delayMs) await new Promise(resolve => setTimeout(resolve, connects.delayMs));
+      if (connects.failWith) throw connects.failWith;
+      signal.throwIfAborted();
+      const socket = net.connect(port, '127.0.0.1');
+      await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+      return plaintextOf(socket, alpn, options.transport ?? {});
+    },
+    options,
+  );
+  const close = () => pool.destroy();
+  return { fetch: createFetch(pool), pool, engine, connects, close };
+}
+
+function plaintextOf(socket: net.Socket, alpn: string, transport: Partial<TransportInfo>): PlaintextStream {
+  const { readable, writable } = Duplex.toWeb(socket) as unknown as {
+    readable: ReadableStream<Uint8Array>;
+    writable: WritableStream<Uint8Array>;
+  };
+  const reader = readable.getReader();
+  const truncated = new MtlsError('ERR_TLS_TRUNCATED', 'The connection was cut.');
+  return {
+    alpn,
+    writable,
+    // A reset stands for an end without close_notify.
+    readable: new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const { done, value } = await reader.read().catch(() => {
+            throw truncated;
+          });
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        cancel(reason) {
+          socket.destroy();
+          return reader.cancel(reason);
+        },
+      },
+      { highWaterMark: 0 },
+    ),
+    info: {
+      tlsVersion: 'TLSv1.3',
+      cipherSuite: 'TLS_AES_128_GCM_SHA256',
+      serverChain: [],
+      clientCertificateRequested: false,
+      clientCertificateSent: false,
+      resumed: false,
+      timings: { tunnelMs: 1, handshakeMs: 2 },
+      get bytesSent() {
+        return socket.bytesWritten;
+      },
+      get bytesReceived() {
+        return socket.bytesRead;
+      },
+      ...transport,
+    },
+  };
+}
+
+export const url = (server: TestServer, path = '/') => `https://127.0.0.1:${server.port}${path}`;
+
+/** What a promise rejects with. */
+export async function rejection(
+  promise: Promise<unknown>,
+): Promise<Error & { code?: string; cause?: unknown }> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('it did not reject');
+}
+
+export const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
+
+/** Waits until something holds. */
+export async function until(holds: () => boolean, timeoutMs = 4000): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error('it does not come to hold');
+    await sleep(5);
+  }
+}
