@@ -44,7 +44,7 @@ const X509_CERTIFICATE = '1.2.840.113549.1.9.22.1';
 const FRIENDLY_NAME = '1.2.840.113549.1.9.20';
 const LOCAL_KEY_ID = '1.2.840.113549.1.9.21';
 
-const MAX_BAGS = 10_000;
+const MAX_BAGS = 1_000;
 const MAX_NESTING = 8;
 
 /** The keys and certificates of a SafeContents; other bags (CRLs, secrets, unknown ones) are passed over. */

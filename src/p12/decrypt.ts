@@ -96,7 +96,7 @@ export class Session {
     const common = { hash: 'SHA-1', password, salt, iterations } as const;
     const { engine, work } = this;
     const key = this.secret(await engine.derive({ ...common, purpose: Purpose.key, bytes: keyBytes }, work));
-    const iv = await engine.derive({ ...common, purpose: Purpose.iv, bytes: 8 }, work);
+    const iv = this.secret(await engine.derive({ ...common, purpose: Purpose.iv, bytes: 8 }, work));
     return engine.decrypt(cipher, { key, iv, ciphertext });
   }
 

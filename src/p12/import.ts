@@ -14,6 +14,10 @@ import { recogniseOther } from './recognise.js';
 import { type Pfx, parsePfx } from './structure.js';
 import type { Work } from './work.js';
 
+/** Each key is tried against each certificate; a Java key store with every public root has 150. */
+const MAX_KEYS = 100;
+const MAX_CERTIFICATES = 1_000;
+
 export async function importFile(
   file: Uint8Array<ArrayBuffer>,
   options: { password: string; engine: EngineSource | undefined; work: Work },
@@ -60,9 +64,12 @@ async function openContents(pfx: Pfx, clear: readonly (Bags | undefined)[], sess
 }
 
 async function collect(bags: Bags, session: Session): Promise<Pkcs12> {
+  if (bags.keys.length > MAX_KEYS || bags.certificates.length > MAX_CERTIFICATES)
+    throw malformed(`The file has more than ${MAX_KEYS} keys or ${MAX_CERTIFICATES} certificates.`);
   const certificates = readCertificates(bags.certificates, session.engine);
   const matches: Match[] = [];
   for (const bag of bags.keys) {
+    session.work.throwIfAborted();
     const found = await matchKey(bag, certificates, session);
     matches.push(...found.filter(it => !matches.some(known => known.certificate === it.certificate)));
   }

@@ -1,5 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Emission } from '../../../src/engine/abi.js';
+import { Instance } from '../../../src/engine/instance.js';
 import { schemeOfKey } from '../../../src/identity/signature-schemes.js';
 import type { Identity } from '../../../src/identity/types.js';
 import { type OpenPkcs12Options, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
@@ -274,6 +276,33 @@ describe('sources', () => {
     for (const source of [large, new Blob([large]), new Response(large)])
       await expect(open(source)).rejects.toMatchObject({ code: 'ERR_P12_MALFORMED', message: /larger/ });
   });
+});
+
+describe('secrets', () => {
+  it.each([[['-legacy']], [[]], [['-keypbe', 'NONE', '-certpbe', 'NONE']]])(
+    'are overwritten, also in the memory of the engine: %s',
+    async args => {
+      const file = files.export(files.client('p256'), { args });
+      const create = vi.spyOn(Instance, 'create');
+      const calls = vi.spyOn(Instance.prototype, 'call');
+      const importKey = vi.spyOn(crypto.subtle, 'importKey');
+      await open(file);
+      const instance = await create.mock.results[0]?.value;
+      expect(instance.memory().every((byte: number) => byte === 0)).toBe(true);
+      const emitted = calls.mock.results.flatMap(it => it.value.emitted);
+      const secrets = emitted
+        .filter(it => [Emission.derivedKey, Emission.decrypted].includes(it.kind))
+        .map(it => it.bytes);
+      for (const [format, data] of importKey.mock.calls) {
+        if (format === 'pkcs8' || format === 'raw') secrets.push(data as Uint8Array);
+      }
+      vi.restoreAllMocks();
+      expect(secrets.length).toBeGreaterThan(0);
+      for (const bytes of secrets) expect(bytes.every((byte: number) => byte === 0)).toBe(true);
+      // The caller's buffer is the caller's.
+      await openOne(file);
+    },
+  );
 });
 
 describe('cost', () => {
