@@ -5,10 +5,11 @@ import {
   type MtlsClient,
   type StoredIdentity,
 } from 'browser-mtls';
+import { askForIdentity } from './challenge-dialog.js';
 import type { DemoConfig } from './config.js';
 import { DemoError } from './problems.js';
 
-/** `auto`: the store decides by host. `none`: no certificate. Otherwise the id of an identity, for whatever host. */
+/** `auto`: the identity that may be sent to the host; when there are several, the person is asked. `none`: no certificate. Otherwise the id of an identity, for whatever host. */
 export type IdentityChoice = string;
 
 /** One client for each choice of identity, kept for its open connections. */
@@ -41,7 +42,8 @@ export class Clients {
   async #create(choice: IdentityChoice): Promise<MtlsClient> {
     const { relay, anchors } = this.#config;
     const common = { tunnel: relay.url, tunnelToken: relay.token, trust: { anchors } };
-    if (choice === 'auto') return createClient({ ...common, identities: this.#store });
+    if (choice === 'auto')
+      return createClient({ ...common, identities: this.#store, onChallenge: askWhenUnclear });
     if (choice === 'none') return createClient(common);
     return createClient({ ...common, onChallenge: showing(await this.#find(choice)) });
   }
@@ -52,6 +54,12 @@ export class Clients {
     return identity;
   }
 }
+
+/** One identity that may go to the host is sent without a question, as without a handler. */
+const askWhenUnclear: ChallengeHandler = challenge =>
+  challenge.method === 'client-certificate' && challenge.candidates.length > 1
+    ? askForIdentity(challenge)
+    : { disposition: 'default' };
 
 /** What a person chose by hand goes to whatever host asks, past the identity's own list of hosts. */
 function showing(identity: StoredIdentity): ChallengeHandler {

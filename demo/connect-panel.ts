@@ -151,7 +151,7 @@ function fillTargets(select: HTMLSelectElement, targets: Target[]): void {
 function fillChoices(select: HTMLSelectElement, identities: StoredIdentity[]): void {
   const before = select.value;
   select.replaceChildren(
-    h('option', { value: 'auto' }, 'The one that may be sent to this host'),
+    h('option', { value: 'auto' }, 'Whichever may be sent to this host'),
     ...identities.map(identity =>
       h('option', { value: identity.id }, `${nameOf(identity)} (${identity.certificate.keyAlgorithm})`),
     ),

@@ -72,7 +72,7 @@ const TEXTS: Record<string, Text> = {
     'The server refused the certificate',
     'It may have expired, or its CA may be unknown there. Choose another identity.',
   ],
-  ERR_TLS_CHALLENGE_CANCELLED: ['Cancelled', 'The question for an identity was not answered.'],
+  ERR_TLS_CHALLENGE_CANCELLED: ['Not connected', 'You chose to send no identity and not to connect.'],
   ERR_TLS_SIGNATURE: ['The key did not sign', 'Delete the identity and import it again.'],
   ERR_TLS_RENEGOTIATION: [
     'The server asks for the certificate too late',
