@@ -132,7 +132,12 @@ describe('what ends a response over http/1.1', () => {
       setTimeout(() => socket.end(), 20);
     });
     tested = await client('http/1.1');
-    const body = new ReadableStream<Uint8Array>({ pull: it => it.enqueue(new Uint8Array(10_000)) });
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await sleep(0);
+        controller.enqueue(new Uint8Array(10_000));
+      },
+    });
     const response = await tested.fetch(url(server), { method: 'POST', body });
     expect(response.status).toBe(413);
     expect(await response.text()).toBe('big');
