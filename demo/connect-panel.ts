@@ -1,4 +1,4 @@
-import type { StoredIdentity } from 'browser-mtls';
+import type { ConnectionInfo, StoredIdentity } from 'browser-mtls';
 import { readAll } from './body.js';
 import type { Clients, IdentityChoice } from './clients.js';
 import type { DemoConfig, Target } from './config.js';
@@ -59,7 +59,18 @@ export function startConnectPanel(config: DemoConfig, clients: Clients): Connect
       ...(who?.client && { text: commonName(who.client.subject) }),
     });
     const info = client.connectionInfo(response);
-    const exchange: Exchange = { url, response, totalMs, info, relayBefore, relayAfter, identities, ...body };
+    const reused = info !== undefined && seenBefore(info);
+    const exchange: Exchange = {
+      url,
+      response,
+      totalMs,
+      info,
+      reused,
+      relayBefore,
+      relayAfter,
+      identities,
+      ...body,
+    };
     result.replaceChildren(...resultView(exchange));
     status.textContent = `Answered with ${response.status} in ${formatMs(totalMs)}.`;
     const sender = who?.client ? `, as ${commonName(who.client.subject)}` : '';
@@ -121,6 +132,16 @@ export function startConnectPanel(config: DemoConfig, clients: Clients): Connect
       fillChoices(choice, stored);
     },
   };
+}
+
+const seenConnections = new Set<string>();
+
+/** The library does not name connections, but no two take the same time to open, to the last digit. */
+function seenBefore({ timings: { tunnelMs, handshakeMs } }: ConnectionInfo): boolean {
+  const key = `${tunnelMs} ${handshakeMs}`;
+  const seen = seenConnections.has(key);
+  seenConnections.add(key);
+  return seen;
 }
 
 function originOf(value: string, targets: Target[]): string {

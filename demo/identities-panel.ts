@@ -80,7 +80,7 @@ function card(identity: StoredIdentity, onDelete: () => void): HTMLElement {
     h(
       'div',
       { class: 'row actions' },
-      button('Try to export the key', tryExport, {
+      button('Try to export key', tryExport, {
         'data-testid': 'export-key',
         'aria-label': `Try to export the key of ${name}`,
       }),

@@ -25,6 +25,8 @@ export interface Exchange {
   bodyBytes: number;
   totalMs: number;
   info: ConnectionInfo | undefined;
+  /** Whether the connection had carried a request before. */
+  reused: boolean;
   relayBefore: RelayReport | undefined;
   relayAfter: RelayReport | undefined;
   identities: StoredIdentity[];
@@ -40,7 +42,7 @@ export function whoAmI(bodyText: string): WhoAmI | undefined {
 }
 
 export function resultView(exchange: Exchange): Node[] {
-  const { response, url, info, totalMs } = exchange;
+  const { response, url, info, reused, totalMs } = exchange;
   const who = whoAmI(exchange.bodyText);
   return [
     h(
@@ -50,8 +52,8 @@ export function resultView(exchange: Exchange): Node[] {
       ` from ${new URL(url).host} in ${formatMs(totalMs)}`,
     ),
     ...(who ? [clientView(who, exchange.identities)] : []),
-    connectionView(info, who),
-    ...(info ? [timingsView(info, totalMs)] : []),
+    connectionView(exchange, who),
+    ...(info ? [timingsView(info, { reused, totalMs })] : []),
     relayView(exchange, who),
     ...(info && info.serverChain.length > 0 ? [chainView(info.serverChain)] : []),
     bodyView(exchange),
@@ -79,7 +81,7 @@ function clientView({ client }: WhoAmI, identities: StoredIdentity[]): HTMLEleme
   );
 }
 
-function connectionView(info: ConnectionInfo | undefined, who: WhoAmI | undefined): HTMLElement {
+function connectionView({ info, reused }: Exchange, who: WhoAmI | undefined): HTMLElement {
   const certificate = info && describeCertificate(info);
   return group(
     'Connection',
@@ -95,7 +97,7 @@ function connectionView(info: ConnectionInfo | undefined, who: WhoAmI | undefine
         class: 'mono',
       }),
       ...(certificate ? [fact('Certificate', certificate, { 'data-testid': 'certificate-sent' })] : []),
-      ...(info ? [fact('Session', info.resumed ? 'resumed' : 'new')] : []),
+      ...(info ? [fact('Session', sessionText(info, reused), { 'data-testid': 'session' })] : []),
       ...(info ? [fact('Bytes', bytesText(info), { 'data-testid': 'bytes' })] : []),
     ),
   );
@@ -107,16 +109,24 @@ function describeCertificate(info: ConnectionInfo): string {
   return info.clientCertificateRequested ? 'asked for, none sent' : 'not asked for';
 }
 
+function sessionText({ resumed }: ConnectionInfo, reused: boolean): string {
+  const handshake = resumed ? 'resumed from an earlier connection' : 'full handshake';
+  return reused ? `connection was open already (${handshake})` : `new connection, ${handshake}`;
+}
+
 function bytesText({ bytesSent, bytesReceived }: ConnectionInfo): string {
   return `${formatBytes(bytesSent)} sent, ${formatBytes(bytesReceived)} received on this connection`;
 }
 
-function timingsView({ timings }: ConnectionInfo, totalMs: number): HTMLElement {
-  const parts: Array<[string, number]> = [
+function timingsView(
+  { timings }: ConnectionInfo,
+  { reused, totalMs }: { reused: boolean; totalMs: number },
+): HTMLElement {
+  const opening: Array<[string, number]> = [
     ['Tunnel', timings.tunnelMs],
     ['Handshake', timings.handshakeMs],
-    ['Response', timings.responseMs],
   ];
+  const parts: Array<[string, number]> = [...(reused ? [] : opening), ['Response', timings.responseMs]];
   const bar = h('div', { class: 'bar', 'aria-hidden': 'true' });
   for (const [name, ms] of parts) {
     const segment = h('span', { class: name.toLowerCase() });
