@@ -24,7 +24,8 @@ globalThis.subjectOf = async (base64, password) => {
 };
 document.title = 'ready';
 `;
-const pageWith = (head: string) => `<!doctype html><html><head><meta charset="utf-8">${head}</head></html>`;
+const pageWith = (head: string) =>
+  `<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="data:,">${head}</head></html>`;
 
 let tarball: Tarball;
 let project: ReturnType<typeof makeProject>;

@@ -23,7 +23,7 @@ export function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];
   page.on('pageerror', error => complaints.push(`error: ${error.message}`));
   page.on('console', message => {
-    if (message.type() === 'error') complaints.push(`console: ${message.text()}`);
+    if (message.type() === 'error') complaints.push(`console: ${message.text()} (${message.location().url})`);
   });
   page.on('requestfailed', request => complaints.push(`request failed: ${request.url()}`));
   return complaints;

@@ -12,8 +12,8 @@ declare global {
   var library: typeof Library;
 }
 
-const HTML = `<!doctype html><html><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; connect-src 'self' ws://127.0.0.1:*">
+const HTML = `<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="data:,">
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; connect-src 'self' ws://127.0.0.1:*">
 <script type="importmap">{ "imports": { "browser-mtls": "/lib/index.js" } }</script>
 <script type="module" src="/main.js"></script></head></html>`;
 const MAIN = `import * as library from 'browser-mtls';\nglobalThis.library = library;\ndocument.title = 'ready';\n`;
