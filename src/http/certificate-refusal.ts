@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
 import type { RawResponse } from './pool.js';
+import { readAll } from './read-all.js';
 
 /** nginx's page has about 240 bytes, and up to 600 for old browsers. */
 const MAX_PAGE_BYTES = 2048;
@@ -17,7 +18,7 @@ const rejected = '400 The SSL certificate error';
  */
 export async function checkCertificateRefusal(response: RawResponse): Promise<RawResponse> {
   if (!mayBeRefusal(response)) return response;
-  const page = new Uint8Array(await new Response(response.body).arrayBuffer());
+  const page = await readAll(response.body);
   const title = /<title>(.*?)<\/title>/s.exec(new TextDecoder().decode(page))?.[1];
   const { clientCertificateSent } = response.connection.transport;
   if (title === missing && !clientCertificateSent) {

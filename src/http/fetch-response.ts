@@ -1,3 +1,5 @@
+import { readAll } from './read-all.js';
+
 /** What only a browser's own fetch can set on a response. */
 export interface Shown {
   url: string;
@@ -55,11 +57,7 @@ export class FetchResponse extends Response {
   override async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     if (this.bodyUsed || this.body?.locked)
       throw new TypeError('the body has been read already, or is being read');
-    const parts: Uint8Array[] = [];
-    const reader = this.body?.getReader();
-    for (let next = await reader?.read(); next && !next.done; next = await reader?.read())
-      parts.push(next.value);
-    return concatenated(parts);
+    return this.body ? readAll(this.body) : new Uint8Array(0);
   }
 
   override async arrayBuffer(): Promise<ArrayBuffer> {
@@ -86,14 +84,4 @@ export class FetchResponse extends Response {
   #whole(bytes: Uint8Array<ArrayBuffer>): Response {
     return new Response(bytes, { headers: this.headers });
   }
-}
-
-function concatenated(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
