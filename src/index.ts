@@ -23,7 +23,7 @@ export type {
   StoredIdentity,
   TrustResult,
 } from './identity/types.js';
-export { type OpenPkcs12Options, openPkcs12, type Pkcs12 } from './p12/open-pkcs12.js';
+export { type ImportProgress, type OpenPkcs12Options, openPkcs12, type Pkcs12 } from './p12/open-pkcs12.js';
 export { type IdentityQuery, IdentityStore } from './store/identity-store.js';
 export type { Tunnel, TunnelAddress, TunnelStream } from './tunnel/tunnel.js';
 export { createWebSocketTunnel, type WebSocketTunnelOptions } from './tunnel/websocket-tunnel.js';

@@ -2,12 +2,27 @@ import { MtlsError } from '../errors.js';
 import type { CallContext, CallResult, Instance } from './instance.js';
 import { type Environment, realEnvironment } from './wasi.js';
 
-/** Answers a question of the engine, in its own time. A rejection ends the transaction with that reason. */
-export type Answerer = (kind: number, question: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
-
-interface AskedQuestion {
+export interface AskedQuestion {
   kind: number;
   question: Uint8Array<ArrayBuffer>;
+}
+
+/** A call that ran without all its answers: what it asked, and what it made of having none. */
+export interface Attempt {
+  questions: readonly AskedQuestion[];
+  result: CallResult;
+}
+
+/**
+ * What becomes of an attempt: it is rolled back, and made again when the question is answered (`answer`) or never
+ * (`defer`); or it stands as it is (`commit`).
+ */
+export type Decision = { answer: AskedQuestion } | 'defer' | 'commit';
+
+export interface Respondent {
+  decide(attempt: Attempt): Decision;
+  /** In its own time. A rejection ends the transaction with that reason. */
+  answer(asked: AskedQuestion): Promise<Uint8Array>;
 }
 
 interface GivenAnswer extends AskedQuestion {
@@ -40,16 +55,21 @@ export class Transactions {
     this.#instance = instance;
   }
 
-  async run(name: string, args: readonly (number | Uint8Array)[], answerer: Answerer): Promise<CallResult> {
+  /** The result of the call, or undefined when it was deferred: then it never happened. */
+  async run(
+    name: string,
+    args: readonly (number | Uint8Array)[],
+    respondent: Respondent,
+  ): Promise<CallResult | undefined> {
     const environment = new ReplayedEnvironment();
     const answers: GivenAnswer[] = [];
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         environment.rewind();
-        const outcome = this.#attempt(name, args, { environment, answers });
-        if ('status' in outcome) return outcome;
-        const answer = await answerer(outcome.kind, outcome.question);
-        answers.push({ ...outcome, answer });
+        const { result, decision } = this.#attempt(name, args, { environment, answers, respondent });
+        if (decision === 'commit') return result;
+        if (decision === 'defer') return undefined;
+        answers.push({ ...decision.answer, answer: await respondent.answer(decision.answer) });
       }
     } finally {
       environment.wipe();
@@ -60,28 +80,32 @@ export class Transactions {
   #attempt(
     name: string,
     args: readonly (number | Uint8Array)[],
-    given: { environment: Environment; answers: readonly GivenAnswer[] },
-  ): CallResult | AskedQuestion {
-    let open: AskedQuestion | undefined;
+    given: { environment: Environment; answers: readonly GivenAnswer[]; respondent: Respondent },
+  ): { result: CallResult; decision: Decision } {
+    const questions: AskedQuestion[] = [];
     const context: CallContext = {
       environment: given.environment,
       ask(kind, question) {
         const known = given.answers.find(it => it.kind === kind && equal(it.question, question));
-        if (!known) open ??= { kind, question: question.slice() };
+        if (!known) questions.push({ kind, question: question.slice() });
         return known?.answer;
       },
     };
-    const inputBytes = args.reduce<number>((sum, it) => sum + (typeof it === 'number' ? 0 : it.length), 0);
-    this.#instance.call('mtls_reserve', [HEADROOM_BYTES + INPUT_COPIES * inputBytes]);
+    this.#reserve(args);
     const copy = this.#takeCopy();
     try {
       const result = this.#instance.call(name, args, context);
-      if (!open) return result;
-      this.#putBack(copy);
-      return open;
+      const decision = questions.length === 0 ? 'commit' : given.respondent.decide({ questions, result });
+      if (decision !== 'commit') this.#putBack(copy);
+      return { result, decision };
     } finally {
       copy.fill(0);
     }
+  }
+
+  #reserve(args: readonly (number | Uint8Array)[]): void {
+    const inputBytes = args.reduce<number>((sum, it) => sum + (typeof it === 'number' ? 0 : it.length), 0);
+    this.#instance.call('mtls_reserve', [HEADROOM_BYTES + INPUT_COPIES * inputBytes]);
   }
 
   #takeCopy(): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
-import { Question } from '../engine/abi.js';
-import type { Answerer } from '../engine/transaction.js';
+import { Emission, Question } from '../engine/abi.js';
+import type { AskedQuestion, Attempt, Decision, Respondent } from '../engine/transaction.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { certificateError } from './failure.js';
@@ -8,7 +8,7 @@ import type { ClientCredential, TlsConnectOptions, TlsInfo } from './types.js';
 const decoder = new TextDecoder();
 
 /** Answers the engine's questions during one handshake, and remembers what was said about the client's certificate. */
-export class Respondent {
+export class HandshakeRespondent implements Respondent {
   requested = false;
   credential: ClientCredential | undefined;
   #options: TlsConnectOptions;
@@ -17,18 +17,32 @@ export class Respondent {
     this.#options = options;
   }
 
-  readonly answer: Answerer = (kind, question) => {
+  /**
+   * Servers ask for the client's certificate before they have shown their own, and the engine passes that on at once.
+   * Nobody should be asked on behalf of a server that turns out not to be trusted: so the handshake goes on without
+   * an answer until the server has been verified, and only then is the question put.
+   */
+  decide({ questions, result: { emitted } }: Attempt): Decision {
+    const other = questions.find(it => it.kind !== Question.clientCertificate);
+    const certificate = questions.find(it => it.kind === Question.clientCertificate);
+    if (other || !certificate) return other ? { answer: other } : 'commit';
+    this.requested = true;
+    if (emitted.some(it => it.kind === Emission.failure)) return 'commit';
+    const answered = emitted.some(it => it.kind === Emission.ciphertext && hasFlight(it.bytes));
+    return answered ? { answer: certificate } : 'defer';
+  }
+
+  async answer({ kind, question }: AskedQuestion): Promise<Uint8Array> {
     const reader = new WireReader(question);
     if (kind === Question.clientCertificate) return this.#chooseCertificate(reader);
     if (kind === Question.signature) return this.#sign(reader);
     if (kind === Question.serverTrust) return this.#evaluateServer(reader);
     throw new MtlsError('ERR_ENGINE_FAILED', 'The engine asks what this library does not know.');
-  };
+  }
 
   async #chooseCertificate(question: WireReader): Promise<Uint8Array> {
     const acceptableIssuers = question.list();
     const schemes = question.list().map(item => new WireReader(item).u16());
-    this.requested = true;
     this.credential = await this.#options.authenticate({ acceptableIssuers, schemes });
     return new WireWriter()
       .list(this.credential?.chain ?? [])
@@ -60,9 +74,21 @@ export class Respondent {
   }
 }
 
+const RECORD_HEADER_BYTES = 5;
+const CHANGE_CIPHER_SPEC = 20;
+
+/** Whether there is a record that a client sends when the server has been verified, so not only TLS 1.3's early change_cipher_spec. */
+function hasFlight(records: Uint8Array): boolean {
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  for (let at = 0; at < records.length; at += RECORD_HEADER_BYTES + view.getUint16(at + 3)) {
+    if (view.getUint8(at) !== CHANGE_CIPHER_SPEC) return true;
+  }
+  return false;
+}
+
 const versions: Record<number, TlsInfo['version']> = { 771: 'TLSv1.2', 772: 'TLSv1.3' };
 
-export function readHandshake(bytes: Uint8Array, respondent: Respondent): TlsInfo {
+export function readHandshake(bytes: Uint8Array, respondent: HandshakeRespondent): TlsInfo {
   const reader = new WireReader(bytes);
   return {
     version: versions[reader.u16()] ?? 'TLSv1.3',

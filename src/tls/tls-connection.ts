@@ -4,7 +4,7 @@ import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
 import { type ClientCertificateState, readFailure, tlsError, truncationError } from './failure.js';
-import { Respondent, readHandshake } from './handshake.js';
+import { HandshakeRespondent, readHandshake } from './handshake.js';
 import type { TlsEngine } from './tls-engine.js';
 import type { TlsConnectOptions, TlsInfo } from './types.js';
 
@@ -17,8 +17,8 @@ const nothing = new Uint8Array(0);
  * A TLS connection over a byte stream.
  *
  * `readable` ends when the server has sent close_notify, and errors with `ERR_TLS_TRUNCATED` when the stream ended
- * without it. Closing `writable` sends close_notify and half-closes the stream. Cancelling or aborting either side
- * gives the whole connection up.
+ * without it. Closing `writable` sends close_notify; the stream is closed when both sides have said it. Cancelling or
+ * aborting either side gives the whole connection up.
  */
 export class TlsConnection {
   readonly readable: ReadableStream<Uint8Array>;
@@ -29,7 +29,7 @@ export class TlsConnection {
 
   #engine: TlsEngine;
   #handle: number;
-  #respondent: Respondent;
+  #respondent: HandshakeRespondent;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #info: TlsInfo | undefined;
@@ -71,13 +71,9 @@ export class TlsConnection {
     }
   }
 
-  private constructor(
-    engine: TlsEngine,
-    stream: TunnelStream,
-    options: TlsConnectOptions,
-  ) {
+  private constructor(engine: TlsEngine, stream: TunnelStream, options: TlsConnectOptions) {
     this.#engine = engine;
-    this.#respondent = new Respondent(options);
+    this.#respondent = new HandshakeRespondent(options);
     this.#absence = options.absence ?? (() => undefined);
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();
@@ -105,11 +101,12 @@ export class TlsConnection {
   async #handshake(): Promise<void> {
     let input: Uint8Array = nothing;
     for (;;) {
-      this.#take(await this.#engine.negotiate(this.#usableHandle(), input, this.#respondent.answer));
+      const result = await this.#engine.negotiate(this.#usableHandle(), input, this.#respondent);
+      if (result) this.#take(result);
       if (this.#info) return;
       const { done, value } = await this.#readCiphertext();
       if (done) throw this.#truncation();
-      input = value;
+      input = result ? value : concatenated(input, value);
     }
   }
 
@@ -182,22 +179,27 @@ export class TlsConnection {
     }
   }
 
+  /**
+   * Says close_notify, but leaves the stream open: some servers (Node's) take its end for the end of everything, and
+   * hang up without a close_notify of their own.
+   */
   async #close(): Promise<void> {
     if (!this.#freed) this.#take(this.#engine.sendClose(this.#handle));
-    await this.#writer.close();
+    await this.#writer.ready;
     this.#writeClosed = true;
-    if (this.#peerClosed) this.#finish();
+    if (this.#peerClosed) await this.#finish();
   }
 
-  #endReading(controller: ReadableStreamDefaultController<Uint8Array>): void {
+  async #endReading(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     controller.close();
-    if (this.#writeClosed) this.#finish();
+    if (this.#writeClosed) await this.#finish();
   }
 
   /** Both sides have said all. */
-  #finish(): void {
-    this.#reader.cancel().catch(() => {});
+  async #finish(): Promise<void> {
     this.#free();
+    await this.#writer.close().catch(() => {});
+    await this.#reader.cancel().catch(() => {});
   }
 
   #usableHandle(): number {
@@ -249,6 +251,13 @@ export class TlsConnection {
       // A failed engine has nothing left to free.
     }
   }
+}
+
+function concatenated(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(head.length + tail.length);
+  whole.set(head);
+  whole.set(tail, head.length);
+  return whole;
 }
 
 function closedError(): MtlsError {

@@ -1,6 +1,6 @@
 import { Emission, FailureKind } from '../engine/abi.js';
 import { type CallResult, Instance } from '../engine/instance.js';
-import { type Answerer, Transactions } from '../engine/transaction.js';
+import { type Respondent, Transactions } from '../engine/transaction.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { readFailure } from './failure.js';
@@ -41,9 +41,13 @@ export class TlsEngine {
     return handle(this.#instance.call('tls_connection_new', [this.#config, target]));
   }
 
-  /** A call that may ask questions. */
-  negotiate(connection: number, ciphertext: Uint8Array, answerer: Answerer): Promise<CallResult> {
-    return this.#transactions.run('tls_connection_process', [connection, ciphertext], answerer);
+  /** A call that may ask questions. Undefined: it did nothing, and wants the same input again with more behind it. */
+  negotiate(
+    connection: number,
+    ciphertext: Uint8Array,
+    respondent: Respondent,
+  ): Promise<CallResult | undefined> {
+    return this.#transactions.run('tls_connection_process', [connection, ciphertext], respondent);
   }
 
   /** A call after the handshake: nothing is asked any more. */

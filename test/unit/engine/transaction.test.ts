@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { Emission, Question } from '../../../src/engine/abi.js';
 import { Instance } from '../../../src/engine/instance.js';
 import { loadEngine } from '../../../src/engine/load.js';
-import { Transactions } from '../../../src/engine/transaction.js';
+import { type Respondent, Transactions } from '../../../src/engine/transaction.js';
 import { WireReader, WireWriter } from '../../../src/engine/wire.js';
 import { engineModule } from '../../support/engine.js';
 import { certificateDer, OpensslPki } from '../../support/openssl-pki.js';
@@ -64,63 +64,79 @@ function ciphertextOf(emitted: { kind: number; bytes: Uint8Array }[]): Uint8Arra
 }
 
 const certificateAnswer = () => new WireWriter().list([client]).list([ECDSA_P256]).finish();
-const unexpected = () => Promise.reject(new Error('nothing should be asked'));
+
+/** Answers every question, in the order in which they are asked. */
+function answering(answer: Answer): Respondent {
+  return {
+    decide: ({ questions: [first] }) => (first ? { answer: first } : 'commit'),
+    answer: ({ kind, question }) => answer(kind, question),
+  };
+}
+
+type Answer = (kind: number, question: Uint8Array) => Promise<Uint8Array>;
+
+const unexpected: Answer = () => Promise.reject(new Error('nothing should be asked'));
+const both: Answer = async kind =>
+  kind === Question.clientCertificate ? certificateAnswer() : new Uint8Array(70);
+
+/** Gives a connection what its server sent. */
+async function feed(
+  { transactions, handle }: { transactions: Transactions; handle: number },
+  bytes: Uint8Array,
+  answer: Answer,
+) {
+  const result = await transactions.run('tls_connection_process', [handle, bytes], answering(answer));
+  if (!result) throw new Error('deferred');
+  return result;
+}
 
 /** A connection whose next call asks two questions. */
 async function readyToAsk() {
   const connection = await newConnection();
-  const { emitted } = await connection.transactions.run(
-    'tls_connection_process',
-    [connection.handle, nothing],
-    unexpected,
-  );
+  const { emitted } = await feed(connection, nothing, unexpected);
   return { ...connection, flight: await serverFlight(ciphertextOf(emitted)) };
 }
 
 describe('a call that has to wait', () => {
   it('asks each question once and then commits', async () => {
-    const { transactions, handle, flight } = await readyToAsk();
+    const ready = await readyToAsk();
     const asked: number[] = [];
-    const result = await transactions.run('tls_connection_process', [handle, flight], async kind => {
+    const result = await feed(ready, ready.flight, (kind, question) => {
       asked.push(kind);
-      return kind === Question.clientCertificate ? certificateAnswer() : new Uint8Array(70);
+      return both(kind, question);
     });
     expect(asked).toEqual([Question.clientCertificate, Question.signature]);
     expect(result.emitted.map(it => it.kind)).toEqual([Emission.ciphertext, Emission.handshake]);
   });
 
   it('leaves memory as it was when it is rolled back', async () => {
-    const { instance, transactions, handle, flight } = await readyToAsk();
-    instance.call('mtls_reserve', [256 * 1024 + 4 * flight.length]);
+    const { instance, ...ready } = await readyToAsk();
+    instance.call('mtls_reserve', [256 * 1024 + 4 * ready.flight.length]);
     const before = instance.memory().slice();
     let during: Uint8Array | undefined;
-    await transactions
-      .run('tls_connection_process', [handle, flight], async () => {
-        during = instance.memory().slice();
-        throw new Error('no answer');
-      })
-      .catch(() => {});
+    await feed(ready, ready.flight, async () => {
+      during = instance.memory().slice();
+      throw new Error('no answer');
+    }).catch(() => {});
     expect(Buffer.from(during ?? nothing).equals(before)).toBe(true);
   });
 
   it('sees the same randomness and time again, and no other', async () => {
-    const { transactions, handle, flight } = await readyToAsk();
+    const ready = await readyToAsk();
     const random = vi.spyOn(crypto, 'getRandomValues');
     const clock = vi.spyOn(Date, 'now');
     const drawn: number[] = [];
     const messages: Uint8Array[] = [];
     for (const attempt of [1, 2]) {
-      await transactions
-        .run('tls_connection_process', [handle, flight], async (kind, question) => {
-          drawn.push(random.mock.calls.length);
-          clock.mockReturnValue(Date.now() + 60_000);
-          if (kind === Question.clientCertificate) return certificateAnswer();
-          const reader = new WireReader(question);
-          reader.u16();
-          messages.push(reader.bytes());
-          throw new Error(`attempt ${attempt}`);
-        })
-        .catch(() => {});
+      await feed(ready, ready.flight, async (kind, question) => {
+        drawn.push(random.mock.calls.length);
+        clock.mockReturnValue(Date.now() + 60_000);
+        if (kind === Question.clientCertificate) return certificateAnswer();
+        const reader = new WireReader(question);
+        reader.u16();
+        messages.push(reader.bytes());
+        throw new Error(`attempt ${attempt}`);
+      }).catch(() => {});
     }
     // Within a transaction nothing is drawn twice; the transcript to sign is the same in every run.
     expect(drawn[1]).toBe(drawn[0]);
@@ -130,35 +146,23 @@ describe('a call that has to wait', () => {
 
   it('uses an answer only for the question it was given to', async () => {
     const first = await readyToAsk();
-    const second = await newConnection();
+    const second = await readyToAsk();
     const asked: string[] = [];
-    const run = (connection: { transactions: Transactions; handle: number }, flight: Uint8Array) =>
-      connection.transactions.run(
-        'tls_connection_process',
-        [connection.handle, flight],
-        async (kind, question) => {
-          asked.push(Buffer.from(question).toString('hex'));
-          return kind === Question.clientCertificate ? certificateAnswer() : new Uint8Array(70);
-        },
-      );
-    await run(first, first.flight);
-    const { emitted } = await second.transactions.run(
-      'tls_connection_process',
-      [second.handle, nothing],
-      unexpected,
-    );
-    await run(second, await serverFlight(ciphertextOf(emitted)));
+    const noting: Answer = (kind, question) => {
+      asked.push(Buffer.from(question).toString('hex'));
+      return both(kind, question);
+    };
+    await feed(first, first.flight, noting);
+    await feed(second, second.flight, noting);
     // The second connection's transcript differs, so its signature was asked for anew.
     expect(asked).toHaveLength(4);
     expect(asked[3]).not.toBe(asked[1]);
   });
 
   it('wipes the copy of the memory', async () => {
-    const { instance, transactions, handle, flight } = await readyToAsk();
+    const { instance, ...ready } = await readyToAsk();
     const set = vi.spyOn(Uint8Array.prototype, 'set');
-    await transactions.run('tls_connection_process', [handle, flight], async kind =>
-      kind === Question.clientCertificate ? certificateAnswer() : new Uint8Array(70),
-    );
+    await feed(ready, ready.flight, both);
     const copies = (set.mock.contexts as Uint8Array[]).filter(
       it => it.length === instance.memoryBytes && it.buffer !== instance.memory().buffer,
     );
@@ -167,32 +171,37 @@ describe('a call that has to wait', () => {
   });
 
   it('does not grow the memory again with every roll-back', async () => {
-    const { instance, transactions, handle, flight } = await readyToAsk();
+    const { instance, ...ready } = await readyToAsk();
     const large = new Uint8Array(4 * 1024 * 1024);
-    large.set(flight);
+    large.set(ready.flight);
     const before = instance.memoryBytes;
     for (let i = 0; i < 10; i++) {
-      await transactions
-        .run('tls_connection_process', [handle, large], async () => {
-          throw new Error('no answer');
-        })
-        .catch(() => {});
+      await feed(ready, large, () => Promise.reject(new Error('no answer'))).catch(() => {});
     }
     expect(instance.memoryBytes - before).toBeLessThan(6 * large.length);
+  });
+
+  it('can be deferred, and given more input', async () => {
+    const ready = await readyToAsk();
+    const half = ready.flight.subarray(0, ready.flight.length / 2);
+    const deferring: Respondent = { decide: () => 'defer', answer: () => unexpected(0, nothing) };
+    expect(
+      await ready.transactions.run('tls_connection_process', [ready.handle, ready.flight], deferring),
+    ).toBe(undefined);
+    await feed(ready, half, both);
+    const { emitted } = await feed(ready, ready.flight.subarray(half.length), both);
+    expect(emitted.map(it => it.kind)).toContain(Emission.handshake);
   });
 
   it('lets other calls run in between', async () => {
     const waiting = await readyToAsk();
     let answer: (value: Uint8Array) => void = () => {};
-    const stuck = waiting.transactions.run(
-      'tls_connection_process',
-      [waiting.handle, waiting.flight],
-      kind =>
-        kind === Question.clientCertificate
-          ? Promise.resolve(certificateAnswer())
-          : new Promise(resolve => {
-              answer = resolve;
-            }),
+    const stuck = feed(waiting, waiting.flight, (kind, question) =>
+      kind === Question.clientCertificate
+        ? both(kind, question)
+        : new Promise(resolve => {
+            answer = resolve;
+          }),
     );
     const { instance, transactions } = waiting;
     const settings = new WireWriter()
@@ -203,10 +212,10 @@ describe('a call that has to wait', () => {
     const config = instance.call('tls_config_new', [settings]).status;
     const target = new WireWriter().str('localhost').str('').list([]).finish();
     for (let i = 0; i < 20; i++) {
-      const other = instance.call('tls_connection_new', [config, target]).status;
-      const { emitted } = await transactions.run('tls_connection_process', [other, nothing], unexpected);
+      const handle = instance.call('tls_connection_new', [config, target]).status;
+      const { emitted } = await feed({ transactions, handle }, nothing, unexpected);
       expect(ciphertextOf(emitted)[0]).toBe(22);
-      instance.call('tls_connection_free', [other]);
+      instance.call('tls_connection_free', [handle]);
     }
     answer(new Uint8Array(70));
     expect((await stuck).emitted.map(it => it.kind)).toContain(Emission.handshake);
@@ -219,9 +228,8 @@ describe('an instance', () => {
     const failed = expect.objectContaining({ code: 'ERR_ENGINE_FAILED' });
     expect(() => instance.call('mtls_alloc', [0x7fffffff])).toThrow(failed);
     expect(() => instance.call('mtls_alloc', [8])).toThrow(failed);
-    await expect(
-      new Transactions(instance).run('tls_connection_process', [1, nothing], unexpected),
-    ).rejects.toEqual(failed);
+    const dead = { transactions: new Transactions(instance), handle: 1 };
+    await expect(feed(dead, nothing, unexpected)).rejects.toEqual(failed);
   });
 
   it('fails alone: another instance of the same module goes on', async () => {

@@ -321,5 +321,5 @@ describe('questions that take their time', () => {
     const before = engine.memoryBytes;
     for (let i = 0; i < 200; i++) await visit(i);
     expect(engine.memoryBytes).toBe(before);
-  });
+  }, 60_000);
 });

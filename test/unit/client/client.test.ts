@@ -1,0 +1,368 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
+import { Duplex } from 'node:stream';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Challenge,
+  type ClientOptions,
+  createClient,
+  type Disposition,
+  type Identity,
+  type MtlsClient,
+  type Socket,
+  type StoredIdentity,
+  type TunnelStream,
+} from '../../../src/index.js';
+import { identityOf } from '../../support/client.js';
+import { engineModule } from '../../support/engine.js';
+import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
+
+let pki: OpensslPki;
+let otherPki: OpensslPki;
+let serverPair: KeyPair;
+let ada: Identity;
+let bob: Identity;
+const servers: Server[] = [];
+const clients: MtlsClient[] = [];
+
+beforeAll(async () => {
+  pki = new OpensslPki();
+  otherPki = new OpensslPki('Other CA');
+  serverPair = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
+  ada = await identityOf(pki.issue({ subject: '/CN=Ada' }));
+  bob = await identityOf(pki.issue({ subject: '/CN=Bob', kind: 'rsa' }));
+});
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map(client => client.close()));
+  for (const server of servers.splice(0)) server.close();
+});
+
+afterAll(() => {
+  pki.close();
+  otherPki.close();
+});
+
+/** A server that says who the client is, then echoes. */
+async function listen(pair = serverPair, onSocket?: (socket: TLSSocket) => void): Promise<number> {
+  const options = {
+    ...pair,
+    ca: pki.ca.cert,
+    requestCert: true,
+    rejectUnauthorized: false,
+    allowHalfOpen: true,
+  };
+  const server = createServer(options, socket => {
+    socket.on('error', () => {});
+    if (onSocket) return onSocket(socket);
+    const { subject } = socket.getPeerCertificate() ?? {};
+    socket.write(`${subject?.CN ?? 'nobody'};`);
+    socket.pipe(socket);
+  });
+  server.on('tlsClientError', () => {});
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+async function clientWith(options: Partial<ClientOptions>): Promise<MtlsClient> {
+  const client = await createClient({
+    tunnel: {
+      connect: async ({ port }) => Duplex.toWeb(connectTcp(port, '127.0.0.1')) as unknown as TunnelStream,
+    },
+    trust: { anchors: [pki.ca.cert] },
+    engine: engineModule(),
+    ...options,
+  });
+  clients.push(client);
+  return client;
+}
+
+async function readAll(socket: Socket): Promise<string> {
+  let text = '';
+  for await (const chunk of socket.readable) text += Buffer.from(chunk).toString();
+  return text;
+}
+
+/** Whom the server takes the client for. */
+async function presentedBy(client: MtlsClient, port: number, hostname = 'localhost'): Promise<string> {
+  const socket = client.connect({ hostname, port });
+  const reader = socket.readable.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  await socket.writable.getWriter().close();
+  await readAll(socket);
+  return Buffer.from(value ?? [])
+    .toString()
+    .replace(/;$/, '');
+}
+
+function stored(identity: Identity, hosts?: string[]): StoredIdentity {
+  return {
+    ...identity,
+    id: identity.certificate.subject,
+    controls: hosts ? { hosts } : {},
+    createdAt: new Date(),
+  };
+}
+
+/** The part of a store that a client uses. */
+function storeOf(...identities: StoredIdentity[]) {
+  const used: string[] = [];
+  const store = {
+    find: async () => identities,
+    markUsed: async (id: string) => {
+      used.push(id);
+    },
+  };
+  return { used, store: store as unknown as NonNullable<ClientOptions['identities']> };
+}
+
+describe('the identity that is shown', () => {
+  it('is the one that was given', async () => {
+    const client = await clientWith({ identities: [ada] });
+    expect(await presentedBy(client, await listen())).toBe('Ada');
+  });
+
+  it('is none when there are several and nobody chooses', async () => {
+    const client = await clientWith({ identities: [ada, bob] });
+    expect(await presentedBy(client, await listen())).toBe('nobody');
+  });
+
+  it('is the stored one whose hosts allow the target', async () => {
+    const port = await listen();
+    const { store, used } = storeOf(
+      stored(ada, ['elsewhere.example', `localhost:${port + 1}`]),
+      stored(bob, [`localhost:${port}`]),
+    );
+    expect(await presentedBy(await clientWith({ identities: store }), port)).toBe('Bob');
+    expect(used).toEqual(['CN=Bob']);
+  });
+
+  it('is never a stored one without hosts', async () => {
+    const { store } = storeOf(stored(ada));
+    expect(await presentedBy(await clientWith({ identities: store }), await listen())).toBe('nobody');
+  });
+
+  it('is not resumed for another port of the same host', async () => {
+    const [first, second] = [await listen(), await listen()];
+    const { store } = storeOf(stored(ada, [`localhost:${first}`]));
+    const client = await clientWith({ identities: store });
+    expect(await presentedBy(client, first)).toBe('Ada');
+    expect(await presentedBy(client, second)).toBe('nobody');
+    expect(await presentedBy(client, first)).toBe('Ada');
+  });
+
+  it('is gone from the next connection on when the store has lost it', async () => {
+    const port = await listen();
+    const identities = [stored(ada, ['localhost'])];
+    const { store } = storeOf();
+    Object.assign(store, { find: async () => identities });
+    const client = await clientWith({ identities: store });
+    expect(await presentedBy(client, port)).toBe('Ada');
+    identities.pop();
+    expect(await presentedBy(client, port)).toBe('nobody');
+  });
+
+  it('explains its absence', async () => {
+    const strict = { ...serverPair, ca: pki.ca.cert, requestCert: true };
+    const server = createServer({ ...strict, rejectUnauthorized: true }, socket => socket.resume());
+    server.on('tlsClientError', () => {});
+    servers.push(server.listen(0, '127.0.0.1'));
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { store } = storeOf(stored(ada, ['elsewhere.example']));
+    for (const [identities, reason] of [
+      [[], /no identity/],
+      [[ada, bob], /2 identities are allowed/],
+      [store, /allowed for localhost:\d+ \(control hosts\)/],
+    ] as const) {
+      const client = await clientWith({ identities: identities as NonNullable<ClientOptions['identities']> });
+      await expect(readAll(client.connect({ hostname: 'localhost', port }))).rejects.toMatchObject({
+        code: 'ERR_TLS_CLIENT_CERT_REQUIRED',
+        message: expect.stringMatching(reason),
+      });
+    }
+  });
+});
+
+describe('challenges', () => {
+  const answering = (answers: Partial<Record<Challenge['method'], Disposition>>) => {
+    const asked: Challenge[] = [];
+    const onChallenge = (challenge: Challenge): Disposition => {
+      asked.push(challenge);
+      return answers[challenge.method] ?? { disposition: 'default' };
+    };
+    return { asked, onChallenge };
+  };
+  const show = (identity: Identity, persistence?: 'none' | 'session'): Disposition => ({
+    disposition: 'use-credential',
+    credential: { identity, ...(persistence && { persistence }) },
+  });
+
+  it('name the candidates and the acceptable issuers', async () => {
+    const { asked, onChallenge } = answering({ 'client-certificate': show(bob) });
+    const client = await clientWith({ identities: [ada, bob], onChallenge });
+    const port = await listen();
+    expect(await presentedBy(client, port)).toBe('Bob');
+    expect(asked).toEqual([
+      {
+        method: 'server-trust',
+        host: 'localhost',
+        port,
+        chain: expect.arrayContaining([expect.objectContaining({ subject: 'CN=localhost' })]),
+      },
+      {
+        method: 'client-certificate',
+        host: 'localhost',
+        port,
+        acceptableIssuers: ['CN=Test CA'],
+        candidates: [
+          expect.objectContaining({ id: ada.certificate.fingerprint }),
+          expect.objectContaining(bob),
+        ],
+      },
+    ]);
+  });
+
+  it('are put once for all connections that wait, and remembered', async () => {
+    const { asked, onChallenge } = answering({
+      'client-certificate': show(ada),
+      'server-trust': { disposition: 'use-credential', credential: { trust: true } },
+    });
+    const client = await clientWith({ onChallenge });
+    const port = await listen();
+    const names = await Promise.all(Array.from({ length: 10 }, () => presentedBy(client, port)));
+    expect(new Set(names)).toEqual(new Set(['Ada']));
+    await presentedBy(client, port);
+    expect(asked.map(it => it.method).sort()).toEqual(['client-certificate', 'server-trust']);
+  });
+
+  it('are put again when the answer was for one connection', async () => {
+    const { asked, onChallenge } = answering({ 'client-certificate': show(ada, 'none') });
+    const client = await clientWith({ onChallenge });
+    const port = await listen();
+    for (let i = 0; i < 3; i++) expect(await presentedBy(client, port)).toBe('Ada');
+    expect(asked.filter(it => it.method === 'client-certificate')).toHaveLength(3);
+  });
+
+  it('can be rejected, cancelled, or left to the default', async () => {
+    const port = await listen();
+    const outcome = async (disposition: 'reject' | 'cancel' | 'default') => {
+      const { onChallenge } = answering({ 'client-certificate': { disposition } });
+      return presentedBy(await clientWith({ identities: [ada], onChallenge }), port);
+    };
+    expect(await outcome('reject')).toBe('nobody');
+    expect(await outcome('default')).toBe('Ada');
+    await expect(outcome('cancel')).rejects.toMatchObject({ code: 'ERR_TLS_CHALLENGE_CANCELLED' });
+  });
+
+  it('let a person trust a server, or not', async () => {
+    const port = await listen(otherPki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' }));
+    const outcome = async (disposition: Disposition) => {
+      const { asked, onChallenge } = answering({ 'server-trust': disposition });
+      const name = await presentedBy(await clientWith({ identities: [ada], onChallenge }), port);
+      expect(asked[0]).toMatchObject({ error: { code: 'ERR_TLS_CERT_UNTRUSTED' } });
+      return name;
+    };
+    expect(await outcome({ disposition: 'use-credential', credential: { trust: true } })).toBe('Ada');
+    for (const disposition of ['default', 'reject'] as const) {
+      await expect(outcome({ disposition })).rejects.toMatchObject({ code: 'ERR_TLS_CERT_UNTRUSTED' });
+    }
+    await expect(outcome({ disposition: 'cancel' })).rejects.toMatchObject({
+      code: 'ERR_TLS_CHALLENGE_CANCELLED',
+    });
+  });
+
+  it('pass on what the handler throws, and ask again next time', async () => {
+    const failure = new Error('dialog closed');
+    let calls = 0;
+    const client = await clientWith({
+      onChallenge: async ({ method }) => {
+        if (method === 'server-trust') return { disposition: 'default' };
+        if (++calls === 1) throw failure;
+        return show(ada);
+      },
+    });
+    const port = await listen();
+    await expect(presentedBy(client, port)).rejects.toBe(failure);
+    expect(await presentedBy(client, port)).toBe('Ada');
+  });
+});
+
+describe('a socket', () => {
+  it('can be written to at once, and half-closes', async () => {
+    const port = await listen(serverPair, socket => {
+      let heard = '';
+      socket.on('data', data => {
+        heard += data;
+      });
+      socket.on('end', () => socket.end(`heard ${heard}`));
+    });
+    const socket = (await clientWith({})).connect({ hostname: 'localhost', port });
+    const writer = socket.writable.getWriter();
+    await writer.write(new TextEncoder().encode('all of it'));
+    await writer.close();
+    expect(await readAll(socket)).toBe('heard all of it');
+    expect(await socket.opened).toEqual({ remoteAddress: `localhost:${port}`, alpn: null });
+    await socket.closed;
+  });
+
+  it('closes when told to', async () => {
+    const socket = (await clientWith({})).connect({ hostname: 'localhost', port: await listen() });
+    await socket.opened;
+    await socket.close();
+    await expect(readAll(socket)).rejects.toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
+    await socket.closed;
+  });
+
+  it('fails everywhere with the reason of the handshake', async () => {
+    const port = await listen(otherPki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' }));
+    const socket = (await clientWith({})).connect({ hostname: 'localhost', port });
+    const untrusted = { code: 'ERR_TLS_CERT_UNTRUSTED' };
+    await expect(socket.opened).rejects.toMatchObject(untrusted);
+    await expect(socket.closed).rejects.toMatchObject(untrusted);
+    await expect(readAll(socket)).rejects.toMatchObject(untrusted);
+    await expect(socket.writable.getWriter().write(Uint8Array.of(1))).rejects.toMatchObject(untrusted);
+  });
+
+  it('ends with its client', async () => {
+    const client = await clientWith({});
+    const socket = client.connect({ hostname: 'localhost', port: await listen() });
+    await socket.opened;
+    await client.close();
+    await expect(readAll(socket)).rejects.toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
+    expect(() => client.connect({ hostname: 'localhost', port: 1 })).toThrow(
+      expect.objectContaining({ code: 'ERR_CLIENT_CLOSED' }),
+    );
+  });
+});
+
+describe('options', () => {
+  it('are checked', async () => {
+    await expect(clientWith({ trust: { anchors: ['no certificate'] } })).rejects.toMatchObject({
+      code: 'ERR_CERT_MALFORMED',
+    });
+    await expect(clientWith({ trust: { anchors: [Uint8Array.of(0x30, 1, 2)] } })).rejects.toMatchObject({
+      code: 'ERR_CERT_MALFORMED',
+    });
+    await expect(clientWith({ tunnel: 'https://relay.example' })).rejects.toThrow(TypeError);
+    const client = await clientWith({});
+    expect(() => client.connect({ hostname: 'localhost', port: 70_000 })).toThrow(TypeError);
+    await expect(client.connect({ hostname: 'not a host', port: 1 }).opened).rejects.toThrow(TypeError);
+  });
+
+  it('choose the TLS version', async () => {
+    const seen: (string | null)[] = [];
+    const port = await listen(serverPair, socket => {
+      seen.push(socket.getProtocol());
+      socket.resume();
+    });
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const socket = (await clientWith({ tlsVersions: [version] })).connect({ hostname: 'localhost', port });
+      await socket.opened;
+    }
+    await expect.poll(() => seen).toEqual(['TLSv1.2', 'TLSv1.3']);
+  });
+});
