@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { MtlsClient } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
-import { clientOf, codeOf, startRelay } from '../support/client.js';
+import { clientOf, codeOf, startRelay, withClient } from '../support/client.js';
 import { type NodeServer, patternOf, sha256, startNodeServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 
@@ -120,12 +120,12 @@ describe.each([
 
 test('a server that asks without insisting takes a client that has no certificate', async () => {
   const target = await startNodeServer({ server, clientCa: pki.ca.cert, requireClient: false });
-  const client = await clientOf({ relay, ca: pki.ca.cert });
   try {
-    const response = await client.fetch(`https://localhost:${target.port}/`);
-    expect(await response.json()).toMatchObject({ subject: null });
+    const response = await withClient({ relay, ca: pki.ca.cert }, async client =>
+      (await client.fetch(`https://localhost:${target.port}/`)).json(),
+    );
+    expect(response).toMatchObject({ subject: null });
   } finally {
-    await client.close();
     await target.stop();
   }
 });

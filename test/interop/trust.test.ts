@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MtlsClient } from '../../src/index.js';
 import { createRelay, type Relay } from '../../src/relay/index.js';
-import { clientOf, codeOf, startRelay } from '../support/client.js';
+import { clientOf, codeOf, startRelay, withClient } from '../support/client.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { startPlainServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
@@ -58,13 +58,16 @@ test('fetch rejects as fetch does, with the MtlsError as its cause', async () =>
 });
 
 describe('on the way there', () => {
+  const codeBy = (way: { url: string }) =>
+    withClient({ relay: way, ca: pki.ca.cert }, other =>
+      codeOf(other.fetch(`https://localhost:${nginx.ports[0]}/`)),
+    );
+
   test('a target that the relay does not allow', async () => {
     const strict = await createRelay({ allow: ['localhost:1'], origins: ['*'] });
-    const other = await clientOf({ relay: strict, ca: pki.ca.cert });
     try {
-      expect(await codeOf(other.fetch(`https://localhost:${nginx.ports[0]}/`))).toBe('ERR_TUNNEL_DENIED');
+      expect(await codeBy(strict)).toBe('ERR_TUNNEL_DENIED');
     } finally {
-      await other.close();
       await strict.close();
     }
   });
@@ -78,14 +81,7 @@ describe('on the way there', () => {
     const gone = await startRelay();
     const { url } = gone;
     await gone.close();
-    const other = await clientOf({ relay: { url }, ca: pki.ca.cert });
-    try {
-      expect(await codeOf(other.fetch(`https://localhost:${nginx.ports[0]}/`))).toBe(
-        'ERR_TUNNEL_UNREACHABLE',
-      );
-    } finally {
-      await other.close();
-    }
+    expect(await codeBy({ url })).toBe('ERR_TUNNEL_UNREACHABLE');
   });
 
   test('a server that speaks no TLS', async () => {
