@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createRelay, type RelayOptions } from '../../../src/relay/index.js';
 import { createWebSocketTunnel } from '../../../src/tunnel/websocket-tunnel.js';
+import { OpensslPki } from '../../support/openssl-pki.js';
 import { connect, ORIGIN, pageWebSocket, startEcho, startRelay, tunnelTo, until } from './harness.js';
 
 test('on an existing server it takes its path and leaves the rest alone', async () => {
@@ -31,6 +33,31 @@ test('on an existing server it takes its path and leaves the rest alone', async 
 
   await relay.close();
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('the app');
+});
+
+test('on an HTTPS server its address is wss:', async () => {
+  const pki = new OpensslPki();
+  const { cert, key } = pki.issue({ subject: '/CN=localhost', altNames: 'IP:127.0.0.1' });
+  const server = createHttpsServer({ cert, key });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+    pki.close();
+  });
+  const echo = await startEcho();
+  const { relay } = await startRelay({ server, allow: [`127.0.0.1:${echo.port}`] });
+  expect(relay.url).toBe(`wss://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  class Trusting extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols, { origin: ORIGIN, ca: pki.ca.cert });
+    }
+  }
+  const trusting = Trusting as unknown as typeof globalThis.WebSocket;
+  const { reader, writer } = await connect(tunnelTo(relay, { WebSocket: trusting }), echo.port);
+  await writer.write(Uint8Array.of(7));
+  expect((await reader.read()).value).toEqual(Uint8Array.of(7));
 });
 
 test('a plain HTTP request is told what this is', async () => {
