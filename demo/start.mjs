@@ -14,6 +14,7 @@ import { startServers } from './server.mjs';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const HOST = '127.0.0.1';
 const STOP_TIMEOUT_MS = 3000;
+const PARENT_CHECK_MS = 500;
 
 const PORTS = {
   page: { flag: 'port', env: 'DEMO_PORT', preferred: 5173 },
@@ -43,6 +44,7 @@ const closers = [];
 let stopping = false;
 process.once('SIGINT', stop);
 process.once('SIGTERM', stop);
+if (process.env.npm_lifecycle_event) stopWithParent();
 
 try {
   await start();
@@ -203,6 +205,12 @@ function summary({ page, config, pki }) {
   ];
   const lines = rows.map(([name, value]) => (name || value ? `  ${name.padEnd(14)}${value}` : ''));
   return ['', 'browser-mtls demo', '', ...lines, '', 'Ctrl-C stops it.', ''].join('\n');
+}
+
+/** A signal sent to npm alone ends npm and the shell between, and never gets here: what is seen is a new parent. */
+function stopWithParent() {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && stop(), PARENT_CHECK_MS).unref();
 }
 
 async function stop() {
