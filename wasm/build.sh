@@ -31,15 +31,25 @@ export CC_wasm32_wasip1="$clang" AR_wasm32_wasip1="$ar"
 export CFLAGS_wasm32_wasip1="--sysroot=/usr -isystem $headers"
 build=(build --release --locked --target "$target" -p mtls-abi)
 
+# Panic messages name source files: without the folders of the machine that built them, and the same on every machine.
+remap_paths() {
+  local registry="${CARGO_HOME:-$HOME/.cargo}/registry/src" folder
+  "$1" fetch --locked --target "$target" >&2
+  for folder in "$registry"/*/; do printf -- '--remap-path-prefix=%s=crates/ ' "$folder"; done
+  printf -- '--remap-path-prefix=%s/=' "$PWD"
+}
+
 if rustup_has_target; then
-  cargo "${build[@]}"
+  flags="$(remap_paths cargo)"
+  RUSTFLAGS="$flags" cargo "${build[@]}"
 else
   echo "wasm/build.sh: building with Debian's rustc-web" >&2
   for tool in /usr/bin/rustc /usr/bin/cargo /usr/bin/wasm-ld; do
     [ -x "$tool" ] || fail "$tool is missing (rustup has no $target; Debian: apt-get install rustc-web cargo-web rust-web-src lld)"
   done
+  flags="$(RUSTC=/usr/bin/rustc remap_paths /usr/bin/cargo)"
   RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld \
-    RUSTFLAGS="-L native=/usr/lib/wasm32-wasi -C link-self-contained=no" \
+    RUSTFLAGS="$flags -L native=/usr/lib/wasm32-wasi -C link-self-contained=no" \
     /usr/bin/cargo "${build[@]}" -Zbuild-std=std,panic_abort
 fi
 
