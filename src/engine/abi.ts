@@ -9,6 +9,7 @@ export const Emission = {
   plaintext: 3,
   handshake: 4,
   peerClosed: 5,
+  keys: 6,
   httpConnection: 16,
   httpBytes: 17,
   httpBodyWanted: 18,

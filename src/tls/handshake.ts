@@ -9,6 +9,7 @@ const decoder = new TextDecoder();
 
 /** Answers the engine's questions during one handshake, and remembers what was said about the client's certificate. */
 export class HandshakeRespondent implements Respondent {
+  /** A verified server has asked, and been answered or is going to be. */
   requested = false;
   credential: ClientCredential | undefined;
   #options: TlsConnectOptions;
@@ -26,7 +27,6 @@ export class HandshakeRespondent implements Respondent {
     const other = questions.find(it => it.kind !== Question.clientCertificate);
     const certificate = questions.find(it => it.kind === Question.clientCertificate);
     if (other || !certificate) return other ? { answer: other } : 'commit';
-    this.requested = true;
     if (emitted.some(it => it.kind === Emission.failure)) return 'commit';
     const answered = emitted.some(it => it.kind === Emission.ciphertext && hasFlight(it.bytes));
     return answered ? { answer: certificate } : 'defer';
@@ -41,6 +41,7 @@ export class HandshakeRespondent implements Respondent {
   }
 
   async #chooseCertificate(question: WireReader): Promise<Uint8Array> {
+    this.requested = true;
     const acceptableIssuers = question.list();
     const schemes = question.list().map(item => new WireReader(item).u16());
     this.credential = await this.#options.authenticate({ acceptableIssuers, schemes });

@@ -1,14 +1,15 @@
-import { Emission, FAILED } from '../engine/abi.js';
-import type { CallResult } from '../engine/instance.js';
-import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
-import { type ClientCertificateState, readFailure, tlsError, truncationError } from './failure.js';
+import { EngineRecords } from './engine-records.js';
+import { type ClientCertificateState, tlsError, truncationError } from './failure.js';
 import { HandshakeRespondent, readHandshake } from './handshake.js';
+import { concatenated } from './record-cipher.js';
+import type { Received, RecordLayer } from './record-layer.js';
 import type { TlsEngine } from './tls-engine.js';
 import type { TlsConnectOptions, TlsInfo } from './types.js';
+import { WebCryptoRecords } from './webcrypto-records.js';
 
-/** What one call encrypts at most, so that a large write does not hold several copies of itself. */
+/** What is encrypted at once, so that a large write does not hold several copies of itself. */
 const WRITE_SLICE_BYTES = 64 * 1024;
 
 const nothing = new Uint8Array(0);
@@ -27,8 +28,8 @@ export class TlsConnection {
   bytesSent = 0;
   bytesReceived = 0;
 
-  #engine: TlsEngine;
-  #handle: number;
+  #negotiating: EngineRecords;
+  #records: RecordLayer;
   #respondent: HandshakeRespondent;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -72,7 +73,6 @@ export class TlsConnection {
   }
 
   private constructor(engine: TlsEngine, stream: TunnelStream, options: TlsConnectOptions) {
-    this.#engine = engine;
     this.#respondent = new HandshakeRespondent(options);
     this.#absence = options.absence ?? (() => undefined);
     this.#reader = stream.readable.getReader();
@@ -80,15 +80,19 @@ export class TlsConnection {
     // Failures of the stream show where it is read and written; these promises only repeat them.
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
-    this.#handle = engine.open(options);
+    this.#negotiating = new EngineRecords(engine, engine.open(options), this.#transmit);
+    this.#records = this.#negotiating;
     this.readable = new ReadableStream(
       { pull: controller => this.#pull(controller), cancel: reason => this.#abandon(reason) },
       { highWaterMark: 0 },
     );
     this.writable = new WritableStream({
+      start: ({ signal }) => {
+        // The sink's own `abort` would come only after a write, which may be waiting for a server that reads no more.
+        signal.addEventListener('abort', () => this.#abandon(signal.reason));
+      },
       write: chunk => this.#write(chunk),
       close: () => this.#close(),
-      abort: reason => this.#abandon(reason),
     });
   }
 
@@ -101,13 +105,28 @@ export class TlsConnection {
   async #handshake(): Promise<void> {
     let input: Uint8Array = nothing;
     for (;;) {
-      const result = await this.#engine.negotiate(this.#usableHandle(), input, this.#respondent);
-      if (result) this.#take(result);
-      if (this.#info) return;
+      const step = await this.#negotiating.negotiate(input, this.#respondent);
+      if (this.#freed) throw this.#failure;
+      if (step?.handshake) this.#info = readHandshake(step.handshake, this.#respondent);
+      if (step) this.#take(step);
+      if (step?.handshake) return this.#changeRecords();
       const { done, value } = await this.#readCiphertext();
-      if (done) throw this.#truncation();
-      input = result ? value : concatenated(input, value);
+      if (done) throw this.#failWith(this.#truncation());
+      input = step ? value : concatenated([input, value]);
     }
+  }
+
+  /** To WebCrypto's, where the cipher suite allows it. */
+  async #changeRecords(): Promise<void> {
+    const external = this.#peerClosed ? undefined : this.#negotiating.handOver();
+    if (!external) return;
+    const records = await WebCryptoRecords.create(external, {
+      version: this.info.version,
+      transmit: this.#transmit,
+    });
+    this.#records = records;
+    // Given up meanwhile: what there was to free has been replaced.
+    if (this.#freed) records.free();
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
@@ -116,9 +135,19 @@ export class TlsConnection {
       if (this.#peerClosed) return this.#endReading(controller);
       const { done, value } = await this.#readCiphertext();
       if (done) throw this.#failWith(this.#truncation());
-      this.#takeReceived(this.#engine.receive(this.#usableHandle(), value));
+      await this.#receive(value);
     }
     for (const chunk of this.#plaintext.splice(0)) controller.enqueue(chunk);
+  }
+
+  async #receive(ciphertext: Uint8Array): Promise<void> {
+    try {
+      this.#take(await this.#usable().receive(ciphertext));
+    } catch (error) {
+      this.#failWith(error);
+      // Data that came before a failure is delivered first; the next pull reports the failure.
+      if (this.#plaintext.length === 0) throw this.#failure;
+    }
   }
 
   async #readCiphertext(): Promise<ReadableStreamReadResult<Uint8Array>> {
@@ -132,50 +161,29 @@ export class TlsConnection {
     }
   }
 
-  /** Data that came before a failure is delivered first; the next pull reports the failure. */
-  #takeReceived(result: CallResult): void {
-    try {
-      this.#take(result);
-    } catch (error) {
-      if (this.#plaintext.length === 0) throw error;
-    }
+  #take({ plaintext, closed, failure }: Received): void {
+    if (plaintext.length > 0) this.#anyData = true;
+    this.#plaintext.push(...plaintext);
+    this.#peerClosed ||= closed;
+    if (failure) throw this.#failWith(tlsError(failure, this.#clientState()));
   }
 
-  #take({ status, emitted }: CallResult): void {
-    let failure: MtlsError | undefined;
-    for (const { kind, bytes } of emitted) {
-      if (kind === Emission.ciphertext) this.#send(bytes).catch(() => {});
-      else if (kind === Emission.plaintext) this.#receivePlaintext(bytes);
-      else if (kind === Emission.handshake) this.#info = readHandshake(bytes, this.#respondent);
-      else if (kind === Emission.peerClosed) this.#peerClosed = true;
-      else if (kind === Emission.failure)
-        failure = tlsError(readFailure(new WireReader(bytes)), this.#clientState());
-    }
-    if (failure) throw this.#failWith(failure);
-    if (status <= FAILED) throw this.#failWith(closedError());
-  }
-
-  #receivePlaintext(bytes: Uint8Array): void {
-    this.#anyData = true;
-    this.#plaintext.push(bytes);
-  }
-
-  /** Must be called in the order in which the engine sealed the records. */
-  #send(ciphertext: Uint8Array): Promise<void> {
+  /** How it ends shows at the next write, and where the stream is read. */
+  #transmit = (ciphertext: Uint8Array): void => {
     this.bytesSent += ciphertext.length;
-    return this.#writer.write(ciphertext);
-  }
+    this.#writer.write(ciphertext).catch(() => {});
+  };
 
   async #write(chunk: Uint8Array): Promise<void> {
+    if (!(chunk instanceof Uint8Array))
+      throw this.#giveUp(new TypeError('a connection takes chunks of Uint8Array'));
     for (let start = 0; start < chunk.length; start += WRITE_SLICE_BYTES) {
       await this.#writer.ready;
-      const result = this.#engine.send(
-        this.#usableHandle(),
-        chunk.subarray(start, start + WRITE_SLICE_BYTES),
-      );
-      const ciphertext = result.emitted.find(it => it.kind === Emission.ciphertext);
-      this.#take({ ...result, emitted: result.emitted.filter(it => it !== ciphertext) });
-      if (ciphertext) await this.#send(ciphertext.bytes);
+      try {
+        await this.#usable().send(chunk.subarray(start, start + WRITE_SLICE_BYTES));
+      } catch (error) {
+        throw this.#failWith(error);
+      }
     }
   }
 
@@ -184,7 +192,11 @@ export class TlsConnection {
    * hang up without a close_notify of their own.
    */
   async #close(): Promise<void> {
-    if (!this.#freed) this.#take(this.#engine.sendClose(this.#handle));
+    try {
+      if (!this.#freed) await this.#records.sendClose();
+    } catch (error) {
+      throw this.#failWith(error);
+    }
     await this.#writer.ready;
     this.#writeClosed = true;
     if (this.#peerClosed) await this.#finish();
@@ -202,9 +214,9 @@ export class TlsConnection {
     await this.#reader.cancel().catch(() => {});
   }
 
-  #usableHandle(): number {
+  #usable(): RecordLayer {
     if (this.#freed) throw this.#failure ?? closedError();
-    return this.#handle;
+    return this.#records;
   }
 
   #clientState(): ClientCertificateState {
@@ -235,6 +247,11 @@ export class TlsConnection {
     return this.#failure;
   }
 
+  #giveUp(error: unknown): unknown {
+    this.#abandon(error);
+    return this.#failure;
+  }
+
   #abandon(reason: unknown): void {
     this.#failure ??= reason ?? closedError();
     this.#reader.cancel(reason).catch(() => {});
@@ -246,18 +263,11 @@ export class TlsConnection {
     if (this.#freed) return;
     this.#freed = true;
     try {
-      this.#engine.free(this.#handle);
+      this.#records.free();
     } catch {
       // A failed engine has nothing left to free.
     }
   }
-}
-
-function concatenated(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(head.length + tail.length);
-  whole.set(head);
-  whole.set(tail, head.length);
-  return whole;
 }
 
 function closedError(): MtlsError {

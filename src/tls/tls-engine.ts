@@ -4,6 +4,7 @@ import { type Respondent, Transactions } from '../engine/transaction.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { readFailure } from './failure.js';
+import { readKeys, type TrafficKeys } from './record-cipher.js';
 import type { TlsConnectOptions, TlsSettings } from './types.js';
 
 const encoder = new TextEncoder();
@@ -65,6 +66,69 @@ export class TlsEngine {
 
   free(connection: number): void {
     this.#instance.call('tls_connection_free', [connection]);
+  }
+
+  /**
+   * Hands over the records of a connection whose handshake is complete; its handle is then gone. Undefined: the engine goes
+   * on with them itself.
+   */
+  export(connection: number): ExternalConnection | undefined {
+    const { status, emitted } = this.#instance.call('tls_connection_export', [connection]);
+    if (status === 0) return undefined;
+    const [keys, incoming] = emitted;
+    if (status < 0 || keys?.kind !== Emission.keys || !incoming) {
+      throw new MtlsError('ERR_ENGINE_FAILED', 'The engine could not hand the records over.');
+    }
+    const reader = new WireReader(keys.bytes);
+    const [sendKeys, receiveKeys] = [readKeys(reader), readKeys(reader)];
+    keys.bytes.fill(0);
+    return new ExternalConnection(this.#instance, status, {
+      sendKeys,
+      receiveKeys,
+      incoming: incoming.bytes,
+    });
+  }
+}
+
+/** A connection whose records are sealed and opened elsewhere. */
+export class ExternalConnection {
+  readonly sendKeys: TrafficKeys;
+  readonly receiveKeys: TrafficKeys;
+  /** Ciphertext that came before the hand-over. */
+  readonly incoming: Uint8Array;
+  #instance: Instance;
+  #handle: number;
+
+  constructor(
+    instance: Instance,
+    handle: number,
+    parts: { sendKeys: TrafficKeys; receiveKeys: TrafficKeys; incoming: Uint8Array },
+  ) {
+    this.#instance = instance;
+    this.#handle = handle;
+    this.sendKeys = parts.sendKeys;
+    this.receiveKeys = parts.receiveKeys;
+    this.incoming = parts.incoming;
+  }
+
+  /** Keeps a session ticket for resumption; false when it is malformed. */
+  keepTicket(body: Uint8Array): boolean {
+    return this.#instance.call('tls_external_keep_ticket', [this.#handle, body]).status === 0;
+  }
+
+  /** The keys after a KeyUpdate. */
+  updateKeys(direction: 'send' | 'receive'): TrafficKeys {
+    const argument = direction === 'send' ? 0 : 1;
+    const { emitted } = this.#instance.call('tls_external_update_keys', [this.#handle, argument]);
+    const keys = emitted.find(it => it.kind === Emission.keys);
+    if (!keys) throw new MtlsError('ERR_ENGINE_FAILED', 'The engine has no new keys.');
+    const read = readKeys(new WireReader(keys.bytes));
+    keys.bytes.fill(0);
+    return read;
+  }
+
+  free(): void {
+    this.#instance.call('tls_external_free', [this.#handle]);
   }
 }
 

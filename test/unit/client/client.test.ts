@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect as connectTcp } from 'node:net';
-import { Duplex } from 'node:stream';
+import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -12,11 +11,11 @@ import {
   type MtlsClient,
   type Socket,
   type StoredIdentity,
-  type TunnelStream,
 } from '../../../src/index.js';
 import { identityOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
 import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
+import { tcpTunnel } from '../../support/tcp-tunnel.js';
 
 let pki: OpensslPki;
 let otherPki: OpensslPki;
@@ -68,9 +67,7 @@ async function listen(pair = serverPair, onSocket?: (socket: TLSSocket) => void)
 
 async function clientWith(options: Partial<ClientOptions>): Promise<MtlsClient> {
   const client = await createClient({
-    tunnel: {
-      connect: async ({ port }) => Duplex.toWeb(connectTcp(port, '127.0.0.1')) as unknown as TunnelStream,
-    },
+    tunnel: tcpTunnel,
     trust: { anchors: [pki.ca.cert] },
     engine: engineModule(),
     ...options,

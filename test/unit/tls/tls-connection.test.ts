@@ -1,15 +1,14 @@
 import { createPrivateKey, sign as nodeSign } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect as connectTcp } from 'node:net';
-import { Duplex } from 'node:stream';
+import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
 import type { ClientCredential, TlsConnectOptions, TlsSettings } from '../../../src/tls/types.js';
-import type { TunnelStream } from '../../../src/tunnel/tunnel.js';
 import { engineModule } from '../../support/engine.js';
 import { certificateDer, type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
+import { dialTcp } from '../../support/tcp-tunnel.js';
 
 let pki: OpensslPki;
 let otherPki: OpensslPki;
@@ -66,10 +65,6 @@ function echo(socket: TLSSocket): void {
   socket.pipe(socket);
 }
 
-function dial(port: number): TunnelStream {
-  return Duplex.toWeb(connectTcp(port, '127.0.0.1')) as unknown as TunnelStream;
-}
-
 function engineFor(settings: Partial<TlsSettings> = {}): Promise<TlsEngine> {
   return TlsEngine.create(engineModule(), { anchors: [certificateDer(pki.ca.cert)], ...settings });
 }
@@ -79,7 +74,7 @@ async function connect(
   options: Partial<TlsConnectOptions> & { engine?: TlsEngine } = {},
 ): Promise<TlsConnection> {
   const engine = options.engine ?? (await engineFor());
-  return TlsConnection.connect(engine, dial(port), {
+  return TlsConnection.connect(engine, dialTcp(port), {
     hostname: 'localhost',
     partition: '',
     authenticate: async () => undefined,

@@ -26,11 +26,16 @@ impl<T> Handles<T> {
         handle
     }
 
+    /// Under the number that it had.
+    pub fn put_back(&self, handle: i32, object: T) {
+        self.0.borrow_mut().objects.insert(handle, object);
+    }
+
     pub fn with<R>(&self, handle: i32, act: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.0.borrow_mut().objects.get_mut(&handle).map(act)
     }
 
-    pub fn remove(&self, handle: i32) {
-        self.0.borrow_mut().objects.remove(&handle);
+    pub fn remove(&self, handle: i32) -> Option<T> {
+        self.0.borrow_mut().objects.remove(&handle)
     }
 }

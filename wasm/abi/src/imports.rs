@@ -11,6 +11,7 @@ pub enum Emission {
     Plaintext = 3,
     Handshake = 4,
     PeerClosed = 5,
+    Keys = 6,
     HttpConnection = 16,
     /// What a connection has to send; or, right behind `HttpDataOf`, a piece of that response.
     HttpBytes = 17,

@@ -1,19 +1,26 @@
-//! `tls_config_…` and `tls_connection_…`.
+//! `tls_config_…`, `tls_connection_…` and `tls_external_…`.
 
 use std::sync::Arc;
 
 use mtls_engine::tls::config::{Config, Settings};
 use mtls_engine::tls::connection::{Connection, Progress, Target};
+use mtls_engine::tls::external::{Direction, External};
 use mtls_engine::tls::failure::Failure;
+
+use zeroize::Zeroize;
 
 use crate::handles::Handles;
 use crate::imports::{emit, Embedder, Emission};
 use crate::memory::input;
 use crate::{FAILED, OK, UNKNOWN_HANDLE};
 
+/// The engine goes on with the records itself.
+const REMAINS: i32 = 0;
+
 thread_local! {
     static CONFIGS: Handles<Config> = const { Handles::new() };
     static CONNECTIONS: Handles<Connection> = const { Handles::new() };
+    static EXTERNALS: Handles<External> = const { Handles::new() };
 }
 
 /// Input: [`Settings`]. Returns a handle.
@@ -66,6 +73,62 @@ extern "C" fn tls_connection_write(connection: i32, pointer: *const u8, len: usi
 #[no_mangle]
 extern "C" fn tls_connection_close(connection: i32) -> i32 {
     with_connection(connection, Connection::close)
+}
+
+/// Hands the records over to the host: emits their keys and the ciphertext not yet processed. Returns the handle of an
+/// external connection in place of this one, or [`REMAINS`] when that can't be done now.
+#[no_mangle]
+extern "C" fn tls_connection_export(connection: i32) -> i32 {
+    let Some(it) = CONNECTIONS.with(|all| all.remove(connection)) else {
+        return UNKNOWN_HANDLE;
+    };
+    match it.into_external() {
+        Ok(mut export) => {
+            emit(Emission::Keys, &export.keys);
+            emit(Emission::Ciphertext, &export.incoming);
+            export.keys.zeroize();
+            EXTERNALS.with(|all| all.insert(export.external))
+        }
+        Err(Ok(it)) => {
+            CONNECTIONS.with(|all| all.put_back(connection, it));
+            REMAINS
+        }
+        Err(Err(failure)) => fail(&failure),
+    }
+}
+
+#[no_mangle]
+extern "C" fn tls_external_free(external: i32) {
+    EXTERNALS.with(|all| all.remove(external));
+}
+
+/// Input: the body of a NewSessionTicket message.
+#[no_mangle]
+extern "C" fn tls_external_keep_ticket(external: i32, pointer: *const u8, len: usize) -> i32 {
+    match EXTERNALS.with(|all| all.with(external, |it| it.keep_ticket(input(pointer, len)))) {
+        Some(Ok(())) => OK,
+        Some(Err(failure)) => fail(&failure),
+        None => UNKNOWN_HANDLE,
+    }
+}
+
+/// Emits the next keys to send with (`direction` 0) or to receive with (1).
+#[no_mangle]
+extern "C" fn tls_external_update_keys(external: i32, direction: u32) -> i32 {
+    let direction = if direction == 0 {
+        Direction::Send
+    } else {
+        Direction::Receive
+    };
+    match EXTERNALS.with(|all| all.with(external, |it| it.update_keys(direction))) {
+        Some(Ok(mut keys)) => {
+            emit(Emission::Keys, &keys);
+            keys.zeroize();
+            OK
+        }
+        Some(Err(failure)) => fail(&failure),
+        None => UNKNOWN_HANDLE,
+    }
 }
 
 fn with_connection(connection: i32, act: impl FnOnce(&mut Connection) -> Progress) -> i32 {

@@ -8,6 +8,7 @@ use rustls::unbuffered::{
 use rustls::{HandshakeKind, ProtocolVersion};
 
 use super::config::Config;
+use super::external::{self, External};
 use super::failure::{Failure, FailureKind};
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -47,6 +48,15 @@ impl<'a> Target<'a> {
         reader.finish()?;
         Ok(target)
     }
+}
+
+/// A connection whose records the host takes over.
+pub struct Export {
+    pub external: External,
+    /// See [`external::write_secrets`].
+    pub keys: Vec<u8>,
+    /// Ciphertext that has not been decrypted.
+    pub incoming: Vec<u8>,
 }
 
 /// What a call made of its input. A failure may come with an alert to send.
@@ -120,6 +130,36 @@ impl Connection {
     /// Sends close_notify.
     pub fn close(&mut self) -> Progress {
         self.run_writing(|traffic, out| append(out, 0, |room| traffic.queue_close_notify(room)))
+    }
+
+    /// Hands the records over to the host: gives their keys, and the ciphertext not yet processed. Gives the connection
+    /// back where that can't be done now.
+    pub fn into_external(self) -> Result<Export, Result<Self, Failure>> {
+        let ready =
+            self.handshake_reported && self.failure.is_none() && self.has_only_a_partial_record();
+        if !ready || !external::is_supported(self.tls.negotiated_cipher_suite()) {
+            return Err(Ok(self));
+        }
+        let (secrets, kernel) = self
+            .tls
+            .dangerous_into_kernel_connection()
+            .map_err(|error| Err(error.into()))?;
+        let keys = external::write_secrets(&secrets).map_err(Err)?;
+        Ok(Export {
+            external: External::new(kernel),
+            keys,
+            incoming: self.incoming,
+        })
+    }
+
+    /// rustls keeps a handshake message that came in part, decrypted in place: only rustls can go on with that.
+    fn has_only_a_partial_record(&self) -> bool {
+        match self.incoming.as_slice() {
+            [_, _, _, high, low, body @ ..] => {
+                body.len() < usize::from(u16::from_be_bytes([*high, *low]))
+            }
+            _ => true,
+        }
     }
 
     fn run_writing(

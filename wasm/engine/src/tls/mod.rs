@@ -3,6 +3,7 @@
 pub mod config;
 pub mod connection;
 pub mod credential;
+pub mod external;
 pub mod failure;
 pub mod sessions;
 pub mod verifier;
