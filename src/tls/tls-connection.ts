@@ -175,8 +175,11 @@ export class TlsConnection {
   };
 
   async #write(chunk: Uint8Array): Promise<void> {
-    if (!(chunk instanceof Uint8Array))
-      throw this.#giveUp(new TypeError('a connection takes chunks of Uint8Array'));
+    if (!(chunk instanceof Uint8Array)) {
+      const error = new TypeError('a connection takes chunks of Uint8Array');
+      this.#abandon(error);
+      throw error;
+    }
     for (let start = 0; start < chunk.length; start += WRITE_SLICE_BYTES) {
       await this.#writer.ready;
       try {
@@ -244,11 +247,6 @@ export class TlsConnection {
       this.#writer.close().then(giveUp, giveUp);
       this.#free();
     }
-    return this.#failure;
-  }
-
-  #giveUp(error: unknown): unknown {
-    this.#abandon(error);
     return this.#failure;
   }
 

@@ -134,6 +134,8 @@ export class ExternalConnection {
 
 function encodeSettings(settings: TlsSettings): Uint8Array {
   const versions = settings.versions ?? ['TLSv1.2', 'TLSv1.3'];
+  if (versions.length === 0 || !versions.every(version => Object.hasOwn(versionBits, version)))
+    throw new TypeError('TLS versions: TLSv1.2, TLSv1.3 or both');
   return new WireWriter()
     .u8(versions.reduce((bits, version) => bits | versionBits[version], 0))
     .u8(settings.evaluateServers ? 1 : 0)
