@@ -90,7 +90,7 @@ extern "C" fn tls_connection_export(connection: i32) -> i32 {
             EXTERNALS.with(|all| all.insert(export.external))
         }
         Err(Ok(it)) => {
-            CONNECTIONS.with(|all| all.put_back(connection, it));
+            CONNECTIONS.with(|all| all.put_back(connection, *it));
             REMAINS
         }
         Err(Err(failure)) => fail(&failure),

@@ -12,13 +12,16 @@ use std::sync::{Arc, Mutex};
 use mtls_engine::host::{Answer, Host, QuestionKind};
 use mtls_engine::tls::config::{Config, Settings};
 use mtls_engine::tls::connection::{Connection, Handshake, Target};
+use mtls_engine::tls::external::Direction;
 use mtls_engine::tls::failure::{Failure, FailureKind};
 use mtls_engine::wire::{Reader, Writer};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, SignatureScheme};
+use rustls::{
+    ConnectionTrafficSecrets, RootCertStore, ServerConfig, ServerConnection, SignatureScheme,
+};
 
 struct Pki {
     issuer: Issuer<'static, KeyPair>,
@@ -162,6 +165,7 @@ fn server_config(pki: &Pki, leaf: &Leaf, client_auth: Option<bool>) -> Arc<Serve
         .with_single_cert(vec![leaf.der.clone()], key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
+    config.enable_secret_extraction = true;
     Arc::new(config)
 }
 
@@ -248,7 +252,7 @@ fn completes_with_and_without_client_certificate() {
             assert_eq!(scene.handshake().version, number);
             assert_eq!(scene.handshake().alpn, b"h2");
             assert_eq!(scene.handshake().server_chain, [leaf.der.to_vec()]);
-            assert!(scene.handshake().cipher_suite.contains("CHACHA20"));
+            assert!(scene.handshake().cipher_suite.contains("AES_128_GCM"));
             assert_eq!(
                 scene.server.peer_certificates().map(<[_]>::to_vec),
                 client_auth.map(|_| vec![client.der])
@@ -267,6 +271,51 @@ fn completes_with_and_without_client_certificate() {
             assert!(scene.closed && scene.failure.is_none());
         }
     }
+}
+
+#[test]
+fn hands_the_records_over_with_their_keys() {
+    let pki = Pki::new();
+    let leaf = pki.issue("server.example", |_| {});
+    for versions in [TLS12, TLS13] {
+        let host = Arc::new(TestHost::default());
+        let config = config(&host, &settings(&[&pki.anchor], versions, false));
+        let scene = Scene::new(&config, &server_config(&pki, &leaf, None)).play();
+        let Ok(mut export) = scene.client.into_external() else {
+            panic!("not handed over")
+        };
+        assert!(export.incoming.is_empty());
+        let secrets = scene.server.dangerous_extract_secrets().unwrap();
+        let mut reader = Reader::new(&export.keys);
+        for (sequence, theirs) in [secrets.rx, secrets.tx] {
+            let ConnectionTrafficSecrets::Aes128Gcm { key, iv } = theirs else {
+                panic!("another suite")
+            };
+            assert_eq!(u64::from(reader.u32().unwrap()), sequence >> 32);
+            assert_eq!(u64::from(reader.u32().unwrap()), sequence & 0xffff_ffff);
+            assert_eq!(reader.bytes().unwrap(), key.as_ref());
+            let ours = reader.bytes().unwrap();
+            // In TLS 1.2 each side makes up the explicit part of its own nonces.
+            assert_eq!(ours[..4], iv.as_ref()[..4]);
+        }
+        reader.finish().unwrap();
+        assert_eq!(
+            export.external.update_keys(Direction::Send).is_ok(),
+            versions == TLS13
+        );
+        assert!(export.external.keep_ticket(&[1, 2, 3]).is_err());
+    }
+}
+
+#[test]
+fn does_not_hand_over_in_the_middle_of_a_handshake() {
+    let pki = Pki::new();
+    let leaf = pki.issue("server.example", |_| {});
+    let host = Arc::new(TestHost::default());
+    let config = config(&host, &settings(&[&pki.anchor], TLS13, false));
+    let mut scene = Scene::new(&config, &server_config(&pki, &leaf, None));
+    scene.deliver(&[]);
+    assert!(matches!(scene.client.into_external(), Err(Ok(_))));
 }
 
 #[test]

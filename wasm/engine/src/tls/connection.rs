@@ -134,11 +134,11 @@ impl Connection {
 
     /// Hands the records over to the host: gives their keys, and the ciphertext not yet processed. Gives the connection
     /// back where that can't be done now.
-    pub fn into_external(self) -> Result<Export, Result<Self, Failure>> {
+    pub fn into_external(self) -> Result<Export, Result<Box<Self>, Failure>> {
         let ready =
             self.handshake_reported && self.failure.is_none() && self.has_only_a_partial_record();
         if !ready || !external::is_supported(self.tls.negotiated_cipher_suite()) {
-            return Err(Ok(self));
+            return Err(Ok(Box::new(self)));
         }
         let (secrets, kernel) = self
             .tls
