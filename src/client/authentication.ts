@@ -27,6 +27,12 @@ interface KnownIdentities {
 
 type Choice = { credential: Credential; id?: string } | { absence: string };
 
+/** A stored identity that the handler chose, and whether its `hosts` allowed it there. */
+interface Chosen {
+  id: string;
+  wasAllowed: boolean;
+}
+
 /** Decides, for every connection of a client, which identity is shown and which server is trusted. */
 export class Authentication {
   #source: IdentitySource | Identity[];
@@ -35,7 +41,9 @@ export class Authentication {
   /** Answers of the handler that hold, by target. */
   #choices = new Map<string, Promise<Choice>>();
   #verdicts = new Map<string, Promise<'as-verified' | 'trust'>>();
-  #oneTime = 0;
+  #chosen = new Map<string, Chosen>();
+  /** Sessions of an earlier generation are not resumed. */
+  #generation = 0;
 
   constructor(options: {
     identities: IdentitySource | Identity[];
@@ -53,13 +61,25 @@ export class Authentication {
     const givenDirectly = Array.isArray(this.#source);
     const identities = Array.isArray(this.#source) ? this.#source : await this.#source.find();
     const allowed = identities.filter(it => isAllowed(it, target, givenDirectly)).map(asStored);
+    this.#forgetWithdrawn(keyOf(target), identities.map(asStored), allowed);
     return new ConnectionAuthentication(this, target, { total: identities.length, allowed });
+  }
+
+  /** An answer does not outlive the identity's place in the store, or its permission for the target. */
+  #forgetWithdrawn(key: string, identities: StoredIdentity[], allowed: StoredIdentity[]): void {
+    const chosen = this.#chosen.get(key);
+    if (!chosen) return;
+    const left = chosen.wasAllowed ? allowed : identities;
+    if (left.some(it => it.id === chosen.id)) return;
+    this.#chosen.delete(key);
+    this.#choices.delete(key);
+    this.#generation++;
   }
 
   /** Names the sessions that may be resumed: a session carries the identity and the trust it was made with. */
   partition({ hostname, port }: Target, allowed: readonly StoredIdentity[]): string {
     const identities = allowed.map(it => it.id).sort();
-    return JSON.stringify([hostname, port, identities, this.#oneTime]);
+    return JSON.stringify([hostname, port, identities, this.#generation]);
   }
 
   async choose(target: Target, request: CertificateRequest, known: KnownIdentities): Promise<Choice> {
@@ -67,7 +87,7 @@ export class Authentication {
     const byDefault = () => defaultChoice(target, known, candidates);
     const handler = this.#handler;
     if (!handler) return byDefault();
-    return remember(this.#choices, keyOf(target), async forget => {
+    const choice = await remember(this.#choices, keyOf(target), async forget => {
       const disposition = await handler({
         method: 'client-certificate',
         host: target.hostname,
@@ -79,8 +99,12 @@ export class Authentication {
         forget();
         return byDefault();
       }
-      return this.#handlerChoice(disposition, { target, forget });
+      const chosen = this.#handlerChoice(disposition, { target, forget });
+      await this.#note(target, chosen);
+      return chosen;
     });
+    if ('absence' in choice || signsFor(choice.credential, request)) return choice;
+    return { absence: 'the chosen identity signs in no way that the server accepts' };
   }
 
   #handlerChoice(disposition: Disposition, context: { target: Target; forget: () => void }): Choice {
@@ -94,17 +118,25 @@ export class Authentication {
     if (!('identity' in chosen))
       throw new TypeError('a client-certificate challenge is answered with an identity');
     if (chosen.persistence === 'none') {
-      this.#oneTime++;
+      this.#generation++;
       context.forget();
     }
     return { credential: chosenCredential(chosen), ...idOf(chosen.identity) };
+  }
+
+  /** The handler may just have put the identity into the store, so what `prepare` found there is too old. */
+  async #note(target: Target, choice: Choice): Promise<void> {
+    if ('absence' in choice || choice.id === undefined || Array.isArray(this.#source)) return;
+    const { id } = choice;
+    const stored = (await this.#source.find()).find(it => it.id === id);
+    if (stored) this.#chosen.set(keyOf(target), { id, wasAllowed: isAllowed(stored, target, false) });
   }
 
   async evaluate(target: Target, question: ServerTrustQuestion): Promise<'as-verified' | 'trust'> {
     const handler = this.#handler;
     if (!handler) return 'as-verified';
     const chain = question.chain.map(der => describeCertificate(this.#reader, der));
-    const key = JSON.stringify([keyOf(target), chain[0]?.fingerprint, question.error === undefined]);
+    const key = JSON.stringify([keyOf(target), chain[0]?.fingerprint, question.error?.code]);
     return remember(this.#verdicts, key, async forget => {
       const { hostname: host, port } = target;
       const { error } = question;
@@ -115,7 +147,7 @@ export class Authentication {
         chain,
         ...(error && { error }),
       });
-      if (disposition.disposition === 'use-credential') return 'trust';
+      if (disposition.disposition === 'use-credential') return trustOf(disposition.credential);
       forget();
       if (disposition.disposition === 'default') return 'as-verified';
       if (disposition.disposition === 'cancel') throw cancelled(target);
@@ -134,7 +166,6 @@ export class Authentication {
 
 /** The authentication of one connection, in the shape that `TlsConnection.connect` takes. */
 export class ConnectionAuthentication {
-  readonly partition: string;
   #owner: Authentication;
   #target: Target;
   #known: KnownIdentities;
@@ -144,7 +175,11 @@ export class ConnectionAuthentication {
     this.#owner = owner;
     this.#target = target;
     this.#known = known;
-    this.partition = owner.partition(target, known.allowed);
+  }
+
+  /** As it is at the moment: to be asked for when the connection begins, because answers to others change it. */
+  get partition(): string {
+    return this.#owner.partition(this.#target, this.#known.allowed);
   }
 
   readonly authenticate = async (request: CertificateRequest): Promise<ClientCredential | undefined> => {
@@ -184,6 +219,12 @@ function keyOf({ hostname, port }: Target): string {
   return `${hostname}:${port}`;
 }
 
+/** An identity is no verdict: a handler that answers every challenge with one must not make every server trusted. */
+function trustOf(credential: IdentityCredential | { trust: true }): 'trust' {
+  if ('trust' in credential && credential.trust === true) return 'trust';
+  throw new TypeError('a server-trust challenge is answered with { trust: true }');
+}
+
 function cancelled({ hostname, port }: Target): MtlsError {
   return new MtlsError('ERR_TLS_CHALLENGE_CANCELLED', `The challenge of ${hostname}:${port} was cancelled.`);
 }
@@ -202,7 +243,11 @@ function isAllowed(identity: Identity, { hostname, port }: Target, givenDirectly
 function fits({ certificate, ...identity }: StoredIdentity, request: CertificateRequest): boolean {
   const now = Date.now();
   const valid = certificate.notBefore.getTime() <= now && now <= certificate.notAfter.getTime();
-  return valid && credentialOf(identity).schemes.some(scheme => request.schemes.includes(scheme));
+  return valid && signsFor(credentialOf(identity), request);
+}
+
+function signsFor({ schemes }: Credential, request: CertificateRequest): boolean {
+  return schemes.some(scheme => request.schemes.includes(scheme));
 }
 
 /** Without a handler: the one identity that fits. With several nobody has said which, so none is shown. */

@@ -32,7 +32,7 @@ export interface IdentityCredential {
   intermediates?: Certificate[];
   /**
    * How long the answer holds for this host and port: `none`, for this connection; `session`, the default, as long as
-   * the client lives.
+   * the client lives, and a stored identity is neither deleted nor deprived of the host.
    */
   persistence?: 'none' | 'session';
 }

@@ -58,6 +58,8 @@ export class TlsSocket implements Socket {
     const { signal } = this.#abort;
     try {
       const connection = await connecting;
+      // A pipe that is aborted waits for the write in progress, which may be waiting for the server.
+      signal.addEventListener('abort', () => connection.abort(signal.reason), { once: true });
       await Promise.all([
         connection.readable.pipeTo(incoming, { signal }),
         outgoing.pipeTo(connection.writable, { signal }),

@@ -102,6 +102,11 @@ export class TlsConnection {
     return this.#info;
   }
 
+  /** Gives the connection up at once, also while its streams are locked and a write waits for the server to read. */
+  abort(reason: unknown): void {
+    this.#abandon(reason);
+  }
+
   async #handshake(): Promise<void> {
     let input: Uint8Array = nothing;
     for (;;) {

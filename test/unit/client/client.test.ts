@@ -272,6 +272,103 @@ describe('challenges', () => {
     });
   });
 
+  it('take no identity for a verdict on a server', async () => {
+    const port = await listen(otherPki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' }));
+    const client = await clientWith({ onChallenge: () => show(ada) });
+    await expect(presentedBy(client, port)).rejects.toThrow(TypeError);
+  });
+
+  it.each([
+    ['the store has lost the identity', []],
+    ['the identity is allowed elsewhere only', ['elsewhere.example']],
+  ])('are put again when %s', async (_, hosts) => {
+    const port = await listen();
+    let identities = [stored(ada, ['localhost'])];
+    const { store } = storeOf();
+    Object.assign(store, { find: async () => identities });
+    const candidates: number[] = [];
+    const client = await clientWith({
+      identities: store,
+      onChallenge: challenge => {
+        if (challenge.method === 'server-trust') return { disposition: 'default' };
+        candidates.push(challenge.candidates.length);
+        const [first] = challenge.candidates;
+        return first ? show(first) : { disposition: 'reject' };
+      },
+    });
+    expect(await presentedBy(client, port)).toBe('Ada');
+    expect(await presentedBy(client, port)).toBe('Ada');
+    identities = hosts.length > 0 ? [stored(ada, hosts)] : [];
+    expect(await presentedBy(client, port)).toBe('nobody');
+    expect(candidates).toEqual([1, 0]);
+  });
+
+  it('are put again when an identity without hosts, chosen by hand, is deleted', async () => {
+    const port = await listen();
+    const identities: StoredIdentity[] = [];
+    const { store } = storeOf();
+    Object.assign(store, { find: async () => [...identities] });
+    const client = await clientWith({
+      identities: store,
+      onChallenge: ({ method }) => {
+        if (method === 'server-trust') return { disposition: 'default' };
+        if (deleted) return { disposition: 'reject' };
+        const imported = stored(ada);
+        identities.push(imported);
+        return show(imported);
+      },
+    });
+    let deleted = false;
+    expect(await presentedBy(client, port)).toBe('Ada');
+    expect(await presentedBy(client, port)).toBe('Ada');
+    identities.pop();
+    deleted = true;
+    expect(await presentedBy(client, port)).toBe('nobody');
+  });
+
+  it('are put again to a connection that was waiting for its tunnel during another, given for one only', async () => {
+    const port = await listen();
+    const { asked, onChallenge } = answering({ 'client-certificate': show(ada, 'none') });
+    let open = () => {};
+    const held = new Promise<void>(resolve => {
+      open = resolve;
+    });
+    let tunnels = 0;
+    const client = await clientWith({
+      onChallenge,
+      tunnel: {
+        connect: async address => {
+          if (tunnels++ === 0) await held;
+          return tcpTunnel.connect(address);
+        },
+      },
+    });
+    const waiting = presentedBy(client, port);
+    await expect.poll(() => tunnels).toBe(1);
+    await presentedBy(client, port);
+    open();
+    await waiting;
+    expect(asked.filter(it => it.method === 'client-certificate')).toHaveLength(2);
+  });
+
+  it('say that the server cannot use what the identity signs with', async () => {
+    const server = createServer(
+      { ...serverPair, ca: pki.ca.cert, requestCert: true, maxVersion: 'TLSv1.2', sigalgs: 'ECDSA+SHA256' },
+      socket => socket.resume(),
+    );
+    server.on('tlsClientError', () => {});
+    servers.push(server.listen(0, '127.0.0.1'));
+    await once(server, 'listening');
+    const { onChallenge } = answering({ 'client-certificate': show(bob) });
+    const client = await clientWith({ onChallenge });
+    await expect(
+      readAll(client.connect({ hostname: 'localhost', port: (server.address() as AddressInfo).port })),
+    ).rejects.toMatchObject({
+      code: 'ERR_TLS_CLIENT_CERT_REQUIRED',
+      message: expect.stringMatching(/signs in no way/),
+    });
+  });
+
   it('pass on what the handler throws, and ask again next time', async () => {
     const failure = new Error('dialog closed');
     let calls = 0;
@@ -324,6 +421,37 @@ describe('a socket', () => {
     await expect(socket.writable.getWriter().write(Uint8Array.of(1))).rejects.toMatchObject(untrusted);
   });
 
+  it('closes while the server neither reads nor says anything more', async () => {
+    const port = await listen(serverPair, socket => socket.pause().end());
+    const socket = (await clientWith({})).connect({ hostname: 'localhost', port });
+    await readAll(socket);
+    const writer = socket.writable.getWriter();
+    writer.closed.catch(() => {});
+    const writes = Array.from({ length: 400 }, () => writer.write(new Uint8Array(65_536)).catch(() => {}));
+    await new Promise(resolve => setTimeout(resolve, 200));
+    await socket.close();
+    await Promise.all(writes);
+  });
+
+  it('closes while a person is being asked', async () => {
+    let asked = () => {};
+    const asking = new Promise<void>(resolve => {
+      asked = resolve;
+    });
+    const onChallenge = () => {
+      asked();
+      return new Promise<never>(() => {});
+    };
+    const client = await clientWith({ onChallenge });
+    const port = await listen();
+    const socket = client.connect({ hostname: 'localhost', port });
+    const fetching = client.fetch(`https://localhost:${port}/`);
+    await asking;
+    await client.close();
+    await expect(socket.opened).rejects.toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
+    await expect(fetching).rejects.toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
+  });
+
   it('ends with its client', async () => {
     const client = await clientWith({});
     const socket = client.connect({ hostname: 'localhost', port: await listen() });
@@ -345,6 +473,9 @@ describe('options', () => {
       code: 'ERR_CERT_MALFORMED',
     });
     await expect(clientWith({ tunnel: 'https://relay.example' })).rejects.toThrow(TypeError);
+    for (const tlsVersions of [[], ['TLSv1.1']] as unknown as ('TLSv1.3' | undefined)[][]) {
+      await expect(clientWith({ tlsVersions: tlsVersions as 'TLSv1.3'[] })).rejects.toThrow(TypeError);
+    }
     const client = await clientWith({});
     expect(() => client.connect({ hostname: 'localhost', port: 70_000 })).toThrow(TypeError);
     await expect(client.connect({ hostname: 'not a host', port: 1 }).opened).rejects.toThrow(TypeError);
