@@ -16,6 +16,8 @@ const MAX_CONTENT_BYTES = 16_384;
 const MAX_OVERHEAD_BYTES = { 'TLSv1.2': 2048, 'TLSv1.3': 256 };
 /** Handshake messages after the handshake are small. */
 const MAX_HANDSHAKE_BYTES = 64 * 1024;
+/** Enough to keep WebCrypto busy; bounds what is opened in vain before new keys. */
+const MAX_OPEN_AT_ONCE = 16;
 /** New keys are due long before AES-GCM's limit of 2^24.5 records (RFC 8446 section 5.5). */
 const RECORDS_PER_KEY = 2 ** 23;
 
@@ -150,7 +152,7 @@ export class WebCryptoRecords implements RecordLayer {
     let left = records;
     while (left.length > 0 && !received.closed) {
       const cipher = this.#opening;
-      const opened = left.map(record => cipher.open(record));
+      const opened = left.slice(0, MAX_OPEN_AT_ONCE).map(record => cipher.open(record));
       for (const attempt of opened) attempt.catch(() => {});
       let taken = 0;
       for (const attempt of opened) {

@@ -1,0 +1,192 @@
+#!/usr/bin/env node
+// `npm run bench`: the package as built, beside a peer or a bare baseline in the same run, in Node. Ratios count; times are this machine's.
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createSecureServer } from 'node:http2';
+import { createServer as createTcpServer } from 'node:net';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import forge from 'node-forge';
+import { WebSocket } from 'ws';
+import { ensurePki } from '../demo/pki.mjs';
+import { createClient, createWebSocketTunnel, openPkcs12 } from '../dist/index.js';
+import { createRelay } from '../dist/relay.js';
+
+globalThis.WebSocket ??= WebSocket;
+const ROUNDS = 7;
+const DOWNLOAD_BYTES = 64 * 1024 * 1024;
+const TLS13_AES = 'TLS_AES_128_GCM_SHA256';
+const TLS13_CHACHA = 'TLS_CHACHA20_POLY1305_SHA256';
+
+const folder = mkdtempSync(join(tmpdir(), 'mtls-bench-'));
+const pki = await ensurePki(folder);
+const engine = await WebAssembly.compile(readFileSync('dist/engine.wasm'));
+const { identities } = await openPkcs12(pki.samples[0].bytes, { password: pki.password, engine });
+const relay = await createRelay({ allow: ['localhost:*'], origins: ['*'] });
+const block = Buffer.alloc(64 * 1024, 'x');
+const closers = [];
+
+console.log(`${process.version}, ${cpus().length} x ${cpus()[0]?.model}; median of ${ROUNDS}, in turn\n`);
+await compare(`download of ${DOWNLOAD_BYTES >> 20} MiB`, await downloads());
+await compare('new connection and one small request', await handshakes());
+await compare('import, RSA-2048, RC2 and 3DES, 2,048 iterations', imports('-legacy'));
+await compare('import, RSA-2048, AES-256, 100,000 iterations', imports('-iter', '100000'));
+for (const close of closers) await close();
+await relay.close();
+rmSync(folder, { recursive: true });
+
+/** Runs all in turn, `ROUNDS` times after a warm-up; the first is what the others are measured against. */
+async function compare(title, entries) {
+  const times = entries.map(() => []);
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [index, [, run]] of entries.entries()) {
+      const start = performance.now();
+      await run();
+      if (round > 0) times[index].push(performance.now() - start);
+    }
+  }
+  const medians = times.map(list => list.sort((a, b) => a - b)[ROUNDS >> 1]);
+  console.log(title);
+  for (const [index, [name]] of entries.entries()) {
+    const ratio = medians[index] / medians[0];
+    console.log(
+      `  ${name.padEnd(44)} ${medians[index].toFixed(1).padStart(9)} ms  ${ratio.toFixed(2).padStart(6)} x`,
+    );
+  }
+  console.log();
+}
+
+async function downloads() {
+  const plain = createTcpServer(socket => writeBlocks(socket, () => socket.end()));
+  const plainPort = await listen(plain);
+  const raw = async () => {
+    const { readable } = await createWebSocketTunnel(relay.url).connect({
+      hostname: 'localhost',
+      port: plainPort,
+    });
+    await drain(readable);
+  };
+  const entries = [['tunnel alone, no TLS', raw]];
+  for (const [ciphers, name] of [
+    [TLS13_AES, 'AES-128-GCM'],
+    [TLS13_CHACHA, 'ChaCha20-Poly1305'],
+  ]) {
+    const port = await listen(server({ ciphers }));
+    for (const protocol of ['h2', 'http/1.1']) {
+      const url = `https://localhost:${protocol === 'h2' ? port : await listen(server({ ciphers, h1: true }))}/`;
+      const client = await newClient();
+      closers.unshift(() => client.close());
+      entries.push([`fetch, ${protocol}, ${name}`, async () => drain((await client.fetch(url)).body)]);
+    }
+  }
+  return entries;
+}
+
+async function handshakes() {
+  const port = await listen(server({ ciphers: TLS13_AES }));
+  const { cert, key } = clientPem();
+  const node = async () => {
+    const options = {
+      host: '127.0.0.1',
+      servername: 'localhost',
+      port,
+      ca: pki.caPem,
+      cert,
+      key,
+      ALPNProtocols: ['http/1.1'],
+    };
+    const socket = connectTls(options);
+    socket.write('HEAD / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+    await once(socket, 'data');
+    socket.destroy();
+  };
+  const ours = async () => {
+    const client = await newClient();
+    await client.fetch(`https://localhost:${port}/`, { method: 'HEAD' });
+    await client.close();
+  };
+  return [
+    ["Node's own TLS, no relay", node],
+    ['a new client, through the relay', ours],
+  ];
+}
+
+/** Files by the openssl command: some of the demo's are in a form of BER that node-forge does not read. */
+function imports(...flags) {
+  const file = join(folder, 'bench.p12');
+  const source = pki.samples.find(({ file: name }) => name.startsWith('grace-rsa'));
+  const pem = openssl(
+    'pkcs12',
+    '-in',
+    join(folder, source.file),
+    '-passin',
+    `pass:${pki.password}`,
+    '-nodes',
+  );
+  const args = ['pkcs12', '-export', ...flags, '-passout', `pass:${pki.password}`, '-out', file];
+  execFileSync('openssl', args, { input: pem });
+  const bytes = readFileSync(file);
+  const der = bytes.toString('binary');
+  return [
+    ['node-forge', () => forge.pkcs12.pkcs12FromAsn1(forge.asn1.fromDer(der), pki.password)],
+    ['openPkcs12', () => openPkcs12(bytes, { password: pki.password, engine })],
+  ];
+}
+
+function newClient() {
+  return createClient({ tunnel: relay.url, identities, trust: { anchors: [pki.caPem] }, engine });
+}
+
+function server({ ciphers, h1 = false }) {
+  const options = { ...pki.servers.good, ca: pki.caPem, requestCert: true, ciphers, allowHTTP1: true };
+  if (h1) options.ALPNProtocols = ['http/1.1'];
+  return createSecureServer(options, (request, response) => {
+    if (request.method === 'HEAD') return response.end();
+    response.writeHead(200, { 'content-length': DOWNLOAD_BYTES });
+    writeBlocks(response, () => response.end());
+  });
+}
+
+function writeBlocks(stream, done, sent = 0) {
+  let total = sent;
+  while (total < DOWNLOAD_BYTES) {
+    total += block.length;
+    if (!stream.write(block)) return stream.once('drain', () => writeBlocks(stream, done, total));
+  }
+  done();
+}
+
+async function drain(readable) {
+  let length = 0;
+  for await (const chunk of readable) length += chunk.length;
+  if (length !== DOWNLOAD_BYTES) throw new Error(`${length} bytes came`);
+}
+
+async function listen(it) {
+  it.on('connection', socket => socket.on('error', () => {}));
+  it.listen(0, '127.0.0.1');
+  await once(it, 'listening');
+  closers.push(async () => it.close());
+  return it.address().port;
+}
+
+/** Node wants the identity as PEM. */
+function clientPem() {
+  const read = flag =>
+    openssl(
+      'pkcs12',
+      '-in',
+      join(folder, pki.samples[0].file),
+      '-passin',
+      `pass:${pki.password}`,
+      '-nodes',
+      flag,
+    );
+  return { cert: read('-nokeys'), key: read('-nocerts') };
+}
+
+function openssl(...args) {
+  return execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+}
