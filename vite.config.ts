@@ -47,7 +47,7 @@ export default defineConfig({
     environment: 'node',
     setupFiles: ['test/setup/node.ts'],
     projects: [
-      project('unit', 5_000),
+      project('unit', 20_000),
       project('interop', 60_000, ['test/setup/web-socket.ts']),
       project('pack', 180_000),
       project('browser', 180_000),

@@ -20,6 +20,9 @@ export interface RawResponse {
   responseMs: number;
 }
 
+/** A server that ends every connection at once is given up on. */
+const MAX_ATTEMPTS = 100;
+
 /** Methods that may be sent twice (RFC 9110 section 9.2.2). */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
@@ -41,22 +44,23 @@ export class Pool {
   }
 
   /**
-   * Sends a request and resolves with the head of its response. A request that met a connection's end is sent again,
-   * once, if the server has not processed it for sure, or if that does no harm.
+   * Sends a request and resolves with the head of its response. A request that met a connection's end is sent again: as
+   * often as the server has not processed it for sure (a busy server ends each connection after so many requests), and
+   * once where a repetition does no harm.
    *
    * Rejects with an `MtlsError`, with what `connect` rejected with, or with the signal's reason.
    */
   async send(request: OutgoingRequest, signal?: AbortSignal): Promise<RawResponse> {
-    try {
-      return await this.#attempt(request, signal);
-    } catch (error) {
-      if (!(error instanceof Retry)) throw error;
-    }
-    try {
+    let uncertain = 0;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(request, signal);
+      } catch (error) {
+        if (!(error instanceof Retry)) throw error;
+        if (!error.unprocessed) uncertain++;
+        if (uncertain > 1 || attempt === MAX_ATTEMPTS) throw error.reason;
+      }
       this.#origin(request.url).closeIdle();
-      return await this.#attempt(request, signal);
-    } catch (error) {
-      throw error instanceof Retry ? error.reason : error;
     }
   }
 
@@ -92,7 +96,7 @@ export class Pool {
       return { head, body: exchange.body, connection, responseMs: performance.now() - startMs };
     } catch (error) {
       if (!(error instanceof ExchangeFailure)) throw error;
-      if (mayRepeat({ failure: error, request, ...started })) throw new Retry(error.reason);
+      if (mayRepeat({ failure: error, request, ...started })) throw new Retry(error);
       throw error.reason;
     }
   }
@@ -111,10 +115,13 @@ export class Pool {
 
 class Retry extends Error {
   readonly reason: unknown;
+  /** The server has not begun with it, for sure. */
+  readonly unprocessed: boolean;
 
-  constructor(reason: unknown) {
+  constructor({ reason, processed }: ExchangeFailure) {
     super('may be sent again');
     this.reason = reason;
+    this.unprocessed = processed === 'no';
   }
 }
 

@@ -16,6 +16,8 @@ export interface NginxServer {
   /** PEM of the CA of client certificates. */
   clientCa: string;
   verifyClient?: 'on' | 'optional' | 'off';
+  /** After so many it ends a connection; default: nginx's own. */
+  requestsPerConnection?: number;
 }
 
 export interface NginxOptions {
@@ -63,6 +65,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
       ssl_certificate_key ${write(`${index}.key`, server.server.key)};
       ssl_client_certificate ${write(`${index}.ca`, server.clientCa)};
       ssl_verify_client ${server.verifyClient ?? 'on'};
+      ${server.requestsPerConnection ? `keepalive_requests ${server.requestsPerConnection};` : ''}
       location = / { default_type application/json; return 200 '{${WHO}}'; }
       location /files/ { root ${folder}; }
       ${options.backendPort ? `location /backend/ { proxy_pass http://127.0.0.1:${options.backendPort}/; }` : ''}
