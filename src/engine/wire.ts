@@ -1,5 +1,7 @@
 // The encoding of everything structured that crosses the ABI; its twin is wasm/engine/src/wire.rs.
 
+import { concatenated } from './bytes.js';
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -43,13 +45,7 @@ export class WireWriter {
   }
 
   finish(): Uint8Array<ArrayBuffer> {
-    const out = new Uint8Array(this.#parts.reduce((sum, part) => sum + part.length, 0));
-    let offset = 0;
-    for (const part of this.#parts) {
-      out.set(part, offset);
-      offset += part.length;
-    }
-    return out;
+    return concatenated(this.#parts);
   }
 }
 

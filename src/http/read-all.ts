@@ -1,3 +1,5 @@
+import { concatenated } from '../engine/bytes.js';
+
 /**
  * Reads a stream to its end. Unlike the reading methods of a native `Response` (Chromium's say "Failed to fetch"
  * whatever happened), it rejects with the reason that the stream failed with.
@@ -6,11 +8,5 @@ export async function readAll(stream: ReadableStream<Uint8Array>): Promise<Uint8
   const parts: Uint8Array[] = [];
   const reader = stream.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) parts.push(next.value);
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
+  return concatenated(parts);
 }

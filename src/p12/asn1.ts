@@ -1,5 +1,7 @@
 // A thin reading layer over asn1js: views instead of copies, bounded, and errors of one kind.
+
 import * as asn1js from 'asn1js';
+import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 import { malformed } from './errors.js';
 
@@ -81,13 +83,7 @@ export function octets(node: Node | undefined): Uint8Array<ArrayBuffer> {
   const parts = children(node).map(octets);
   const [only] = parts;
   if (only && parts.length === 1) return only;
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
+  return concatenated(parts);
 }
 
 export function octetString(node: Node | undefined): Uint8Array<ArrayBuffer> {

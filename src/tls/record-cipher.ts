@@ -1,3 +1,4 @@
+import { concatenated } from '../engine/bytes.js';
 import type { WireReader } from '../engine/wire.js';
 
 export type Version = 'TLSv1.2' | 'TLSv1.3';
@@ -145,14 +146,4 @@ function stripPadding(inner: Uint8Array): RecordContent {
   while (end > 0 && inner[end - 1] === 0) end--;
   if (end === 0) throw new RangeError('a record without a content type');
   return { type: inner[end - 1] ?? 0, content: inner.subarray(0, end - 1) };
-}
-
-export function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

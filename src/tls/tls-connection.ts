@@ -1,9 +1,9 @@
+import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
 import { EngineRecords } from './engine-records.js';
 import { type ClientCertificateState, tlsError, truncationError } from './failure.js';
 import { HandshakeRespondent, readHandshake } from './handshake.js';
-import { concatenated } from './record-cipher.js';
 import type { Received, RecordLayer } from './record-layer.js';
 import type { TlsEngine } from './tls-engine.js';
 import type { TlsConnectOptions, TlsInfo } from './types.js';

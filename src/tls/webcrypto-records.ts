@@ -1,8 +1,8 @@
 import { FailureKind } from '../engine/abi.js';
+import { concatenated } from '../engine/bytes.js';
 import type { Failure } from './failure.js';
 import {
   ContentType,
-  concatenated,
   HEADER_BYTES,
   RecordCipher,
   type RecordContent,
