@@ -5,6 +5,7 @@ export type {
   Disposition,
   IdentityCredential,
   ServerTrustChallenge,
+  UnfitIdentity,
 } from './client/challenge.js';
 export {
   type ClientOptions,

@@ -1,31 +1,26 @@
 import type { Instance } from '../engine/instance.js';
 import { MtlsError } from '../errors.js';
 import { describeCertificate, describeName } from '../identity/certificate.js';
-import { hostsAllow } from '../identity/hosts.js';
+import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
 import { type Credential, credentialOf } from '../identity/signing.js';
-import type { Identity, StoredIdentity } from '../identity/types.js';
+import type { Certificate, Identity, StoredIdentity } from '../identity/types.js';
 import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
+import { type Candidates, isAllowed, sortIdentities } from './candidates.js';
 import type { ChallengeHandler, Disposition, IdentityCredential } from './challenge.js';
+import { Standing } from './standing.js';
 
 /** Where identities come from: a store, or a list whose members are allowed everywhere. */
 export interface IdentitySource {
   find(): Promise<StoredIdentity[]>;
-  /** Told when an identity is shown to a server. */
-  markUsed(id: string): Promise<void>;
-}
-
-/** A TCP port of a host. */
-export interface Target {
-  hostname: string;
-  port: number;
 }
 
 interface KnownIdentities {
-  total: number;
+  all: StoredIdentity[];
   allowed: StoredIdentity[];
 }
 
-type Choice = { credential: Credential; id?: string } | { absence: string };
+/** Whom to show, or why nobody. */
+type Choice = { identity: StoredIdentity; chain: Certificate[] } | { absence: string };
 
 /** A stored identity that the handler chose, and whether its `hosts` allowed it there. */
 interface Chosen {
@@ -35,6 +30,7 @@ interface Chosen {
 
 /** Decides, for every connection of a client, which identity is shown and which server is trusted. */
 export class Authentication {
+  readonly standing = new Standing();
   #source: IdentitySource | Identity[];
   #handler: ChallengeHandler | undefined;
   #reader: Instance;
@@ -44,6 +40,8 @@ export class Authentication {
   #chosen = new Map<string, Chosen>();
   /** Sessions of an earlier generation are not resumed. */
   #generation = 0;
+  /** The stored identity that the sessions of a partition were made with. */
+  #sessionOwners = new Map<string, string>();
 
   constructor(options: {
     identities: IdentitySource | Identity[];
@@ -57,19 +55,23 @@ export class Authentication {
   }
 
   /** What one connection to a target may show. */
-  async prepare(target: Target): Promise<ConnectionAuthentication> {
-    const givenDirectly = Array.isArray(this.#source);
-    const identities = Array.isArray(this.#source) ? this.#source : await this.#source.find();
-    const allowed = identities.filter(it => isAllowed(it, target, givenDirectly)).map(asStored);
-    this.#forgetWithdrawn(keyOf(target), identities.map(asStored), allowed);
-    return new ConnectionAuthentication(this, target, { total: identities.length, allowed });
+  async prepare(target: KeyTarget): Promise<ConnectionAuthentication> {
+    const given = Array.isArray(this.#source) ? this.#source : await this.#source.find();
+    const all = given.map(asStored);
+    const allowed = all.filter(it => isAllowed(it, target, this.#givenDirectly));
+    this.#forgetWithdrawn(keyOf(target), all, allowed);
+    return new ConnectionAuthentication(this, target, { all, allowed });
+  }
+
+  get #givenDirectly(): boolean {
+    return Array.isArray(this.#source);
   }
 
   /** An answer does not outlive the identity's place in the store, or its permission for the target. */
-  #forgetWithdrawn(key: string, identities: StoredIdentity[], allowed: StoredIdentity[]): void {
+  #forgetWithdrawn(key: string, all: StoredIdentity[], allowed: StoredIdentity[]): void {
     const chosen = this.#chosen.get(key);
     if (!chosen) return;
-    const left = chosen.wasAllowed ? allowed : identities;
+    const left = chosen.wasAllowed ? allowed : all;
     if (left.some(it => it.id === chosen.id)) return;
     this.#chosen.delete(key);
     this.#choices.delete(key);
@@ -77,37 +79,56 @@ export class Authentication {
   }
 
   /** Names the sessions that may be resumed: a session carries the identity and the trust it was made with. */
-  partition({ hostname, port }: Target, allowed: readonly StoredIdentity[]): string {
+  partition({ hostname, port }: KeyTarget, allowed: readonly StoredIdentity[]): string {
     const identities = allowed.map(it => it.id).sort();
-    return JSON.stringify([hostname, port, identities, this.#generation]);
+    const name = () => JSON.stringify([hostname, port, identities, this.#generation]);
+    const owner = this.#sessionOwners.get(name());
+    if (owner !== undefined && !this.standing.holds(owner)) {
+      this.#sessionOwners.delete(name());
+      this.#generation++;
+    }
+    return name();
   }
 
-  async choose(target: Target, request: CertificateRequest, known: KnownIdentities): Promise<Choice> {
-    const candidates = known.allowed.filter(it => fits(it, request));
+  /** Whom the sessions of a partition speak for. */
+  sessionOwner(partition: string): string | undefined {
+    return this.#sessionOwners.get(partition);
+  }
+
+  setSessionOwner(partition: string, id: string): void {
+    this.#sessionOwners.set(partition, id);
+  }
+
+  async choose(target: KeyTarget, request: CertificateRequest, known: KnownIdentities): Promise<Choice> {
+    const candidates = sortIdentities(known.all, {
+      target,
+      request,
+      givenDirectly: this.#givenDirectly,
+      reader: this.#reader,
+    });
     const byDefault = () => defaultChoice(target, known, candidates);
     const handler = this.#handler;
     if (!handler) return byDefault();
-    const choice = await remember(this.#choices, keyOf(target), async forget => {
+    return remember(this.#choices, keyOf(target), async forget => {
       const disposition = await handler({
         method: 'client-certificate',
         host: target.hostname,
         port: target.port,
         acceptableIssuers: request.acceptableIssuers.map(name => describeName(this.#reader, name)),
-        candidates,
+        candidates: candidates.fit,
+        others: candidates.unfit,
       });
       if (disposition.disposition === 'default') {
         forget();
         return byDefault();
       }
       const chosen = this.#handlerChoice(disposition, { target, forget });
-      await this.#note(target, chosen);
+      await this.#noteChosen(target, chosen);
       return chosen;
     });
-    if ('absence' in choice || signsFor(choice.credential, request)) return choice;
-    return { absence: 'the chosen identity signs in no way that the server accepts' };
   }
 
-  #handlerChoice(disposition: Disposition, context: { target: Target; forget: () => void }): Choice {
+  #handlerChoice(disposition: Disposition, context: { target: KeyTarget; forget: () => void }): Choice {
     if (disposition.disposition === 'cancel') {
       context.forget();
       throw cancelled(context.target);
@@ -121,18 +142,18 @@ export class Authentication {
       this.#generation++;
       context.forget();
     }
-    return { credential: chosenCredential(chosen), ...idOf(chosen.identity) };
+    return choiceOf(asStored(chosen.identity), chosen.intermediates);
   }
 
   /** The handler may just have put the identity into the store, so what `prepare` found there is too old. */
-  async #note(target: Target, choice: Choice): Promise<void> {
-    if ('absence' in choice || choice.id === undefined || Array.isArray(this.#source)) return;
-    const { id } = choice;
+  async #noteChosen(target: KeyTarget, choice: Choice): Promise<void> {
+    if ('absence' in choice || Array.isArray(this.#source)) return;
+    const { id } = choice.identity;
     const stored = (await this.#source.find()).find(it => it.id === id);
     if (stored) this.#chosen.set(keyOf(target), { id, wasAllowed: isAllowed(stored, target, false) });
   }
 
-  async evaluate(target: Target, question: ServerTrustQuestion): Promise<'as-verified' | 'trust'> {
+  async evaluate(target: KeyTarget, question: ServerTrustQuestion): Promise<'as-verified' | 'trust'> {
     const handler = this.#handler;
     if (!handler) return 'as-verified';
     const chain = question.chain.map(der => describeCertificate(this.#reader, der));
@@ -156,22 +177,18 @@ export class Authentication {
       });
     });
   }
-
-  used(id: string | undefined): void {
-    if (id === undefined || Array.isArray(this.#source)) return;
-    // A note for people: that it could not be made does not concern the connection.
-    this.#source.markUsed(id).catch(() => {});
-  }
 }
 
 /** The authentication of one connection, in the shape that `TlsConnection.connect` takes. */
 export class ConnectionAuthentication {
   #owner: Authentication;
-  #target: Target;
+  #target: KeyTarget;
   #known: KnownIdentities;
   #absence: string | undefined;
+  /** The stored identity that this very connection has shown. */
+  #shown: string | undefined;
 
-  constructor(owner: Authentication, target: Target, known: KnownIdentities) {
+  constructor(owner: Authentication, target: KeyTarget, known: KnownIdentities) {
     this.#owner = owner;
     this.#target = target;
     this.#known = known;
@@ -188,9 +205,27 @@ export class ConnectionAuthentication {
       this.#absence = choice.absence;
       return undefined;
     }
-    this.#owner.used(choice.id);
-    return choice.credential;
+    const credential = await usableCredential(choice, this.#target);
+    if (!credential.schemes.some(scheme => request.schemes.includes(scheme))) {
+      this.#absence = 'the chosen identity signs in no way that the server accepts';
+      return undefined;
+    }
+    if (keyAccessOf(choice.identity)) {
+      this.#shown = choice.identity.id;
+      this.#owner.standing.enter(choice.identity, this.#target);
+    }
+    return credential;
   };
+
+  /**
+   * Whether the connection, once made, may be used for something more: asked before each request. Stored identities have
+   * controls, and are deleted and locked.
+   */
+  admission({ partition, resumed }: { partition: string; resumed: boolean }): () => boolean {
+    const id = resumed ? this.#owner.sessionOwner(partition) : this.#shown;
+    if (this.#shown !== undefined) this.#owner.setSessionOwner(partition, this.#shown);
+    return id === undefined ? () => true : () => this.#owner.standing.admits(id, this.#target);
+  }
 
   readonly evaluateServer = (question: ServerTrustQuestion): Promise<'as-verified' | 'trust'> =>
     this.#owner.evaluate(this.#target, question);
@@ -215,7 +250,7 @@ function remember<T>(
   return answer;
 }
 
-function keyOf({ hostname, port }: Target): string {
+function keyOf({ hostname, port }: KeyTarget): string {
   return `${hostname}:${port}`;
 }
 
@@ -225,62 +260,59 @@ function trustOf(credential: IdentityCredential | { trust: true }): 'trust' {
   throw new TypeError('a server-trust challenge is answered with { trust: true }');
 }
 
-function cancelled({ hostname, port }: Target): MtlsError {
+function cancelled({ hostname, port }: KeyTarget): MtlsError {
   return new MtlsError('ERR_TLS_CHALLENGE_CANCELLED', `The challenge of ${hostname}:${port} was cancelled.`);
 }
 
 function asStored(identity: Identity): StoredIdentity {
   if ('controls' in identity) return identity as StoredIdentity;
-  return { ...identity, id: identity.certificate.fingerprint, controls: {}, createdAt: new Date() };
-}
-
-/** Without `hosts`, an identity in a store is shown nowhere, one that was given to this very client everywhere. */
-function isAllowed(identity: Identity, { hostname, port }: Target, givenDirectly: boolean): boolean {
-  const hosts = 'controls' in identity ? (identity as StoredIdentity).controls.hosts : undefined;
-  return hosts === undefined || hosts.length === 0 ? givenDirectly : hostsAllow(hosts, hostname, port);
-}
-
-function fits({ certificate, ...identity }: StoredIdentity, request: CertificateRequest): boolean {
-  const now = Date.now();
-  const valid = certificate.notBefore.getTime() <= now && now <= certificate.notAfter.getTime();
-  return valid && signsFor(credentialOf(identity), request);
-}
-
-function signsFor({ schemes }: Credential, request: CertificateRequest): boolean {
-  return schemes.some(scheme => request.schemes.includes(scheme));
+  return {
+    ...identity,
+    id: identity.certificate.fingerprint,
+    controls: {},
+    createdAt: new Date(),
+    locked: false,
+  };
 }
 
 /** Without a handler: the one identity that fits. With several nobody has said which, so none is shown. */
-function defaultChoice(target: Target, known: KnownIdentities, candidates: StoredIdentity[]): Choice {
-  const [only] = candidates;
-  if (only && candidates.length === 1) return { credential: credentialOf(trimmed(only)), id: only.id };
-  if (candidates.length > 1) {
+function defaultChoice(target: KeyTarget, known: KnownIdentities, { fit, unfit }: Candidates): Choice {
+  const [only] = fit;
+  if (only && fit.length === 1) return choiceOf(only);
+  if (only) {
     return {
-      absence: `${candidates.length} identities are allowed for ${keyOf(target)}, and no challenge handler chose one`,
+      absence: `${fit.length} identities are allowed for ${keyOf(target)}, and no challenge handler chose one`,
     };
   }
-  if (known.allowed.length > 0) {
-    return {
-      absence:
-        'the identities allowed for this host are not valid now, or sign in no way that the server accepts',
-    };
-  }
-  if (known.total > 0)
+  // It would be the one, were it not for a control: the page can do something about that.
+  const held = unfit.find(({ code }) => code === 'ERR_IDENTITY_LOCKED' || code === 'ERR_IDENTITY_EXPIRED');
+  if (held)
+    throw new MtlsError(held.code, `The identity for ${keyOf(target)} cannot be used: ${held.message}.`);
+  const reason = unfit.find(({ identity }) => known.allowed.includes(identity));
+  if (reason) return { absence: `the identity allowed for this host does not fit: ${reason.message}` };
+  if (known.all.length > 0)
     return { absence: `none of the identities is allowed for ${keyOf(target)} (control hosts)` };
   return { absence: 'there is no identity' };
 }
 
-function chosenCredential({ identity, intermediates = [] }: IdentityCredential): Credential {
-  const chain = [...trimmed(identity).chain, ...intermediates];
-  return credentialOf({ keys: identity.keys, chain });
-}
-
 /** Without the root, which the server has already if it is to trust it (RFC 8446 section 4.4.2). */
-function trimmed(identity: Identity): Identity {
+function choiceOf(identity: StoredIdentity, intermediates: Certificate[] = []): Choice {
   const [own, ...issuers] = identity.chain;
-  return own ? { ...identity, chain: [own, ...issuers.filter(it => it.subject !== it.issuer)] } : identity;
+  const sent = own ? [own, ...issuers.filter(it => it.subject !== it.issuer)] : [];
+  return { identity, chain: [...sent, ...intermediates] };
 }
 
-function idOf(identity: Identity): { id?: string } {
-  return 'id' in identity ? { id: (identity as StoredIdentity).id } : {};
+/** A stored identity's keys come from its store each time, which looks at the controls. */
+async function usableCredential(
+  { identity, chain }: Exclude<Choice, { absence: string }>,
+  target: KeyTarget,
+): Promise<Credential> {
+  const access = keyAccessOf(identity);
+  if (!access) return credentialOf({ keys: identity.keys, chain });
+  return {
+    ...credentialOf({ keys: await access.use(target), chain }),
+    async sign(scheme, message) {
+      return credentialOf({ keys: await access.use(target), chain }).sign(scheme, message);
+    },
+  };
 }

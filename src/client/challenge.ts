@@ -1,4 +1,4 @@
-import type { MtlsError } from '../errors.js';
+import type { MtlsError, MtlsErrorCode } from '../errors.js';
 import type { Certificate, Identity, StoredIdentity } from '../identity/types.js';
 
 /** A server asks for a client certificate (RFC 8446 section 4.3.2). */
@@ -8,8 +8,21 @@ export interface ClientCertificateChallenge {
   port: number;
   /** Names of the authorities that the server accepts, RFC 4514; empty: it names none. */
   acceptableIssuers: string[];
-  /** The identities that may be shown there: allowed for the host, valid now, signing in a way the server accepts. */
+  /** The identities that fit: allowed for the host, valid now, and issued and signing in ways that the server accepts. */
   candidates: StoredIdentity[];
+  /** The other ones, and why each does not fit. */
+  others: UnfitIdentity[];
+}
+
+/** An identity that is not shown by default. */
+export interface UnfitIdentity {
+  identity: StoredIdentity;
+  /** `ERR_IDENTITY_…` or `ERR_TLS_CERT_…`. */
+  code: MtlsErrorCode;
+  /** The reason as a clause, in English: `its certificate has expired`. */
+  message: string;
+  /** Whether the answer may name it all the same. */
+  selectable: boolean;
 }
 
 /** A server has shown its certificate, and nothing has been sent to it yet. */

@@ -134,6 +134,7 @@ class Client implements MtlsClient {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#dialer.close();
     this.#pool.destroy();
     await Promise.all(Array.from(this.#sockets, socket => socket.close()));
   }
@@ -147,12 +148,13 @@ function openTunnel({ tunnel, tunnelToken }: ClientOptions): Tunnel {
   return createWebSocketTunnel(tunnel, tunnelToken === undefined ? {} : { token: tunnelToken });
 }
 
-function plaintextStream({ connection, timings }: Dialed): PlaintextStream {
+function plaintextStream({ connection, timings, admits }: Dialed): PlaintextStream {
   const { info } = connection;
   return {
     readable: connection.readable,
     writable: connection.writable,
     alpn: info.alpn,
+    admits,
     info: {
       tlsVersion: info.version,
       cipherSuite: info.cipherSuite,

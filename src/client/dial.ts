@@ -1,11 +1,14 @@
+import type { KeyTarget } from '../identity/key-access.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
-import type { Authentication, Target } from './authentication.js';
+import type { Authentication } from './authentication.js';
 
 export interface Dialed {
   connection: TlsConnection;
   timings: { tunnelMs: number; handshakeMs: number };
+  /** Whether the identity that was shown may be used further. */
+  admits: () => boolean;
 }
 
 /** Opens TLS connections through a tunnel. */
@@ -20,8 +23,12 @@ export class Dialer {
     this.#authentication = parts.authentication;
   }
 
+  close(): void {
+    this.#authentication.standing.close();
+  }
+
   /** `signal` ends the dialling; a connection that stands does not listen to it any more. */
-  async dial(target: Target, options: { alpn: readonly string[]; signal: AbortSignal }): Promise<Dialed> {
+  async dial(target: KeyTarget, options: { alpn: readonly string[]; signal: AbortSignal }): Promise<Dialed> {
     const { alpn, signal } = options;
     signal.throwIfAborted();
     const authentication = await this.#authentication.prepare(target);
@@ -34,9 +41,10 @@ export class Dialer {
       signal.throwIfAborted();
       const stream = await this.#tunnel.connect(target, { signal: lifetime.signal });
       const connected = performance.now();
+      const { partition } = authentication;
       const connection = await TlsConnection.connect(this.#tls, stream, {
         hostname: target.hostname,
-        partition: authentication.partition,
+        partition,
         alpn,
         authenticate: authentication.authenticate,
         evaluateServer: authentication.evaluateServer,
@@ -44,7 +52,8 @@ export class Dialer {
         signal: lifetime.signal,
       });
       const timings = { tunnelMs: connected - started, handshakeMs: performance.now() - connected };
-      return { connection, timings };
+      const { resumed } = connection.info;
+      return { connection, timings, admits: authentication.admission({ partition, resumed }) };
     } catch (error) {
       lifetime.abort(error);
       throw error;

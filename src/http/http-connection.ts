@@ -13,6 +13,8 @@ const LAST_WORDS_MS = 5_000;
 export class HttpConnection implements ConnectionListener, ExchangeHost {
   readonly protocol: 'h2' | 'http/1.1';
   readonly transport: TransportInfo;
+  /** Asked before each request: whether it may still go over this connection. */
+  readonly admits: () => boolean;
   /** What the connection failed with, if it did. */
   error: unknown;
   /** Whether it has ever given a response. */
@@ -44,6 +46,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.#engine = engine;
     this.protocol = stream.alpn === 'h2' ? 'h2' : 'http/1.1';
     this.transport = stream.info;
+    this.admits = stream.admits ?? (() => true);
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();
     this.#reader.closed.catch(() => {});

@@ -105,7 +105,11 @@ export class OriginPool {
   }
 
   #available(): HttpConnection | undefined {
-    for (const connection of this.#connections) if (connection.available) return connection;
+    for (const connection of this.#connections) {
+      if (!connection.available) continue;
+      if (connection.admits()) return connection;
+      this.#retire(connection);
+    }
     return undefined;
   }
 

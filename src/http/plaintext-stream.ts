@@ -12,6 +12,8 @@ export interface PlaintextStream {
   writable: WritableStream<Uint8Array>;
   /** What ALPN agreed on: `h2`, `http/1.1`, or empty. */
   alpn: string;
+  /** Asked before each request: whether it may still go over this connection. Default: it may. */
+  admits?: () => boolean;
   /** About the connection beneath. */
   info: TransportInfo;
 }

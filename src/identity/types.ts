@@ -24,7 +24,11 @@ export interface Certificate {
 /** What evaluating a chain found. `code` is set when `trusted` is false. */
 export interface TrustResult {
   trusted: boolean;
-  code?: 'ERR_TLS_CERT_EXPIRED' | 'ERR_TLS_CERT_NOT_YET_VALID' | 'ERR_TLS_CERT_UNTRUSTED';
+  code?:
+    | 'ERR_TLS_CERT_EXPIRED'
+    | 'ERR_TLS_CERT_NOT_YET_VALID'
+    | 'ERR_TLS_CERT_UNTRUSTED'
+    | 'ERR_TLS_CERT_PURPOSE';
   chain: Certificate[];
 }
 
@@ -36,9 +40,12 @@ export interface Identity {
   certificate: Certificate;
   /** `certificate` first, then its issuers as far as they are known. */
   chain: Certificate[];
-  /** The private key as non-extractable CryptoKeys: one for ECDSA, one per scheme and hash for RSA. */
+  /**
+   * The private key as non-extractable CryptoKeys: one for ECDSA, one per scheme and hash for RSA. Empty for a stored
+   * identity with `userVerification: 'required'`.
+   */
   keys: CryptoKey[];
-  /** Whether `chain` is complete and valid at the time of import. */
+  /** Whether `chain` is complete, valid at the time of import, and fit for client authentication. */
   trust: TrustResult;
 }
 
@@ -51,6 +58,20 @@ export interface IdentityControls {
    * port allows every port. Without any pattern the identity is never sent unless a challenge handler names it.
    */
   hosts?: string[];
+  /** `session`: gone when the last tab of this origin closes. Default: `permanent`. */
+  persistence?: 'permanent' | 'session';
+  /** From this time on the identity is not used any more (`ERR_IDENTITY_EXPIRED`). Default: never. */
+  expiresAt?: Date;
+  /**
+   * After so many milliseconds without use the identity is locked (`ERR_IDENTITY_LOCKED`) until `IdentityStore.unlock`.
+   * Default: never.
+   */
+  idleTimeoutMs?: number;
+  /**
+   * `required`: the private key is stored only wrapped, and is unwrapped for use after the person confirmed. Set when
+   * the identity is added; it cannot be changed later. Default: `none`.
+   */
+  userVerification?: 'none' | 'required';
 }
 
 /** An identity as the store gives it back. */
@@ -59,4 +80,6 @@ export interface StoredIdentity extends Identity {
   controls: IdentityControls;
   createdAt: Date;
   lastUsedAt?: Date;
+  /** Whether `IdentityStore.unlock` (or the person's confirmation at the next use) comes before its use. */
+  locked: boolean;
 }

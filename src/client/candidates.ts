@@ -1,0 +1,115 @@
+import type { Instance } from '../engine/instance.js';
+import { readCertificate } from '../identity/certificate.js';
+import { equalBytes } from '../identity/encoding.js';
+import { hostsAllow } from '../identity/hosts.js';
+import type { KeyTarget } from '../identity/key-access.js';
+import { schemesForKey } from '../identity/signature-schemes.js';
+import { credentialOf } from '../identity/signing.js';
+import type { Identity, StoredIdentity } from '../identity/types.js';
+import type { CertificateRequest } from '../tls/types.js';
+import type { UnfitIdentity } from './challenge.js';
+
+/** The identities of a client, sorted for one request of a server. */
+export interface Candidates {
+  fit: StoredIdentity[];
+  unfit: UnfitIdentity[];
+}
+
+export interface Demand {
+  target: KeyTarget;
+  request: CertificateRequest;
+  /** Whether the identities come from a list, where one without `hosts` goes everywhere. */
+  givenDirectly: boolean;
+  /** Reads certificates. */
+  reader: Instance;
+}
+
+export function sortIdentities(identities: readonly StoredIdentity[], demand: Demand): Candidates {
+  const sorted: Candidates = { fit: [], unfit: [] };
+  for (const identity of identities) {
+    const reason = unfitness(identity, demand);
+    if (reason) sorted.unfit.push({ identity, ...reason });
+    else sorted.fit.push(identity);
+  }
+  return sorted;
+}
+
+/** Without `hosts`, an identity in a store is shown nowhere, one that was given to this very client everywhere. */
+export function isAllowed(
+  { controls: { hosts = [] } }: StoredIdentity,
+  { hostname, port }: KeyTarget,
+  givenDirectly: boolean,
+): boolean {
+  return hosts.length === 0 ? givenDirectly : hostsAllow(hosts, hostname, port);
+}
+
+type Unfitness = Omit<UnfitIdentity, 'identity'>;
+
+/** Undefined when the identity fits. What is wrong with the identity itself comes before what may be changed about it. */
+function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefined {
+  const now = Date.now();
+  const { certificate, controls, trust } = identity;
+  if (now > certificate.notAfter.getTime())
+    return { code: 'ERR_TLS_CERT_EXPIRED', message: 'its certificate has expired', selectable: true };
+  if (now < certificate.notBefore.getTime()) {
+    return {
+      code: 'ERR_TLS_CERT_NOT_YET_VALID',
+      message: 'its certificate is not valid yet',
+      selectable: true,
+    };
+  }
+  if (!signs(identity, demand.request)) {
+    const message = 'its key signs in no way that the server accepts';
+    return { code: 'ERR_IDENTITY_NOT_ACCEPTED', message, selectable: false };
+  }
+  if (trust.code === 'ERR_TLS_CERT_PURPOSE') {
+    const message = 'its certificate is not for client authentication';
+    return { code: 'ERR_TLS_CERT_PURPOSE', message, selectable: true };
+  }
+  if (!isIssuedFor(identity, demand)) {
+    const message = 'the server accepts the certificates of other authorities';
+    return { code: 'ERR_IDENTITY_NOT_ACCEPTED', message, selectable: true };
+  }
+  if (!isAllowed(identity, demand.target, demand.givenDirectly)) {
+    // Without any host it may be chosen by hand.
+    const selectable = !controls.hosts?.length;
+    const message = selectable
+      ? 'no host is set for it (control hosts)'
+      : 'it is for other hosts (control hosts)';
+    return { code: 'ERR_IDENTITY_NOT_ALLOWED', message, selectable };
+  }
+  if (controls.expiresAt && now >= controls.expiresAt.getTime())
+    return {
+      code: 'ERR_IDENTITY_EXPIRED',
+      message: 'its time is over (control expiresAt)',
+      selectable: false,
+    };
+  // With user verification it is unlocked by its use.
+  if (identity.locked && controls.userVerification !== 'required') {
+    const message = 'it is locked, because it has not been used for long (control idleTimeoutMs)';
+    return { code: 'ERR_IDENTITY_LOCKED', message, selectable: false };
+  }
+  return undefined;
+}
+
+function signs(identity: StoredIdentity, { schemes }: CertificateRequest): boolean {
+  return schemesOf(identity).some(scheme => schemes.includes(scheme));
+}
+
+/** A locked identity shows no keys: what they will sign with follows from the certificate. */
+function schemesOf(identity: Identity): number[] {
+  if (identity.keys.length > 0) return credentialOf(identity).schemes;
+  return schemesForKey(identity.certificate.keyAlgorithm).map(({ code }) => code);
+}
+
+/** RFC 8446 section 4.2.4: some certificate of the chain is issued by one of the named authorities. */
+function isIssuedFor(
+  { chain }: StoredIdentity,
+  { request: { acceptableIssuers }, reader }: Pick<Demand, 'request' | 'reader'>,
+): boolean {
+  if (acceptableIssuers.length === 0) return true;
+  return chain.some(({ der }) => {
+    const { issuer } = readCertificate(reader, der);
+    return acceptableIssuers.some(acceptable => equalBytes(acceptable, issuer));
+  });
+}

@@ -1,0 +1,70 @@
+import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
+import type { StoredIdentity } from '../identity/types.js';
+
+interface Entry {
+  identity: StoredIdentity;
+  lastUsedAt: number;
+  notedAt: number;
+  stop: () => void;
+}
+
+/** A busy connection notes its use no more often. */
+const NOTE_INTERVAL_MS = 1_000;
+
+/**
+ * Which stored identities may go on being used by the connections that were made with them. The store is not asked again for
+ * each request: its changes are heard, and the clock is looked at.
+ */
+export class Standing {
+  #entries = new Map<string, Entry>();
+
+  /** The store has just given the identity's keys. */
+  enter(identity: StoredIdentity, target: KeyTarget): void {
+    const access = keyAccessOf(identity);
+    if (!access) return;
+    const { id } = identity;
+    this.#leave(id);
+    const stop = access.onChange(() => this.#leave(id));
+    this.#entries.set(id, { identity, lastUsedAt: 0, notedAt: 0, stop });
+    this.#note(id, target);
+  }
+
+  /** Whether a connection made with the identity may take another request; if so, that is a use. */
+  admits(id: string, target: KeyTarget): boolean {
+    if (!this.holds(id)) return false;
+    this.#note(id, target);
+    return true;
+  }
+
+  holds(id: string): boolean {
+    const entry = this.#entries.get(id);
+    if (!entry) return false;
+    const { expiresAt, idleTimeoutMs } = entry.identity.controls;
+    const now = Date.now();
+    const expired = expiresAt !== undefined && now >= expiresAt.getTime();
+    const idle = idleTimeoutMs !== undefined && now - entry.lastUsedAt >= idleTimeoutMs;
+    return !expired && !idle && keyAccessOf(entry.identity)?.ready() === true;
+  }
+
+  close(): void {
+    for (const id of [...this.#entries.keys()]) this.#leave(id);
+  }
+
+  #leave(id: string): void {
+    this.#entries.get(id)?.stop();
+    this.#entries.delete(id);
+  }
+
+  #note(id: string, target: KeyTarget): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    const now = Date.now();
+    entry.lastUsedAt = now;
+    if (now - entry.notedAt < NOTE_INTERVAL_MS) return;
+    entry.notedAt = now;
+    // A note for people and for the idle clock of other tabs: that it could not be made does not concern the connection.
+    keyAccessOf(entry.identity)
+      ?.markUsed(target)
+      .catch(() => {});
+  }
+}

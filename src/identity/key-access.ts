@@ -1,0 +1,36 @@
+import type { Certificate, Identity } from './types.js';
+
+/** A TCP port of a host. */
+export interface KeyTarget {
+  hostname: string;
+  port: number;
+}
+
+/** The way to the keys of a stored identity: whoever uses them goes through its controls. */
+export interface KeyAccess {
+  /**
+   * The identity's keys, for use with a target now; asks the person first where that is required.
+   *
+   * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_EXPIRED, ERR_IDENTITY_LOCKED, ERR_IDENTITY_NOT_ALLOWED,
+   *   ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE
+   */
+  use(target: KeyTarget): Promise<CryptoKey[]>;
+  /** Whether `use` would give keys without asking anybody, as far as it can be told without waiting. */
+  ready(): boolean;
+  /** Notes a use. */
+  markUsed(target: KeyTarget): Promise<void>;
+  /** Calls back when the identity was deleted, changed or locked; returns what ends that. */
+  onChange(listener: () => void): () => void;
+}
+
+// By the certificate object, which copies of an identity share.
+const accesses = new WeakMap<Certificate, KeyAccess>();
+
+export function setKeyAccess({ certificate }: Identity, access: KeyAccess): void {
+  accesses.set(certificate, access);
+}
+
+/** Undefined for an identity that is in no store. */
+export function keyAccessOf({ certificate }: Identity): KeyAccess | undefined {
+  return accesses.get(certificate);
+}
