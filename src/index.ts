@@ -17,6 +17,7 @@ export {
 export type { Socket, SocketInfo } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
 export { MtlsError, type MtlsErrorCode } from './errors.js';
+export type { KeyTarget } from './identity/key-access.js';
 export type {
   Certificate,
   Identity,
@@ -25,6 +26,17 @@ export type {
   TrustResult,
 } from './identity/types.js';
 export { type ImportProgress, type OpenPkcs12Options, openPkcs12, type Pkcs12 } from './p12/open-pkcs12.js';
-export { type IdentityQuery, IdentityStore } from './store/identity-store.js';
+export type { ChangeListener, IdentityChange } from './store/changes.js';
+export { IdentityStore, type StoreOptions } from './store/identity-store.js';
+export type { JournalEntry } from './store/journal.js';
+export {
+  type PassphraseOptions,
+  type PassphraseQuestion,
+  passphraseVerification,
+} from './store/passphrase-verification.js';
+export type { IdentityQuery } from './store/query.js';
+export type { UnreadableIdentity } from './store/records.js';
+export type { UserVerification, VerificationSubject } from './store/user-verification.js';
+export { type WebAuthnOptions, webAuthnVerification } from './store/webauthn-verification.js';
 export type { Tunnel, TunnelAddress, TunnelStream } from './tunnel/tunnel.js';
 export { createWebSocketTunnel, type WebSocketTunnelOptions } from './tunnel/websocket-tunnel.js';

@@ -1,6 +1,9 @@
 import { checkHostPatterns } from '../identity/hosts.js';
 import type { Identity, IdentityControls } from '../identity/types.js';
 
+/** A year: more is no idle timeout. */
+const MAX_IDLE_TIMEOUT_MS = 366 * 24 * 60 * 60 * 1000;
+
 const checks: Record<keyof IdentityControls, (value: unknown) => void> = {
   label(value) {
     if (typeof value !== 'string') throw new TypeError('label is a string');
@@ -10,20 +13,58 @@ const checks: Record<keyof IdentityControls, (value: unknown) => void> = {
       throw new TypeError('hosts is an array of host patterns');
     checkHostPatterns(value);
   },
+  persistence: oneOf('persistence', ['permanent', 'session']),
+  userVerification: oneOf('userVerification', ['none', 'required']),
+  expiresAt(value) {
+    if (!(value instanceof Date) || Number.isNaN(value.getTime()))
+      throw new TypeError('expiresAt is a valid Date');
+  },
+  idleTimeoutMs(value) {
+    if (typeof value !== 'number' || !(value > 0 && value <= MAX_IDLE_TIMEOUT_MS))
+      throw new TypeError(`idleTimeoutMs is a number of milliseconds from 1 to ${MAX_IDLE_TIMEOUT_MS}`);
+  },
 };
 
+function oneOf(name: string, values: readonly string[]) {
+  return (value: unknown) => {
+    if (!values.includes(value as string)) throw new TypeError(`${name} is one of ${values.join(', ')}`);
+  };
+}
+
 /**
- * A copy of the controls. A control that this version does not know is refused: the keychain must not seem to keep a
- * promise that it does not enforce.
+ * A copy of the controls, without those that are undefined. A control that this version does not know is refused: the keychain
+ * must not seem to keep a promise that it does not enforce.
  *
  * @throws TypeError
  */
 export function checkedControls(controls: Partial<IdentityControls>): IdentityControls {
-  for (const [name, value] of Object.entries(controls)) {
+  const given = definedControls(controls);
+  for (const [name, value] of Object.entries(given)) checks[name as keyof IdentityControls](value);
+  return structuredClone(given);
+}
+
+function definedControls(controls: Partial<IdentityControls>): IdentityControls {
+  for (const name of Object.keys(controls))
     if (!Object.hasOwn(checks, name)) throw new TypeError(`unknown control: ${name}`);
-    checks[name as keyof IdentityControls](value);
-  }
-  return structuredClone(controls);
+  return Object.fromEntries(Object.entries(controls).filter(([, value]) => value !== undefined));
+}
+
+/**
+ * The controls after a change; one that is given as undefined goes back to its default.
+ *
+ * @throws TypeError for a control that is not one, and for another `userVerification`
+ */
+export function changedControls(
+  controls: IdentityControls,
+  change: Partial<IdentityControls>,
+): IdentityControls {
+  const checked = checkedControls(change);
+  const removed = Object.keys(change).filter(name => !Object.hasOwn(checked, name));
+  const kept = Object.entries(controls).filter(([name]) => !removed.includes(name));
+  const changed: IdentityControls = { ...Object.fromEntries(kept), ...checked };
+  if ((changed.userVerification ?? 'none') !== (controls.userVerification ?? 'none'))
+    throw new TypeError('userVerification is said when an identity is added: it cannot be changed');
+  return changed;
 }
 
 /** @throws TypeError unless the identity has keys, and none of them can be exported. */

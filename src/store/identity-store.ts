@@ -1,97 +1,146 @@
-import type { IDBPDatabase, IDBPObjectStore } from 'idb';
 import { MtlsError } from '../errors.js';
-import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
-import { checkedControls, checkKeys } from './controls.js';
-import { storeError } from './errors.js';
-import { openDatabase } from './open-database.js';
+import { type KeyTarget, setKeyAccess } from '../identity/key-access.js';
+import type { Certificate, Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
+import { type ChangeListener, Changes } from './changes.js';
+import { changedControls, checkedControls, checkKeys } from './controls.js';
+import { type JournalEntry, withEntry } from './journal.js';
 import { compileQuery, type IdentityQuery } from './query.js';
-import { fromRecord, type IdentityRecord, type StoreSchema, toRecord } from './schema.js';
+import { notFound, Records, type UnreadableIdentity } from './records.js';
+import { type EnrolmentRecord, type IdentityRecord, toRecord } from './schema.js';
+import { joinSession, type Session } from './session.js';
+import { assertUsable, isLocked } from './usability.js';
+import type { UserVerification } from './user-verification.js';
+import { Vault } from './vault.js';
+import { webAuthnVerification } from './webauthn-verification.js';
+import { type WrappedKey, wrapKey } from './wrapped-key.js';
 
-export type { IdentityQuery } from './query.js';
-
-type Records = IDBPObjectStore<StoreSchema, ['identities'], 'identities', 'readwrite'>;
+export interface StoreOptions {
+  /** Of the IndexedDB database. Default: `browser-mtls`. */
+  name?: string;
+  /** How a person confirms the use of identities with `userVerification: 'required'`. Default: `webAuthnVerification()`. */
+  verification?: UserVerification;
+  /**
+   * How long an unwrapped key stays in the memory of this tab after the person confirmed, in milliseconds; less with a shorter
+   * `idleTimeoutMs`. Default: 300,000; 1,000 to 86,400,000.
+   */
+  unlockedForMs?: number;
+}
 
 const DEFAULT_NAME = 'browser-mtls';
+const DEFAULT_UNLOCKED_FOR_MS = 5 * 60_000;
+const UNLOCKED_FOR_MS_RANGE = [1_000, 24 * 60 * 60_000] as const;
 
 /**
- * The keychain of an origin: identities in IndexedDB, their keys as CryptoKeys that cannot be exported.
+ * The keychain of an origin: identities in IndexedDB, their keys as CryptoKeys that cannot be exported, or wrapped.
  *
  * Each change is one transaction. Every method rejects with ERR_STORE_UNAVAILABLE when the browser refuses storage, when
  * the store was closed, or when a newer version of the page has taken it over.
  */
 export class IdentityStore {
-  #database: IDBPDatabase<StoreSchema>;
+  #records: Records;
+  #changes: Changes;
+  #vault: Vault;
+  #verification: UserVerification;
+  #session: Session | undefined;
 
   /**
-   * Opens the store, and makes it where there is none.
+   * Opens the store, and makes it where there is none. Identities of a session that is over are deleted then.
    *
-   * @param options `name`: of the IndexedDB database, default `browser-mtls`
    * @throws MtlsError ERR_STORE_UNAVAILABLE, ERR_STORE_QUOTA
    */
-  static async open({ name = DEFAULT_NAME }: { name?: string } = {}): Promise<IdentityStore> {
-    return new IdentityStore(await openDatabase(name));
+  static async open(options: StoreOptions = {}): Promise<IdentityStore> {
+    const { name = DEFAULT_NAME, unlockedForMs = DEFAULT_UNLOCKED_FOR_MS } = options;
+    const [least, most] = UNLOCKED_FOR_MS_RANGE;
+    if (!(unlockedForMs >= least && unlockedForMs <= most))
+      throw new TypeError(`unlockedForMs is a number of milliseconds from ${least} to ${most}`);
+    const records = await Records.open(name);
+    const session = await joinSession(name, {
+      readSession: () => records.read(database => database.get('state', 'session')),
+      beginSession: id => beginSession(records, id),
+    });
+    const verification = options.verification ?? webAuthnVerification();
+    return new IdentityStore({ name, records, session, verification, unlockedForMs });
   }
 
-  private constructor(database: IDBPDatabase<StoreSchema>) {
-    this.#database = database;
+  private constructor(parts: {
+    name: string;
+    records: Records;
+    session: Session | undefined;
+    verification: UserVerification;
+    unlockedForMs: number;
+  }) {
+    this.#records = parts.records;
+    this.#session = parts.session;
+    this.#verification = parts.verification;
+    this.#changes = new Changes(parts.name);
+    this.#vault = new Vault({
+      verification: parts.verification,
+      unlockedForMs: parts.unlockedForMs,
+      onChange: change => this.#changes.tell(change, 'here'),
+    });
+    this.#changes.listen(({ type, id }) => {
+      if (type !== 'added' && type !== 'unlocked') this.#vault.forget(id);
+    });
   }
 
   /**
-   * Keeps an identity.
+   * Keeps an identity. With `userVerification: 'required'` the person is asked now, and only the wrapped key is stored.
    *
    * @param controls `label` defaults to the identity's own; without `hosts` it is sent nowhere unless a challenge handler
    *   names it
-   * @throws MtlsError ERR_IDENTITY_DUPLICATE when its certificate is there already, ERR_STORE_QUOTA
+   * @throws MtlsError ERR_IDENTITY_DUPLICATE when its certificate is there already, ERR_STORE_QUOTA,
+   *   ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE
    * @throws TypeError for keys that can be exported, and for a control or host pattern that is not one
    */
-  async add(identity: Identity, controls: IdentityControls = {}): Promise<StoredIdentity> {
+  async add(
+    identity: Identity,
+    controls: IdentityControls = {},
+    options: { signal?: AbortSignal } = {},
+  ): Promise<StoredIdentity> {
     checkKeys(identity);
     const label = controls.label ?? identity.label;
     const checked = checkedControls({ ...controls, ...(label !== undefined && { label }) });
-    const record = toRecord(identity, checked);
-    return this.#change(async records => {
-      if ((await records.index('fingerprint').getKey(record.fingerprint)) !== undefined)
-        throw new MtlsError('ERR_IDENTITY_DUPLICATE', 'An identity with this certificate is stored already.');
-      await records.add(record);
-      return fromRecord(record);
+    const { fingerprint } = identity.certificate;
+    // Before the person is asked for nothing.
+    const known = await this.#records.read(it =>
+      it.getKeyFromIndex('identities', 'fingerprint', fingerprint),
+    );
+    if (known !== undefined) throw duplicate();
+    const id = crypto.randomUUID();
+    const wrapped = await this.wrap(identity.keys, {
+      id,
+      controls: checked,
+      label: checked.label ?? identity.certificate.subject,
+      ...options,
     });
+    return this.#insert(toRecord(identity, { id, controls: checked, wrapped }));
   }
 
   /** The identities that a query holds for, oldest first; without a query all of them. */
   async find(query: IdentityQuery = {}): Promise<StoredIdentity[]> {
     const matches = compileQuery(query);
-    try {
-      const records = await this.#database.getAll('identities');
-      return records
-        .map(fromRecord)
-        .filter(matches)
-        .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
-    } catch (error) {
-      throw storeError(error);
-    }
+    const { readable } = await this.#records.all();
+    return readable.map(it => this.#present(it)).filter(matches);
+  }
+
+  /** Identities in the store that cannot be read. `find` leaves them out; `delete({ id })` deletes them. */
+  async problems(): Promise<UnreadableIdentity[]> {
+    return (await this.#records.all()).unreadable;
   }
 
   /**
-   * Changes the controls that are named in `change`.
+   * Changes the controls that are named in `change`; one that is `undefined` goes back to its default.
    *
    * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_STORE_QUOTA
-   * @throws TypeError for a control or host pattern that is not one
+   * @throws TypeError for a control or host pattern that is not one, and for a change of `userVerification`
    */
   async update(id: string, change: Partial<IdentityControls>): Promise<StoredIdentity> {
-    const checked = checkedControls(change);
-    return this.#change(async records => {
-      const record = await records.get(id);
-      if (!record) throw new MtlsError('ERR_IDENTITY_NOT_FOUND', 'There is no such identity.');
-      return put(records, { ...record, controls: { ...record.controls, ...checked } });
+    const record = await this.#revise(id, ({ session: _, ...record }) => {
+      const controls = changedControls(record.controls, change);
+      return { ...record, controls, ...this.#sessionOf(controls) };
     });
-  }
-
-  /** Notes that an identity was used. One that is gone is no error: the use came first. */
-  async markUsed(id: string, at: Date = new Date()): Promise<void> {
-    await this.#change(async records => {
-      const record = await records.get(id);
-      if (record) await put(records, { ...record, lastUsedAt: at });
-    });
+    this.#changes.tell({ type: 'updated', id });
+    return this.#present(record);
   }
 
   /**
@@ -102,45 +151,252 @@ export class IdentityStore {
   async delete(query: IdentityQuery): Promise<number> {
     const matches = compileQuery(query);
     if (Object.keys(query).length === 0) throw new TypeError('an empty query would delete every identity');
-    return this.#change(async records => {
-      const doomed = (await records.getAll()).filter(record => matches(fromRecord(record)));
-      for (const { id } of doomed) await records.delete(id);
-      return doomed.length;
+    const { readable, unreadable } = await this.#records.all();
+    const found = readable.map(it => this.#present(it)).filter(matches);
+    const doomed = [...found, ...unreadable.filter(({ id }) => query.id === id && onlyById(query))];
+    const deleted = await this.#records.change(async transaction => {
+      const present = new Set(await transaction.objectStore('identities').getAllKeys());
+      const ids = doomed.map(({ id }) => id).filter(id => present.has(id));
+      for (const id of ids) {
+        await transaction.objectStore('identities').delete(id);
+        await transaction.objectStore('journal').delete(id);
+      }
+      return ids;
+    });
+    for (const id of deleted) this.#changes.tell({ type: 'deleted', id });
+    return deleted.length;
+  }
+
+  /** Calls back at each change, of this tab and of others; returns what ends that. */
+  observe(listener: ChangeListener): () => void {
+    return this.#changes.listen(listener);
+  }
+
+  /**
+   * Makes an identity usable: asks the person where `userVerification` is required, and ends what `lock` or the idle timeout
+   * began.
+   *
+   * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE, or the signal's reason
+   */
+  async unlock(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<StoredIdentity> {
+    const record = await this.#records.get(id);
+    if (record.wrapped) await this.#vault.keysOf({ ...record, wrapped: record.wrapped }, signal);
+    const changed = await this.#revise(id, ({ lockedAt: _, ...it }) => ({ ...it, unlockedAt: new Date() }));
+    if (!record.wrapped) this.#changes.tell({ type: 'unlocked', id });
+    return this.#present(changed);
+  }
+
+  /**
+   * Locks an identity, or every one: unwrapped keys are forgotten at once in every tab, and other identities are not used again
+   * before `unlock`.
+   *
+   * @throws MtlsError ERR_IDENTITY_NOT_FOUND
+   */
+  async lock(id?: string): Promise<void> {
+    const ids = id === undefined ? (await this.#records.all()).readable.map(it => it.id) : [id];
+    for (const each of ids) {
+      this.#vault.forget(each);
+      await this.#revise(each, record => ({ ...record, lockedAt: new Date() }));
+      this.#changes.tell({ type: 'locked', id: each });
+    }
+  }
+
+  /**
+   * The keys of an identity, for use with a target now: the one place where the controls are enforced. Asks the person where
+   * `userVerification` is required, once for all who wait.
+   *
+   * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_NOT_ALLOWED, ERR_IDENTITY_EXPIRED, ERR_IDENTITY_LOCKED,
+   *   ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE, or the signal's reason
+   */
+  async use(id: string, target: KeyTarget, { signal }: { signal?: AbortSignal } = {}): Promise<CryptoKey[]> {
+    const record = await this.#records.get(id);
+    assertUsable(record, target);
+    if (!record.wrapped) return record.keys;
+    return this.#vault.keysOf({ ...record, wrapped: record.wrapped }, signal);
+  }
+
+  /** Notes that an identity was used. One that is gone is no error: the use came first. */
+  async markUsed(id: string, target: KeyTarget, at: Date = new Date()): Promise<void> {
+    this.#vault.touch(id);
+    await this.#records.change(async transaction => {
+      const identities = transaction.objectStore('identities');
+      const record = await identities.get(id);
+      if (!record) return;
+      await identities.put({ ...record, lastUsedAt: at });
+      const journal = transaction.objectStore('journal');
+      const changed = withEntry((await journal.get(id)) ?? { id, entries: [] }, target, at);
+      if (changed) await journal.put(changed);
     });
   }
 
+  /** The last hundred uses of an identity, oldest first. */
+  async journal(id: string): Promise<JournalEntry[]> {
+    const journal = await this.#records.read(database => database.get('journal', id));
+    return journal?.entries ?? [];
+  }
+
   close(): void {
-    this.#database.close();
+    this.#vault.forgetAll();
+    this.#changes.close();
+    this.#session?.leave();
+    this.#records.close();
   }
 
-  /** All or nothing. */
-  async #change<T>(act: (records: Records) => Promise<T>): Promise<T> {
-    try {
-      const transaction = this.#database.transaction('identities', 'readwrite');
-      try {
-        const result = await act(transaction.store);
-        await transaction.done;
-        return result;
-      } catch (error) {
-        abort(transaction);
-        await transaction.done.catch(() => {});
-        throw error;
+  /** @internal For `createIdentity`: a key wrapped as the controls ask for it, or undefined. */
+  async wrap(
+    keys: readonly CryptoKey[],
+    options: { id: string; label: string; controls: IdentityControls; signal?: AbortSignal },
+  ): Promise<WrappedKey | undefined> {
+    const { id, label, controls, signal } = options;
+    if (controls.userVerification !== 'required') return undefined;
+    const verification = this.#verification;
+    const { wrappingKey, parameters } = await verification.prepare(
+      { id, label },
+      { ...(signal && { signal }) },
+    );
+    return { ...(await wrapKey(keys, wrappingKey)), method: verification.method, parameters };
+  }
+
+  /** @internal For `createIdentity`. */
+  async putEnrolment(record: EnrolmentRecord): Promise<void> {
+    await this.#records.change(transaction => transaction.objectStore('enrolments').put(record));
+  }
+
+  /** @internal For `pendingEnrolments`. */
+  getEnrolments(): Promise<EnrolmentRecord[]> {
+    return this.#records.read(database => database.getAll('enrolments'));
+  }
+
+  /** @internal For `Enrolment.cancel`. */
+  async deleteEnrolment(id: string): Promise<void> {
+    await this.#records.change(transaction => transaction.objectStore('enrolments').delete(id));
+  }
+
+  /**
+   * @internal For `Enrolment.complete`: the identity takes the place of the enrolment, with its id and its wrapped key, and of
+   * the identity that it renews, if any.
+   * @throws MtlsError ERR_IDENTITY_DUPLICATE, ERR_IDENTITY_NOT_FOUND (there is no such enrolment any more)
+   */
+  async completeEnrolment(
+    enrolment: EnrolmentRecord,
+    identity: Identity,
+    options: { controls: IdentityControls; replaces?: string },
+  ): Promise<StoredIdentity> {
+    const { id, wrapped } = enrolment;
+    const record = toRecord(identity, { id, controls: checkedControls(options.controls), wrapped });
+    return this.#insert(record, { enrolment: id, replaces: options.replaces });
+  }
+
+  /**
+   * @internal For renewals: another certificate for the same key.
+   * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_DUPLICATE
+   */
+  async replaceCertificate(id: string, identity: Pick<Identity, 'chain' | 'trust'>): Promise<StoredIdentity> {
+    const [certificate] = identity.chain;
+    if (!certificate) throw new TypeError('an identity has a certificate');
+    const { chain: _, ...trust } = identity.trust;
+    const record = await this.#revise(id, it => ({
+      ...it,
+      fingerprint: certificate.fingerprint,
+      chain: identity.chain,
+      trust,
+    }));
+    this.#changes.tell({ type: 'updated', id });
+    return this.#present(record);
+  }
+
+  async #insert(
+    record: IdentityRecord,
+    { enrolment, replaces }: { enrolment?: string; replaces?: string | undefined } = {},
+  ): Promise<StoredIdentity> {
+    const whole = { ...record, ...this.#sessionOf(record.controls) };
+    await this.#records.change(async transaction => {
+      const identities = transaction.objectStore('identities');
+      if (enrolment !== undefined) {
+        const enrolments = transaction.objectStore('enrolments');
+        if ((await enrolments.getKey(enrolment)) === undefined) throw notFound();
+        await enrolments.delete(enrolment);
       }
-    } catch (error) {
-      throw storeError(error);
+      if (replaces !== undefined) {
+        await identities.delete(replaces);
+        await transaction.objectStore('journal').delete(replaces);
+      }
+      if ((await identities.index('fingerprint').getKey(whole.fingerprint)) !== undefined) throw duplicate();
+      await identities.add(whole);
+    });
+    this.#changes.tell({ type: 'added', id: whole.id });
+    if (replaces !== undefined) this.#changes.tell({ type: 'deleted', id: replaces });
+    return this.#present(whole);
+  }
+
+  /** Changes one record. @throws MtlsError ERR_IDENTITY_NOT_FOUND */
+  #revise(id: string, revise: (record: IdentityRecord) => IdentityRecord): Promise<IdentityRecord> {
+    return this.#records.change(async transaction => {
+      const identities = transaction.objectStore('identities');
+      const record = await identities.get(id);
+      if (!record) throw notFound();
+      const revised = revise(record);
+      const holder = await identities.index('fingerprint').getKey(revised.fingerprint);
+      if (holder !== undefined && holder !== id) throw duplicate();
+      await identities.put(revised);
+      return revised;
+    });
+  }
+
+  #sessionOf({ persistence }: IdentityControls): { session?: string } {
+    if (persistence !== 'session') return {};
+    if (!this.#session) {
+      const message = 'This browser has no Web Locks, so the end of a session cannot be told.';
+      throw new MtlsError('ERR_STORE_UNAVAILABLE', message);
     }
+    return { session: this.#session.id };
+  }
+
+  #present(record: IdentityRecord): StoredIdentity {
+    const { id, keyId, chain, keys, trust, controls, createdAt, lastUsedAt } = record;
+    const identity: StoredIdentity = {
+      id,
+      ...(controls.label !== undefined && { label: controls.label }),
+      ...(keyId !== undefined && { keyId }),
+      certificate: chain[0] as Certificate,
+      chain,
+      keys,
+      trust: { ...trust, chain },
+      controls,
+      createdAt,
+      ...(lastUsedAt && { lastUsedAt }),
+      locked: record.wrapped ? !this.#vault.isUnlocked(id) : isLocked(record),
+    };
+    setKeyAccess(identity, {
+      use: target => this.use(id, target),
+      ready: () => !record.wrapped || this.#vault.isUnlocked(id),
+      markUsed: target => this.markUsed(id, target),
+      onChange: listener =>
+        this.#changes.listen(change => change.id === id && change.type !== 'unlocked' && listener()),
+    });
+    return identity;
   }
 }
 
-async function put(records: Records, record: IdentityRecord): Promise<StoredIdentity> {
-  await records.put(record);
-  return fromRecord(record);
+/** Deletes what belongs to sessions that are over. */
+async function beginSession(records: Records, session: string): Promise<void> {
+  await records.change(async transaction => {
+    const identities = transaction.objectStore('identities');
+    // By the index, which gives no values: a record that cannot be read must not stand in the way.
+    let cursor = await identities.index('session').openKeyCursor();
+    for (; cursor; cursor = await cursor.continue()) {
+      if (cursor.key === session) continue;
+      await identities.delete(cursor.primaryKey);
+      await transaction.objectStore('journal').delete(cursor.primaryKey);
+    }
+    await transaction.objectStore('state').put(session, 'session');
+  });
 }
 
-function abort(transaction: { abort(): void }): void {
-  try {
-    transaction.abort();
-  } catch {
-    // It has aborted by itself.
-  }
+function duplicate(): MtlsError {
+  return new MtlsError('ERR_IDENTITY_DUPLICATE', 'An identity with this certificate is stored already.');
+}
+
+function onlyById(query: IdentityQuery): boolean {
+  return Object.keys(query).length === 1;
 }

@@ -1,4 +1,6 @@
+import { equalBytes } from '../identity/encoding.js';
 import { hostsAllow } from '../identity/hosts.js';
+import { issuerName } from '../identity/names.js';
 import type { StoredIdentity } from '../identity/types.js';
 
 /** What identities are looked up by. All that is given must hold. */
@@ -7,9 +9,13 @@ export interface IdentityQuery {
   label?: string;
   /** The PKCS#12 localKeyId, hex. */
   keyId?: string;
-  /** Subject and issuer of the identity's own certificate, as `Certificate` has them. */
+  /** Of the identity's own certificate, as `Certificate` has it. */
   subject?: string;
-  issuer?: string;
+  /**
+   * Of the identity's own certificate, as `Certificate` has it; or the DER name of an authority, or several of which one is
+   * enough, as servers send them in a CertificateRequest: then it may have issued any certificate of the chain.
+   */
+  issuer?: string | BufferSource | BufferSource[];
   /** `host` or `host:port` (default 443) that the identity's `hosts` allow. */
   host?: string;
   /** A time within the validity of the identity's own certificate. */
@@ -29,7 +35,12 @@ const tests: Record<keyof IdentityQuery, (value: unknown) => Test | undefined> =
   label: text(it => it.controls.label),
   keyId: value => text(it => it.keyId)(typeof value === 'string' ? value.toLowerCase() : value),
   subject: text(it => it.certificate.subject),
-  issuer: text(it => it.certificate.issuer),
+  issuer(value) {
+    if (typeof value === 'string') return it => it.certificate.issuer === value;
+    const names = (Array.isArray(value) ? value : [value]).map(bytesOf);
+    if (!names.every(name => name !== undefined)) return undefined;
+    return ({ chain }) => chain.some(({ der }) => names.some(name => isIssuer(name, der)));
+  },
   host(value) {
     const address = typeof value === 'string' ? parseHost(value) : undefined;
     return address && (it => hostsAllow(it.controls.hosts ?? [], address.hostname, address.port));
@@ -59,4 +70,15 @@ export function compileQuery(query: IdentityQuery): Test {
 function parseHost(host: string): { hostname: string; port: number } | undefined {
   const [, hostname, port] = /^(\[[^\]]+\]|[^:/\s]+)(?::(\d{1,5}))?$/.exec(host) ?? [];
   return hostname === undefined ? undefined : { hostname, port: Number(port ?? 443) };
+}
+
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (!ArrayBuffer.isView(value)) return undefined;
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
+function isIssuer(name: Uint8Array, certificate: Uint8Array): boolean {
+  const issuer = issuerName(certificate);
+  return issuer !== undefined && equalBytes(issuer, name);
 }

@@ -1,71 +1,128 @@
-import type { DBSchema, IDBPDatabase } from 'idb';
-import type {
-  Certificate,
-  Identity,
-  IdentityControls,
-  StoredIdentity,
-  TrustResult,
-} from '../identity/types.js';
+import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb';
+import type { Certificate, Identity, IdentityControls, TrustResult } from '../identity/types.js';
+import type { WrappedKey } from './wrapped-key.js';
 
-/** An identity at rest. No secret is in it but the CryptoKeys, which cannot be exported. */
+/** An identity at rest. No secret is in it but CryptoKeys that cannot be exported, or a wrapped key. */
 export interface IdentityRecord {
   id: string;
   /** Of the identity's own certificate; unique. */
   fingerprint: string;
   keyId?: string;
   chain: Certificate[];
+  /** Empty when there is a wrapped key. */
   keys: CryptoKey[];
+  wrapped?: WrappedKey;
   trust: Omit<TrustResult, 'chain'>;
   controls: IdentityControls;
+  /** The browsing session that it belongs to, with `persistence: 'session'`. */
+  session?: string;
   createdAt: Date;
   lastUsedAt?: Date;
+  unlockedAt?: Date;
+  /** Set by `lock` until `unlock`. */
+  lockedAt?: Date;
+}
+
+/** When an identity was used, and with which `host:port`; oldest first. */
+export interface JournalRecord {
+  id: string;
+  entries: { at: Date; host: string }[];
+}
+
+/** A key pair that waits for its certificate. */
+export interface EnrolmentRecord {
+  id: string;
+  /** PKCS#10, DER. */
+  request: Uint8Array<ArrayBuffer>;
+  /** SubjectPublicKeyInfo, DER. */
+  publicKey: Uint8Array<ArrayBuffer>;
+  subject: string;
+  keys: CryptoKey[];
+  wrapped?: WrappedKey;
+  controls: IdentityControls;
+  createdAt: Date;
 }
 
 export interface StoreSchema extends DBSchema {
-  identities: { key: string; value: IdentityRecord; indexes: { fingerprint: string } };
+  identities: { key: string; value: IdentityRecord; indexes: { fingerprint: string; session: string } };
+  journal: { key: string; value: JournalRecord };
+  enrolments: { key: string; value: EnrolmentRecord };
+  /** `session`: the id of the browsing session that the tabs of this origin share. */
+  state: { key: 'session'; value: string };
 }
 
+type UpgradeTransaction = IDBPTransaction<StoreSchema, StoreNames<StoreSchema>[], 'versionchange'>;
+
 /** Step n brings a store from version n to n + 1. Steps are only ever added, never changed. */
-const upgrades: ((database: IDBPDatabase<StoreSchema>) => void)[] = [
+const upgrades: ((database: IDBPDatabase<StoreSchema>, transaction: UpgradeTransaction) => void)[] = [
   database => {
     const identities = database.createObjectStore('identities', { keyPath: 'id' });
     identities.createIndex('fingerprint', 'fingerprint', { unique: true });
+  },
+  (database, transaction) => {
+    transaction.objectStore('identities').createIndex('session', 'session');
+    database.createObjectStore('journal', { keyPath: 'id' });
+    database.createObjectStore('enrolments', { keyPath: 'id' });
+    database.createObjectStore('state');
   },
 ];
 
 export const SCHEMA_VERSION = upgrades.length;
 
-export function upgrade(database: IDBPDatabase<StoreSchema>, fromVersion: number): void {
-  for (const step of upgrades.slice(fromVersion)) step(database);
+export function upgrade(
+  database: IDBPDatabase<StoreSchema>,
+  fromVersion: number,
+  transaction: UpgradeTransaction,
+): void {
+  for (const step of upgrades.slice(fromVersion)) step(database, transaction);
 }
 
-export function toRecord(identity: Identity, controls: IdentityControls): IdentityRecord {
+/** A new record of an identity; `keys` are those of the identity, unless a wrapped key takes their place. */
+export function toRecord(
+  identity: Identity,
+  { id, controls, wrapped }: { id: string; controls: IdentityControls; wrapped?: WrappedKey | undefined },
+): IdentityRecord {
   const { certificate, chain, keys, keyId, trust } = identity;
   const { chain: _, ...judgement } = trust;
   return {
-    id: crypto.randomUUID(),
+    id,
     fingerprint: certificate.fingerprint,
     ...(keyId !== undefined && { keyId }),
     chain: [certificate, ...chain.slice(1)],
-    keys,
+    keys: wrapped ? [] : keys,
+    ...(wrapped && { wrapped }),
     trust: judgement,
     controls,
     createdAt: new Date(),
   };
 }
 
-export function fromRecord(record: IdentityRecord): StoredIdentity {
-  const { id, keyId, chain, keys, trust, controls, createdAt, lastUsedAt } = record;
-  return {
-    id,
-    ...(controls.label !== undefined && { label: controls.label }),
-    ...(keyId !== undefined && { keyId }),
-    certificate: chain[0] as Certificate,
-    chain,
-    keys,
-    trust: { ...trust, chain },
-    controls,
-    createdAt,
-    ...(lastUsedAt && { lastUsedAt }),
-  };
+/** Whether a record has what an identity is made of: another program, or another version, may have written it. */
+export function isReadable(record: unknown): record is IdentityRecord {
+  const { id, fingerprint, chain, keys, trust, controls, createdAt, wrapped } = (record ??
+    {}) as Partial<IdentityRecord>;
+  return (
+    typeof id === 'string' &&
+    typeof fingerprint === 'string' &&
+    Array.isArray(chain) &&
+    chain.length > 0 &&
+    chain.every(isCertificate) &&
+    Array.isArray(keys) &&
+    keys.every(key => key instanceof CryptoKey) &&
+    (keys.length > 0 || wrapped?.pkcs8 instanceof ArrayBuffer) &&
+    typeof trust?.trusted === 'boolean' &&
+    typeof controls === 'object' &&
+    controls !== null &&
+    createdAt instanceof Date
+  );
+}
+
+function isCertificate(value: Partial<Certificate> | null): boolean {
+  return (
+    value?.der instanceof Uint8Array &&
+    typeof value.fingerprint === 'string' &&
+    typeof value.subject === 'string' &&
+    value.notBefore instanceof Date &&
+    value.notAfter instanceof Date
+  );
 }

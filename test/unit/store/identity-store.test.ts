@@ -90,7 +90,10 @@ describe('add', () => {
     { hosts: ['https://example.com'] },
     { hosts: 'example.com' },
     { label: 5 },
-    { persistence: 'session' },
+    { persistence: 'forever' },
+    { idleTimeoutMs: 0 },
+    { expiresAt: new Date(Number.NaN) },
+    { userVerification: 'maybe' },
   ])('refuses the controls %j', async controls => {
     await expect(store.add(ada, controls as object)).rejects.toBeInstanceOf(TypeError);
     expect(await store.find()).toEqual([]);
@@ -151,8 +154,9 @@ describe('update', () => {
     const { id, lastUsedAt } = await store.add(ada);
     expect(lastUsedAt).toBeUndefined();
     const at = new Date(1_800_000_000_000);
-    await store.markUsed(id, at);
-    await store.markUsed('nobody');
+    const target = { hostname: 'example.com', port: 443 };
+    await store.markUsed(id, target, at);
+    await store.markUsed('nobody', target);
     expect(await store.find()).toMatchObject([{ id, lastUsedAt: at }]);
   });
 });

@@ -1,0 +1,27 @@
+import type { KeyTarget } from '../identity/key-access.js';
+import type { JournalRecord } from './schema.js';
+
+/** A use of an identity. */
+export interface JournalEntry {
+  at: Date;
+  /** `hostname:port` */
+  host: string;
+}
+
+/** Older entries make room for new ones. */
+const MAX_ENTRIES = 100;
+/** Uses with the same host within this time are one entry, at its beginning. */
+const SAME_USE_MS = 60_000;
+
+export function withEntry(
+  journal: JournalRecord,
+  { hostname, port }: KeyTarget,
+  at: Date,
+): JournalRecord | undefined {
+  const host = `${hostname}:${port}`;
+  const again = journal.entries.some(
+    it => it.host === host && Math.abs(at.getTime() - it.at.getTime()) < SAME_USE_MS,
+  );
+  if (again) return undefined;
+  return { ...journal, entries: [...journal.entries, { at, host }].slice(-MAX_ENTRIES) };
+}

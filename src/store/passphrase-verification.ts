@@ -1,0 +1,70 @@
+import { MtlsError } from '../errors.js';
+import type { UserVerification, VerificationSubject } from './user-verification.js';
+
+/** What `ask` is told. */
+export interface PassphraseQuestion {
+  subject: VerificationSubject;
+  /** `set`: the person chooses it (ask twice); `unlock`: it is to be given. */
+  purpose: 'set' | 'unlock';
+  /** From 1 on; more than 1 when the one before was wrong. */
+  attempt: number;
+  signal?: AbortSignal;
+}
+
+export interface PassphraseOptions {
+  /** Asks the person; undefined means that they declined. */
+  ask(question: PassphraseQuestion): Promise<string | undefined> | string | undefined;
+  /** How often the person may try. Default: 3. */
+  maxAttempts?: number;
+}
+
+interface Parameters {
+  hash: 'SHA-256';
+  salt: Uint8Array<ArrayBuffer>;
+  iterations: number;
+}
+
+const ITERATIONS = 1_000_000;
+const SALT_BYTES = 16;
+
+/**
+ * User verification by a passphrase, for browsers without WebAuthn's PRF extension. The wrapping key is derived by PBKDF2
+ * (RFC 8018) with HMAC-SHA-256, 1,000,000 iterations and a salt for each identity. It is as strong as the passphrase: whoever copies
+ * the browser's storage can guess at leisure.
+ */
+export function passphraseVerification({ ask, maxAttempts = 3 }: PassphraseOptions): UserVerification {
+  if (typeof ask !== 'function') throw new TypeError('ask is a function');
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) throw new TypeError('maxAttempts is 1 or more');
+  const given = async (question: PassphraseQuestion) => {
+    const passphrase = await ask(question);
+    question.signal?.throwIfAborted();
+    if (!passphrase) throw new MtlsError('ERR_VERIFICATION_FAILED', 'No passphrase was given.');
+    return passphrase;
+  };
+  return {
+    method: 'passphrase',
+    maxAttempts,
+    async prepare(subject, { signal }) {
+      const passphrase = await given({ subject, purpose: 'set', attempt: 1, ...(signal && { signal }) });
+      const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
+      const parameters: Parameters = { hash: 'SHA-256', salt, iterations: ITERATIONS };
+      return { wrappingKey: await derive(passphrase, parameters, 'wrapKey'), parameters };
+    },
+    async verify(subject, parameters, { attempt, signal }) {
+      const passphrase = await given({ subject, purpose: 'unlock', attempt, ...(signal && { signal }) });
+      return derive(passphrase, parameters as Parameters, 'unwrapKey');
+    },
+  };
+}
+
+async function derive(passphrase: string, parameters: Parameters, usage: 'wrapKey' | 'unwrapKey') {
+  // The same characters, however the keyboard composes them (RFC 8265, section 4.2).
+  const bytes = new TextEncoder().encode(passphrase.normalize('NFC'));
+  try {
+    const base = await crypto.subtle.importKey('raw', bytes, 'PBKDF2', false, ['deriveKey']);
+    const algorithm = { name: 'PBKDF2', ...parameters };
+    return await crypto.subtle.deriveKey(algorithm, base, { name: 'AES-GCM', length: 256 }, false, [usage]);
+  } finally {
+    bytes.fill(0);
+  }
+}

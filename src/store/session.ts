@@ -1,0 +1,82 @@
+// A session is the time while some tab of the origin has the store open. No event tells of its end: a tab that opens the store
+// finds out that it is alone, and then what belonged to the session before is over.
+
+/** Whoever reloads the last tab has it back within this time. */
+const RELOAD_GRACE_MS = 30_000;
+
+/** In sessionStorage, which outlives a reload and ends with its tab. Not a secret. */
+interface Marker {
+  session: string;
+  /** When the page was last known to be there. */
+  at: number;
+}
+
+/** How the store keeps its session. */
+interface SessionHost {
+  readSession(): Promise<string | undefined>;
+  /** Begins a session, and deletes the identities of every other one. */
+  beginSession(session: string): Promise<void>;
+}
+
+export interface Session {
+  id: string;
+  leave(): void;
+}
+
+/** Joins the session of the tabs that are there, or begins one; undefined where the browser has no Web Locks. */
+export async function joinSession(storeName: string, host: SessionHost): Promise<Session | undefined> {
+  const locks = globalThis.navigator?.locks;
+  if (!locks) return undefined;
+  const name = `browser-mtls:${storeName}`;
+  // One tab at a time, so that none finds itself alone while another one comes in.
+  return locks.request(`${name}:joining`, async () => {
+    await locks.request(`${name}:tabs`, { ifAvailable: true }, async alone => {
+      if (alone) await host.beginSession(reloadedSession(name) ?? crypto.randomUUID());
+    });
+    const leave = await holdShared(locks, `${name}:tabs`);
+    const id = (await host.readSession()) ?? crypto.randomUUID();
+    return mark(name, { id, leave });
+  });
+}
+
+/** Holds a shared lock as long as the page lives, or until it is left. */
+function holdShared(locks: LockManager, name: string): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const held = () => new Promise<void>(release => resolve(release));
+    locks.request(name, { mode: 'shared' }, held).catch(reject);
+  });
+}
+
+/** Keeps the marker up to date: at the end of the page, and until then for a page that ends without a word. */
+function mark(name: string, { id, leave }: Session): Session {
+  const write = () => writeMarker(name, { session: id, at: Date.now() });
+  write();
+  globalThis.addEventListener?.('pagehide', write);
+  return {
+    id,
+    leave() {
+      globalThis.removeEventListener?.('pagehide', write);
+      write();
+      leave();
+    },
+  };
+}
+
+function reloadedSession(name: string): string | undefined {
+  try {
+    const { session, at } = JSON.parse(sessionStorage.getItem(name) ?? '{}') as Partial<Marker>;
+    const recent = typeof at === 'number' && Math.abs(Date.now() - at) < RELOAD_GRACE_MS;
+    return recent && typeof session === 'string' ? session : undefined;
+  } catch {
+    // Refused, or not there: in workers it is not.
+    return undefined;
+  }
+}
+
+function writeMarker(name: string, marker: Marker): void {
+  try {
+    sessionStorage.setItem(name, JSON.stringify(marker));
+  } catch {
+    // Without it a reload of the last tab ends the session: the safe side.
+  }
+}

@@ -1,0 +1,33 @@
+import { MtlsError } from '../errors.js';
+import { hostsAllow } from '../identity/hosts.js';
+import type { KeyTarget } from '../identity/key-access.js';
+import type { IdentityRecord } from './schema.js';
+
+/**
+ * Whether the controls let an identity be used with a target now; what unlocks a wrapped key is asked elsewhere.
+ *
+ * @throws MtlsError ERR_IDENTITY_NOT_ALLOWED, ERR_IDENTITY_EXPIRED, ERR_IDENTITY_LOCKED
+ */
+export function assertUsable(record: IdentityRecord, { hostname, port }: KeyTarget): void {
+  const { hosts = [], expiresAt } = record.controls;
+  if (hosts.length > 0 && !hostsAllow(hosts, hostname, port)) {
+    throw new MtlsError(
+      'ERR_IDENTITY_NOT_ALLOWED',
+      `This identity may not be shown to ${hostname}:${port} (control hosts).`,
+    );
+  }
+  if (expiresAt && Date.now() >= expiresAt.getTime())
+    throw new MtlsError('ERR_IDENTITY_EXPIRED', 'The time of this identity is over (control expiresAt).');
+  if (!record.wrapped && isLocked(record)) {
+    throw new MtlsError('ERR_IDENTITY_LOCKED', 'This identity is locked: unlock it first.');
+  }
+}
+
+/** By `lock`, or because it has not been used for its idle timeout. */
+export function isLocked(record: IdentityRecord): boolean {
+  const { lockedAt, lastUsedAt, unlockedAt, createdAt, controls } = record;
+  if (lockedAt) return true;
+  if (controls.idleTimeoutMs === undefined) return false;
+  const lastSign = Math.max(...[createdAt, lastUsedAt, unlockedAt].map(it => it?.getTime() ?? 0));
+  return Date.now() - lastSign >= controls.idleTimeoutMs;
+}

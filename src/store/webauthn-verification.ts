@@ -1,0 +1,172 @@
+import { MtlsError } from '../errors.js';
+import type { UserVerification, VerificationSubject } from './user-verification.js';
+
+export interface WebAuthnOptions {
+  /** The relying party: the page's host or a domain above it. Default: the page's host. */
+  rpId?: string;
+  /** Shown by some authenticators. Default: the page's host. */
+  rpName?: string;
+  /** How long the person has, in milliseconds. Default: 120,000. The browser may set bounds. */
+  timeoutMs?: number;
+}
+
+interface Parameters {
+  rpId: string;
+  credentialId: Uint8Array<ArrayBuffer>;
+  transports: AuthenticatorTransport[];
+  salt: Uint8Array<ArrayBuffer>;
+}
+
+const DEFAULT_TIMEOUT_MS = 120_000;
+const ES256 = -7;
+const ED25519 = -8;
+const RS256 = -257;
+const INFO = new TextEncoder().encode('browser-mtls key wrapping');
+
+/**
+ * User verification by an authenticator (fingerprint, face, PIN, security key) with WebAuthn's PRF extension (Web Authentication
+ * Level 3, section 10.1.4). Each identity has a credential and a salt of its own; the authenticator makes of them 32 bytes that
+ * exist nowhere else, and HKDF (RFC 5869) makes the wrapping key of those.
+ */
+export function webAuthnVerification(options: WebAuthnOptions = {}): UserVerification {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  return {
+    method: 'webauthn-prf',
+    maxAttempts: 1,
+    async prepare(subject, { signal }) {
+      const rpId = options.rpId ?? location.hostname;
+      const rp = { id: rpId, name: options.rpName ?? rpId };
+      const salt = random(32);
+      const credential = await create(subject, { rp, salt, timeoutMs, signal });
+      const { prf } = credential.getClientExtensionResults();
+      if (prf?.enabled === false || (!prf?.enabled && !prf?.results)) {
+        throw unavailable(
+          'This authenticator has no PRF extension: use another one, or passphraseVerification.',
+        );
+      }
+      const parameters: Parameters = {
+        rpId,
+        credentialId: new Uint8Array(credential.rawId),
+        transports: transportsOf(credential),
+        salt,
+      };
+      // Many authenticators give it only when they are asked again.
+      const secret = prf.results?.first ?? (await evaluate(parameters, { timeoutMs, signal }));
+      return { wrappingKey: await derive(secret, 'wrapKey'), parameters };
+    },
+    async verify(_subject, parameters, { signal }) {
+      const secret = await evaluate(parameters as Parameters, { timeoutMs, signal });
+      return derive(secret, 'unwrapKey');
+    },
+  };
+}
+
+interface Ceremony {
+  timeoutMs: number;
+  signal: AbortSignal | undefined;
+}
+
+async function create(
+  { id, label }: VerificationSubject,
+  {
+    rp,
+    salt,
+    timeoutMs,
+    signal,
+  }: Ceremony & { rp: PublicKeyCredentialRpEntity; salt: Uint8Array<ArrayBuffer> },
+): Promise<PublicKeyCredential> {
+  await assertAvailable();
+  return ceremony(signal, () =>
+    navigator.credentials.create({
+      publicKey: {
+        rp,
+        user: { id: new TextEncoder().encode(id), name: label, displayName: label },
+        challenge: random(32),
+        pubKeyCredParams: [ES256, ED25519, RS256].map(alg => ({ type: 'public-key', alg })),
+        authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
+        attestation: 'none',
+        timeout: timeoutMs,
+        extensions: { prf: { eval: { first: salt } } },
+      },
+      ...(signal && { signal }),
+    }),
+  );
+}
+
+async function evaluate(
+  { rpId, credentialId, transports, salt }: Parameters,
+  { timeoutMs, signal }: Ceremony,
+): Promise<BufferSource> {
+  await assertAvailable();
+  const credential = await ceremony(signal, () =>
+    navigator.credentials.get({
+      publicKey: {
+        rpId,
+        challenge: random(32),
+        allowCredentials: [{ type: 'public-key', id: credentialId, transports }],
+        userVerification: 'required',
+        timeout: timeoutMs,
+        extensions: { prf: { eval: { first: salt } } },
+      },
+      ...(signal && { signal }),
+    }),
+  );
+  const secret = credential.getClientExtensionResults().prf?.results?.first;
+  if (!secret) throw unavailable('The authenticator, or this browser, gave no PRF result.');
+  return secret;
+}
+
+/** Runs a ceremony, and tells what its DOMException means. */
+async function ceremony(
+  signal: AbortSignal | undefined,
+  act: () => Promise<Credential | null>,
+): Promise<PublicKeyCredential> {
+  let cause: unknown;
+  try {
+    const credential = await act();
+    if (credential) return credential as PublicKeyCredential;
+  } catch (error) {
+    cause = error;
+  }
+  signal?.throwIfAborted();
+  const name = cause instanceof Error || cause instanceof DOMException ? cause.name : '';
+  if (name === 'SecurityError')
+    throw new MtlsError('ERR_VERIFICATION_UNAVAILABLE', 'The browser refuses WebAuthn for this rpId.', {
+      cause,
+    });
+  if (name === 'NotSupportedError' || name === 'ConstraintError')
+    throw new MtlsError('ERR_VERIFICATION_UNAVAILABLE', 'There is no fitting authenticator.', { cause });
+  throw new MtlsError(
+    'ERR_VERIFICATION_FAILED',
+    'The person did not confirm, or took too long, or the authenticator does not know this identity.',
+    { cause },
+  );
+}
+
+async function assertAvailable(): Promise<void> {
+  if (typeof PublicKeyCredential !== 'function' || !globalThis.navigator?.credentials)
+    throw unavailable('This browser has no WebAuthn here: use passphraseVerification.');
+  const capabilities = await PublicKeyCredential.getClientCapabilities?.();
+  if (capabilities?.['extension:prf'] === false)
+    throw unavailable('This browser has no PRF extension: use passphraseVerification.');
+}
+
+function unavailable(message: string): MtlsError {
+  return new MtlsError('ERR_VERIFICATION_UNAVAILABLE', message);
+}
+
+function transportsOf({ response }: PublicKeyCredential): AuthenticatorTransport[] {
+  const transports = (response as AuthenticatorAttestationResponse).getTransports?.() ?? [];
+  return transports as AuthenticatorTransport[];
+}
+
+async function derive(secret: BufferSource, usage: 'wrapKey' | 'unwrapKey'): Promise<CryptoKey> {
+  const base = await crypto.subtle.importKey('raw', secret, 'HKDF', false, ['deriveKey']);
+  new Uint8Array(ArrayBuffer.isView(secret) ? secret.buffer : secret).fill(0);
+  const algorithm = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: INFO };
+  return crypto.subtle.deriveKey(algorithm, base, { name: 'AES-GCM', length: 256 }, false, [usage]);
+}
+
+function random(bytes: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(bytes));
+}
