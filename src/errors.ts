@@ -23,6 +23,7 @@ export type MtlsErrorCode =
   | 'ERR_ENROLL_UNREACHABLE'
   | 'ERR_ENROLL_REJECTED'
   | 'ERR_ENROLL_CERTIFICATE'
+  | 'ERR_ENROLL_UNSUPPORTED'
   // certificates
   | 'ERR_CERT_MALFORMED'
   // TLS

@@ -16,6 +16,16 @@ export {
 } from './client/create-client.js';
 export type { Socket, SocketInfo } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
+export { type CertificateAuthority, type EnrollOptions, enroll } from './enroll/authority.js';
+export { type CertificateSource, parseCertificates } from './enroll/certificates.js';
+export { type CreateIdentityOptions, createIdentity, pendingEnrolments } from './enroll/create-identity.js';
+export type { Enrolment } from './enroll/enrolment.js';
+export type { Refusal } from './enroll/http.js';
+export { type ImportFromOptions, importFrom, type PasswordQuestion } from './enroll/import-from.js';
+export type { KeyAlgorithmName } from './enroll/key-pair.js';
+export { type RenewOptions, renew } from './enroll/renew.js';
+export { type StepCa, type StepCaOptions, stepCa } from './enroll/step-ca.js';
+export type { Subject, SubjectAttribute } from './enroll/subject.js';
 export { MtlsError, type MtlsErrorCode } from './errors.js';
 export type { KeyTarget } from './identity/key-access.js';
 export type {

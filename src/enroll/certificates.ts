@@ -1,0 +1,121 @@
+import { Instance } from '../engine/instance.js';
+import { type EngineSource, loadEngine } from '../engine/load.js';
+import { MtlsError } from '../errors.js';
+import { parsePemOrDer, type ReadCertificate, readCertificate } from '../identity/certificate.js';
+import { buildChain, judgeChain } from '../identity/chain.js';
+import { equalBytes, fromBase64 } from '../identity/encoding.js';
+import type { Certificate, TrustResult } from '../identity/types.js';
+
+/**
+ * Certificates as authorities send them: PEM text or bytes (one or several blocks), DER, a PKCS#7 with certificates only (DER,
+ * PEM, or base64 alone as EST sends it), a `Certificate`, or a list of these, in any order.
+ */
+export type CertificateSource = SingleSource | readonly SingleSource[];
+
+export type SingleSource = string | BufferSource | Certificate;
+
+/** An instance of the engine that reads certificates. */
+export async function createReader(engine: EngineSource | undefined): Promise<Instance> {
+  return Instance.create(await loadEngine(engine));
+}
+
+/**
+ * Reads certificates in any of the forms of `CertificateSource`, in the order in which they stand there. Nothing is verified.
+ *
+ * @param options `engine`: the engine's .wasm; default: the one of this package
+ * @throws MtlsError ERR_CERT_MALFORMED when there is none, or one cannot be read; ERR_ENGINE_LOAD
+ */
+export async function parseCertificates(
+  source: CertificateSource,
+  { engine }: { engine?: EngineSource } = {},
+): Promise<Certificate[]> {
+  const reader = await createReader(engine);
+  return (await readAll(reader, source)).map(it => it.certificate);
+}
+
+async function readAll(reader: Instance, source: CertificateSource): Promise<ReadCertificate[]> {
+  const sources = Array.isArray(source) ? source : [source];
+  const ders = (await Promise.all(sources.map(derOf))).flat();
+  return ders.map(der => readCertificate(reader, der));
+}
+
+const PKCS7_BLOCK = /-----BEGIN (?:PKCS7|CMS)-----([^-]*)-----END (?:PKCS7|CMS)-----/g;
+
+async function derOf(source: SingleSource): Promise<Uint8Array<ArrayBuffer>[]> {
+  if (typeof source !== 'string' && 'der' in source) return parsePemOrDer(source);
+  const bytes = typeof source === 'string' ? undefined : bytesOf(source);
+  if (bytes && isDer(bytes)) return unpack(bytes);
+  const text = bytes ? new TextDecoder().decode(bytes) : (source as string);
+  const blocks = Array.from(text.matchAll(PKCS7_BLOCK), ([, body = '']) => body);
+  // Base64 alone begins with "MI": a SEQUENCE of more than 127 bytes.
+  if (/^\s*MI[\w+/=\s]*$/.test(text)) blocks.push(text);
+  if (blocks.length === 0) return parsePemOrDer(text);
+  return (await Promise.all(blocks.map(unpackBase64))).flat();
+}
+
+function bytesOf(source: BufferSource): Uint8Array<ArrayBuffer> {
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
+}
+
+const SEQUENCE = 0x30;
+const OBJECT_IDENTIFIER = 0x06;
+
+/** "0" is the same octet, but no PEM text and no base64 of certificates begins with it. */
+function isDer(bytes: Uint8Array): boolean {
+  return bytes[0] === SEQUENCE;
+}
+
+async function unpackBase64(text: string): Promise<Uint8Array<ArrayBuffer>[]> {
+  const bytes = fromBase64(text);
+  if (!bytes) throw new MtlsError('ERR_CERT_MALFORMED', 'The certificates are not base64.');
+  return unpack(bytes);
+}
+
+/** A certificate begins with a SEQUENCE, a PKCS#7 with the object identifier of its content. */
+async function unpack(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>[]> {
+  const first = bytes[1] ?? 0;
+  const header = first > 0x80 ? 2 + (first & 0x7f) : 2;
+  if (bytes[header] !== OBJECT_IDENTIFIER) return [bytes.slice()];
+  const { certificatesOfPkcs7 } = await import('./pkcs7.js');
+  return certificatesOfPkcs7(bytes);
+}
+
+/**
+ * The chain of the certificate that an authority issued for a public key, judged as that of a file is.
+ *
+ * @param publicKey SubjectPublicKeyInfo, DER
+ * @throws MtlsError ERR_ENROLL_CERTIFICATE when none of the certificates is for this key, or one cannot be read
+ */
+export async function issuedChain(
+  reader: Instance,
+  source: CertificateSource,
+  publicKey: Uint8Array,
+): Promise<{ certificate: Certificate; chain: Certificate[]; trust: TrustResult }> {
+  const pool = await readAnswer(reader, source);
+  const own = pool.filter(it => equalBytes(it.spki, publicKey));
+  // Of several for the same key, which renewals make, the newest.
+  own.sort((a, b) => b.certificate.notBefore.getTime() - a.certificate.notBefore.getTime());
+  const [leaf] = own;
+  if (!leaf) {
+    const names = pool.map(it => it.certificate.subject || it.certificate.serialNumber).join('; ');
+    const message = `The authority sent no certificate for this key, but one for another: ${names}`;
+    throw new MtlsError('ERR_ENROLL_CERTIFICATE', message);
+  }
+  const trust = judgeChain(await buildChain(leaf, pool));
+  return { certificate: leaf.certificate, chain: trust.chain, trust };
+}
+
+async function readAnswer(reader: Instance, source: CertificateSource): Promise<ReadCertificate[]> {
+  let read: ReadCertificate[];
+  try {
+    read = await readAll(reader, source);
+  } catch (cause) {
+    if (!(cause instanceof MtlsError) || cause.code !== 'ERR_CERT_MALFORMED') throw cause;
+    const message = `The authority sent something that is no certificate: ${cause.message}`;
+    throw new MtlsError('ERR_ENROLL_CERTIFICATE', message, { cause });
+  }
+  if (read.length === 0) throw new MtlsError('ERR_ENROLL_CERTIFICATE', 'The authority sent no certificate.');
+  const byFingerprint = new Map(read.map(it => [it.certificate.fingerprint, it]));
+  return [...byFingerprint.values()];
+}

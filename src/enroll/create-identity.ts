@@ -1,0 +1,103 @@
+import type { EngineSource } from '../engine/load.js';
+import { describeName } from '../identity/certificate.js';
+import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
+import { checkedControls } from '../store/controls.js';
+import type { IdentityStore } from '../store/identity-store.js';
+import { createReader } from './certificates.js';
+import type { Der } from './der.js';
+import { type Enrolment, inMemory, inStore, PendingEnrolment } from './enrolment.js';
+import { generateKeyPair, type KeyAlgorithmName } from './key-pair.js';
+import { makeRequest } from './request.js';
+import { encodeSubject, type Subject } from './subject.js';
+
+export interface CreateIdentityOptions {
+  /** Whose identity it is to be. Default: no name, which takes alternative names in its place. */
+  subject?: Subject;
+  /**
+   * Alternative names to ask for, with their kind as in `Certificate.subjectAltNames` (`DNS:…`, `email:…`, `URI:…`, `IP:…`,
+   * `UPN:…`); bare ones are recognised (`ada@example.com`, `127.0.0.1`, `spiffe://a/b`, `example.com`). Default: none.
+   */
+  subjectAltNames?: readonly string[];
+  /** Default: `ECDSA P-256`. */
+  algorithm?: KeyAlgorithmName;
+  /** Keeps the pending enrolment, so that it survives a reload, and then the identity. Default: both are in memory alone. */
+  store?: IdentityStore;
+  /**
+   * What the store is to do with the identity. With `userVerification: 'required'` the person is asked now, and the key is
+   * wrapped from the start. Only with `store`.
+   */
+  controls?: IdentityControls;
+  /** The engine's .wasm; default: the one of this package. */
+  engine?: EngineSource;
+  /** Ends a question to the person; `createIdentity` rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Makes a key pair in this browser, whose private key can never be exported, and a request for its certificate (PKCS#10,
+ * RFC 2986), signed by it.
+ *
+ * @throws MtlsError ERR_ENROLL_UNSUPPORTED when WebCrypto has no such keys here; ERR_VERIFICATION_FAILED,
+ *   ERR_VERIFICATION_UNAVAILABLE; ERR_STORE_UNAVAILABLE, ERR_STORE_QUOTA; ERR_ENGINE_LOAD
+ * @throws TypeError for a subject, a name, an algorithm or a control that is not one
+ */
+export async function createIdentity(
+  options: CreateIdentityOptions & { store: IdentityStore },
+): Promise<Enrolment<StoredIdentity>>;
+export async function createIdentity(options: CreateIdentityOptions): Promise<Enrolment>;
+export async function createIdentity(options: CreateIdentityOptions): Promise<Enrolment> {
+  return makeEnrolment(encodeSubject(options.subject ?? ''), options);
+}
+
+/** As `createIdentity`, for a subject that is encoded already. */
+export async function makeEnrolment(
+  subject: Der,
+  options: Omit<CreateIdentityOptions, 'subject'>,
+): Promise<PendingEnrolment<Identity>> {
+  const { subjectAltNames = [], algorithm = 'ECDSA P-256', store, engine, signal } = options;
+  const controls = checkedControls(options.controls ?? {});
+  if (!store && Object.keys(controls).length > 0)
+    throw new TypeError('controls are kept by a store: give one');
+  const isEmpty = subject.length === 2;
+  if (isEmpty && subjectAltNames.length === 0)
+    throw new TypeError('an identity has a subject or a subject alternative name');
+  signal?.throwIfAborted();
+  const reader = await createReader(engine);
+  const pair = await generateKeyPair(algorithm);
+  const request = await makeRequest(pair, { subject, subjectAltNames });
+  const id = crypto.randomUUID();
+  const name = describeName(reader, subject);
+  const label = controls.label ?? (name || (subjectAltNames[0] ?? ''));
+  const wrapped = await store?.wrap(pair.keys, { id, label, controls, ...(signal && { signal }) });
+  signal?.throwIfAborted();
+  const record = {
+    id,
+    request,
+    publicKey: pair.publicKey,
+    subject: name,
+    keys: wrapped ? [] : pair.keys,
+    ...(wrapped && { wrapped }),
+    controls,
+    createdAt: new Date(),
+  };
+  if (!store) return new PendingEnrolment(record, { place: inMemory, reader });
+  await store.putEnrolment(record);
+  return new PendingEnrolment<Identity>(record, { place: inStore(store, record), reader });
+}
+
+/**
+ * The enrolments that wait for their certificates in a store, oldest first.
+ *
+ * @param options `engine`: the engine's .wasm; default: the one of this package
+ * @throws MtlsError ERR_STORE_UNAVAILABLE, ERR_ENGINE_LOAD
+ */
+export async function pendingEnrolments(
+  store: IdentityStore,
+  { engine }: { engine?: EngineSource } = {},
+): Promise<Enrolment<StoredIdentity>[]> {
+  const records = await store.getEnrolments();
+  records.sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
+  if (records.length === 0) return [];
+  const reader = await createReader(engine);
+  return records.map(record => new PendingEnrolment(record, { place: inStore(store, record), reader }));
+}

@@ -1,0 +1,121 @@
+import type { Instance } from '../engine/instance.js';
+import { MtlsError } from '../errors.js';
+import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
+import { changedControls } from '../store/controls.js';
+import type { IdentityStore } from '../store/identity-store.js';
+import type { EnrolmentRecord } from '../store/schema.js';
+import { type CertificateSource, issuedChain } from './certificates.js';
+import { requestToPem } from './request.js';
+
+/** A key pair of this browser that waits for its certificate. */
+export interface Enrolment<Result extends Identity = Identity> {
+  /** With a store, the id that the identity will have in it. */
+  readonly id: string;
+  /** The certification request for the authority: PKCS#10 (RFC 2986), DER. */
+  readonly request: Uint8Array<ArrayBuffer>;
+  /** The same as a PEM block, with a final newline. */
+  readonly requestPem: string;
+  /** The subject that was asked for, in the form of RFC 4514; the authority may give another one. */
+  readonly subject: string;
+  readonly createdAt: Date;
+  /**
+   * Joins the key with its certificate. With a store, the identity takes the place of the pending enrolment in one transaction.
+   *
+   * @param chain the issued certificate and its issuers, in any order
+   * @param controls change those that were given to `createIdentity`, all but `userVerification`
+   * @throws MtlsError ERR_ENROLL_CERTIFICATE when none of the certificates is for this key, or one cannot be read;
+   *   ERR_IDENTITY_NOT_FOUND when the enrolment has been completed or cancelled, perhaps in another tab;
+   *   ERR_IDENTITY_DUPLICATE, ERR_STORE_QUOTA, ERR_STORE_UNAVAILABLE
+   */
+  complete(chain: CertificateSource, controls?: IdentityControls): Promise<Result>;
+  /** Forgets the key: no certificate for it can be used any more. */
+  cancel(): Promise<void>;
+}
+
+/** Where an enrolment waits, and its identity goes. */
+interface Place<Result extends Identity> {
+  /** `replaces`: the id of an identity that goes in the same transaction. */
+  keep(identity: Identity, options: { controls: IdentityControls; replaces?: string }): Promise<Result>;
+  forget(): Promise<void>;
+}
+
+export function inStore(store: IdentityStore, record: EnrolmentRecord): Place<StoredIdentity> {
+  return {
+    keep: (identity, options) => store.completeEnrolment(record, identity, options),
+    forget: () => store.deleteEnrolment(record.id),
+  };
+}
+
+export const inMemory: Place<Identity> = {
+  keep: async identity => identity,
+  forget: async () => {},
+};
+
+export class PendingEnrolment<Result extends Identity> implements Enrolment<Result> {
+  #record: EnrolmentRecord;
+  #place: Place<Result>;
+  #reader: Instance;
+  #over = false;
+
+  constructor(record: EnrolmentRecord, parts: { place: Place<Result>; reader: Instance }) {
+    this.#record = record;
+    this.#place = parts.place;
+    this.#reader = parts.reader;
+  }
+
+  get id(): string {
+    return this.#record.id;
+  }
+
+  get request(): Uint8Array<ArrayBuffer> {
+    return this.#record.request.slice();
+  }
+
+  get requestPem(): string {
+    return requestToPem(this.#record.request);
+  }
+
+  get subject(): string {
+    return this.#record.subject;
+  }
+
+  get createdAt(): Date {
+    return new Date(this.#record.createdAt);
+  }
+
+  async complete(chain: CertificateSource, controls: IdentityControls = {}): Promise<Result> {
+    return this.replace(undefined, { chain, controls });
+  }
+
+  /** As `complete`, in place of another identity in the store. */
+  async replace(
+    replaced: string | undefined,
+    answer: { chain: CertificateSource; controls?: IdentityControls },
+  ): Promise<Result> {
+    const { keys, publicKey } = this.#record;
+    const controls = changedControls(this.#record.controls, answer.controls ?? {});
+    const { label } = controls;
+    const issued = await issuedChain(this.#reader, answer.chain, publicKey);
+    if (this.#over) throw over();
+    this.#over = true;
+    try {
+      return await this.#place.keep(
+        { ...(label !== undefined && { label }), ...issued, keys },
+        { controls, ...(replaced !== undefined && { replaces: replaced }) },
+      );
+    } catch (error) {
+      // Nothing has been written: it may be tried again.
+      this.#over = false;
+      throw error;
+    }
+  }
+
+  async cancel(): Promise<void> {
+    this.#over = true;
+    await this.#place.forget();
+  }
+}
+
+function over(): MtlsError {
+  return new MtlsError('ERR_IDENTITY_NOT_FOUND', 'This enrolment has been completed or cancelled.');
+}

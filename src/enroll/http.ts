@@ -1,0 +1,116 @@
+import { concatenated } from '../engine/bytes.js';
+import { MtlsError } from '../errors.js';
+
+/** What `MtlsError.cause` is when a server refused: its own answer. */
+export interface Refusal {
+  /** HTTP status. */
+  status: number;
+  /** What it said, in one line of at most 300 characters; empty when it said nothing that can be shown. */
+  message: string;
+}
+
+export interface Exchange {
+  /** Names the server in messages. */
+  who: string;
+  fetch: typeof globalThis.fetch;
+  signal: AbortSignal | undefined;
+  maxBytes: number;
+  /** Is not to appear in any message. */
+  secret?: string | undefined;
+}
+
+/** The server is there, but what is behind it is not (RFC 9110, section 15.6). */
+const GATEWAY_FAILURES = [502, 503, 504];
+const MAX_MESSAGE_LENGTH = 300;
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
+/**
+ * The body of a successful answer.
+ *
+ * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, or the signal's reason
+ */
+export async function download(
+  url: URL,
+  init: RequestInit,
+  exchange: Exchange,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { fetch, signal, who, maxBytes } = exchange;
+  signal?.throwIfAborted();
+  try {
+    const response = await fetch(url, { cache: 'no-store', ...init, ...(signal && { signal }) });
+    if (!response.ok) throw await refused(response, exchange);
+    const body = await readBody(response, maxBytes);
+    signal?.throwIfAborted();
+    if (!body) throw unreachable(`${who} sent more than ${maxBytes} bytes.`);
+    return body;
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof MtlsError) throw cause;
+    throw unreachable(`${who} could not be reached: ${reasonOf(cause)}`, cause);
+  }
+}
+
+async function refused(response: Response, { who, secret }: Exchange): Promise<MtlsError> {
+  const { status } = response;
+  const body = await readBody(response, MAX_REFUSAL_BYTES).catch(() => undefined);
+  const message = shown(messageOf(body), secret);
+  const cause: Refusal = { status, message };
+  const text = `${who} answered ${status}${message && `: ${message}`}`;
+  const code = GATEWAY_FAILURES.includes(status) ? 'ERR_ENROLL_UNREACHABLE' : 'ERR_ENROLL_REJECTED';
+  return new MtlsError(code, text, { cause });
+}
+
+function unreachable(message: string, cause?: unknown): MtlsError {
+  return new MtlsError('ERR_ENROLL_UNREACHABLE', message, { cause });
+}
+
+/** The client's own message says what to do; the one of a browser's fetch says nothing. */
+function reasonOf(cause: unknown): string {
+  const inner = cause instanceof Error ? cause.cause : undefined;
+  if (inner instanceof MtlsError) return inner.message;
+  return 'the request failed (network, its certificate, or CORS, which the way through the relay does not need).';
+}
+
+/** Undefined when it is larger. */
+async function readBody(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const reader = response.body?.getReader();
+  if (!reader) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (let { value } = await reader.read(); value; { value } = await reader.read()) {
+    size += value.length;
+    if (size > maxBytes) {
+      await reader.cancel().catch(() => {});
+      return undefined;
+    }
+    chunks.push(value);
+  }
+  return concatenated(chunks);
+}
+
+/** The `message` (step-ca), `detail` (RFC 9457) or `error` of a JSON answer, or a plain text. */
+function messageOf(body: Uint8Array | undefined): string {
+  const text = new TextDecoder().decode(body);
+  try {
+    const answer = JSON.parse(text) as Record<string, unknown> | null;
+    const found = [answer?.message, answer?.detail, answer?.title, answer?.error];
+    return found.find(it => typeof it === 'string') ?? '';
+  } catch {
+    return /^\s*</.test(text) ? '' : text;
+  }
+}
+
+function shown(message: string, secret: string | undefined): string {
+  const line = (secret ? message.replaceAll(secret, '…') : message).replace(/[\p{Cc}\s]+/gu, ' ').trim();
+  return line.length > MAX_MESSAGE_LENGTH ? `${line.slice(0, MAX_MESSAGE_LENGTH)}…` : line;
+}
+
+/** @throws TypeError unless it is an http: or https: address without a password in it */
+export function httpUrl(url: string | URL): URL {
+  const base = globalThis.location?.href;
+  if (!URL.canParse(url, base)) throw new TypeError('url is an address');
+  const parsed = new URL(url, base);
+  if (!/^https?:$/.test(parsed.protocol)) throw new TypeError('url is an https: address');
+  if (parsed.username || parsed.password) throw new TypeError('url has no user name and no password in it');
+  return parsed;
+}

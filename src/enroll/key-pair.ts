@@ -1,0 +1,116 @@
+import { MtlsError } from '../errors.js';
+import { ecdsaToDer } from '../identity/ecdsa-signature.js';
+import { sealKey } from '../identity/sealed-key.js';
+import { schemesForKey } from '../identity/signature-schemes.js';
+import { type Der, element, objectIdentifier, sequence, Tag } from './der.js';
+
+/** The kinds of keys that `createIdentity` makes; named as in `Certificate.keyAlgorithm`. */
+export type KeyAlgorithmName =
+  | 'ECDSA P-256'
+  | 'ECDSA P-384'
+  | 'ECDSA P-521'
+  | 'RSA-2048'
+  | 'RSA-3072'
+  | 'RSA-4096'
+  | 'Ed25519';
+
+type ImportAlgorithm = { name: string; hash?: string; namedCurve?: string };
+
+interface KeyKind {
+  importAlgorithm: ImportAlgorithm;
+  generation: AlgorithmIdentifier & Record<string, unknown>;
+  /** How it signs a request: for WebCrypto, and as an AlgorithmIdentifier. */
+  signAlgorithm: { name: string; hash?: string };
+  signatureAlgorithm: Der;
+}
+
+const ecdsa = (namedCurve: string, hash: string, oid: string): KeyKind => ({
+  importAlgorithm: { name: 'ECDSA', namedCurve },
+  generation: { name: 'ECDSA', namedCurve } as never,
+  signAlgorithm: { name: 'ECDSA', hash },
+  signatureAlgorithm: sequence(objectIdentifier(oid)),
+});
+
+const rsa = (modulusLength: number): KeyKind => {
+  const importAlgorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+  return {
+    importAlgorithm,
+    generation: { ...importAlgorithm, modulusLength, publicExponent: Uint8Array.of(1, 0, 1) } as never,
+    signAlgorithm: { name: importAlgorithm.name },
+    // RFC 4055, section 5: parameters NULL.
+    signatureAlgorithm: sequence(objectIdentifier('1.2.840.113549.1.1.11'), element(Tag.null)),
+  };
+};
+
+const kinds: Record<KeyAlgorithmName, () => KeyKind> = {
+  'ECDSA P-256': () => ecdsa('P-256', 'SHA-256', '1.2.840.10045.4.3.2'),
+  'ECDSA P-384': () => ecdsa('P-384', 'SHA-384', '1.2.840.10045.4.3.3'),
+  'ECDSA P-521': () => ecdsa('P-521', 'SHA-512', '1.2.840.10045.4.3.4'),
+  'RSA-2048': () => rsa(2048),
+  'RSA-3072': () => rsa(3072),
+  'RSA-4096': () => rsa(4096),
+  Ed25519: () => ({
+    importAlgorithm: { name: 'Ed25519' },
+    generation: { name: 'Ed25519' },
+    signAlgorithm: { name: 'Ed25519' },
+    signatureAlgorithm: sequence(objectIdentifier('1.3.101.112')),
+  }),
+};
+
+/** A new key pair: the private key can sign with every scheme of TLS that fits it, and cannot be exported. */
+export interface KeyPair {
+  keys: CryptoKey[];
+  /** SubjectPublicKeyInfo, DER. */
+  publicKey: Der;
+  /** AlgorithmIdentifier of what `sign` makes, DER. */
+  signatureAlgorithm: Der;
+  /** In the encoding that certificates and requests have. */
+  sign(message: Der): Promise<Uint8Array>;
+}
+
+/**
+ * @throws MtlsError ERR_ENROLL_UNSUPPORTED when WebCrypto has no such keys here
+ * @throws TypeError for an algorithm that is none of `KeyAlgorithmName`
+ */
+export async function generateKeyPair(algorithm: KeyAlgorithmName): Promise<KeyPair> {
+  if (!Object.hasOwn(kinds, algorithm))
+    throw new TypeError(`algorithm is one of ${Object.keys(kinds).join(', ')}`);
+  const { importAlgorithm, generation, signAlgorithm, signatureAlgorithm } = kinds[algorithm]();
+  try {
+    const pair = (await crypto.subtle.generateKey(generation, true, ['sign', 'verify'])) as CryptoKeyPair;
+    const keys = await withoutExport(pair.privateKey, algorithm);
+    await sealKey(keys, pair.privateKey, importAlgorithm);
+    const publicKey = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey));
+    const own = keys.find(key => key.algorithm.name === signAlgorithm.name) as CryptoKey;
+    return {
+      keys,
+      publicKey,
+      signatureAlgorithm,
+      async sign(message) {
+        const signature = new Uint8Array(await crypto.subtle.sign(signAlgorithm, own, message));
+        return signAlgorithm.name === 'ECDSA' ? ecdsaToDer(signature) : signature;
+      },
+    };
+  } catch (cause) {
+    const message = `The WebCrypto of this browser makes no ${algorithm} keys: choose another algorithm.`;
+    throw new MtlsError('ERR_ENROLL_UNSUPPORTED', message, { cause });
+  }
+}
+
+/**
+ * The key once for each scheme that it signs with, because WebCrypto binds a key to one; from one to the other it goes
+ * wrapped, so that no script ever holds its bytes.
+ */
+async function withoutExport(privateKey: CryptoKey, algorithm: KeyAlgorithmName): Promise<CryptoKey[]> {
+  const wrapping = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, [
+    'wrapKey',
+    'unwrapKey',
+  ]);
+  const parameters = { name: 'AES-GCM', iv: crypto.getRandomValues(new Uint8Array(12)) };
+  const wrapped = await crypto.subtle.wrapKey('pkcs8', privateKey, wrapping, parameters);
+  return Promise.all(
+    schemesForKey(algorithm).map(({ importAlgorithm }) =>
+      crypto.subtle.unwrapKey('pkcs8', wrapped, wrapping, parameters, importAlgorithm, false, ['sign']),
+    ),
+  );
+}

@@ -1,0 +1,108 @@
+import type { EngineSource } from '../engine/load.js';
+import { readCertificate } from '../identity/certificate.js';
+import type { Identity, StoredIdentity } from '../identity/types.js';
+import type { IdentityStore } from '../store/identity-store.js';
+import { isKnownKind } from './alt-names.js';
+import { ask, type CertificateAuthority } from './authority.js';
+import { createReader, issuedChain } from './certificates.js';
+import { makeEnrolment } from './create-identity.js';
+import type { KeyAlgorithmName } from './key-pair.js';
+
+export interface RenewOptions {
+  /** Where the identity is kept: the renewed one takes its place in one transaction. Default: it is in memory alone. */
+  store?: IdentityStore;
+  /**
+   * A new key pair of this kind for the renewed identity, which then has another id. Default: the present key goes on, and
+   * the id stays.
+   */
+  newKey?: KeyAlgorithmName;
+  /** Ends the renewal; it rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** The engine's .wasm; default: the one of this package. */
+  engine?: EngineSource;
+}
+
+/**
+ * Has an authority renew the certificate of an identity, for the present key or for a new one. A renewal that fails leaves the
+ * present identity as it is.
+ *
+ * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_CERTIFICATE; ERR_IDENTITY_NOT_FOUND when the
+ *   identity is not in the store any more; with `newKey` what `createIdentity` throws
+ * @throws TypeError when the authority does not renew
+ */
+export async function renew(
+  identity: StoredIdentity,
+  authority: CertificateAuthority,
+  options: RenewOptions & { store: IdentityStore },
+): Promise<StoredIdentity>;
+export async function renew(
+  identity: Identity,
+  authority: CertificateAuthority,
+  options?: RenewOptions,
+): Promise<Identity>;
+export async function renew(
+  identity: Identity | StoredIdentity,
+  authority: CertificateAuthority,
+  options: RenewOptions = {},
+): Promise<Identity> {
+  if (typeof authority?.renew !== 'function')
+    throw new TypeError('this authority does not renew certificates');
+  if (options.store && !('id' in identity)) throw new TypeError('the identity is not from a store');
+  options.signal?.throwIfAborted();
+  return options.newKey
+    ? rekey(identity, authority, { ...options, newKey: options.newKey })
+    : renewSameKey(identity, authority, options);
+}
+
+type RenewingAuthority = Pick<CertificateAuthority, 'renew'>;
+
+async function renewSameKey(
+  identity: Identity,
+  authority: RenewingAuthority,
+  { store, signal, engine }: RenewOptions,
+): Promise<Identity> {
+  const reader = await createReader(engine);
+  const { spki } = readCertificate(reader, identity.certificate.der);
+  const chain = await askForRenewal(authority, { identity, signal });
+  const renewed = await issuedChain(reader, chain, spki);
+  if (store && isStored(identity)) return store.replaceCertificate(identity.id, renewed);
+  return { ...identity, ...renewed };
+}
+
+/** With the names of the present certificate, as RFC 7030 asks for it (section 4.2.2); those of rare kinds are left out. */
+async function rekey(
+  identity: Identity,
+  authority: RenewingAuthority,
+  { newKey: algorithm, store, signal, engine }: RenewOptions & { newKey: KeyAlgorithmName },
+): Promise<Identity> {
+  const reader = await createReader(engine);
+  const { subject, certificate } = readCertificate(reader, identity.certificate.der);
+  const enrolment = await makeEnrolment(subject, {
+    subjectAltNames: certificate.subjectAltNames.filter(isKnownKind),
+    algorithm,
+    ...(store && isStored(identity) && { store, controls: identity.controls }),
+    ...(engine && { engine }),
+    ...(signal && { signal }),
+  });
+  try {
+    const chain = await askForRenewal(authority, { identity, request: enrolment.request, signal });
+    const replaced = isStored(identity) ? identity.id : undefined;
+    return await enrolment.replace(replaced, { chain });
+  } catch (error) {
+    await enrolment.cancel().catch(() => {});
+    throw error;
+  }
+}
+
+function askForRenewal(
+  authority: RenewingAuthority,
+  parts: { identity: Identity; request?: Uint8Array<ArrayBuffer>; signal: AbortSignal | undefined },
+) {
+  const { identity, request, signal } = parts;
+  const options = { identity, ...(signal && { signal }) };
+  return ask(async () => (await authority.renew?.(request, options)) ?? [], signal);
+}
+
+function isStored(identity: Identity): identity is StoredIdentity {
+  return 'id' in identity;
+}

@@ -1,0 +1,161 @@
+import { MtlsError } from '../errors.js';
+import { parsePemOrDer } from '../identity/certificate.js';
+import { toHex } from '../identity/encoding.js';
+import type { CertificateAuthority } from './authority.js';
+import type { SingleSource } from './certificates.js';
+import { download, httpUrl } from './http.js';
+import { requestToPem } from './request.js';
+
+export interface StepCaOptions {
+  /** Where step-ca is, e.g. `https://ca.example.com`; `https://127.0.0.1:9000` for one on this machine. */
+  url: string | URL;
+  /**
+   * How it is reached; default: the browser's own. step-ca answers no CORS preflight and has a certificate of its own root, so
+   * a page goes through the relay: `client.fetch`. For renewals, that of a client which has the identity.
+   */
+  fetch?: typeof globalThis.fetch;
+  /** A one-time token of one of its provisioners; each is good for one certificate. */
+  token?: string;
+  /** Gives such a token when it is needed, from the page's backend, say. */
+  getToken?(request: { pem: string; signal?: AbortSignal }): string | Promise<string>;
+  /** SHA-256 of the root's DER, in hex (what `step ca bootstrap` takes). The root then completes the chain. */
+  rootFingerprint?: string;
+  /** Until when the certificate is to be valid; default: what the provisioner gives. */
+  notAfter?: Date;
+}
+
+/** smallstep's step-ca. */
+export interface StepCa extends CertificateAuthority {
+  renew: NonNullable<CertificateAuthority['renew']>;
+  /**
+   * The DER of the authority's root, which `rootFingerprint` vouches for: whatever way it came, it is the right one.
+   *
+   * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_CERTIFICATE (it has another fingerprint)
+   * @throws TypeError without `rootFingerprint`
+   */
+  root(options?: { signal?: AbortSignal }): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+const WHO = 'step-ca';
+const MAX_ANSWER_BYTES = 1024 * 1024;
+const FINGERPRINT = /^[0-9a-f]{64}$/;
+
+/**
+ * The adapter for step-ca: `issue` by a one-time token (`POST /1.0/sign`), `renew` over mutual TLS (`/1.0/renew`, and
+ * `/1.0/rekey` for a new key).
+ *
+ * @throws TypeError for a wrong option
+ */
+export function stepCa(options: StepCaOptions): StepCa {
+  return new StepCaClient(options);
+}
+
+class StepCaClient implements StepCa {
+  #options: StepCaOptions;
+  #url: URL;
+  #fingerprint: string | undefined;
+  #root: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(options: StepCaOptions) {
+    this.#options = options;
+    this.#url = httpUrl(options.url);
+    if (!this.#url.pathname.endsWith('/')) this.#url.pathname += '/';
+    const { rootFingerprint, notAfter } = options;
+    this.#fingerprint = rootFingerprint?.replace(/[\s:-]/g, '').toLowerCase();
+    if (this.#fingerprint !== undefined && !FINGERPRINT.test(this.#fingerprint))
+      throw new TypeError('rootFingerprint is a SHA-256 in hex');
+    if (notAfter !== undefined && !(notAfter instanceof Date && Number.isFinite(notAfter.getTime())))
+      throw new TypeError('notAfter is a valid Date');
+  }
+
+  async issue(request: Uint8Array, options: { signal?: AbortSignal } = {}): Promise<SingleSource[]> {
+    const csr = requestToPem(request);
+    const ott = await this.#token(csr, options.signal);
+    const { notAfter } = this.#options;
+    const body = { csr, ott, ...(notAfter && { notAfter: notAfter.toISOString() }) };
+    return this.#certificates('1.0/sign', { body, signal: options.signal, secret: ott });
+  }
+
+  async renew(
+    request: Uint8Array | undefined,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<SingleSource[]> {
+    if (!request) return this.#certificates('1.0/renew', { body: {}, signal });
+    return this.#certificates('1.0/rekey', { body: { csr: requestToPem(request) }, signal });
+  }
+
+  async root({ signal }: { signal?: AbortSignal } = {}): Promise<Uint8Array<ArrayBuffer>> {
+    const wanted = this.#fingerprint;
+    if (!wanted) throw new TypeError('rootFingerprint says which root it is');
+    this.#root ??= await this.#fetchRoot(wanted, signal);
+    return this.#root.slice();
+  }
+
+  async #fetchRoot(wanted: string, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
+    const { ca } = await this.#json(`root/${wanted}`, { signal });
+    const [der] = pemOf(ca);
+    const found = der && toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', der)));
+    if (!der || found !== wanted)
+      throw new MtlsError('ERR_ENROLL_CERTIFICATE', `${WHO} sent another root than the fingerprint says.`);
+    return der;
+  }
+
+  async #token(pem: string, signal: AbortSignal | undefined): Promise<string> {
+    const { token, getToken } = this.#options;
+    const given = token ?? (await getToken?.({ pem, ...(signal && { signal }) }));
+    if (typeof given !== 'string' || given === '') throw new TypeError('step-ca takes a token or getToken');
+    return given;
+  }
+
+  /** Those of a SignResponse, and the root where its fingerprint is known. */
+  async #certificates(
+    path: string,
+    request: { body: unknown; signal: AbortSignal | undefined; secret?: string },
+  ): Promise<SingleSource[]> {
+    const { certChain, crt, ca } = await this.#json(path, request);
+    const chain = Array.isArray(certChain) && certChain.length > 0 ? certChain : [crt, ca].filter(Boolean);
+    if (!chain.every(it => typeof it === 'string')) throw noCertificate();
+    if (!this.#fingerprint) return chain;
+    const { signal } = request;
+    return [...chain, await this.root({ ...(signal && { signal }) })];
+  }
+
+  async #json(
+    path: string,
+    request: { body?: unknown; signal: AbortSignal | undefined; secret?: string },
+  ): Promise<Record<string, unknown>> {
+    const { body, signal, secret } = request;
+    const init: RequestInit = {
+      credentials: 'omit',
+      // A token is for this server alone.
+      redirect: 'error',
+      ...(body !== undefined && {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    };
+    const { fetch = globalThis.fetch } = this.#options;
+    const exchange = { who: WHO, fetch, signal, secret, maxBytes: MAX_ANSWER_BYTES };
+    const answer = await download(new URL(path, this.#url), init, exchange);
+    try {
+      return Object(JSON.parse(new TextDecoder().decode(answer)));
+    } catch (cause) {
+      throw noCertificate(cause);
+    }
+  }
+}
+
+function pemOf(value: unknown): Uint8Array<ArrayBuffer>[] {
+  if (typeof value !== 'string') throw noCertificate();
+  try {
+    return parsePemOrDer(value);
+  } catch (cause) {
+    throw noCertificate(cause);
+  }
+}
+
+function noCertificate(cause?: unknown): MtlsError {
+  const message = `${WHO} answered with something else than certificates: is this its address?`;
+  return new MtlsError('ERR_ENROLL_CERTIFICATE', message, { cause });
+}
