@@ -1,4 +1,5 @@
 // Distinguished names, from text or attributes to DER (RFC 4514; RFC 5280, section 4.1.2.4 and appendix A.1).
+import { equalBytes } from '../identity/encoding.js';
 import { type Der, element, objectIdentifier, sequence, setOf, Tag, text } from './der.js';
 
 /** One attribute of a subject, e.g. `{ type: 'CN', value: 'Ada' }`. */
@@ -178,7 +179,7 @@ function unescaped(source: string): string {
 function fromHex(hex: string): Der {
   const der = Uint8Array.from(hex.match(/../g) ?? [], pair => Number.parseInt(pair, 16));
   const [tag = 0] = der;
-  if (der.length < 2 || element(tag, der.subarray(headerLength(der))).length !== der.length)
+  if (!equalBytes(element(tag, der.subarray(headerLength(der))), der))
     throw new TypeError('a value in hex in the subject is one DER element');
   return der;
 }

@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { schemesForKey } from '../../../src/identity/signature-schemes.js';
+import {
+  createIdentity,
+  type KeyAlgorithmName,
+  parseCertificates,
+  type Subject,
+} from '../../../src/index.js';
+import { engineModule } from '../../support/engine.js';
+import { RequestSigner } from './openssl.js';
+
+let openssl: RequestSigner;
+const engine = engineModule();
+
+beforeAll(() => {
+  openssl = new RequestSigner();
+});
+afterAll(() => openssl.close());
+
+const request = (subject: Subject, subjectAltNames: string[] = []) =>
+  createIdentity({ subject, subjectAltNames, engine });
+
+describe.each<[KeyAlgorithmName, string, string]>([
+  ['ECDSA P-256', 'ecdsa-with-SHA256', 'prime256v1'],
+  ['ECDSA P-384', 'ecdsa-with-SHA384', 'secp384r1'],
+  ['ECDSA P-521', 'ecdsa-with-SHA512', 'secp521r1'],
+  ['RSA-2048', 'sha256WithRSAEncryption', '2048 bit'],
+  ['RSA-3072', 'sha256WithRSAEncryption', '3072 bit'],
+  ['RSA-4096', 'sha256WithRSAEncryption', '4096 bit'],
+  ['Ed25519', 'ED25519', 'ED25519'],
+])('%s', (algorithm, signature, key) => {
+  it('makes a request that openssl verifies, and the certificate of which it takes', async () => {
+    const enrolment = await createIdentity({ subject: 'CN=Ada', algorithm, engine });
+    const text = openssl.readRequest(enrolment.request);
+    expect(text).toContain(`Signature Algorithm: ${signature}`);
+    expect(text).toContain(key);
+    const identity = await enrolment.complete(openssl.issue(enrolment.request));
+    expect(identity.certificate.keyAlgorithm).toBe(algorithm);
+    expect(identity.keys).toHaveLength(schemesForKey(algorithm).length);
+    for (const own of identity.keys) {
+      expect(own.extractable).toBe(false);
+      await expect(crypto.subtle.exportKey('pkcs8', own)).rejects.toThrow();
+    }
+  }, 60_000);
+});
+
+it('refuses other algorithms', async () => {
+  const wrong = { subject: 'CN=Ada', algorithm: 'RSA-1024' as KeyAlgorithmName, engine };
+  await expect(createIdentity(wrong)).rejects.toThrow(TypeError);
+});
+
+// Subjects as OpenSSL prints them: type of string, and the name in the form of RFC 2253.
+describe.each<[Subject, string]>([
+  [
+    'CN=Ada Lovelace,O=Analytical Engines,C=GB',
+    'CN=UTF8STRING:Ada Lovelace,O=UTF8STRING:Analytical Engines,C=PRINTABLESTRING:GB',
+  ],
+  ['cn = Ada , o= Engines ', 'CN=UTF8STRING:Ada,O=UTF8STRING:Engines'],
+  ['2.5.4.3=Ada,OID.2.5.4.10=E', 'CN=UTF8STRING:Ada,O=UTF8STRING:E'],
+  ['UID=ada,DC=example,DC=com', 'UID=UTF8STRING:ada,DC=IA5STRING:example,DC=IA5STRING:com'],
+  [
+    'emailAddress=ada@example.com,serialNumber=12-3',
+    'emailAddress=IA5STRING:ada@example.com,serialNumber=PRINTABLESTRING:12-3',
+  ],
+  [
+    String.raw`CN=Sue\, Grabbit \"and\" Runn\+\<x\>\;\\`,
+    String.raw`CN=UTF8STRING:Sue\, Grabbit \"and\" Runn\+\<x\>\;\\`,
+  ],
+  [String.raw`CN=\ a b\ `, String.raw`CN=UTF8STRING:\ a b\ `],
+  [String.raw`CN=\ ,O=x`, String.raw`CN=UTF8STRING:\ ,O=UTF8STRING:x`],
+  [String.raw`CN=a\\ ,O=x`, String.raw`CN=UTF8STRING:a\\,O=UTF8STRING:x`],
+  [String.raw`CN=\#1`, String.raw`CN=UTF8STRING:\#1`],
+  [String.raw`CN=Lu\C4\8Di\C4\87`, 'CN=UTF8STRING:Lučić'],
+  ['CN=Lučić 😀', 'CN=UTF8STRING:Lučić 😀'],
+  ['CN="Quoted, as before",O=x', String.raw`CN=UTF8STRING:Quoted\, as before,O=UTF8STRING:x`],
+  ['CN=#0C03416461', 'CN=UTF8STRING:Ada'],
+  ['CN=#1303416461', 'CN=PRINTABLESTRING:Ada'],
+  ['UID=1+CN=Ada,O=x', 'CN=UTF8STRING:Ada+UID=UTF8STRING:1,O=UTF8STRING:x'],
+  [
+    [
+      { type: 'CN', value: 'Ada, Countess' },
+      { type: 'C', value: 'GB' },
+    ],
+    String.raw`CN=UTF8STRING:Ada\, Countess,C=PRINTABLESTRING:GB`,
+  ],
+  [
+    [
+      [
+        { type: 'CN', value: 'Ada' },
+        { type: 'UID', value: '1' },
+      ],
+      { type: 'O', value: 'x' },
+    ],
+    'CN=UTF8STRING:Ada+UID=UTF8STRING:1,O=UTF8STRING:x',
+  ],
+])('subject %j', (subject, printed) => {
+  it('is what openssl reads', async () => {
+    const { request: der } = await request(subject);
+    const [, found = ''] = /Subject: (.*)/.exec(openssl.readRequest(der)) ?? [];
+    // OpenSSL prints the attributes of one relative name in the other order.
+    const canonical = (text: string) =>
+      text.split(/(?<!\\),/).map(it =>
+        it
+          .split(/(?<!\\)\+/)
+          .sort()
+          .join('+'),
+      );
+    expect(canonical(found)).toEqual(canonical(printed));
+  });
+});
+
+it('says the subject as the certificate will', async () => {
+  const enrolment = await request(String.raw`CN=Sue\, Grabbit,2.5.4.10=E,1.2.3.4=x`);
+  expect(enrolment.subject).toMatch(/^CN=Sue\\, Grabbit,O=E,1\.2\.3\.4=/);
+  const [certificate] = await parseCertificates(openssl.issue(enrolment.request), { engine });
+  expect(certificate?.subject).toBe(enrolment.subject);
+});
+
+it.each<[string, Subject]>([
+  ['no attribute', 'Ada'],
+  ['an unknown attribute', 'FOO=Ada'],
+  ['an empty value', 'CN='],
+  ['a separator at the end', 'CN=Ada,'],
+  ['a character that must be escaped', 'CN=a<b'],
+  ['a wrong escape', String.raw`CN=a\x`],
+  ['a backslash at the end', 'CN=a\\'],
+  ['octets that are not UTF-8', String.raw`CN=\C4`],
+  ['hex that is no DER', 'CN=#0C05416461'],
+  ['a country of three letters', 'C=GBR'],
+  ['a country that is no letters', 'C=12'],
+  ['an e-mail address beyond ASCII', 'emailAddress=lučić@example.com'],
+  ['a serial number beyond PrintableString', 'serialNumber=a_b'],
+  ['65 characters of CN', `CN=${'x'.repeat(65)}`],
+  ['half a surrogate pair', [{ type: 'CN', value: '\ud800' }]],
+  ['an attribute without a value', [{ type: 'CN' } as never]],
+  ['an OID that is none', '3.4.5=x'],
+  ['nothing at all', ''],
+])('refuses a subject with %s', async (_, subject) => {
+  await expect(request(subject)).rejects.toThrow(TypeError);
+});
+
+describe('alternative names', () => {
+  const asked = [
+    ...[
+      'DNS:example.com',
+      'dns:Bücher.example',
+      '*.example.org',
+      'email:ada@example.com',
+      'bob@Bücher.example',
+    ],
+    ...[
+      'IP:127.0.0.1',
+      '::ffff:10.0.0.1',
+      '2001:db8::1',
+      'URI:spiffe://a/b',
+      'urn:uuid:1',
+      'UPN:ada@corp.example',
+    ],
+  ];
+  const given = [
+    ...['DNS:example.com', 'DNS:xn--bcher-kva.example', 'DNS:*.example.org', 'email:ada@example.com'],
+    ...[
+      'email:bob@xn--bcher-kva.example',
+      'IP:127.0.0.1',
+      'IP:::ffff:10.0.0.1',
+      'IP:2001:db8::1',
+      'URI:spiffe://a/b',
+    ],
+    ...['URI:urn:uuid:1', 'UPN:ada@corp.example'],
+  ];
+
+  it('go from the request to the certificate', async () => {
+    const enrolment = await request('CN=Ada', asked);
+    const text = openssl.readRequest(enrolment.request);
+    expect(text).toContain('IP Address:2001:DB8:0:0:0:0:0:1');
+    expect(text).not.toContain('critical');
+    const { certificate } = await enrolment.complete(openssl.issue(enrolment.request));
+    expect(certificate.subjectAltNames).toEqual(given);
+  });
+
+  it('are critical when there is no subject', async () => {
+    const enrolment = await createIdentity({ subjectAltNames: ['ada@example.com'], engine });
+    expect(openssl.readRequest(enrolment.request)).toMatch(
+      /Subject Alternative Name: critical\s+email:ada@example/,
+    );
+    expect(enrolment.subject).toBe('');
+  });
+
+  it.each([
+    '',
+    'DNS:',
+    'Ada Lovelace',
+    'DNS:127.0.0.1',
+    'IP:example.com',
+    'email:ada',
+    'a@b@c',
+    'URI:nothing',
+    'DNS:a..b',
+    'DNS:a/b',
+    'IP:1.2.3.256',
+    'DNS:-a',
+  ])('refuses %j', async name => {
+    await expect(request('CN=Ada', [name])).rejects.toThrow(TypeError);
+  });
+});
+
+it('writes PEM as openssl does', async () => {
+  const enrolment = await request('CN=Ada', ['example.com']);
+  const path = openssl.write('as-der', enrolment.request);
+  expect(enrolment.requestPem).toBe(openssl.run('req', '-inform', 'DER', '-in', path).toString());
+});
