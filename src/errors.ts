@@ -22,6 +22,7 @@ export type MtlsErrorCode =
   // enrolment
   | 'ERR_ENROLL_UNREACHABLE'
   | 'ERR_ENROLL_REJECTED'
+  | 'ERR_ENROLL_PENDING'
   | 'ERR_ENROLL_CERTIFICATE'
   | 'ERR_ENROLL_UNSUPPORTED'
   // certificates

@@ -16,7 +16,12 @@ export {
 } from './client/create-client.js';
 export type { Socket, SocketInfo } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
-export { type CertificateAuthority, type EnrollOptions, enroll } from './enroll/authority.js';
+export {
+  type AuthorityAnswer,
+  type CertificateAuthority,
+  type EnrollOptions,
+  enroll,
+} from './enroll/authority.js';
 export { type CertificateSource, parseCertificates } from './enroll/certificates.js';
 export { type CreateIdentityOptions, createIdentity, pendingEnrolments } from './enroll/create-identity.js';
 export type { Enrolment } from './enroll/enrolment.js';
@@ -35,7 +40,16 @@ export type {
   StoredIdentity,
   TrustResult,
 } from './identity/types.js';
-export { type ImportProgress, type OpenPkcs12Options, openPkcs12, type Pkcs12 } from './p12/open-pkcs12.js';
+export {
+  type ImportProgress,
+  inspectPkcs12,
+  type OpenPkcs12Options,
+  openPkcs12,
+  type Pkcs12,
+  type Pkcs12Inspection,
+  type Pkcs12Limits,
+  type UnsupportedKey,
+} from './p12/open-pkcs12.js';
 export type { ChangeListener, IdentityChange } from './store/changes.js';
 export { IdentityStore, type StoreOptions } from './store/identity-store.js';
 export type { JournalEntry } from './store/journal.js';

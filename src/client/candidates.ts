@@ -1,5 +1,6 @@
 import type { Instance } from '../engine/instance.js';
 import { readCertificate } from '../identity/certificate.js';
+import { isForClients } from '../identity/chain.js';
 import { equalBytes } from '../identity/encoding.js';
 import { hostsAllow } from '../identity/hosts.js';
 import type { KeyTarget } from '../identity/key-access.js';
@@ -48,7 +49,7 @@ type Unfitness = Omit<UnfitIdentity, 'identity'>;
 /** Undefined when the identity fits. What is wrong with the identity itself comes before what may be changed about it. */
 function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefined {
   const now = Date.now();
-  const { certificate, controls, trust } = identity;
+  const { certificate, controls } = identity;
   if (now > certificate.notAfter.getTime())
     return { code: 'ERR_TLS_CERT_EXPIRED', message: 'its certificate has expired', selectable: true };
   if (now < certificate.notBefore.getTime()) {
@@ -62,7 +63,7 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
     const message = 'its key signs in no way that the server accepts';
     return { code: 'ERR_IDENTITY_NOT_ACCEPTED', message, selectable: false };
   }
-  if (trust.code === 'ERR_TLS_CERT_PURPOSE') {
+  if (!isForClients(readCertificate(demand.reader, certificate.der))) {
     const message = 'its certificate is not for client authentication';
     return { code: 'ERR_TLS_CERT_PURPOSE', message, selectable: true };
   }

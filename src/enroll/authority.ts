@@ -1,30 +1,39 @@
-import { MtlsError } from '../errors.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import type { IdentityStore } from '../store/identity-store.js';
-import type { CertificateSource } from './certificates.js';
+import type { CertificateSource, SingleSource } from './certificates.js';
 import { type CreateIdentityOptions, createIdentity } from './create-identity.js';
 import type { Enrolment } from './enrolment.js';
+import { bodyOf, MAX_ANSWER_BYTES, unlessAborted } from './http.js';
 
-/** Whoever issues certificates: `stepCa`, or a few lines for any other (`docs/enrolment.md`). */
+/**
+ * What an authority answers: the issued certificate and its issuers, as far as it gives them, in any form and order. Of a
+ * `Response`, the status is looked at and the body is read.
+ */
+export type AuthorityAnswer = CertificateSource | Response | readonly (SingleSource | Response)[];
+
+/**
+ * Whoever issues certificates: `stepCa`, or a few lines for any other (`docs/enrolment.md`). Its functions reject with an
+ * `MtlsError` of the codes that `enroll` has; any other error counts as ERR_ENROLL_UNREACHABLE.
+ */
 export interface CertificateAuthority {
   /**
    * Has a certificate issued.
    *
    * @param request PKCS#10 (RFC 2986), DER
-   * @returns the issued certificate and its issuers, as far as the authority gives them, in any order
-   * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_CERTIFICATE; anything else counts as
-   *   ERR_ENROLL_UNREACHABLE
    */
-  issue(request: Uint8Array<ArrayBuffer>, options: { signal?: AbortSignal }): Promise<CertificateSource>;
+  issue(
+    request: Uint8Array<ArrayBuffer>,
+    options: { signal: AbortSignal },
+  ): AuthorityAnswer | Promise<AuthorityAnswer>;
   /**
-   * Has a certificate renewed, over a connection on which the present identity was shown.
+   * Has a certificate renewed, over a connection on which the present identity is shown.
    *
    * @param request for a new key; undefined to keep the present one
    */
   renew?(
     request: Uint8Array<ArrayBuffer> | undefined,
-    options: { signal?: AbortSignal; identity: Identity },
-  ): Promise<CertificateSource>;
+    options: { signal: AbortSignal; identity: Identity },
+  ): AuthorityAnswer | Promise<AuthorityAnswer>;
 }
 
 export interface EnrollOptions {
@@ -40,7 +49,8 @@ export interface EnrollOptions {
  * An enrolment that fails stays pending and can be tried again; one that was made here, from options, is cancelled.
  *
  * @param what an enrolment, or the options of `createIdentity` for a new one
- * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_CERTIFICATE, and what `createIdentity` and
+ * @throws MtlsError ERR_ENROLL_UNREACHABLE; ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING (`cause` has the HTTP `status` and the
+ *   authority's `message`); ERR_ENROLL_CERTIFICATE; and what `createIdentity` and
  *   `Enrolment.complete` throw
  */
 export async function enroll<Result extends Identity>(
@@ -68,7 +78,7 @@ export async function enroll(
   const given = isEnrolment(what);
   const enrolment = given ? what : await createIdentity({ ...(signal && { signal }), ...what });
   try {
-    const chain = await ask(() => authority.issue(enrolment.request, { ...(signal && { signal }) }), signal);
+    const chain = await ask(options => authority.issue(enrolment.request, options), signal);
     return await enrolment.complete(chain, controls);
   } catch (error) {
     // What went wrong is the answer, not that a key without a certificate could not be deleted.
@@ -81,15 +91,17 @@ function isEnrolment(what: CreateIdentityOptions | Enrolment): what is Enrolment
   return 'complete' in what && typeof what.complete === 'function';
 }
 
-/** An authority's answer: its errors are `MtlsError`, and it does not outlast the signal. */
-export async function ask<T>(question: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  try {
-    const answer = await question();
-    signal?.throwIfAborted();
-    return answer;
-  } catch (cause) {
-    signal?.throwIfAborted();
-    if (cause instanceof MtlsError) throw cause;
-    throw new MtlsError('ERR_ENROLL_UNREACHABLE', 'The certificate authority gave no answer.', { cause });
-  }
+/** The certificates of an authority's answer: all errors are `MtlsError`, and it does not outlast the signal. */
+export async function ask(
+  question: (options: { signal: AbortSignal }) => AuthorityAnswer | Promise<AuthorityAnswer>,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<CertificateSource> {
+  const who = 'The certificate authority';
+  return unlessAborted(signal, who, async () => {
+    const answer = await question({ signal });
+    const parts: readonly (SingleSource | Response)[] = Array.isArray(answer) ? answer : [answer];
+    return Promise.all(
+      parts.map(it => (it instanceof Response ? bodyOf(it, { who, maxBytes: MAX_ANSWER_BYTES }) : it)),
+    );
+  });
 }

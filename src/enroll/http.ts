@@ -1,5 +1,5 @@
 import { concatenated } from '../engine/bytes.js';
-import { MtlsError } from '../errors.js';
+import { MtlsError, type MtlsErrorCode } from '../errors.js';
 
 /** What `MtlsError.cause` is when a server refused: its own answer. */
 export interface Refusal {
@@ -19,30 +19,39 @@ export interface Exchange {
   secret?: string | undefined;
 }
 
+/** Of an authority: hundreds of certificates. */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
+
 /** The server is there, but what is behind it is not (RFC 9110, section 15.6). */
 const GATEWAY_FAILURES = [502, 503, 504];
+/** To be asked again later: somebody has to approve it, say (RFC 7030, section 4.2.3). */
+const ACCEPTED = 202;
 const MAX_MESSAGE_LENGTH = 300;
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /**
  * The body of a successful answer.
  *
- * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, or the signal's reason
+ * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING, or the signal's reason
  */
-export async function download(
-  url: URL,
-  init: RequestInit,
-  exchange: Exchange,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const { fetch, signal, who, maxBytes } = exchange;
+export function download(url: URL, init: RequestInit, exchange: Exchange): Promise<Uint8Array<ArrayBuffer>> {
+  const { fetch, signal, who } = exchange;
+  return unlessAborted(signal, who, async () =>
+    bodyOf(await fetch(url, { cache: 'no-store', ...init, ...(signal && { signal }) }), exchange),
+  );
+}
+
+/** Runs an exchange with a server; what it throws becomes an `MtlsError`, or the signal's reason. */
+export async function unlessAborted<T>(
+  signal: AbortSignal | undefined,
+  who: string,
+  act: () => Promise<T>,
+): Promise<T> {
   signal?.throwIfAborted();
   try {
-    const response = await fetch(url, { cache: 'no-store', ...init, ...(signal && { signal }) });
-    if (!response.ok) throw await refused(response, exchange);
-    const body = await readBody(response, maxBytes);
+    const result = await act();
     signal?.throwIfAborted();
-    if (!body) throw unreachable(`${who} sent more than ${maxBytes} bytes.`);
-    return body;
+    return result;
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof MtlsError) throw cause;
@@ -50,25 +59,43 @@ export async function download(
   }
 }
 
-async function refused(response: Response, { who, secret }: Exchange): Promise<MtlsError> {
+/** @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING */
+export async function bodyOf(
+  response: Response,
+  exchange: Pick<Exchange, 'who' | 'maxBytes' | 'secret'>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!response.ok || response.status === ACCEPTED) throw await refused(response, exchange);
+  const { who, maxBytes } = exchange;
+  const body = await readBody(response, maxBytes);
+  if (!body) throw unreachable(`${who} sent more than ${maxBytes} bytes.`);
+  return body;
+}
+
+async function refused(
+  response: Response,
+  { who, secret }: Pick<Exchange, 'who' | 'secret'>,
+): Promise<MtlsError> {
   const { status } = response;
   const body = await readBody(response, MAX_REFUSAL_BYTES).catch(() => undefined);
   const message = shown(messageOf(body), secret);
   const cause: Refusal = { status, message };
-  const text = `${who} answered ${status}${message && `: ${message}`}`;
-  const code = GATEWAY_FAILURES.includes(status) ? 'ERR_ENROLL_UNREACHABLE' : 'ERR_ENROLL_REJECTED';
-  return new MtlsError(code, text, { cause });
+  return new MtlsError(codeOf(status), `${who} answered ${status}${message && `: ${message}`}`, { cause });
+}
+
+function codeOf(status: number): MtlsErrorCode {
+  if (status === ACCEPTED) return 'ERR_ENROLL_PENDING';
+  return GATEWAY_FAILURES.includes(status) ? 'ERR_ENROLL_UNREACHABLE' : 'ERR_ENROLL_REJECTED';
 }
 
 function unreachable(message: string, cause?: unknown): MtlsError {
   return new MtlsError('ERR_ENROLL_UNREACHABLE', message, { cause });
 }
 
-/** The client's own message says what to do; the one of a browser's fetch says nothing. */
+/** The client's own errors say what to do; that of a browser's fetch says nothing. */
 function reasonOf(cause: unknown): string {
   const inner = cause instanceof Error ? cause.cause : undefined;
   if (inner instanceof MtlsError) return inner.message;
-  return 'the request failed (network, its certificate, or CORS, which the way through the relay does not need).';
+  return 'no answer came (the network, its certificate, CORS or Content-Security-Policy; `cause` has what is known).';
 }
 
 /** Undefined when it is larger. */

@@ -26,8 +26,8 @@ export interface RenewOptions {
  * Has an authority renew the certificate of an identity, for the present key or for a new one. A renewal that fails leaves the
  * present identity as it is.
  *
- * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_CERTIFICATE; ERR_IDENTITY_NOT_FOUND when the
- *   identity is not in the store any more; with `newKey` what `createIdentity` throws
+ * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING, ERR_ENROLL_CERTIFICATE; ERR_IDENTITY_NOT_FOUND
+ *   when the identity is not in the store any more; with `newKey` what `createIdentity` throws
  * @throws TypeError when the authority does not renew
  */
 export async function renew(
@@ -99,8 +99,7 @@ function askForRenewal(
   parts: { identity: Identity; request?: Uint8Array<ArrayBuffer>; signal: AbortSignal | undefined },
 ) {
   const { identity, request, signal } = parts;
-  const options = { identity, ...(signal && { signal }) };
-  return ask(async () => (await authority.renew?.(request, options)) ?? [], signal);
+  return ask(options => authority.renew?.(request, { ...options, identity }) ?? [], signal);
 }
 
 function isStored(identity: Identity): identity is StoredIdentity {

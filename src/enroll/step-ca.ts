@@ -3,7 +3,7 @@ import { parsePemOrDer } from '../identity/certificate.js';
 import { toHex } from '../identity/encoding.js';
 import type { CertificateAuthority } from './authority.js';
 import type { SingleSource } from './certificates.js';
-import { download, httpUrl } from './http.js';
+import { download, httpUrl, MAX_ANSWER_BYTES } from './http.js';
 import { requestToPem } from './request.js';
 
 export interface StepCaOptions {
@@ -37,7 +37,6 @@ export interface StepCa extends CertificateAuthority {
 }
 
 const WHO = 'step-ca';
-const MAX_ANSWER_BYTES = 1024 * 1024;
 const FINGERPRINT = /^[0-9a-f]{64}$/;
 
 /**

@@ -10,6 +10,10 @@ export interface ReadCertificate {
   certificate: Certificate;
   /** Whether basicConstraints name it a certificate authority. */
   authority: boolean;
+  /** The bits of keyUsage (RFC 5280, section 4.2.1.3), bit n of the extension at bit n; absent without the extension. */
+  keyUsage?: number;
+  /** The purposes of extKeyUsage, object identifiers; absent without the extension. */
+  extendedKeyUsage?: string[];
   /** SubjectPublicKeyInfo, DER. */
   spki: Uint8Array<ArrayBuffer>;
   /** Subject and issuer, DER. */
@@ -46,9 +50,14 @@ export function readCertificate(instance: Instance, der: Uint8Array): ReadCertif
     spkiPin: toBase64(reader.bytes()),
     keyAlgorithm: reader.str(),
   };
+  const authority = reader.u8() === 1;
+  const [limitsUsage, keyUsage] = [reader.u8() === 1, reader.u16()];
+  const [limitsPurpose, purposes] = [reader.u8() === 1, reader.list()];
   return {
     certificate,
-    authority: reader.u8() === 1,
+    authority,
+    ...(limitsUsage && { keyUsage }),
+    ...(limitsPurpose && { extendedKeyUsage: purposes.map(oid => new TextDecoder().decode(oid)) }),
     spki: reader.bytes(),
     subject: reader.bytes(),
     issuer: reader.bytes(),

@@ -20,6 +20,9 @@ const pss = rsaHashes.map(({ hash, bytes, pss }) => ({
   leastModulusBits: 8 * (2 * bytes + 2),
 }));
 
+/** Of keys that are restricted to RSASSA-PSS, which have code points of their own. */
+const restrictedPss = pss.map((scheme, i) => ({ ...scheme, code: 0x0809 + i }));
+
 const pkcs1 = rsaHashes.map(({ hash, bytes, pkcs1 }) => ({
   code: pkcs1,
   importAlgorithm: { name: 'RSASSA-PKCS1-v1_5', hash },
@@ -47,23 +50,21 @@ const byKeyAlgorithm = new Map<string, readonly SignatureScheme[]>([
  * @param keyAlgorithm as in `Certificate.keyAlgorithm`
  */
 export function schemesForKey(keyAlgorithm: string): readonly SignatureScheme[] {
-  const bits = Number(/^RSA-(\d+)$/.exec(keyAlgorithm)?.[1] ?? 0);
-  if (bits === 0) return byKeyAlgorithm.get(keyAlgorithm) ?? [];
-  return [...pss, ...pkcs1].filter(scheme => bits >= scheme.leastModulusBits);
+  const [, restricted, bits] = /^RSA(SSA-PSS)?-(\d+)$/.exec(keyAlgorithm) ?? [];
+  if (bits === undefined) return byKeyAlgorithm.get(keyAlgorithm) ?? [];
+  const schemes = restricted ? restrictedPss : [...pss, ...pkcs1];
+  return schemes.filter(scheme => Number(bits) >= scheme.leastModulusBits);
 }
 
-const all: readonly SignatureScheme[] = [...[...byKeyAlgorithm.values()].flat(), ...pss, ...pkcs1];
-
-/** Every scheme's code point, in order of preference. */
-export const preferredCodes: readonly number[] = all.map(scheme => scheme.code);
-
-/** The scheme that a CryptoKey was imported for. */
-export function schemeOfKey(key: CryptoKey): SignatureScheme | undefined {
+/** Whether a CryptoKey was imported for a scheme. */
+export function isKeyFor(key: CryptoKey, { importAlgorithm }: SignatureScheme): boolean {
   const { name, hash, namedCurve } = key.algorithm as KeyAlgorithm & {
     hash?: KeyAlgorithm;
     namedCurve?: string;
   };
-  return all.find(
-    ({ importAlgorithm: it }) => it.name === name && it.hash === hash?.name && it.namedCurve === namedCurve,
+  return (
+    importAlgorithm.name === name &&
+    importAlgorithm.hash === hash?.name &&
+    importAlgorithm.namedCurve === namedCurve
   );
 }

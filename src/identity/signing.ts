@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { ecdsaToDer } from './ecdsa-signature.js';
-import { preferredCodes, type SignatureScheme, schemeOfKey } from './signature-schemes.js';
+import { isKeyFor, type SignatureScheme, schemesForKey } from './signature-schemes.js';
 import type { Identity } from './types.js';
 
 /** An identity as a TLS handshake uses it. */
@@ -18,15 +18,15 @@ export interface Credential {
 }
 
 /** The credential of an identity; it holds on to the CryptoKeys alone. */
-export function credentialOf(identity: Pick<Identity, 'chain' | 'keys'>): Credential {
+export function credentialOf({ chain, keys }: Pick<Identity, 'chain' | 'keys'>): Credential {
   const signers = new Map<number, { key: CryptoKey; scheme: SignatureScheme }>();
-  for (const key of identity.keys) {
-    const scheme = schemeOfKey(key);
-    if (scheme) signers.set(scheme.code, { key, scheme });
+  for (const scheme of schemesForKey(chain[0]?.keyAlgorithm ?? '')) {
+    const key = keys.find(it => isKeyFor(it, scheme));
+    if (key) signers.set(scheme.code, { key, scheme });
   }
   return {
-    chain: identity.chain.map(certificate => certificate.der),
-    schemes: preferredCodes.filter(code => signers.has(code)),
+    chain: chain.map(certificate => certificate.der),
+    schemes: [...signers.keys()],
     async sign(code, message) {
       const signer = signers.get(code);
       if (!signer)

@@ -21,7 +21,7 @@ export interface Certificate {
   keyAlgorithm: string;
 }
 
-/** What evaluating a chain found. `code` is set when `trusted` is false. */
+/** What evaluating a chain found. `code` and `message` are set when `trusted` is false. */
 export interface TrustResult {
   trusted: boolean;
   code?:
@@ -29,6 +29,8 @@ export interface TrustResult {
     | 'ERR_TLS_CERT_NOT_YET_VALID'
     | 'ERR_TLS_CERT_UNTRUSTED'
     | 'ERR_TLS_CERT_PURPOSE';
+  /** What is wrong with which certificate, for people. */
+  message?: string;
   chain: Certificate[];
 }
 

@@ -14,6 +14,7 @@ import {
   Tag,
 } from './asn1.js';
 import { malformed } from './errors.js';
+import type { Pkcs12Limits } from './limits.js';
 import type { Encrypted } from './structure.js';
 
 interface Attributes {
@@ -44,17 +45,17 @@ const X509_CERTIFICATE = '1.2.840.113549.1.9.22.1';
 const FRIENDLY_NAME = '1.2.840.113549.1.9.20';
 const LOCAL_KEY_ID = '1.2.840.113549.1.9.21';
 
-const MAX_BAGS = 1_000;
-const MAX_NESTING = 8;
-
 /** The keys and certificates of a SafeContents; other bags (CRLs, secrets, unknown ones) are passed over. */
-export function parseSafeContents(bytes: Uint8Array<ArrayBuffer>): Bags {
+export function parseSafeContents(
+  bytes: Uint8Array<ArrayBuffer>,
+  { maxBags, maxNesting }: Pick<Pkcs12Limits, 'maxBags' | 'maxNesting'>,
+): Bags {
   const bags: Bags = { keys: [], certificates: [] };
-  const budget = { bags: MAX_BAGS };
+  const budget = { bags: maxBags };
   const walk = (contents: Node[], nesting: number) => {
-    if (nesting > MAX_NESTING) throw malformed('The bags of the file are nested too deeply.');
+    if (nesting > maxNesting) throw malformed('The bags of the file are nested too deeply.');
     for (const node of contents) {
-      if (budget.bags-- === 0) throw malformed(`The file has more than ${MAX_BAGS} bags.`);
+      if (budget.bags-- === 0) throw malformed(`The file has more than ${maxBags} bags.`);
       const [id, value, attributes] = sequence(node);
       const type = objectIdentifier(id);
       if (type === SAFE_CONTENTS) walk(sequence(explicit(value, 0)), nesting + 1);

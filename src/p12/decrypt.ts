@@ -1,9 +1,10 @@
 import { MtlsError } from '../errors.js';
-import type { Pbes2, Pkcs12Pbe } from './algorithms.js';
-import { type ImportEngine, Purpose } from './engine.js';
+import type { Encryption, Pbes1, Pbes2, Pkcs12Pbe } from './algorithms.js';
+import { Derivations, inWebCrypto } from './derivations.js';
+import { type EngineCipher, type ImportEngine, Purpose } from './engine.js';
 import { malformed, wrongPassword } from './errors.js';
 import type { Password } from './password.js';
-import type { Encrypted, Pfx } from './structure.js';
+import type { Encrypted, Mac, Pfx } from './structure.js';
 import type { Work } from './work.js';
 
 /** One import: the password, the means, and what has to be wiped. */
@@ -15,12 +16,14 @@ export class Session {
   /** Whether the MAC has shown that nothing is damaged either. */
   intact = false;
   #password: Password;
+  #derivations: Derivations;
   #secrets: Uint8Array[] = [];
 
   constructor(engine: ImportEngine, work: Work, password: Password) {
     this.engine = engine;
     this.work = work;
     this.#password = password;
+    this.#derivations = new Derivations(engine, work, password.utf8);
     this.#secrets.push(password.utf8, ...password.bmp);
   }
 
@@ -32,6 +35,7 @@ export class Session {
 
   wipe(): void {
     for (const bytes of this.#secrets) bytes.fill(0);
+    this.#derivations.wipe();
     this.engine.wipe();
   }
 
@@ -42,21 +46,37 @@ export class Session {
       : wrongPassword();
   }
 
+  /** Begins to derive the keys of parts that will be decrypted. */
+  prefetch(encryptions: readonly Encryption[]): void {
+    for (const encryption of encryptions) this.#derivations.prefetch(encryption);
+  }
+
   /** Checks the MAC (RFC 7292, section 5.1). Without one, the password is proven by what it decrypts. */
   async checkMac({ mac, authenticated }: Pfx): Promise<void> {
     if (!mac) return;
-    for (const password of this.#password.bmp) {
-      const { hash, salt, iterations } = mac;
-      const derivation = { hash, purpose: Purpose.mac, password, salt, iterations, bytes: mac.digest.length };
-      const key = this.secret(await this.engine.derive(derivation, this.work));
-      if (!this.engine.macVerifies(hash, { key, data: authenticated, expected: mac.digest })) continue;
+    for await (const { key, used } of this.#macKeys(mac)) {
+      const parts = { key, data: authenticated, expected: mac.digest };
+      if (!this.engine.macVerifies(mac.scheme.hash, parts)) continue;
       this.passwordProven = true;
       this.intact = true;
-      // The other reading of an empty password stays, second: some writers use one here and the other there.
-      this.#password.bmp.sort((a, b) => Number(b === password) - Number(a === password));
+      // The other readings of the password stay, behind it: some writers use one here and another there.
+      this.#password.bmp.sort((a, b) => Number(b === used) - Number(a === used));
       return;
     }
     throw wrongPassword();
+  }
+
+  async *#macKeys({ scheme, salt, iterations }: Mac) {
+    if (scheme.kind === 'pbmac1') {
+      yield { key: await this.#derivations.bytes(scheme.derivation, scheme.keyBytes) };
+      return;
+    }
+    const { hash } = scheme;
+    const bytes = this.engine.hashBytes(hash);
+    for (const password of [...this.#password.bmp]) {
+      const parameters = { hash, purpose: Purpose.mac, salt, iterations };
+      yield { key: await this.#derivations.pkcs12(parameters, { password, bytes }), used: password };
+    }
   }
 
   /** Decrypts and reads; what does not read is taken for badly decrypted, as one wrong password in 256 passes the padding. */
@@ -78,8 +98,12 @@ export class Session {
   }
 
   async *#decryptions({ encryption, ciphertext }: Encrypted): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    if (encryption.kind === 'pbes2') {
-      const plaintext = await this.#decryptPbes2(encryption, ciphertext);
+    if (encryption.kind !== 'pkcs12') {
+      const decrypting =
+        encryption.kind === 'pbes2'
+          ? this.#decryptPbes2(encryption, ciphertext)
+          : this.#decryptPbes1(encryption, ciphertext);
+      const plaintext = await decrypting;
       if (plaintext) yield plaintext;
       return;
     }
@@ -93,23 +117,33 @@ export class Session {
     { cipher, keyBytes, salt, iterations }: Pkcs12Pbe,
     { password, ciphertext }: { password: Uint8Array; ciphertext: Uint8Array },
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const common = { hash: 'SHA-1', password, salt, iterations } as const;
-    const { engine, work } = this;
-    const key = this.secret(await engine.derive({ ...common, purpose: Purpose.key, bytes: keyBytes }, work));
-    const iv = this.secret(await engine.derive({ ...common, purpose: Purpose.iv, bytes: 8 }, work));
-    return engine.decrypt(cipher, { key, iv, ciphertext });
+    const common = { hash: 'SHA-1', salt, iterations } as const;
+    const derive = (purpose: typeof Purpose.key | typeof Purpose.iv, bytes: number) =>
+      this.#derivations.pkcs12({ ...common, purpose }, { password, bytes });
+    const key = await derive(Purpose.key, keyBytes);
+    const iv = cipher === 'RC4' ? new Uint8Array() : await derive(Purpose.iv, 8);
+    return this.engine.decrypt(cipher, { key, iv, ciphertext });
+  }
+
+  async #decryptPbes1(
+    { hash, cipher, salt, iterations }: Pbes1,
+    ciphertext: Uint8Array,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const derived = await this.#derivations.pbkdf1({ hash, salt, iterations, bytes: 16 });
+    const [key, iv] = [derived.subarray(0, 8), derived.subarray(8)];
+    return this.engine.decrypt(cipher, { key, iv, ciphertext });
   }
 
   async #decryptPbes2(
     encryption: Pbes2,
     ciphertext: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const { cipher, iv } = encryption;
+    const { derivation, keyBytes, effectiveBits, iv } = encryption;
     if (!inWebCrypto(encryption)) {
-      const key = this.secret(await this.#pbkdf2Bits(encryption));
-      return this.engine.decrypt(cipher === 'AES' ? 'AES-192' : cipher, { key, iv, ciphertext });
+      const key = await this.#derivations.bytes(derivation, keyBytes);
+      return this.engine.decrypt(engineCipher(encryption), { key, iv, ciphertext, effectiveBits });
     }
-    const key = await this.#pbkdf2Key(encryption, 'decrypt');
+    const key = await this.#derivations.aesKey(derivation, keyBytes);
     try {
       return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-CBC', iv }, key, ciphertext));
     } catch {
@@ -122,33 +156,12 @@ export class Session {
     encryption,
   }: Encrypted): Promise<{ key: CryptoKey; iv: Uint8Array<ArrayBuffer> } | undefined> {
     if (encryption.kind !== 'pbes2' || !inWebCrypto(encryption)) return undefined;
-    return { key: await this.#pbkdf2Key(encryption, 'unwrapKey'), iv: encryption.iv };
-  }
-
-  async #pbkdf2Key(encryption: Pbes2, usage: 'decrypt' | 'unwrapKey'): Promise<CryptoKey> {
-    const { base, parameters } = await this.#pbkdf2(encryption, 'deriveKey');
-    const algorithm = { name: 'AES-CBC', length: 8 * encryption.keyBytes };
-    const key = await crypto.subtle.deriveKey(parameters, base, algorithm, false, [usage]);
-    this.work.complete(encryption.iterations);
-    this.work.throwIfAborted();
-    return key;
-  }
-
-  async #pbkdf2Bits(encryption: Pbes2): Promise<Uint8Array<ArrayBuffer>> {
-    const { base, parameters } = await this.#pbkdf2(encryption, 'deriveBits');
-    const bits = await crypto.subtle.deriveBits(parameters, base, 8 * encryption.keyBytes);
-    this.work.complete(encryption.iterations);
-    this.work.throwIfAborted();
-    return new Uint8Array(bits);
-  }
-
-  async #pbkdf2({ hash, salt, iterations }: Pbes2, usage: 'deriveKey' | 'deriveBits') {
-    const base = await crypto.subtle.importKey('raw', this.#password.utf8, 'PBKDF2', false, [usage]);
-    return { base, parameters: { name: 'PBKDF2', hash, salt, iterations } };
+    const { derivation, keyBytes, iv } = encryption;
+    return { key: await this.#derivations.aesKey(derivation, keyBytes), iv };
   }
 }
 
-/** Chromium has no AES-192, and nobody 3DES: those are the engine's. */
-function inWebCrypto({ cipher, keyBytes }: Pbes2): boolean {
-  return cipher === 'AES' && keyBytes !== 24;
+function engineCipher({ cipher }: Pbes2): EngineCipher {
+  // The other lengths are WebCrypto's.
+  return cipher === 'AES' ? 'AES-192' : cipher;
 }

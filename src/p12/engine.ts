@@ -5,15 +5,28 @@ import { type ReadCertificate, readCertificate } from '../identity/certificate.j
 import type { HashName } from './algorithms.js';
 import { nextTask, type Work } from './work.js';
 
-// The numbers of wasm/engine/src/pki/hash.rs and pbe.rs.
+// The numbers of wasm/engine/src/pki/hash.rs, pbe.rs and derivation.rs.
 const hashNumbers: Record<HashName, number> = {
   'SHA-1': 1,
   'SHA-224': 2,
   'SHA-256': 3,
   'SHA-384': 4,
   'SHA-512': 5,
+  'SHA-512/224': 6,
+  'SHA-512/256': 7,
+  MD5: 8,
 };
-const cipherNumbers = { '3DES': 1, '2-key 3DES': 2, RC2: 3, 'AES-192': 4 } as const;
+const cipherNumbers = {
+  '3DES': 1,
+  '2-key 3DES': 2,
+  RC2: 3,
+  'AES-192': 4,
+  'AES-128': 5,
+  'AES-256': 6,
+  DES: 7,
+  RC4: 8,
+} as const;
+const kindNumbers = { pkcs12: 1, pbkdf2: 2, pbkdf1: 3 } as const;
 
 export type EngineCipher = keyof typeof cipherNumbers;
 
@@ -23,15 +36,21 @@ const hashBytes: Record<HashName, number> = {
   'SHA-256': 32,
   'SHA-384': 48,
   'SHA-512': 64,
+  'SHA-512/224': 28,
+  'SHA-512/256': 32,
+  MD5: 16,
 };
 
 /** RFC 7292, appendix B.3. */
 export const Purpose = { key: 1, iv: 2, mac: 3 } as const;
 
+/** A key derivation: of RFC 7292, appendix B.2, or PBKDF2 or PBKDF1 of RFC 8018, section 5. */
 export interface Derivation {
+  kind: keyof typeof kindNumbers;
   hash: HashName;
-  purpose: (typeof Purpose)[keyof typeof Purpose];
-  /** BMPString with its two zero bytes, or empty. */
+  /** Of `pkcs12`. */
+  purpose?: (typeof Purpose)[keyof typeof Purpose];
+  /** For `pkcs12` a BMPString with its two zero bytes, or empty; for the others UTF-8. */
   password: Uint8Array;
   salt: Uint8Array;
   iterations: number;
@@ -54,14 +73,16 @@ export class ImportEngine {
     this.#instance = instance;
   }
 
-  /** The key derivation of RFC 7292, appendix B.2, in slices between which the page goes on. */
+  /** Derives a key in slices, between which the page goes on. */
   async derive(derivation: Derivation, work: Work): Promise<Uint8Array<ArrayBuffer>> {
-    const { hash, purpose, password, salt, iterations, bytes } = derivation;
-    const input = new WireWriter();
-    input.u8(hashNumbers[hash]).u8(purpose).u32(iterations).u32(bytes).bytes(password).bytes(salt);
+    const { kind, hash, purpose, password, salt, iterations, bytes } = derivation;
+    const input = new WireWriter().u8(kindNumbers[kind]).u8(hashNumbers[hash]);
+    if (kind === 'pkcs12') input.u8(purpose ?? Purpose.key);
+    input.u32(iterations).u32(bytes).bytes(password).bytes(salt);
     const handle = this.#callWiping('p12_kdf_new', input.finish()).status;
     // The plan counts each iteration once, however many blocks of key come of it, and the IV not at all.
     const weight = purpose === Purpose.iv ? 0 : 1 / Math.ceil(bytes / hashBytes[hash]);
+    if (handle < 0) throw new RangeError('no such key derivation');
     try {
       let slice = FIRST_SLICE;
       let left = iterations;
@@ -69,7 +90,7 @@ export class ImportEngine {
         const start = performance.now();
         const { emitted } = this.#instance.call('p12_kdf_advance', [handle, slice]);
         const key = emitted.find(it => it.kind === Emission.derivedKey)?.bytes;
-        work.complete(key ? left : Math.min(slice * weight, left));
+        work.complete(key ? (weight ? left : 0) : Math.min(slice * weight, left));
         left = Math.max(left - slice * weight, 0);
         if (key) return key;
         slice = nextSlice(slice, performance.now() - start);
@@ -81,6 +102,10 @@ export class ImportEngine {
     }
   }
 
+  hashBytes(hash: HashName): number {
+    return hashBytes[hash];
+  }
+
   /** Whether `expected` is the HMAC of `data`. */
   macVerifies(hash: HashName, parts: { key: Uint8Array; data: Uint8Array; expected: Uint8Array }): boolean {
     const input = new WireWriter().u8(hashNumbers[hash]);
@@ -88,12 +113,17 @@ export class ImportEngine {
     return this.#callWiping('p12_mac_verify', input.finish()).status === 0;
   }
 
-  /** CBC decryption; undefined when the padding is wrong. */
+  /**
+   * Decrypts by RC4, or by a block cipher in CBC mode; undefined when the padding is wrong.
+   *
+   * @param parts `effectiveBits`: of RC2; default: as many as the key has
+   */
   decrypt(
     cipher: EngineCipher,
-    parts: { key: Uint8Array; iv: Uint8Array; ciphertext: Uint8Array },
+    parts: { key: Uint8Array; iv: Uint8Array; ciphertext: Uint8Array; effectiveBits?: number | undefined },
   ): Uint8Array<ArrayBuffer> | undefined {
     const input = new WireWriter().u8(cipherNumbers[cipher]);
+    input.u16(parts.effectiveBits ?? 8 * parts.key.length);
     input.bytes(parts.key).bytes(parts.iv).bytes(parts.ciphertext);
     const { emitted } = this.#callWiping('p12_decrypt', input.finish());
     return emitted.find(it => it.kind === Emission.decrypted)?.bytes;

@@ -1,85 +1,161 @@
 // The way through a file. Loaded on demand, with PKI.js and asn1js behind it.
 import type { EngineSource } from '../engine/load.js';
 import { loadEngine } from '../engine/load.js';
+import { MtlsError } from '../errors.js';
 import { buildChain, judgeChain } from '../identity/chain.js';
 import type { Certificate, Identity } from '../identity/types.js';
-import { type Bags, type CertificateBag, parseSafeContents } from './bags.js';
+import type { Encryption } from './algorithms.js';
+import { type Bags, type CertificateBag, type KeyBag, parseSafeContents } from './bags.js';
 import { Session } from './decrypt.js';
 import { ImportEngine } from './engine.js';
 import { malformed } from './errors.js';
 import { type FileCertificate, type Match, matchKey } from './keys.js';
-import type { Pkcs12 } from './open-pkcs12.js';
+import type { Pkcs12Limits } from './limits.js';
+import type { Pkcs12, Pkcs12Inspection, UnsupportedKey } from './open-pkcs12.js';
 import { encodePassword } from './password.js';
 import { recogniseOther } from './recognise.js';
-import { type Pfx, parsePfx } from './structure.js';
-import type { Work } from './work.js';
+import { type Encrypted, encryptionCost, macCost, type Pfx, parsePfx } from './structure.js';
+import { type Cost, Work } from './work.js';
 
-/** Each key is tried against each certificate; a Java key store with every public root has 150. */
-const MAX_KEYS = 100;
-const MAX_CERTIFICATES = 1_000;
+export interface ImportOptions {
+  password: string;
+  engine: EngineSource | undefined;
+  work: Work;
+}
 
 export async function importFile(
   file: Uint8Array<ArrayBuffer>,
-  options: { password: string; engine: EngineSource | undefined; work: Work },
+  { password, engine: source, work }: ImportOptions,
 ): Promise<Pkcs12> {
-  const other = recogniseOther(file);
-  if (other) throw malformed(`This is not a PKCS#12 file but ${other}.`);
-  const pfx = parsePfx(file);
-  // All that shows without the password is checked before the engine is even loaded.
-  const clear = pfx.contents.map(it => (it instanceof Uint8Array ? parseSafeContents(it) : undefined));
-  const { work } = options;
-  work.plan([
-    pfx.mac?.iterations ?? 0,
-    ...pfx.contents.map(it => (it instanceof Uint8Array ? 0 : it.encryption.iterations)),
-    ...clear.flatMap(bags => (bags ? keyIterations(bags) : [])),
-  ]);
+  const pfx = readOutside(file);
+  const contents = new Contents(pfx, work);
+  contents.plan();
   work.throwIfAborted();
 
-  const engine = await ImportEngine.create(await loadEngine(options.engine));
-  const session = new Session(engine, work, encodePassword(options.password));
+  const engine = await ImportEngine.create(await loadEngine(source));
+  const session = new Session(engine, work, encodePassword(password));
   try {
+    session.prefetch(contents.encryptions);
     await session.checkMac(pfx);
-    return await collect(await openContents(pfx, clear, session), session);
+    return await collect(await contents.open(session), session);
   } finally {
     session.wipe();
   }
 }
 
-function keyIterations(bags: Bags): number[] {
-  return bags.keys.map(({ key }) => (key instanceof Uint8Array ? 0 : key.encryption.iterations));
+/** What a file's outside shows, without the password and without any work. */
+export function inspectFile(file: Uint8Array<ArrayBuffer>, limits: Pkcs12Limits): Pkcs12Inspection {
+  const pfx = readOutside(file);
+  const costs = new Contents(pfx, new Work({ limits })).visibleCosts;
+  return {
+    integrity: pfx.mac ? (pfx.mac.scheme.kind === 'pbmac1' ? 'PBMAC1' : 'MAC') : 'none',
+    iterations: costs.reduce((sum, it) => sum + it.iterations, 0),
+    memoryBytes: Math.max(0, ...costs.map(it => it.memoryBytes)),
+  };
 }
 
-async function openContents(pfx: Pfx, clear: readonly (Bags | undefined)[], session: Session): Promise<Bags> {
-  const all: Bags = { keys: [], certificates: [] };
-  for (const [i, content] of pfx.contents.entries()) {
-    let bags = clear[i];
-    if (!bags && !(content instanceof Uint8Array)) {
-      bags = await session.open(content, parseSafeContents);
-      session.work.plan(keyIterations(bags));
-    }
-    all.keys.push(...(bags?.keys ?? []));
-    all.certificates.push(...(bags?.certificates ?? []));
+function readOutside(file: Uint8Array<ArrayBuffer>): Pfx {
+  const other = recogniseOther(file);
+  if (other) throw malformed(`This is not a PKCS#12 file but ${other}.`);
+  return parsePfx(file);
+}
+
+/** The SafeContents of a file; those in clear are read before the engine is even loaded. */
+class Contents {
+  #pfx: Pfx;
+  #clear: (Bags | undefined)[];
+  #work: Work;
+
+  constructor(pfx: Pfx, work: Work) {
+    this.#pfx = pfx;
+    this.#work = work;
+    this.#clear = pfx.contents.map(it =>
+      it instanceof Uint8Array ? parseSafeContents(it, work.limits) : undefined,
+    );
   }
-  return all;
+
+  /** Of the parts and of the keys outside of them. */
+  get encryptions(): Encryption[] {
+    const parts = this.#pfx.contents.flatMap(it => (it instanceof Uint8Array ? [] : [it]));
+    return [...parts, ...this.#clear.flatMap(bags => (bags ? encryptedKeys(bags) : []))].map(
+      it => it.encryption,
+    );
+  }
+
+  get visibleCosts(): Cost[] {
+    const { mac } = this.#pfx;
+    return [...(mac ? [macCost(mac)] : []), ...this.encryptions.map(encryptionCost)];
+  }
+
+  plan(): void {
+    this.#work.plan(this.visibleCosts);
+  }
+
+  async open(session: Session): Promise<Bags> {
+    const all: Bags = { keys: [], certificates: [] };
+    for (const [i, content] of this.#pfx.contents.entries()) {
+      let bags = this.#clear[i];
+      if (!bags && !(content instanceof Uint8Array)) {
+        bags = await session.open(content, it => parseSafeContents(it, this.#work.limits));
+        const inside = encryptedKeys(bags).map(it => it.encryption);
+        this.#work.plan(inside.map(encryptionCost));
+        session.prefetch(inside);
+      }
+      all.keys.push(...(bags?.keys ?? []));
+      all.certificates.push(...(bags?.certificates ?? []));
+    }
+    return all;
+  }
+}
+
+function encryptedKeys({ keys }: Bags): Encrypted[] {
+  return keys.flatMap(({ key }) => (key instanceof Uint8Array ? [] : [key]));
 }
 
 async function collect(bags: Bags, session: Session): Promise<Pkcs12> {
-  if (bags.keys.length > MAX_KEYS || bags.certificates.length > MAX_CERTIFICATES)
-    throw malformed(`The file has more than ${MAX_KEYS} keys or ${MAX_CERTIFICATES} certificates.`);
+  const { maxKeys, maxCertificates } = session.work.limits;
+  if (bags.keys.length > maxKeys || bags.certificates.length > maxCertificates)
+    throw malformed(`The file has more than ${maxKeys} keys or ${maxCertificates} certificates.`);
   const certificates = readCertificates(bags.certificates, session.engine);
-  const matches: Match[] = [];
-  for (const bag of bags.keys) {
-    session.work.throwIfAborted();
-    const found = await matchKey(bag, certificates, session);
-    matches.push(...found.filter(it => !matches.some(known => known.certificate === it.certificate)));
-  }
-  for (const bag of bags.keys) refuseStranger(bag, certificates, matches);
+  const { matches, usable, unsupported } = await matchKeys(bags.keys, certificates, session);
+  for (const bag of usable) refuseStranger(bag, certificates, matches);
 
   const identities: Identity[] = [];
   for (const match of matches) identities.push(await identityOf(match, certificates));
   const used = new Set(identities.flatMap(it => it.chain.map(({ fingerprint }) => fingerprint)));
   const others = certificates.map(it => it.certificate).filter(it => !used.has(it.fingerprint));
-  return { identities, certificates: others };
+  return { identities, certificates: others, unsupported };
+}
+
+/** A key that cannot be used does not stand in the way of the others, where there are others. */
+async function matchKeys(
+  bags: readonly KeyBag[],
+  certificates: readonly FileCertificate[],
+  session: Session,
+): Promise<{ matches: Match[]; usable: KeyBag[]; unsupported: UnsupportedKey[] }> {
+  const matches: Match[] = [];
+  const usable: KeyBag[] = [];
+  const unsupported: UnsupportedKey[] = [];
+  let first: MtlsError | undefined;
+  for (const bag of bags) {
+    session.work.throwIfAborted();
+    try {
+      const found = await matchKey(bag, certificates, session);
+      usable.push(bag);
+      matches.push(...found.filter(it => !matches.some(known => known.certificate === it.certificate)));
+    } catch (error) {
+      if (!(error instanceof MtlsError) || error.code !== 'ERR_P12_UNSUPPORTED') throw error;
+      first ??= error;
+      const { friendlyName: label, keyId } = bag;
+      unsupported.push({
+        ...(label !== undefined && { label }),
+        ...(keyId !== undefined && { keyId }),
+        error,
+      });
+    }
+  }
+  if (first && usable.length === 0) throw first;
+  return { matches, usable, unsupported };
 }
 
 /** Repeated certificates, which the JDK writes for each entry, count once. */

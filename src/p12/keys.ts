@@ -1,8 +1,10 @@
 import type { ReadCertificate } from '../identity/certificate.js';
+import { sealKey } from '../identity/sealed-key.js';
 import { type SignatureScheme, schemesForKey } from '../identity/signature-schemes.js';
 import type { KeyBag } from './bags.js';
 import type { Session } from './decrypt.js';
 import { unsupported } from './errors.js';
+import { plainPrivateKey, plainPublicKey, readPrivateKey } from './private-key.js';
 
 /** A certificate of the file, with what the file says about it. */
 export interface FileCertificate extends ReadCertificate {
@@ -18,30 +20,32 @@ export interface Match {
 }
 
 /** Imports the key for one algorithm; rejects when it is of another kind. */
-type Loader = (scheme: SignatureScheme) => Promise<CryptoKey>;
+type Loader = (scheme: SignatureScheme, extractable?: boolean) => Promise<CryptoKey>;
 
 const everyKind = ['RSA-2048', 'ECDSA P-256', 'ECDSA P-384', 'ECDSA P-521', 'Ed25519'];
 
 /** A kind of key: what WebCrypto has to know before it reads one. */
-const kindOf = (keyAlgorithm: string) => keyAlgorithm.replace(/^RSA-\d+$/, 'RSA-2048');
+const kindOf = (keyAlgorithm: string) => keyAlgorithm.replace(/^RSA(SSA-PSS)?-\d+$/, 'RSA-2048');
 
 /**
  * Imports a key, never extractable, and finds the certificates that it belongs to: by a signature that their public key
  * verifies, because localKeyId is often missing or wrong.
  *
  * @returns nothing when the file holds no certificate for the key
+ * @throws MtlsError ERR_P12_UNSUPPORTED for a kind of key that WebCrypto or TLS does not know, ERR_P12_MALFORMED, _PASSWORD
  */
 export async function matchKey(
   bag: KeyBag,
   certificates: readonly FileCertificate[],
   session: Session,
 ): Promise<Match[]> {
-  const load = await loaderOf(bag, session);
   const own = certificates.filter(it => it.keyId !== undefined && it.keyId === bag.keyId);
   const candidates = [...new Set([...own, ...certificates])];
-  const kinds = new Set([...candidates.map(it => kindOf(it.certificate.keyAlgorithm)), ...everyKind]);
-  const found = await loadAnyKind(load, kinds);
-  if (!found) throw unusable(own.length > 0 ? own : certificates, session);
+  const found = await loadKey(
+    bag,
+    [...candidates.map(it => kindOf(it.certificate.keyAlgorithm)), ...everyKind],
+    session,
+  );
   session.passwordProven = true;
 
   const matches: Match[] = [];
@@ -49,30 +53,45 @@ export async function matchKey(
   for (const certificate of candidates) {
     if (kindOf(certificate.certificate.keyAlgorithm) !== found.kind) continue;
     if (!(await verifies(certificate, found.scheme, proof))) continue;
-    matches.push({ bag, certificate, keys: await loadAll(load, certificate, found) });
+    matches.push({ bag, certificate, keys: await loadAll(certificate, found) });
   }
   return matches;
 }
 
-async function loaderOf({ key }: KeyBag, session: Session): Promise<Loader> {
-  if (key instanceof Uint8Array) return clearLoader(key);
-  const unwrapping = await session.unwrappingKey(key);
-  if (!unwrapping) return clearLoader(await session.open(key, checkSequence));
-  const cipher = { name: 'AES-CBC', iv: unwrapping.iv };
-  return ({ importAlgorithm }) =>
-    crypto.subtle.unwrapKey('pkcs8', key.ciphertext, unwrapping.key, cipher, importAlgorithm, false, [
-      'sign',
-    ]);
+async function loadKey({ key }: KeyBag, kinds: string[], session: Session): Promise<LoadedKey> {
+  const unwrapping = key instanceof Uint8Array ? undefined : await session.unwrappingKey(key);
+  if (unwrapping && !(key instanceof Uint8Array)) {
+    const found = await loadAnyKind(unwrappingLoader(key.ciphertext, unwrapping), kinds);
+    if (found) return found;
+  }
+  const pkcs8 = key instanceof Uint8Array ? key : await session.open(key, checkPrivateKey);
+  const { keyAlgorithm, usable } = readPrivateKey(pkcs8);
+  if (!usable) throw unsupported(`a private key of the kind ${keyAlgorithm}`);
+  const found =
+    (await loadAnyKind(clearLoader(pkcs8), kinds)) ??
+    (await loadAnyKind(clearLoader(session.secret(plainPrivateKey(pkcs8))), kinds));
+  if (found) return found;
+  if (session.intact)
+    throw unsupported(`a private key of the kind ${keyAlgorithm}, not by this browser's WebCrypto`);
+  throw session.unreadable();
+}
+
+function unwrappingLoader(
+  ciphertext: Uint8Array<ArrayBuffer>,
+  { key, iv }: { key: CryptoKey; iv: Uint8Array<ArrayBuffer> },
+): Loader {
+  const cipher = { name: 'AES-CBC', iv };
+  return ({ importAlgorithm }, extractable = false) =>
+    crypto.subtle.unwrapKey('pkcs8', ciphertext, key, cipher, importAlgorithm, extractable, ['sign']);
 }
 
 function clearLoader(pkcs8: Uint8Array<ArrayBuffer>): Loader {
-  return ({ importAlgorithm }) => crypto.subtle.importKey('pkcs8', pkcs8, importAlgorithm, false, ['sign']);
+  return ({ importAlgorithm }, extractable = false) =>
+    crypto.subtle.importKey('pkcs8', pkcs8, importAlgorithm, extractable, ['sign']);
 }
 
-const DER_SEQUENCE = 0x30;
-
-function checkSequence(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  if (bytes[0] !== DER_SEQUENCE) throw new RangeError('no PKCS#8');
+function checkPrivateKey(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  readPrivateKey(bytes);
   return bytes;
 }
 
@@ -80,15 +99,16 @@ interface LoadedKey {
   key: CryptoKey;
   scheme: SignatureScheme;
   kind: string;
+  load: Loader;
 }
 
-async function loadAnyKind(load: Loader, kinds: Iterable<string>): Promise<LoadedKey | undefined> {
-  for (const kind of kinds) {
+async function loadAnyKind(load: Loader, kinds: readonly string[]): Promise<LoadedKey | undefined> {
+  for (const kind of new Set(kinds)) {
     // The last one: for RSA, PKCS#1 v1.5, which a key of any size can do.
     const scheme = schemesForKey(kind).at(-1);
     if (!scheme) continue;
     try {
-      return { key: await load(scheme), scheme, kind };
+      return { key: await load(scheme), scheme, kind, load };
     } catch {
       // Of another kind, or wrongly decrypted: the other kinds will tell.
     }
@@ -96,30 +116,21 @@ async function loadAnyKind(load: Loader, kinds: Iterable<string>): Promise<Loade
   return undefined;
 }
 
-/** One CryptoKey for each scheme, because WebCrypto binds a key to one. */
-async function loadAll(
-  load: Loader,
-  { certificate }: FileCertificate,
-  found: LoadedKey,
-): Promise<CryptoKey[]> {
+/** One CryptoKey for each scheme, because WebCrypto binds a key to one; and a sealed copy to wrap. */
+async function loadAll({ certificate }: FileCertificate, { load, scheme }: LoadedKey): Promise<CryptoKey[]> {
   const schemes = schemesForKey(certificate.keyAlgorithm);
   try {
-    return await Promise.all(
-      schemes.map(scheme => (scheme.code === found.scheme.code ? found.key : load(scheme))),
-    );
+    const [extractable, ...keys] = await Promise.all([
+      load(scheme, true),
+      ...schemes.map(each => load(each)),
+    ]);
+    await sealKey(keys, extractable as CryptoKey, scheme.importAlgorithm);
+    return keys;
   } catch {
     throw unsupported(
       `a private key of the kind ${certificate.keyAlgorithm}, not by this browser's WebCrypto`,
     );
   }
-}
-
-/** Why no kind of key could be made of it. */
-function unusable(certificates: readonly FileCertificate[], session: Session): Error {
-  const strange = certificates.find(it => schemesForKey(it.certificate.keyAlgorithm).length === 0);
-  if (strange) return unsupported(`a private key of the kind ${strange.certificate.keyAlgorithm}`);
-  if (session.intact && certificates.length === 0) return unsupported('a private key of another kind');
-  return session.unreadable();
 }
 
 interface Proof {
@@ -138,7 +149,8 @@ async function verifies(
   { message, signature }: Proof,
 ): Promise<boolean> {
   try {
-    const key = await crypto.subtle.importKey('spki', spki, importAlgorithm, true, ['verify']);
+    const plain = plainPublicKey(spki);
+    const key = await crypto.subtle.importKey('spki', plain, importAlgorithm, true, ['verify']);
     return await crypto.subtle.verify(signAlgorithm, key, signature, message);
   } catch {
     return false;

@@ -2,9 +2,11 @@ import type { EngineSource } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import { malformed } from './errors.js';
+import { checkedLimits, type Pkcs12Limits } from './limits.js';
 import { readSource } from './source.js';
 import { type ImportProgress, Work } from './work.js';
 
+export type { Pkcs12Limits } from './limits.js';
 export type { ImportProgress } from './work.js';
 
 /** What a PKCS#12 file holds. */
@@ -13,16 +15,34 @@ export interface Pkcs12 {
   identities: Identity[];
   /** The certificates that are in no identity's chain. */
   certificates: Certificate[];
+  /** Keys of a kind that WebCrypto or TLS cannot use, where the file has others that can be used. */
+  unsupported: UnsupportedKey[];
+}
+
+export interface UnsupportedKey {
+  label?: string;
+  /** The PKCS#12 localKeyId, lower-case hex. */
+  keyId?: string;
+  /** ERR_P12_UNSUPPORTED, naming the kind of key. */
+  error: MtlsError;
+}
+
+/** What a PKCS#12 file shows on its outside. What is inside of encrypted parts may ask for more. */
+export interface Pkcs12Inspection {
+  integrity: 'MAC' | 'PBMAC1' | 'none';
+  /** Of key derivation in sum, as `limits.maxIterations` counts them. About 3,000,000 take a second. */
+  iterations: number;
+  /** That the most expensive derivation takes: of scrypt, otherwise 0. */
+  memoryBytes: number;
 }
 
 export interface OpenPkcs12Options {
   /** Default: none. An empty password is read both as empty and as absent, which files tell apart. */
   password?: string;
-  /**
-   * The most iterations of key derivation that a file may ask for, summed over its MAC and all its parts; default
-   * 4,000,000 (a few seconds), 1 to 4,294,967,295.
-   */
+  /** The same as `limits.maxIterations`. */
   maxIterations?: number;
+  /** What a file may ask for at most. */
+  limits?: Partial<Pkcs12Limits>;
   /** The engine's .wasm; default: the one of this package. */
   engine?: EngineSource;
   /** Ends the import; it rejects with the signal's reason. */
@@ -31,10 +51,8 @@ export interface OpenPkcs12Options {
   onProgress?: (progress: ImportProgress) => void;
 }
 
-const DEFAULT_MAX_ITERATIONS = 4_000_000;
-
 /**
- * Opens a PKCS#12 file (.p12, .pfx; RFC 7292) of at most 10 MiB. Its private keys become CryptoKeys that cannot be
+ * Opens a PKCS#12 file (.p12, .pfx; RFC 7292, RFC 9579). Its private keys become CryptoKeys that cannot be
  * exported, each proven to belong to its certificate.
  *
  * The MAC, where there is one, is checked before anything is decrypted. Buffers that held secrets are overwritten; the
@@ -48,16 +66,43 @@ export async function openPkcs12(
   source: BufferSource | Blob | Response,
   options: OpenPkcs12Options = {},
 ): Promise<Pkcs12> {
-  const { password = '', maxIterations = DEFAULT_MAX_ITERATIONS, engine, signal, onProgress } = options;
+  const { password = '', maxIterations, engine, signal, onProgress } = options;
   if (typeof password !== 'string') throw new TypeError('password is a string');
-  if (!Number.isInteger(maxIterations) || maxIterations < 1 || maxIterations > 0xffff_ffff)
-    throw new TypeError('maxIterations is an integer from 1 to 4,294,967,295');
+  const limits = checkedLimits({ ...options.limits, ...(maxIterations !== undefined && { maxIterations }) });
   signal?.throwIfAborted();
-  const { importFile } = await loadImporter();
-  const file = await readSource(source, signal);
+  return withFile(source, { limits, signal }, (file, { importFile }) =>
+    importFile(file, { password, engine, work: new Work({ limits, onProgress, signal }) }),
+  );
+}
+
+/**
+ * Tells what opening a PKCS#12 file will cost, without its password and without any work.
+ *
+ * @throws MtlsError ERR_P12_MALFORMED, ERR_P12_UNSUPPORTED
+ */
+export async function inspectPkcs12(
+  source: BufferSource | Blob | Response,
+  options: { limits?: Partial<Pkcs12Limits>; signal?: AbortSignal } = {},
+): Promise<Pkcs12Inspection> {
+  const limits = checkedLimits(options.limits);
+  options.signal?.throwIfAborted();
+  return withFile(source, { limits, signal: options.signal }, (file, { inspectFile }) =>
+    inspectFile(file, limits),
+  );
+}
+
+type Importer = typeof import('./import.js');
+
+/** Reads the file, and overwrites it in the end. Whatever a hostile file makes go wrong is damage. */
+async function withFile<T>(
+  source: BufferSource | Blob | Response,
+  { limits, signal }: { limits: Pkcs12Limits; signal: AbortSignal | undefined },
+  act: (file: Uint8Array<ArrayBuffer>, importer: Importer) => T | Promise<T>,
+): Promise<T> {
+  const importer = await loadImporter();
+  const file = await readSource(source, { maxBytes: limits.maxFileBytes, signal });
   try {
-    const work = new Work({ maxIterations, onProgress, signal });
-    return await importFile(file, { password, engine, work });
+    return await act(file, importer);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof MtlsError) throw error;

@@ -1,33 +1,50 @@
+import { concatenated } from '../engine/bytes.js';
 import { malformed } from './errors.js';
 
-/** 10 MiB: thousands of times an honest file. */
-export const MAX_FILE_BYTES = 10 * 1024 * 1024;
+interface ReadOptions {
+  maxBytes: number;
+  signal: AbortSignal | undefined;
+}
 
 /** A copy of the file's bytes, the caller's to wipe. */
 export async function readSource(
   source: BufferSource | Blob | Response,
-  signal?: AbortSignal,
+  options: ReadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (source instanceof Response) return readResponse(source, signal);
-  if (source instanceof Blob) {
-    checkSize(source.size);
-    try {
-      return new Uint8Array(await source.arrayBuffer());
-    } catch (cause) {
-      throw malformed('The file could not be read.', cause);
-    }
-  }
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
-    checkSize(source.byteLength);
-    const view = ArrayBuffer.isView(source)
-      ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
-      : new Uint8Array(source);
-    return view.slice();
-  }
+  if (isA(source, 'Response', Response)) return readResponse(source as Response, options);
+  if (isA(source, 'Blob', Blob) || isA(source, 'File', Blob)) return readBlob(source as Blob, options);
+  if (ArrayBuffer.isView(source)) return copy(source, options);
+  if (isA(source, 'ArrayBuffer', ArrayBuffer) || isA(source, 'SharedArrayBuffer', ArrayBuffer))
+    return copy(new Uint8Array(source as ArrayBuffer), options);
   throw new TypeError('the source is an ArrayBuffer, a view of one, a Blob or a Response');
 }
 
-async function readResponse(response: Response, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+/** One of another frame's is no instance of this one's class. */
+function isA(value: unknown, name: string, type: new (...args: never[]) => unknown): boolean {
+  return value instanceof type || Object.prototype.toString.call(value) === `[object ${name}]`;
+}
+
+function copy(
+  { buffer, byteOffset, byteLength }: ArrayBufferView,
+  { maxBytes }: ReadOptions,
+): Uint8Array<ArrayBuffer> {
+  checkSize(byteLength, maxBytes);
+  return Uint8Array.from(new Uint8Array(buffer, byteOffset, byteLength));
+}
+
+async function readBlob(blob: Blob, { maxBytes }: ReadOptions): Promise<Uint8Array<ArrayBuffer>> {
+  checkSize(blob.size, maxBytes);
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (cause) {
+    throw malformed('The file could not be read.', cause);
+  }
+}
+
+async function readResponse(
+  response: Response,
+  { maxBytes, signal }: ReadOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (response.bodyUsed) throw new TypeError('the body of the response has been read already');
   if (!response.ok) throw malformed(`There is no file: the server answered ${response.status}.`);
   const reader = response.body?.getReader();
@@ -41,20 +58,14 @@ async function readResponse(response: Response, signal?: AbortSignal): Promise<U
       signal?.throwIfAborted();
       size += next.length;
       chunks.push(next);
-      checkSize(size);
+      checkSize(size, maxBytes);
     }
     signal?.throwIfAborted();
   } finally {
     signal?.removeEventListener('abort', cancel);
     cancel();
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return concatenated(chunks);
 }
 
 async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | undefined> {
@@ -67,7 +78,6 @@ async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promi
   }
 }
 
-function checkSize(bytes: number): void {
-  if (bytes > MAX_FILE_BYTES)
-    throw malformed(`The file is larger than ${MAX_FILE_BYTES} bytes: that is no PKCS#12 file.`);
+function checkSize(bytes: number, maxBytes: number): void {
+  if (bytes > maxBytes) throw malformed(`The file is larger than ${maxBytes} bytes (limits.maxFileBytes).`);
 }

@@ -5,11 +5,12 @@ import {
   atLeastOne,
   type Encryption,
   encryptionOf,
-  type HashName,
-  macHash,
+  type MacScheme,
+  macScheme,
 } from './algorithms.js';
 import { count, guarded, type Node, octetString, octets, parse, sequence } from './asn1.js';
 import { malformed, unsupported } from './errors.js';
+import { type Cost, costOf } from './work.js';
 
 export interface Encrypted {
   encryption: Encryption;
@@ -17,7 +18,8 @@ export interface Encrypted {
 }
 
 export interface Mac {
-  hash: HashName;
+  scheme: MacScheme;
+  /** Of a `pkcs12` scheme; PBMAC1 has its own. */
   salt: Uint8Array<ArrayBuffer>;
   iterations: number;
   digest: Uint8Array<ArrayBuffer>;
@@ -83,9 +85,17 @@ function parseMac(node: Node): Mac {
   const [digestInfo, salt, iterations] = sequence(node);
   const [digestAlgorithm, digest] = sequence(digestInfo);
   return {
-    hash: macHash(algorithm(digestAlgorithm)),
+    scheme: macScheme(algorithm(digestAlgorithm)),
     digest: octetString(digest),
     salt: octetString(salt),
     iterations: iterations ? atLeastOne(count(iterations)) : 1,
   };
+}
+
+export function macCost({ scheme, iterations }: Mac): Cost {
+  return costOf(scheme.kind === 'pbmac1' ? scheme.derivation : { iterations });
+}
+
+export function encryptionCost(encryption: Encryption): Cost {
+  return costOf(encryption.kind === 'pbes2' ? encryption.derivation : { iterations: encryption.iterations });
 }

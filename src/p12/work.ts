@@ -1,4 +1,6 @@
 import { MtlsError } from '../errors.js';
+import type { Pbkdf2, Scrypt } from './algorithms.js';
+import type { Pkcs12Limits } from './limits.js';
 
 /** How far the key derivations of an import are, in iterations; `total` may grow when encrypted content turns up more. */
 export interface ImportProgress {
@@ -6,31 +8,54 @@ export interface ImportProgress {
   total: number;
 }
 
+/** What a key derivation costs. */
+export interface Cost {
+  iterations: number;
+  memoryBytes: number;
+}
+
+const HASH_BLOCK_BYTES = 128;
+
+export function costOf(derivation: Pbkdf2 | Scrypt | { kind?: never; iterations: number }): Cost {
+  if (derivation.kind !== 'scrypt') return { iterations: derivation.iterations, memoryBytes: 0 };
+  const { cost, blockSize, parallelization } = derivation;
+  return {
+    iterations: 2 * cost * blockSize * parallelization,
+    memoryBytes: HASH_BLOCK_BYTES * blockSize * (cost + parallelization),
+  };
+}
+
 /** The cost of an import: planned before it is spent, and reported as it is. */
 export class Work {
-  #maxIterations: number;
+  readonly limits: Pkcs12Limits;
   #onProgress: ((progress: ImportProgress) => void) | undefined;
   #signal: AbortSignal | undefined;
   #total = 0;
   #completed = 0;
 
   constructor(options: {
-    maxIterations: number;
+    limits: Pkcs12Limits;
     onProgress?: ((progress: ImportProgress) => void) | undefined;
     signal?: AbortSignal | undefined;
   }) {
-    this.#maxIterations = options.maxIterations;
+    this.limits = options.limits;
     this.#onProgress = options.onProgress;
     this.#signal = options.signal;
   }
 
   /** Call with all that is known to come, before any of it begins. */
-  plan(iterations: readonly number[]): void {
-    this.#total += iterations.reduce((sum, it) => sum + it, 0);
-    if (this.#total > this.#maxIterations) {
-      throw new MtlsError(
-        'ERR_P12_TOO_EXPENSIVE',
-        `The file asks for ${this.#total} iterations of key derivation, the limit is ${this.#maxIterations}.`,
+  plan(costs: readonly Cost[]): void {
+    this.#total += costs.reduce((sum, it) => sum + it.iterations, 0);
+    const { maxIterations, maxMemoryBytes } = this.limits;
+    if (this.#total > maxIterations) {
+      throw tooExpensive(
+        `The file asks for ${this.#total} iterations of key derivation, the limit is ${maxIterations}.`,
+      );
+    }
+    const memoryBytes = Math.max(0, ...costs.map(it => it.memoryBytes));
+    if (memoryBytes > maxMemoryBytes) {
+      throw tooExpensive(
+        `The file asks for ${memoryBytes} bytes of memory to derive a key, the limit is ${maxMemoryBytes}.`,
       );
     }
   }
@@ -45,6 +70,10 @@ export class Work {
   throwIfAborted(): void {
     this.#signal?.throwIfAborted();
   }
+}
+
+function tooExpensive(message: string): MtlsError {
+  return new MtlsError('ERR_P12_TOO_EXPENSIVE', message);
 }
 
 /** Lets the page paint and handle events: a task's end, without the delay that timers have. */

@@ -213,7 +213,37 @@ describe('challenges', () => {
           expect.objectContaining({ id: ada.certificate.fingerprint }),
           expect.objectContaining(bob),
         ],
+        others: [],
       },
+    ]);
+  });
+
+  it('tell why the other identities do not fit, and may be answered with some of them all the same', async () => {
+    const port = await listen();
+    const stranger = await identityOf(otherPki.issue({ subject: '/CN=Stranger' }));
+    const expired = await identityOf(pki.issue({ subject: '/CN=Late', days: [-3, -1] }));
+    const serverOnly = await identityOf(pki.issue({ subject: '/CN=Server', usage: 'serverAuth' }));
+    const hosts = ['localhost'];
+    const { store } = storeOf(
+      stored(ada),
+      stored(bob, ['elsewhere.example']),
+      ...[stranger, expired, serverOnly].map(it => stored(it, hosts)),
+      { ...stored(bob, hosts), controls: { hosts, expiresAt: new Date(0) } },
+      { ...stored(bob, hosts), locked: true },
+    );
+    const { asked, onChallenge } = answering({ 'client-certificate': show(stored(ada)) });
+    const client = await clientWith({ identities: store, onChallenge });
+    expect(await presentedBy(client, port)).toBe('Ada');
+    const [challenge] = asked.filter(it => it.method === 'client-certificate');
+    expect(challenge?.candidates).toEqual([]);
+    expect(challenge?.others.map(it => [it.identity.certificate.subject, it.code, it.selectable])).toEqual([
+      ['CN=Ada', 'ERR_IDENTITY_NOT_ALLOWED', true],
+      ['CN=Bob', 'ERR_IDENTITY_NOT_ALLOWED', false],
+      ['CN=Stranger', 'ERR_IDENTITY_NOT_ACCEPTED', true],
+      ['CN=Late', 'ERR_TLS_CERT_EXPIRED', true],
+      ['CN=Server', 'ERR_TLS_CERT_PURPOSE', true],
+      ['CN=Bob', 'ERR_IDENTITY_EXPIRED', false],
+      ['CN=Bob', 'ERR_IDENTITY_LOCKED', false],
     ]);
   });
 

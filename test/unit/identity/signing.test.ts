@@ -29,7 +29,7 @@ async function generate(keyAlgorithm: string): Promise<{ keys: CryptoKey[]; publ
 /** What a TLS server does with the signature, by OpenSSL. */
 function verifies(scheme: number, publicKey: KeyObject, signature: Uint8Array): boolean {
   const hash =
-    { 4: 'sha256', 5: 'sha384', 6: 'sha512' }[scheme & 0xff] ??
+    { 4: 'sha256', 5: 'sha384', 6: 'sha512', 9: 'sha256', 10: 'sha384', 11: 'sha512' }[scheme & 0xff] ??
     { 4: 'sha256', 5: 'sha384', 6: 'sha512' }[scheme >> 8];
   if (scheme === 0x0807) return verify(null, message, publicKey, signature);
   if (scheme >> 8 === 8) {
@@ -48,6 +48,7 @@ describe('credentialOf', () => {
   it.each<[string, number[]]>([
     ['RSA-2048', [0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601]],
     ['RSA-1024', [0x0804, 0x0805, 0x0401, 0x0501, 0x0601]],
+    ['RSASSA-PSS-2048', [0x0809, 0x080a, 0x080b]],
     ['ECDSA P-256', [0x0403]],
     ['ECDSA P-384', [0x0503]],
     ['ECDSA P-521', [0x0603]],
@@ -57,7 +58,10 @@ describe('credentialOf', () => {
     async (keyAlgorithm, schemes) => {
       const { keys, publicKey } = await generate(keyAlgorithm);
       const der = new Uint8Array([1]);
-      const credential = credentialOf({ chain: [{ der }], keys: keys.reverse() } as unknown as Identity);
+      const credential = credentialOf({
+        chain: [{ der, keyAlgorithm }],
+        keys: keys.reverse(),
+      } as unknown as Identity);
       expect(credential.chain).toEqual([der]);
       expect(credential.schemes).toEqual(schemes);
       for (const scheme of schemes) {
@@ -70,7 +74,7 @@ describe('credentialOf', () => {
   );
 
   it('has no scheme for a key that TLS cannot use', () => {
-    for (const name of ['RSA-256', 'RSASSA-PSS-2048', 'ECDSA secp256k1', 'DSA', '1.2.3', 'constructor'])
+    for (const name of ['RSA-256', 'RSASSA-PSS-512', 'ECDSA secp256k1', 'DSA', '1.2.3', 'constructor'])
       expect(schemesForKey(name)).toEqual([]);
   });
 });

@@ -1,8 +1,8 @@
 //! `p12_…` and `x509_…`.
 
 use mtls_engine::pki::certificate::Certificate;
+use mtls_engine::pki::derivation::Derivation;
 use mtls_engine::pki::hash::Hash;
-use mtls_engine::pki::kdf::Kdf;
 use mtls_engine::pki::name;
 use mtls_engine::pki::pbe;
 use mtls_engine::wire::{Malformed, Reader};
@@ -13,16 +13,16 @@ use crate::memory::input;
 use crate::{FAILED, OK, UNKNOWN_HANDLE};
 
 thread_local! {
-    static KDFS: Handles<Kdf> = const { Handles::new() };
+    static KDFS: Handles<Derivation> = const { Handles::new() };
 }
 
 /// [`p12_kdf_advance`] has more to do.
 const MORE: i32 = 1;
 
-/// Input: [`Kdf::read`]. Returns a handle.
+/// Input: [`Derivation::read`]. Returns a handle.
 #[no_mangle]
 extern "C" fn p12_kdf_new(pointer: *const u8, len: usize) -> i32 {
-    match Kdf::read(input(pointer, len)) {
+    match Derivation::read(input(pointer, len)) {
         Ok(kdf) => KDFS.with(|all| all.insert(kdf)),
         Err(Malformed) => FAILED,
     }

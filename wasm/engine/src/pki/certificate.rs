@@ -22,6 +22,9 @@ pub struct Certificate<'a> {
     spki: Element<'a>,
     subject_alt_names: Vec<String>,
     authority: bool,
+    /// Bit n of the extension at bit n; `None` without the extension.
+    key_usage: Option<u16>,
+    extended_key_usage: Option<Vec<String>>,
 }
 
 impl<'a> Certificate<'a> {
@@ -57,6 +60,8 @@ impl<'a> Certificate<'a> {
             spki,
             subject_alt_names: Vec::new(),
             authority: false,
+            key_usage: None,
+            extended_key_usage: None,
         };
         if let Some(extensions) = fields.optional(0xa3)? {
             for extension in extensions.children().expect(SEQUENCE)?.children() {
@@ -81,14 +86,30 @@ impl<'a> Certificate<'a> {
                 let authority = constraints.optional(BOOLEAN)?;
                 self.authority = authority.is_some_and(|it| it.content != [0]);
             }
+            // keyUsage
+            [0x55, 0x1d, 0x0f] => {
+                let bits = Elements::new(value).expect(BIT_STRING)?.content;
+                let octets = bits.iter().skip(1).take(2).enumerate();
+                let usage = octets.fold(0, |sum, (at, octet)| {
+                    sum | u16::from(octet.reverse_bits()) << (8 * at)
+                });
+                self.key_usage = Some(usage);
+            }
+            // extKeyUsage
+            [0x55, 0x1d, 0x25] => {
+                let purposes = Elements::new(value).expect(SEQUENCE)?.children();
+                let purposes = purposes.map(|it| dotted(it?.content));
+                self.extended_key_usage = Some(purposes.collect::<Result<_, _>>()?);
+            }
             _ => {}
         }
         Ok(())
     }
 
     /// In this order: subject, issuer, serial number, notBefore, notAfter (strings, times as YYYYMMDDHHMMSSZ), alternative
-    /// names (list of strings), SHA-256 of the whole and of the SPKI (bytes), key algorithm (string), whether it is a CA (u8);
-    /// then DER: SPKI, subject, issuer, to-be-signed; signature algorithm (OID, string), signature (bytes).
+    /// names (list of strings), SHA-256 of the whole and of the SPKI (bytes), key algorithm (string), whether it is a CA (u8), whether
+    /// it limits its key usage (u8), to what (u16, bit n of the extension at bit n), whether it limits its purposes (u8), to which
+    /// (list of OIDs); then DER: SPKI, subject, issuer, to-be-signed; signature algorithm (OID, string), signature (bytes).
     pub fn describe(&self) -> Result<Vec<u8>, Malformed> {
         Ok(Writer::default()
             .str(&distinguished_name(self.subject)?)
@@ -101,6 +122,15 @@ impl<'a> Certificate<'a> {
             .bytes(&Sha256::digest(self.spki.whole))
             .str(&key_algorithm(self.spki)?)
             .u8(u8::from(self.authority))
+            .u8(u8::from(self.key_usage.is_some()))
+            .u16(self.key_usage.unwrap_or_default())
+            .u8(u8::from(self.extended_key_usage.is_some()))
+            .list(
+                self.extended_key_usage
+                    .as_deref()
+                    .unwrap_or_default()
+                    .iter(),
+            )
             .bytes(self.spki.whole)
             .bytes(self.subject.whole)
             .bytes(self.issuer.whole)
@@ -213,6 +243,11 @@ mod tests {
         params.not_after = rcgen::date_time_ymd(2050, 1, 1);
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         params.serial_number = Some(rcgen::SerialNumber::from(vec![0xca, 0xfe]));
+        params.key_usages = vec![
+            rcgen::KeyUsagePurpose::DigitalSignature,
+            rcgen::KeyUsagePurpose::KeyCertSign,
+        ];
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
         let key = rcgen::KeyPair::generate().unwrap();
         params.self_signed(&key).unwrap().der().to_vec()
     }
@@ -237,6 +272,9 @@ mod tests {
         let pin = reader.bytes().unwrap();
         assert_eq!(reader.str(), Ok("ECDSA P-256"));
         assert_eq!(reader.u8(), Ok(1));
+        assert_eq!((reader.u8(), reader.u16()), (Ok(1), Ok(0b10_0001)));
+        assert_eq!(reader.u8(), Ok(1));
+        assert_eq!(reader.list().unwrap(), [b"1.3.6.1.5.5.7.3.2"]);
         let spki = reader.bytes().unwrap();
         assert_eq!(pin, Sha256::digest(spki).as_slice());
         assert_eq!(reader.bytes(), reader.bytes());

@@ -1,8 +1,9 @@
-//! The hashes of PKCS#12 MACs and key derivations.
+//! The hashes of PKCS#12 MACs and key derivations, and HMAC with each of them.
 
 use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 
 /// Numbered as in `src/p12/engine.ts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,9 @@ pub enum Hash {
     Sha256,
     Sha384,
     Sha512,
+    Sha512_224,
+    Sha512_256,
+    Md5,
 }
 
 macro_rules! by_hash {
@@ -22,6 +26,9 @@ macro_rules! by_hash {
             Hash::Sha256 => $function::<Sha256>($($argument),*),
             Hash::Sha384 => $function::<Sha384>($($argument),*),
             Hash::Sha512 => $function::<Sha512>($($argument),*),
+            Hash::Sha512_224 => $function::<Sha512_224>($($argument),*),
+            Hash::Sha512_256 => $function::<Sha512_256>($($argument),*),
+            Hash::Md5 => $function::<Md5>($($argument),*),
         }
     };
 }
@@ -34,6 +41,9 @@ impl Hash {
             3 => Self::Sha256,
             4 => Self::Sha384,
             5 => Self::Sha512,
+            6 => Self::Sha512_224,
+            7 => Self::Sha512_256,
+            8 => Self::Md5,
             _ => return None,
         })
     }
@@ -41,8 +51,8 @@ impl Hash {
     /// The length of the hash's input block in bytes.
     pub fn block_len(self) -> usize {
         match self {
-            Self::Sha1 | Self::Sha224 | Self::Sha256 => 64,
-            Self::Sha384 | Self::Sha512 => 128,
+            Self::Sha1 | Self::Sha224 | Self::Sha256 | Self::Md5 => 64,
+            Self::Sha384 | Self::Sha512 | Self::Sha512_224 | Self::Sha512_256 => 128,
         }
     }
 
@@ -57,19 +67,64 @@ impl Hash {
 
     /// Whether `expected` is the whole HMAC of `data`, in constant time.
     pub fn hmac_verifies(self, key: &[u8], data: &[u8], expected: &[u8]) -> bool {
-        macro_rules! verify {
+        self.hmac(key)
+            .is_some_and(|mac| mac.verifies(data, expected))
+    }
+
+    /// A HMAC with a key.
+    pub fn hmac(self, key: &[u8]) -> Option<Box<dyn KeyedMac>> {
+        macro_rules! keyed {
             ($digest:ty) => {
-                Hmac::<$digest>::new_from_slice(key)
-                    .is_ok_and(|mac| mac.chain_update(data).verify_slice(expected).is_ok())
+                Box::new(Hmac::<$digest>::new_from_slice(key).ok()?)
             };
         }
-        match self {
-            Self::Sha1 => verify!(Sha1),
-            Self::Sha224 => verify!(Sha224),
-            Self::Sha256 => verify!(Sha256),
-            Self::Sha384 => verify!(Sha384),
-            Self::Sha512 => verify!(Sha512),
+        Some(match self {
+            Self::Sha1 => keyed!(Sha1),
+            Self::Sha224 => keyed!(Sha224),
+            Self::Sha256 => keyed!(Sha256),
+            Self::Sha384 => keyed!(Sha384),
+            Self::Sha512 => keyed!(Sha512),
+            Self::Sha512_224 => keyed!(Sha512_224),
+            Self::Sha512_256 => keyed!(Sha512_256),
+            Self::Md5 => keyed!(Md5),
+        })
+    }
+}
+
+/// A MAC that has its key, for any number of messages.
+pub trait KeyedMac {
+    fn mac(&self, parts: &[&[u8]]) -> Vec<u8>;
+
+    /// Replaces `chain` by its MAC, so many times, and adds each by exclusive or to `sum` (RFC 8018, section 5.2).
+    fn iterate(&self, chain: &mut [u8], sum: &mut [u8], times: u32);
+
+    /// Whether `expected` is the whole MAC of `data`, in constant time.
+    fn verifies(&self, data: &[u8], expected: &[u8]) -> bool;
+}
+
+impl<M: Mac + Clone> KeyedMac for M {
+    fn mac(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mac = parts
+            .iter()
+            .fold(self.clone(), |mac, part| mac.chain_update(part));
+        mac.finalize().into_bytes().to_vec()
+    }
+
+    fn iterate(&self, chain: &mut [u8], sum: &mut [u8], times: u32) {
+        for _ in 0..times {
+            let next = self.clone().chain_update(&*chain).finalize().into_bytes();
+            chain.copy_from_slice(&next);
+            for (octet, add) in sum.iter_mut().zip(next) {
+                *octet ^= add;
+            }
         }
+    }
+
+    fn verifies(&self, data: &[u8], expected: &[u8]) -> bool {
+        self.clone()
+            .chain_update(data)
+            .verify_slice(expected)
+            .is_ok()
     }
 }
 

@@ -26,14 +26,12 @@ pub struct Kdf {
 impl Kdf {
     /// Input: hash, purpose (1 key, 2 IV, 3 MAC key), iterations, wanted bytes (u32), password (BMPString with its two zero
     /// octets, or nothing), salt.
-    pub fn read(input: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(input);
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let hash = Hash::from_number(reader.u8()?).ok_or(Malformed)?;
         let purpose = reader.u8()?;
         let iterations = reader.u32()?.max(1);
         let wanted = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
         let (password, salt) = (reader.bytes()?, reader.bytes()?);
-        reader.finish()?;
         if wanted == 0 || wanted > MAX_OUTPUT {
             return Err(Malformed);
         }
@@ -112,7 +110,7 @@ mod tests {
             .bytes(&password)
             .bytes(&salt)
             .finish();
-        Kdf::read(&input).unwrap()
+        Kdf::read(&mut Reader::new(&input)).unwrap()
     }
 
     const KEY: [u8; 24] = [
@@ -148,6 +146,6 @@ mod tests {
             .bytes(&[])
             .bytes(&[])
             .finish();
-        assert!(Kdf::read(&input).is_err());
+        assert!(Kdf::read(&mut Reader::new(&input)).is_err());
     }
 }

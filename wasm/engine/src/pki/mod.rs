@@ -2,7 +2,10 @@
 
 pub mod certificate;
 pub mod der;
+pub mod derivation;
 pub mod hash;
-pub mod kdf;
+mod kdf;
 pub mod name;
 pub mod pbe;
+mod pbkdf1;
+mod pbkdf2;

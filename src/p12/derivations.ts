@@ -1,0 +1,145 @@
+import type { Encryption, Pbkdf2, Scrypt } from './algorithms.js';
+import type { ImportEngine, Purpose } from './engine.js';
+import type { Mac } from './structure.js';
+import { type Cost, costOf, type Work } from './work.js';
+
+/** WebCrypto's PBKDF2 has these. */
+const webCryptoHashes = new Set(['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512']);
+
+/** The keys that an import derives from its password: each once, however many parts of the file share it. */
+export class Derivations {
+  readonly #engine: ImportEngine;
+  readonly #work: Work;
+  readonly #utf8: Uint8Array<ArrayBuffer>;
+  readonly #known = new Map<string, Promise<unknown>>();
+  readonly #secrets: Uint8Array[] = [];
+  /** Readings of the password, so that what is known has a number in its name and not the password. */
+  readonly #readings: Uint8Array[] = [];
+
+  constructor(engine: ImportEngine, work: Work, utf8: Uint8Array<ArrayBuffer>) {
+    this.#engine = engine;
+    this.#work = work;
+    this.#utf8 = utf8;
+  }
+
+  /** The key bytes of a PBES2 or of a PBMAC1. */
+  bytes(derivation: Pbkdf2 | Scrypt, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#once(['bytes', derivation, bytes], costOf(derivation), async () => {
+      if (derivation.kind === 'scrypt') return this.#scrypt(derivation, bytes);
+      if (!webCryptoHashes.has(derivation.hash)) {
+        const { kind, hash, salt, iterations } = derivation;
+        return this.#engineKey({ kind, hash, salt, iterations, password: this.#utf8, bytes });
+      }
+      const { base, parameters } = await this.#pbkdf2(derivation, 'deriveBits');
+      return this.#secret(new Uint8Array(await crypto.subtle.deriveBits(parameters, base, 8 * bytes)));
+    });
+  }
+
+  /** An AES-CBC key for decrypting and unwrapping; of PBKDF2 with WebCrypto's hashes its bytes never come to JavaScript. */
+  aesKey(derivation: Pbkdf2 | Scrypt, bytes: number): Promise<CryptoKey> {
+    const algorithm = { name: 'AES-CBC', length: 8 * bytes };
+    const usages: KeyUsage[] = ['decrypt', 'unwrapKey'];
+    if (derivation.kind !== 'pbkdf2' || !webCryptoHashes.has(derivation.hash)) {
+      return this.bytes(derivation, bytes).then(key =>
+        crypto.subtle.importKey('raw', key, algorithm, false, usages),
+      );
+    }
+    return this.#once(['aes', derivation, bytes], costOf(derivation), async () => {
+      const { base, parameters } = await this.#pbkdf2(derivation, 'deriveKey');
+      return crypto.subtle.deriveKey(parameters, base, algorithm, false, usages);
+    });
+  }
+
+  /** RFC 7292, appendix B.2. */
+  pkcs12(
+    parameters: {
+      hash: Mac['scheme']['hash'];
+      purpose: (typeof Purpose)[keyof typeof Purpose];
+      salt: Uint8Array;
+      iterations: number;
+    },
+    { password, bytes }: { password: Uint8Array; bytes: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    // The slices report their progress themselves.
+    if (!this.#readings.includes(password)) this.#readings.push(password);
+    return this.#once(['pkcs12', parameters, bytes, this.#readings.indexOf(password)], undefined, () =>
+      this.#engineKey({ kind: 'pkcs12', ...parameters, password, bytes }),
+    );
+  }
+
+  /** RFC 8018, section 5.1. */
+  pbkdf1(parameters: {
+    hash: 'MD5' | 'SHA-1';
+    salt: Uint8Array;
+    iterations: number;
+    bytes: number;
+  }): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#once(['pbkdf1', parameters], undefined, () =>
+      this.#engineKey({ kind: 'pbkdf1', ...parameters, password: this.#utf8 }),
+    );
+  }
+
+  /** Begins what WebCrypto derives beside other work. */
+  prefetch(encryption: Encryption): void {
+    if (encryption.kind !== 'pbes2' || encryption.derivation.kind !== 'pbkdf2') return;
+    if (!webCryptoHashes.has(encryption.derivation.hash)) return;
+    const { derivation, keyBytes } = encryption;
+    (inWebCrypto(encryption) ? this.aesKey(derivation, keyBytes) : this.bytes(derivation, keyBytes)).catch(
+      () => {},
+    );
+  }
+
+  wipe(): void {
+    for (const bytes of this.#secrets) bytes.fill(0);
+  }
+
+  #secret(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    this.#secrets.push(bytes);
+    return bytes;
+  }
+
+  async #once<T>(question: unknown, cost: Cost | undefined, derive: () => Promise<T>): Promise<T> {
+    const name = JSON.stringify(question, (_, value) =>
+      value instanceof Uint8Array ? Array.from(value) : value,
+    );
+    const known = this.#known.get(name) as Promise<T> | undefined;
+    const deriving = known ?? derive();
+    if (!known) this.#known.set(name, deriving);
+    const derived = await deriving;
+    if (cost) this.#work.complete(cost.iterations);
+    this.#work.throwIfAborted();
+    return derived;
+  }
+
+  async #engineKey(derivation: Parameters<ImportEngine['derive']>[0]): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#secret(await this.#engine.derive(derivation, this.#work));
+  }
+
+  async #pbkdf2({ hash, salt, iterations }: Pbkdf2, usage: 'deriveKey' | 'deriveBits') {
+    const base = await crypto.subtle.importKey('raw', this.#utf8, 'PBKDF2', false, [usage]);
+    return { base, parameters: { name: 'PBKDF2', hash, salt, iterations } };
+  }
+
+  async #scrypt({ salt, cost, blockSize, parallelization }: Scrypt, bytes: number) {
+    const { scryptAsync } = await import('@noble/hashes/scrypt.js');
+    const key = await scryptAsync(this.#utf8, salt, {
+      N: cost,
+      r: blockSize,
+      p: parallelization,
+      dkLen: bytes,
+      maxmem: this.#work.limits.maxMemoryBytes + HEADROOM_BYTES,
+      asyncTick: SLICE_MS,
+      onProgress: () => this.#work.throwIfAborted(),
+    });
+    return this.#secret(key as Uint8Array<ArrayBuffer>);
+  }
+}
+
+/** scrypt's own buffers beside the large one. */
+const HEADROOM_BYTES = 1024 * 1024;
+const SLICE_MS = 8;
+
+/** Chromium has no AES-192, and nobody the others: those are the engine's. */
+export function inWebCrypto({ cipher, keyBytes }: { cipher: string; keyBytes: number }): boolean {
+  return cipher === 'AES' && keyBytes !== 24;
+}

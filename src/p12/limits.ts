@@ -1,0 +1,46 @@
+/** What a hostile file may make an import do at most. Each is checked before the work or the memory is spent. */
+export interface Pkcs12Limits {
+  /** Of the file. Default: 10,485,760 (10 MiB). */
+  maxFileBytes: number;
+  /**
+   * Iterations of key derivation, summed over the MAC and all parts; a derivation by scrypt counts as twice the product of its
+   * three parameters. Default: 4,000,000 (a few seconds).
+   */
+  maxIterations: number;
+  /** Of scrypt. Default: 268,435,456 (256 MiB). */
+  maxMemoryBytes: number;
+  /** SafeContents within SafeContents. Default: 8. */
+  maxNesting: number;
+  /** In one part of the file. Default: 1,000. */
+  maxBags: number;
+  /** Each is tried against each certificate. Default: 100. */
+  maxKeys: number;
+  /** Default: 1,000. */
+  maxCertificates: number;
+}
+
+const defaults: Pkcs12Limits = {
+  maxFileBytes: 10 * 1024 * 1024,
+  maxIterations: 4_000_000,
+  maxMemoryBytes: 256 * 1024 * 1024,
+  maxNesting: 8,
+  maxBags: 1_000,
+  maxKeys: 100,
+  maxCertificates: 1_000,
+};
+
+/** More than any engine counts or allocates. */
+const MAX_LIMIT = 0xffff_ffff;
+/** The walk recurses. */
+const MAX_NESTING = 40;
+
+/** @throws TypeError */
+export function checkedLimits(given: Partial<Pkcs12Limits> = {}): Pkcs12Limits {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaults, name)) throw new TypeError(`unknown limit: ${name}`);
+    const most = name === 'maxNesting' ? MAX_NESTING : MAX_LIMIT;
+    if (!Number.isInteger(value) || value < 1 || value > most)
+      throw new TypeError(`${name} is an integer from 1 to ${most}`);
+  }
+  return { ...defaults, ...given };
+}
