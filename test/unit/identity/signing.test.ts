@@ -10,7 +10,10 @@ const message = new TextEncoder().encode('what the handshake signs');
 async function generate(keyAlgorithm: string): Promise<{ keys: CryptoKey[]; publicKey: KeyObject }> {
   const schemes = schemesForKey(keyAlgorithm);
   const { importAlgorithm } = schemes[0] ?? { importAlgorithm: { name: '' } };
-  const rsa = { modulusLength: Number(keyAlgorithm.slice(4)), publicExponent: new Uint8Array([1, 0, 1]) };
+  const rsa = {
+    modulusLength: Number(/\d+$/.exec(keyAlgorithm)?.[0]),
+    publicExponent: new Uint8Array([1, 0, 1]),
+  };
   const pair = (await crypto.subtle.generateKey({ ...rsa, ...importAlgorithm }, true, [
     'sign',
     'verify',
