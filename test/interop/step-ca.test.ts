@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { generateKeyPairSync } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   createClient,
   createIdentity,
@@ -19,6 +20,9 @@ import { codeOf, startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
 import { freePort } from '../support/process.js';
 import { buildStepCa, type RunningStepCa, startStepCa } from '../support/step-ca.js';
+
+// The example imports the package by its name, as a page does.
+vi.mock('browser-mtls', () => import('../../src/index.js'));
 
 const NAME = 'ada@example.com';
 const engine = engineModule();
@@ -229,6 +233,30 @@ it('gets the root by its fingerprint before anything is trusted', async () => {
   const trusting = await createClient({ tunnel: relay.url, trust: { anchors: [root] }, engine });
   expect((await trusting.fetch(`${ca.url}/health`)).status).toBe(200);
   await trusting.close();
+});
+
+it('does what the documentation shows', async () => {
+  const example = readFileSync(new URL('step-ca-page.ts', import.meta.url), 'utf8');
+  expect(readFileSync('docs/enrolment.md', 'utf8')).toContain(`\`\`\`ts\n${example}\`\`\``);
+  const { enrolHere, renewWhenDue } = await import('./step-ca-page.js');
+  const setting = {
+    relay: relay.url,
+    authority: ca.url,
+    rootPem: ca.root,
+    rootFingerprint: ca.rootFingerprint,
+    getToken: async () => ca.token(NAME),
+  };
+  const { id, certificate } = await enrolHere(setting);
+  const serialNumber = async () => {
+    const page = await IdentityStore.open();
+    const [found] = await page.find({ id });
+    page.close();
+    return found?.certificate.serialNumber;
+  };
+  await renewWhenDue(setting);
+  expect(await serialNumber()).toBe(certificate.serialNumber);
+  await renewWhenDue(setting, certificate.notAfter.getTime() - 1000);
+  expect(await serialNumber()).not.toBe(certificate.serialNumber);
 });
 
 describe('renewal', () => {

@@ -1,0 +1,27 @@
+import type { CertificateAuthority } from 'browser-mtls';
+
+/** EST (RFC 7030): the request in base64, the answer a PKCS#7 in base64. `/cacerts` has the issuers. */
+export function est(
+  url: string,
+  options: { fetch: typeof fetch; authorization: string },
+): CertificateAuthority {
+  const { fetch, authorization } = options;
+  const post = (operation: string, request: Uint8Array, signal: AbortSignal) =>
+    fetch(`${url}/.well-known/est/${operation}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/pkcs10', 'content-transfer-encoding': 'base64', authorization },
+      body: btoa(String.fromCharCode(...request)),
+      signal,
+    });
+  const issuers = (signal: AbortSignal) => fetch(`${url}/.well-known/est/cacerts`, { signal });
+  return {
+    issue: async (request, { signal }) => [
+      await post('simpleenroll', request, signal),
+      await issuers(signal),
+    ],
+    async renew(request, { signal }) {
+      if (!request) throw new TypeError('EST renews for a request: renew with newKey');
+      return [await post('simplereenroll', request, signal), await issuers(signal)];
+    },
+  };
+}
