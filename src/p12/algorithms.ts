@@ -73,6 +73,7 @@ export interface Pkcs12Pbe {
 }
 
 const hashes: Record<string, HashName> = {
+  '1.2.840.113549.2.5': 'MD5',
   '1.3.14.3.2.26': 'SHA-1',
   '2.16.840.1.101.3.4.2.4': 'SHA-224',
   '2.16.840.1.101.3.4.2.1': 'SHA-256',

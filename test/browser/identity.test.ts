@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { createServer, type Plugin, type ViteDevServer } from 'vite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launchChromium } from '../support/chromium.js';
-import { type Key, OpensslFiles } from '../unit/p12/openssl-files.js';
+import { type Key, OpensslFiles } from '../support/openssl-files.js';
 
 // What differs between WebCrypto in Node and in browsers: unwrapKey, AES-192, PSS, keys in IndexedDB.
 

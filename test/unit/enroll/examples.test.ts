@@ -32,6 +32,7 @@ it('EST enrols and re-enrols', async () => {
     expect(identity.trust.trusted).toBe(true);
     const renewed = await renew(identity, authority, { engine, newKey: 'ECDSA P-256' });
     expect(renewed.certificate.subject).toBe('CN=Ada');
+    await expect(renew(identity, authority, { engine })).rejects.toThrow(TypeError);
     expect(renewed.certificate.spkiPin).not.toBe(identity.certificate.spkiPin);
   });
 });

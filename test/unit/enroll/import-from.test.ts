@@ -121,8 +121,11 @@ it('does not read more than a file can have', async () => {
     };
     write();
   };
-  expect(await codeOf(importFrom(url, { engine }))).toBe('ERR_ENROLL_UNREACHABLE');
+  expect(await codeOf(importFrom(url, { engine }))).toBe('ERR_P12_MALFORMED');
   expect(sent).toBeLessThan(50);
+  answer = (_, response) => response.end(file);
+  const limits = { maxFileBytes: 100 };
+  expect(await codeOf(importFrom(url, { engine, limits }))).toBe('ERR_P12_MALFORMED');
 });
 
 it('names what is not a .p12', async () => {

@@ -1,4 +1,8 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Instance } from '../../../src/engine/instance.js';
+import { encodeSubject } from '../../../src/enroll/subject.js';
+import { describeName } from '../../../src/identity/certificate.js';
 import { schemesForKey } from '../../../src/identity/signature-schemes.js';
 import {
   createIdentity,
@@ -114,6 +118,31 @@ it('says the subject as the certificate will', async () => {
   expect(enrolment.subject).toMatch(/^CN=Sue\\, Grabbit,O=E,1\.2\.3\.4=/);
   const [certificate] = await parseCertificates(openssl.issue(enrolment.request), { engine });
   expect(certificate?.subject).toBe(enrolment.subject);
+});
+
+it('any subject reads back as it was written', async () => {
+  const reader = await Instance.create(engine);
+  const attribute = fc.oneof(
+    fc.record({
+      type: fc.constantFrom('CN', 'O', 'uid', 'description', '1.2.3.4'),
+      value: fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }),
+    }),
+    fc.record({
+      type: fc.constantFrom('DC', 'emailAddress'),
+      value: fc.string({ minLength: 1, maxLength: 20 }),
+    }),
+  );
+  const subject = fc.array(fc.array(attribute, { minLength: 1, maxLength: 3 }), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  fc.assert(
+    fc.property(subject, attributes => {
+      const der = encodeSubject(attributes);
+      expect(encodeSubject(describeName(reader, der))).toEqual(der);
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 it.each<[string, Subject]>([

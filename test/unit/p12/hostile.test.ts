@@ -11,7 +11,7 @@ import { encodePassword } from '../../../src/p12/password.js';
 import { type Pfx, parsePfx } from '../../../src/p12/structure.js';
 import { Work } from '../../../src/p12/work.js';
 import { engineModule } from '../../support/engine.js';
-import { OpensslFiles } from './openssl-files.js';
+import { OpensslFiles } from '../../support/openssl-files.js';
 
 let files: OpensslFiles;
 beforeAll(() => {

@@ -6,7 +6,7 @@ import { isKeyFor, schemesForKey } from '../../../src/identity/signature-schemes
 import type { Identity } from '../../../src/identity/types.js';
 import { type OpenPkcs12Options, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { engineModule } from '../../support/engine.js';
-import { type Key, OpensslFiles } from './openssl-files.js';
+import { type Key, OpensslFiles } from '../../support/openssl-files.js';
 
 let files: OpensslFiles;
 beforeAll(() => {

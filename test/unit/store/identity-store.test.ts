@@ -6,7 +6,7 @@ import type { Identity } from '../../../src/identity/types.js';
 import { openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { IdentityStore } from '../../../src/store/identity-store.js';
 import { engineModule } from '../../support/engine.js';
-import { OpensslFiles } from '../p12/openssl-files.js';
+import { OpensslFiles } from '../../support/openssl-files.js';
 
 let ada: Identity;
 let bob: Identity;

@@ -13,15 +13,15 @@ export function est(
       body: btoa(String.fromCharCode(...request)),
       signal,
     });
-  const issuers = (signal: AbortSignal) => fetch(`${url}/.well-known/est/cacerts`, { signal });
+  const certificates = async (operation: string, request: Uint8Array, signal: AbortSignal) => [
+    await post(operation, request, signal),
+    await fetch(`${url}/.well-known/est/cacerts`, { signal }),
+  ];
   return {
-    issue: async (request, { signal }) => [
-      await post('simpleenroll', request, signal),
-      await issuers(signal),
-    ],
-    async renew(request, { signal }) {
+    issue: (request, { signal }) => certificates('simpleenroll', request, signal),
+    renew(request, { signal }) {
       if (!request) throw new TypeError('EST renews for a request: renew with newKey');
-      return [await post('simplereenroll', request, signal), await issuers(signal)];
+      return certificates('simplereenroll', request, signal);
     },
   };
 }

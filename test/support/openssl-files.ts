@@ -7,21 +7,31 @@ export type Key =
   | 'rsa1024'
   | 'rsa2048'
   | 'rsa3072'
+  | 'rsa4096'
+  | 'rsa8192'
+  | 'rsapss'
   | 'p256'
   | 'p384'
   | 'p521'
   | 'ed25519'
+  | 'ed448'
   | 'secp256k1'
+  | 'brainpool'
   | 'dsa';
 
 const keyArguments: Record<Exclude<Key, 'dsa'>, string[]> = {
   rsa1024: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024'],
   rsa2048: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048'],
   rsa3072: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:3072'],
+  rsa4096: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:4096'],
+  rsa8192: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:8192'],
+  rsapss: ['-algorithm', 'RSA-PSS', '-pkeyopt', 'rsa_keygen_bits:2048'],
   p256: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
   p384: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-384'],
   p521: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-521'],
   ed25519: ['-algorithm', 'ED25519'],
+  ed448: ['-algorithm', 'ED448'],
+  brainpool: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:brainpoolP256r1'],
   secp256k1: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:secp256k1'],
 };
 
