@@ -3,7 +3,7 @@ import type { IdentityStore } from '../store/identity-store.js';
 import type { CertificateSource, SingleSource } from './certificates.js';
 import { type CreateIdentityOptions, createIdentity } from './create-identity.js';
 import type { Enrolment } from './enrolment.js';
-import { bodyOf, MAX_ANSWER_BYTES, unlessAborted } from './http.js';
+import { bodyOf, certificateLimit, unlessAborted } from './http.js';
 
 /**
  * What an authority answers: the issued certificate and its issuers, as far as it gives them, in any form and order. Of a
@@ -13,7 +13,8 @@ export type AuthorityAnswer = CertificateSource | Response | readonly (SingleSou
 
 /**
  * Whoever issues certificates: `stepCa`, or a few lines for any other (`docs/enrolment.md`). Its functions reject with an
- * `MtlsError` of the codes that `enroll` has; any other error counts as ERR_ENROLL_UNREACHABLE.
+ * `MtlsError` of the codes that `enroll` has; any other rejection counts as ERR_ENROLL_UNREACHABLE. What they throw at once, before
+ * they return a promise, is a misuse and passes.
  */
 export interface CertificateAuthority {
   /**
@@ -97,11 +98,13 @@ export async function ask(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<CertificateSource> {
   const who = 'The certificate authority';
+  signal.throwIfAborted();
+  const asked = question({ signal });
   return unlessAborted(signal, who, async () => {
-    const answer = await question({ signal });
+    const answer = await asked;
     const parts: readonly (SingleSource | Response)[] = Array.isArray(answer) ? answer : [answer];
     return Promise.all(
-      parts.map(it => (it instanceof Response ? bodyOf(it, { who, maxBytes: MAX_ANSWER_BYTES }) : it)),
+      parts.map(it => (it instanceof Response ? bodyOf(it, { who, ...certificateLimit }) : it)),
     );
   });
 }

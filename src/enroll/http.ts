@@ -15,12 +15,14 @@ export interface Exchange {
   fetch: typeof globalThis.fetch;
   signal: AbortSignal | undefined;
   maxBytes: number;
+  /** The code for an answer that is larger. */
+  tooLarge: MtlsErrorCode;
   /** Is not to appear in any message. */
   secret?: string | undefined;
 }
 
-/** Of an authority: hundreds of certificates. */
-export const MAX_ANSWER_BYTES = 1024 * 1024;
+/** For certificates: hundreds of them. */
+export const certificateLimit = { maxBytes: 1024 * 1024, tooLarge: 'ERR_ENROLL_CERTIFICATE' } as const;
 
 /** The server is there, but what is behind it is not (RFC 9110, section 15.6). */
 const GATEWAY_FAILURES = [502, 503, 504];
@@ -62,12 +64,12 @@ export async function unlessAborted<T>(
 /** @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING */
 export async function bodyOf(
   response: Response,
-  exchange: Pick<Exchange, 'who' | 'maxBytes' | 'secret'>,
+  exchange: Pick<Exchange, 'who' | 'maxBytes' | 'tooLarge' | 'secret'>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!response.ok || response.status === ACCEPTED) throw await refused(response, exchange);
-  const { who, maxBytes } = exchange;
+  const { who, maxBytes, tooLarge } = exchange;
   const body = await readBody(response, maxBytes);
-  if (!body) throw unreachable(`${who} sent more than ${maxBytes} bytes.`);
+  if (!body) throw new MtlsError(tooLarge, `${who} sent more than ${maxBytes} bytes.`);
   return body;
 }
 

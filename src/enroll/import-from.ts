@@ -21,7 +21,7 @@ export interface ImportFromOptions extends OpenPkcs12Options {
   request?: Omit<RequestInit, 'signal'>;
 }
 
-/** As many as `openPkcs12` reads. */
+/** As many as `openPkcs12` reads by default. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
 
 /**
@@ -36,8 +36,13 @@ export async function importFrom(url: string | URL, options: ImportFromOptions =
   const { askPassword, fetch = globalThis.fetch, request = {}, ...opening } = options;
   const { signal } = opening;
   const address = httpUrl(url);
-  const exchange = { who: 'The service', fetch, signal, maxBytes: MAX_FILE_BYTES };
-  const file = await download(address, request, exchange);
+  const file = await download(address, request, {
+    who: 'The service',
+    fetch,
+    signal,
+    maxBytes: opening.limits?.maxFileBytes ?? MAX_FILE_BYTES,
+    tooLarge: 'ERR_P12_MALFORMED',
+  });
   try {
     return await openAsking(file, opening, askPassword);
   } finally {

@@ -3,7 +3,7 @@ import { parsePemOrDer } from '../identity/certificate.js';
 import { toHex } from '../identity/encoding.js';
 import type { CertificateAuthority } from './authority.js';
 import type { SingleSource } from './certificates.js';
-import { download, httpUrl, MAX_ANSWER_BYTES } from './http.js';
+import { certificateLimit, download, httpUrl, unlessAborted } from './http.js';
 import { requestToPem } from './request.js';
 
 export interface StepCaOptions {
@@ -67,12 +67,11 @@ class StepCaClient implements StepCa {
       throw new TypeError('notAfter is a valid Date');
   }
 
-  async issue(request: Uint8Array, options: { signal?: AbortSignal } = {}): Promise<SingleSource[]> {
-    const csr = requestToPem(request);
-    const ott = await this.#token(csr, options.signal);
-    const { notAfter } = this.#options;
-    const body = { csr, ott, ...(notAfter && { notAfter: notAfter.toISOString() }) };
-    return this.#certificates('1.0/sign', { body, signal: options.signal, secret: ott });
+  issue(request: Uint8Array, { signal }: { signal?: AbortSignal } = {}): Promise<SingleSource[]> {
+    const { token, getToken } = this.#options;
+    if (token === undefined && !getToken)
+      throw new TypeError('step-ca issues for a token: give token or getToken');
+    return this.#sign(requestToPem(request), signal);
   }
 
   async renew(
@@ -99,11 +98,24 @@ class StepCaClient implements StepCa {
     return der;
   }
 
+  async #sign(csr: string, signal: AbortSignal | undefined): Promise<SingleSource[]> {
+    // First, so that no token is spent when it cannot be had.
+    if (this.#fingerprint) await this.root({ ...(signal && { signal }) });
+    const ott = await this.#token(csr, signal);
+    const { notAfter } = this.#options;
+    const body = { csr, ott, ...(notAfter && { notAfter: notAfter.toISOString() }) };
+    return this.#certificates('1.0/sign', { body, signal, secret: ott });
+  }
+
   async #token(pem: string, signal: AbortSignal | undefined): Promise<string> {
     const { token, getToken } = this.#options;
-    const given = token ?? (await getToken?.({ pem, ...(signal && { signal }) }));
-    if (typeof given !== 'string' || given === '') throw new TypeError('step-ca takes a token or getToken');
-    return given;
+    const given = await unlessAborted(
+      signal,
+      'Whoever gives the tokens for step-ca',
+      async () => token ?? getToken?.({ pem, ...(signal && { signal }) }),
+    );
+    if (typeof given === 'string' && given !== '') return given;
+    throw new MtlsError('ERR_ENROLL_REJECTED', 'No token for step-ca was given.');
   }
 
   /** Those of a SignResponse, and the root where its fingerprint is known. */
@@ -111,12 +123,12 @@ class StepCaClient implements StepCa {
     path: string,
     request: { body: unknown; signal: AbortSignal | undefined; secret?: string },
   ): Promise<SingleSource[]> {
+    const { signal } = request;
+    const root = this.#fingerprint ? [await this.root({ ...(signal && { signal }) })] : [];
     const { certChain, crt, ca } = await this.#json(path, request);
     const chain = Array.isArray(certChain) && certChain.length > 0 ? certChain : [crt, ca].filter(Boolean);
     if (!chain.every(it => typeof it === 'string')) throw noCertificate();
-    if (!this.#fingerprint) return chain;
-    const { signal } = request;
-    return [...chain, await this.root({ ...(signal && { signal }) })];
+    return [...chain, ...root];
   }
 
   async #json(
@@ -135,7 +147,7 @@ class StepCaClient implements StepCa {
       }),
     };
     const { fetch = globalThis.fetch } = this.#options;
-    const exchange = { who: WHO, fetch, signal, secret, maxBytes: MAX_ANSWER_BYTES };
+    const exchange = { who: WHO, fetch, signal, secret, ...certificateLimit };
     const answer = await download(new URL(path, this.#url), init, exchange);
     try {
       return Object(JSON.parse(new TextDecoder().decode(answer)));

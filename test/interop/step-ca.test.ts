@@ -129,10 +129,13 @@ describe('enrolment', () => {
       asked.push(pem);
       return ca.token(NAME);
     };
-    const { token: _, ...rest } = { url: ca.url, fetch: client.fetch, token: '', getToken };
     const enrolment = await createIdentity(options);
-    await enroll(enrolment, stepCa(rest));
+    await enroll(enrolment, stepCa({ url: ca.url, fetch: client.fetch, getToken }));
     expect(asked).toEqual([enrolment.requestPem]);
+    const cause = new Error('signed out');
+    const broken = stepCa({ url: ca.url, fetch: client.fetch, getToken: () => Promise.reject(cause) });
+    await expect(enroll(options, broken)).rejects.toMatchObject({ code: 'ERR_ENROLL_UNREACHABLE', cause });
+    await expect(enroll(options, stepCa({ url: ca.url, fetch: client.fetch }))).rejects.toThrow(TypeError);
   });
 
   it('takes the end of validity that is asked for', async () => {
@@ -181,6 +184,11 @@ describe('refusals leave the enrolment pending', () => {
   it('a root with another fingerprint', async () => {
     const other = authority({ rootFingerprint: 'ab'.repeat(32) });
     expect(await codeOf(other.root())).toBe('ERR_ENROLL_REJECTED');
+    // No token is spent for it.
+    const token = ca.token(NAME);
+    const failing = enroll(options, authority({ token, rootFingerprint: 'ab'.repeat(32) }));
+    expect(await codeOf(failing)).toBe('ERR_ENROLL_REJECTED');
+    await enroll(options, authority({ token }));
   });
 
   it('an abort', async () => {
