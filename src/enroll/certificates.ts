@@ -77,8 +77,18 @@ async function unpack(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayB
   const first = bytes[1] ?? 0;
   const header = first > 0x80 ? 2 + (first & 0x7f) : 2;
   if (bytes[header] !== OBJECT_IDENTIFIER) return [bytes.slice()];
-  const { certificatesOfPkcs7 } = await import('./pkcs7.js');
+  const { certificatesOfPkcs7 } = await loadPkcs7();
   return certificatesOfPkcs7(bytes);
+}
+
+/** With asn1js behind it. */
+async function loadPkcs7() {
+  try {
+    return await import('./pkcs7.js');
+  } catch (cause) {
+    const message = 'The part of the library that reads PKCS#7 could not be loaded.';
+    throw new MtlsError('ERR_ENGINE_LOAD', message, { cause });
+  }
 }
 
 /**

@@ -19,7 +19,7 @@ import type { Relay } from '../../src/relay/index.js';
 import { codeOf, startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
 import { freePort } from '../support/process.js';
-import { buildStepCa, type RunningStepCa, startStepCa } from '../support/step-ca.js';
+import { type RunningStepCa, startStepCa } from '../support/step-ca.js';
 
 // The example imports the package by its name, as a page does.
 vi.mock('browser-mtls', () => import('../../src/index.js'));
@@ -32,7 +32,6 @@ let client: MtlsClient;
 let store: IdentityStore;
 
 beforeAll(async () => {
-  buildStepCa();
   relay = await startRelay();
   ca = await startStepCa();
   client = await createClient({ tunnel: relay.url, trust: { anchors: [ca.root] }, engine });

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
   createHash,
   generateKeyPairSync,
@@ -8,8 +8,9 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { freePort, startProgram } from './process.js';
 
 const MODULE = 'github.com/smallstep/certificates/cmd/step-ca';
@@ -30,19 +31,19 @@ export interface RunningStepCa {
   stop(): Promise<void>;
 }
 
-/** Builds step-ca, unless an earlier run has; takes some minutes on a slow machine. */
-export function buildStepCa(): string {
-  const folder = join(tmpdir(), 'browser-mtls-tools', `step-ca-${VERSION}`);
+/** Builds step-ca by the Go module proxy, unless an earlier run has; takes some minutes on a slow machine. */
+export async function buildStepCa(): Promise<string> {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  const folder = join(cache, 'browser-mtls-tests', `step-ca-${VERSION}`);
   const binary = join(folder, 'step-ca');
   if (existsSync(binary)) return binary;
   mkdirSync(folder, { recursive: true });
   const building = mkdtempSync(join(folder, 'build-'));
   try {
-    const go = ['/usr/local/go/bin', '/usr/lib/go/bin', process.env.PATH].join(delimiter);
-    execFileSync('go', ['install', `${MODULE}@${VERSION}`], {
-      env: { ...process.env, PATH: go, CGO_ENABLED: '0', GOBIN: building },
+    const path = [process.env.PATH, '/usr/local/go/bin', '/usr/lib/go/bin'].join(delimiter);
+    await promisify(execFile)('go', ['install', `${MODULE}@${VERSION}`], {
+      env: { ...process.env, PATH: path, CGO_ENABLED: '0', GOBIN: building },
       timeout: BUILD_TIMEOUT_MS,
-      stdio: ['ignore', 'ignore', 'pipe'],
     });
     // Whole or not at all: another run may be building it as well.
     renameSync(join(building, 'step-ca'), binary);
@@ -54,7 +55,7 @@ export function buildStepCa(): string {
 
 /** `port`: default any that is free. */
 export async function startStepCa({ port }: { port?: number } = {}): Promise<RunningStepCa> {
-  const binary = buildStepCa();
+  const binary = await buildStepCa();
   const folder = mkdtempSync(join(tmpdir(), 'mtls-step-ca-'));
   const chosen = port ?? (await freePort());
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
