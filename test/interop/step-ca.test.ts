@@ -7,6 +7,7 @@ import {
   createIdentity,
   enroll,
   type Identity,
+  type IdentityControls,
   IdentityStore,
   type MtlsClient,
   pendingEnrolments,
@@ -16,6 +17,7 @@ import {
   stepCa,
 } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
+import { passphraseVerification } from '../../src/store/passphrase-verification.js';
 import { codeOf, startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
 import { freePort } from '../support/process.js';
@@ -350,6 +352,33 @@ describe('renewal', () => {
     expect(await codeOf(renew(identity, authorityThen, { store, engine }))).toBe('ERR_IDENTITY_NOT_FOUND');
     await own.close();
     expect(await store.find()).toEqual([]);
+  });
+
+  it('with user verification asks the person, and keeps the key wrapped', async () => {
+    let questions = 0;
+    const ask = () => {
+      questions++;
+      return 'correct horse';
+    };
+    const verified = await IdentityStore.open({
+      name: crypto.randomUUID(),
+      verification: passphraseVerification({ ask }),
+    });
+    const controls: IdentityControls = { userVerification: 'required', hosts: ['localhost'] };
+    const wrapped = await enroll({ ...options, store: verified, controls }, authority());
+    expect(questions).toBe(1);
+    const renewed = await withClientOf(wrapped, own =>
+      renew(wrapped, authority({ fetch: own.fetch }), { store: verified, engine }),
+    );
+    expect(questions).toBe(2);
+    expect(renewed).toMatchObject({ id: wrapped.id, keys: [] });
+    expect(renewed.certificate.serialNumber).not.toBe(wrapped.certificate.serialNumber);
+    const rekeyed = await withClientOf(renewed, own =>
+      renew(renewed, authority({ fetch: own.fetch }), { store: verified, engine, newKey: 'ECDSA P-256' }),
+    );
+    expect(rekeyed).toMatchObject({ keys: [], locked: true });
+    expect((await verified.find()).map(it => it.id)).toEqual([rekeyed.id]);
+    verified.close();
   });
 
   /** By another renewal, which the authority grants only to the certificate's holder. */
