@@ -99,7 +99,9 @@ export async function ask(
 ): Promise<CertificateSource> {
   const who = 'The certificate authority';
   signal.throwIfAborted();
-  const asked = question({ signal });
+  const asked = Promise.resolve(question({ signal }));
+  // Its error is no news to anybody when the signal came first.
+  asked.catch(() => {});
   return unlessAborted(signal, who, async () => {
     const answer = await asked;
     const parts: readonly (SingleSource | Response)[] = Array.isArray(answer) ? answer : [answer];

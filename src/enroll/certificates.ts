@@ -42,10 +42,10 @@ async function readAll(reader: Instance, source: CertificateSource): Promise<Rea
 const PKCS7_BLOCK = /-----BEGIN (?:PKCS7|CMS)-----([^-]*)-----END (?:PKCS7|CMS)-----/g;
 
 async function derOf(source: SingleSource): Promise<Uint8Array<ArrayBuffer>[]> {
-  if (typeof source !== 'string' && 'der' in source) return parsePemOrDer(source);
-  const bytes = typeof source === 'string' ? undefined : bytesOf(source);
+  const bytes = bytesOf(source);
   if (bytes && isDer(bytes)) return unpack(bytes);
-  const text = bytes ? new TextDecoder().decode(bytes) : (source as string);
+  const text = bytes ? new TextDecoder().decode(bytes) : source;
+  if (typeof text !== 'string') return parsePemOrDer(text);
   const blocks = Array.from(text.matchAll(PKCS7_BLOCK), ([, body = '']) => body);
   // Base64 alone begins with "MI": a SEQUENCE of more than 127 bytes.
   if (/^\s*MI[\w+/=\s]*$/.test(text)) blocks.push(text);
@@ -53,8 +53,9 @@ async function derOf(source: SingleSource): Promise<Uint8Array<ArrayBuffer>[]> {
   return (await Promise.all(blocks.map(unpackBase64))).flat();
 }
 
-function bytesOf(source: BufferSource): Uint8Array<ArrayBuffer> {
+function bytesOf(source: SingleSource): Uint8Array<ArrayBuffer> | undefined {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (!ArrayBuffer.isView(source)) return undefined;
   return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
 }
 

@@ -58,6 +58,8 @@ export async function makeEnrolment(
   const controls = checkedControls(options.controls ?? {});
   if (!store && Object.keys(controls).length > 0)
     throw new TypeError('controls are kept by a store: give one');
+  if (!Array.isArray(subjectAltNames) || !subjectAltNames.every(it => typeof it === 'string'))
+    throw new TypeError('subjectAltNames is a list of texts');
   const isEmpty = subject.length === 2;
   if (isEmpty && subjectAltNames.length === 0)
     throw new TypeError('an identity has a subject or a subject alternative name');

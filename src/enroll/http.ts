@@ -1,5 +1,6 @@
 import { concatenated } from '../engine/bytes.js';
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
+import { orAborted } from '../identity/or-aborted.js';
 
 /** What `MtlsError.cause` is when a server refused: its own answer. */
 export interface Refusal {
@@ -51,9 +52,7 @@ export async function unlessAborted<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   try {
-    const result = await act();
-    signal?.throwIfAborted();
-    return result;
+    return await orAborted(act(), signal);
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof MtlsError) throw cause;

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { orAborted } from '../identity/or-aborted.js';
 import { type OpenPkcs12Options, openPkcs12, type Pkcs12 } from '../p12/open-pkcs12.js';
 import { download, httpUrl } from './http.js';
 
@@ -59,8 +60,10 @@ async function openAsking(
   let { password } = options;
   let error: MtlsError | undefined;
   for (let attempt = 0; ; ) {
-    if (password === undefined) password = await askPassword({ attempt: ++attempt, ...(error && { error }) });
-    options.signal?.throwIfAborted();
+    if (password === undefined) {
+      const question = { attempt: ++attempt, ...(error && { error }) };
+      password = await orAborted(Promise.resolve(askPassword(question)), options.signal);
+    }
     if (password === undefined) throw error ?? declined();
     try {
       return await openPkcs12(file, { ...options, password });

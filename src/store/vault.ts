@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { orAborted } from '../identity/or-aborted.js';
 import type { IdentityRecord } from './schema.js';
 import type { UserVerification } from './user-verification.js';
 import { unwrapKeys, type WrappedKey } from './wrapped-key.js';
@@ -140,15 +141,4 @@ class SharedWork<T> {
       if (--this.#waiting === 0) this.#abort.abort();
     }
   }
-}
-
-/** What a promise gives, unless the signal comes first. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    const forget = () => signal.removeEventListener('abort', onAbort);
-    promise.then(resolve, reject).finally(forget);
-  });
 }

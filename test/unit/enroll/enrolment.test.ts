@@ -117,6 +117,11 @@ describe('the chain', () => {
       expect(await codeOf(parseCertificates(source, { engine }))).toBe('ERR_CERT_MALFORMED');
   });
 
+  it.each([undefined, null, 1, {}, [{}], new Response('')])('of %s is a misuse', async source => {
+    const enrolment = await createIdentity(ada);
+    await expect(enrolment.complete(source as never)).rejects.toThrow(TypeError);
+  });
+
   it('cut or changed at any byte gives the one code or an identity', async () => {
     const enrolment = await createIdentity(ada);
     const whole = pkcs7(openssl.issue(enrolment.request), 'DER');
@@ -248,6 +253,22 @@ describe('an authority', () => {
     const broken = { issue: () => Promise.reject(cause) };
     await expect(enroll(made, broken)).rejects.toMatchObject({ code: 'ERR_ENROLL_UNREACHABLE', cause });
     expect(await enroll(made, issuing)).toMatchObject({ id: made.id });
+  });
+
+  it('that never answers is left by the signal, at once or later', async () => {
+    const made = await createIdentity(ada);
+    const never = { issue: () => new Promise<string>(() => {}) };
+    const later = enroll(made, never, { signal: AbortSignal.timeout(20) });
+    await expect(later).rejects.toThrow('timeout');
+    const controller = new AbortController();
+    const reason = new Error('changed my mind');
+    const failing = {
+      async issue(): Promise<string> {
+        controller.abort(reason);
+        throw new Error('after the abort');
+      },
+    };
+    await expect(enroll(made, failing, { signal: controller.signal })).rejects.toBe(reason);
   });
 
   it('without issue or renew is a misuse', async () => {

@@ -146,6 +146,9 @@ it('gives the reason of an abort, while it fetches and while it asks', async () 
     return PASSWORD;
   };
   await expect(importFrom(url, { engine, signal: asking.signal, askPassword })).rejects.toBe(reason);
+  const signal = AbortSignal.timeout(50);
+  const never = () => new Promise<string>(() => {});
+  await expect(importFrom(url, { engine, signal, askPassword: never })).rejects.toThrow('timeout');
 });
 
 it.each(['http://ada:secret@127.0.0.1/', 'nothing', 'file:///etc/passwd', 'data:,x'])(

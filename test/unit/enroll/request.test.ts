@@ -233,6 +233,11 @@ describe('alternative names', () => {
   });
 });
 
+it.each(['example.com', [1], [null]])('takes no %j for alternative names', async subjectAltNames => {
+  const wrong = { subject: 'CN=Ada', subjectAltNames: subjectAltNames as string[], engine };
+  await expect(createIdentity(wrong)).rejects.toThrow(TypeError);
+});
+
 it('writes PEM as openssl does', async () => {
   const enrolment = await request('CN=Ada', ['example.com']);
   const path = openssl.write('as-der', enrolment.request);
