@@ -29,10 +29,13 @@ export type Encryption = Pbes2 | Pbes1 | Pkcs12Pbe;
 export interface Pbes2 {
   kind: 'pbes2';
   derivation: Pbkdf2 | Scrypt;
-  cipher: 'AES' | '3DES' | 'DES' | 'RC2';
+  /** In CBC mode, but for AES-GCM. */
+  cipher: 'AES' | 'AES-GCM' | '3DES' | 'DES' | 'RC2';
   keyBytes: number;
   /** Of RC2. */
   effectiveBits?: number;
+  /** Of AES-GCM. */
+  tagBytes?: number;
   iv: Uint8Array<ArrayBuffer>;
 }
 
@@ -121,6 +124,12 @@ const pbes2Ciphers: Record<string, Pick<Pbes2, 'cipher' | 'keyBytes'> & { ivByte
   '1.3.14.3.2.7': { cipher: 'DES', keyBytes: 8, ivBytes: 8 },
 };
 
+/** The key's bytes; WebCrypto has no 192 bits in Chromium. */
+const aesGcmKeys = new Map([
+  ['2.16.840.1.101.3.4.1.6', 16],
+  ['2.16.840.1.101.3.4.1.46', 32],
+]);
+
 const RC2_CBC = '1.2.840.113549.3.2';
 /** RFC 8018, appendix B.2.3: what stands for the effective key bits below 256. */
 const rc2Versions = new Map([
@@ -153,9 +162,7 @@ const otherNames: Record<string, string> = {
   '1.2.643.7.1.1.4.1': 'HMAC GOST R 34.11-2012 (256 bits)',
   '1.2.643.7.1.1.4.2': 'HMAC GOST R 34.11-2012 (512 bits)',
   '1.3.36.3.2.1': 'RIPEMD-160',
-  '2.16.840.1.101.3.4.1.6': 'AES-128-GCM',
   '2.16.840.1.101.3.4.1.26': 'AES-192-GCM',
-  '2.16.840.1.101.3.4.1.46': 'AES-256-GCM',
   '2.16.840.1.101.3.4.2.7': 'SHA3-224',
   '2.16.840.1.101.3.4.2.8': 'SHA3-256',
   '2.16.840.1.101.3.4.2.9': 'SHA3-384',
@@ -238,8 +245,10 @@ function pbes2(parameters: Node | undefined): Pbes2 {
 function pbes2Cipher(
   { oid, parameters }: Algorithm,
   keyLength: number | undefined,
-): Pick<Pbes2, 'cipher' | 'keyBytes' | 'effectiveBits' | 'iv'> {
+): Omit<Pbes2, 'kind' | 'derivation'> {
   if (oid === RC2_CBC) return rc2Cipher(parameters, keyLength);
+  const gcmKeyBytes = aesGcmKeys.get(oid);
+  if (gcmKeyBytes !== undefined) return gcmCipher(parameters, gcmKeyBytes);
   const cipher = pbes2Ciphers[oid];
   if (!cipher) throw unsupportedAlgorithm(oid);
   const { ivBytes, ...rest } = cipher;
@@ -256,6 +265,17 @@ function rc2Cipher(parameters: Node | undefined, keyBytes = RC2_DEFAULT_KEY_BYTE
   if (keyBytes < 1 || keyBytes > 128 || effectiveBits < 1 || effectiveBits > 1024)
     throw malformed('The file is damaged: a key length does not fit its cipher.');
   return { cipher: 'RC2' as const, keyBytes, effectiveBits, iv: checkedIv(octetString(iv), 8) };
+}
+
+const DEFAULT_TAG_BYTES = 12;
+
+/** GCMParameters (RFC 5084, section 3.2). */
+function gcmCipher(parameters: Node | undefined, keyBytes: number) {
+  const [nonce, length] = sequence(parameters);
+  const tagBytes = length ? count(length) : DEFAULT_TAG_BYTES;
+  if (tagBytes < 12 || tagBytes > 16)
+    throw malformed('The file is damaged: an authentication tag has the wrong length.');
+  return { cipher: 'AES-GCM' as const, keyBytes, tagBytes, iv: octetString(nonce) };
 }
 
 function checkedIv(iv: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> {

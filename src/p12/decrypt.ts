@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import type { Encryption, Pbes1, Pbes2, Pkcs12Pbe } from './algorithms.js';
-import { Derivations, inWebCrypto } from './derivations.js';
+import { Derivations, inWebCrypto, webCryptoCipher } from './derivations.js';
 import { type EngineCipher, type ImportEngine, Purpose } from './engine.js';
 import { malformed, wrongPassword } from './errors.js';
 import type { Password } from './password.js';
@@ -143,9 +143,9 @@ export class Session {
       const key = await this.#derivations.bytes(derivation, keyBytes);
       return this.engine.decrypt(engineCipher(encryption), { key, iv, ciphertext, effectiveBits });
     }
-    const key = await this.#derivations.aesKey(derivation, keyBytes);
+    const key = await this.#derivations.aesKey(encryption);
     try {
-      return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-CBC', iv }, key, ciphertext));
+      return new Uint8Array(await crypto.subtle.decrypt(webCryptoCipher(encryption), key, ciphertext));
     } catch {
       return undefined;
     }
@@ -154,14 +154,13 @@ export class Session {
   /** The key that unwraps a shrouded key, if WebCrypto has its algorithm: then the clear key never comes to JavaScript. */
   async unwrappingKey({
     encryption,
-  }: Encrypted): Promise<{ key: CryptoKey; iv: Uint8Array<ArrayBuffer> } | undefined> {
+  }: Encrypted): Promise<{ key: CryptoKey; cipher: AesCbcParams | AesGcmParams } | undefined> {
     if (encryption.kind !== 'pbes2' || !inWebCrypto(encryption)) return undefined;
-    const { derivation, keyBytes, iv } = encryption;
-    return { key: await this.#derivations.aesKey(derivation, keyBytes), iv };
+    return { key: await this.#derivations.aesKey(encryption), cipher: webCryptoCipher(encryption) };
   }
 }
 
 function engineCipher({ cipher }: Pbes2): EngineCipher {
-  // The other lengths are WebCrypto's.
-  return cipher === 'AES' ? 'AES-192' : cipher;
+  // The others are WebCrypto's.
+  return cipher === 'AES' || cipher === 'AES-GCM' ? 'AES-192' : cipher;
 }

@@ -1,4 +1,4 @@
-import type { Encryption, Pbkdf2, Scrypt } from './algorithms.js';
+import type { Encryption, Pbes2, Pbkdf2, Scrypt } from './algorithms.js';
 import type { ImportEngine, Purpose } from './engine.js';
 import type { Mac } from './structure.js';
 import { type Cost, costOf, type Work } from './work.js';
@@ -35,16 +35,16 @@ export class Derivations {
     });
   }
 
-  /** An AES-CBC key for decrypting and unwrapping; of PBKDF2 with WebCrypto's hashes its bytes never come to JavaScript. */
-  aesKey(derivation: Pbkdf2 | Scrypt, bytes: number): Promise<CryptoKey> {
-    const algorithm = { name: 'AES-CBC', length: 8 * bytes };
+  /** An AES key for decrypting and unwrapping; of PBKDF2 with WebCrypto's hashes its bytes never come to JavaScript. */
+  aesKey({ derivation, cipher, keyBytes: bytes }: Pbes2): Promise<CryptoKey> {
+    const algorithm = { name: cipher === 'AES' ? 'AES-CBC' : cipher, length: 8 * bytes };
     const usages: KeyUsage[] = ['decrypt', 'unwrapKey'];
     if (derivation.kind !== 'pbkdf2' || !webCryptoHashes.has(derivation.hash)) {
       return this.bytes(derivation, bytes).then(key =>
         crypto.subtle.importKey('raw', key, algorithm, false, usages),
       );
     }
-    return this.#once(['aes', derivation, bytes], costOf(derivation), async () => {
+    return this.#once([algorithm, derivation], costOf(derivation), async () => {
       const { base, parameters } = await this.#pbkdf2(derivation, 'deriveKey');
       return crypto.subtle.deriveKey(parameters, base, algorithm, false, usages);
     });
@@ -84,9 +84,9 @@ export class Derivations {
     if (encryption.kind !== 'pbes2' || encryption.derivation.kind !== 'pbkdf2') return;
     if (!webCryptoHashes.has(encryption.derivation.hash)) return;
     const { derivation, keyBytes } = encryption;
-    (inWebCrypto(encryption) ? this.aesKey(derivation, keyBytes) : this.bytes(derivation, keyBytes)).catch(
-      () => {},
-    );
+    const key = inWebCrypto(encryption) ? this.aesKey(encryption) : this.bytes(derivation, keyBytes);
+    // Whoever decrypts learns of it.
+    key.catch(() => {});
   }
 
   wipe(): void {
@@ -140,6 +140,11 @@ const HEADROOM_BYTES = 1024 * 1024;
 const SLICE_MS = 8;
 
 /** Chromium has no AES-192, and nobody the others: those are the engine's. */
-export function inWebCrypto({ cipher, keyBytes }: { cipher: string; keyBytes: number }): boolean {
-  return cipher === 'AES' && keyBytes !== 24;
+export function inWebCrypto({ cipher, keyBytes }: Pbes2): boolean {
+  return cipher === 'AES-GCM' || (cipher === 'AES' && keyBytes !== 24);
+}
+
+/** How WebCrypto is told of the cipher. */
+export function webCryptoCipher({ cipher, iv, tagBytes = 16 }: Pbes2): AesCbcParams | AesGcmParams {
+  return cipher === 'AES-GCM' ? { name: cipher, iv, tagLength: 8 * tagBytes } : { name: 'AES-CBC', iv };
 }

@@ -78,9 +78,8 @@ async function loadKey({ key }: KeyBag, kinds: string[], session: Session): Prom
 
 function unwrappingLoader(
   ciphertext: Uint8Array<ArrayBuffer>,
-  { key, iv }: { key: CryptoKey; iv: Uint8Array<ArrayBuffer> },
+  { key, cipher }: { key: CryptoKey; cipher: AesCbcParams | AesGcmParams },
 ): Loader {
-  const cipher = { name: 'AES-CBC', iv };
   return ({ importAlgorithm }, extractable = false) =>
     crypto.subtle.unwrapKey('pkcs8', ciphertext, key, cipher, importAlgorithm, extractable, ['sign']);
 }

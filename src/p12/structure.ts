@@ -84,11 +84,14 @@ function contentInfo(node: Node | undefined): { type: string; content: Node } {
 function parseMac(node: Node): Mac {
   const [digestInfo, salt, iterations] = sequence(node);
   const [digestAlgorithm, digest] = sequence(digestInfo);
+  const scheme = macScheme(algorithm(digestAlgorithm));
+  const times = iterations ? count(iterations) : 1;
   return {
-    scheme: macScheme(algorithm(digestAlgorithm)),
+    scheme,
     digest: octetString(digest),
     salt: octetString(salt),
-    iterations: iterations ? atLeastOne(count(iterations)) : 1,
+    // PBMAC1 has a count of its own, and writers put anything here.
+    iterations: scheme.kind === 'pbmac1' ? times : atLeastOne(times),
   };
 }
 

@@ -1,21 +1,33 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { OpensslFiles } from '../support/openssl-files.js';
 import { problemOf } from '../support/producers/check.js';
-import { opensslProduces } from '../support/producers/openssl.js';
+import { producers } from '../support/producers/matrix.js';
 
 let files: OpensslFiles;
+const totals = { files: 0, right: 0 };
+
 beforeAll(() => {
   files = new OpensslFiles();
+  files.issue('other', { key: 'p256', subject: '/CN=Other' });
 }, 60_000);
-afterAll(() => files.close());
+afterAll(() => {
+  files.close();
+  console.log(`In all ${totals.right} of ${totals.files} files came out right.`);
+});
 
-it('OpenSSL', async () => {
-  const produced = opensslProduces(files);
-  const problems: string[] = [];
-  for (const file of produced) {
-    const problem = await problemOf(file);
-    if (problem) problems.push(`${file.name}: ${problem}`);
-  }
-  console.log(`${produced.length - problems.length} of ${produced.length}`);
-  expect(problems).toEqual([]);
-}, 300_000);
+it.each(Object.entries(producers))(
+  'every file of %s opens, or fails with the right code',
+  async (name, produce) => {
+    const produced = produce(files);
+    const problems: string[] = [];
+    for (const file of produced) {
+      const problem = await problemOf(file);
+      if (problem) problems.push(`${file.name}: ${problem}`);
+    }
+    totals.files += produced.length;
+    totals.right += produced.length - problems.length;
+    console.log(`${name}: ${produced.length - problems.length} of ${produced.length} files came out right.`);
+    expect(problems).toEqual([]);
+  },
+  300_000,
+);

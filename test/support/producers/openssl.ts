@@ -136,7 +136,6 @@ const variations: Variation[] = [
 
 /** Files by `openssl pkcs12 -export`. */
 export function opensslProduces(files: OpensslFiles): ProducedFile[] {
-  files.issue('other', { key: 'p256', subject: '/CN=Other' });
   const produced = variations.map(
     ({ name, args, key = 'p256', password = 'secret', ...rest }): ProducedFile => {
       const { chain = ['intermediate', 'root'], core = false } = rest;
