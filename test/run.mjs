@@ -51,7 +51,7 @@ const STEPS = [
     'tools/notices.mjs',
     '--check',
   ]),
-  vitestStep('interop', 'Interop: nginx, openssl s_server, Node', ['openssl', 'nginx'], ['build']),
+  vitestStep('interop', 'Interop: nginx, openssl s_server, Node', ['openssl', 'nginx', 'go'], ['build']),
   vitestStep('pack', 'The packed tarball in other projects', ['openssl', 'chromium'], ['build']),
   vitestStep('browser', 'Chromium: a page, and the demo', ['openssl', 'nginx', 'chromium'], ['build']),
 ];

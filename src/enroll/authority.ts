@@ -51,8 +51,7 @@ export interface EnrollOptions {
  *
  * @param what an enrolment, or the options of `createIdentity` for a new one
  * @throws MtlsError ERR_ENROLL_UNREACHABLE; ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING (`cause` has the HTTP `status` and the
- *   authority's `message`); ERR_ENROLL_CERTIFICATE; and what `createIdentity` and
- *   `Enrolment.complete` throw
+ *   authority's `message`); ERR_ENROLL_CERTIFICATE; and what `createIdentity` and `Enrolment.complete` throw
  */
 export async function enroll<Result extends Identity>(
   what: Enrolment<Result>,

@@ -18,7 +18,7 @@ type ImportAlgorithm = { name: string; hash?: string; namedCurve?: string };
 
 interface KeyKind {
   importAlgorithm: ImportAlgorithm;
-  generation: AlgorithmIdentifier & Record<string, unknown>;
+  generation: Algorithm | EcKeyGenParams | RsaHashedKeyGenParams;
   /** How it signs a request: for WebCrypto, and as an AlgorithmIdentifier. */
   signAlgorithm: { name: string; hash?: string };
   signatureAlgorithm: Der;
@@ -26,7 +26,7 @@ interface KeyKind {
 
 const ecdsa = (namedCurve: string, hash: string, oid: string): KeyKind => ({
   importAlgorithm: { name: 'ECDSA', namedCurve },
-  generation: { name: 'ECDSA', namedCurve } as never,
+  generation: { name: 'ECDSA', namedCurve },
   signAlgorithm: { name: 'ECDSA', hash },
   signatureAlgorithm: sequence(objectIdentifier(oid)),
 });
@@ -35,7 +35,7 @@ const rsa = (modulusLength: number): KeyKind => {
   const importAlgorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
   return {
     importAlgorithm,
-    generation: { ...importAlgorithm, modulusLength, publicExponent: Uint8Array.of(1, 0, 1) } as never,
+    generation: { ...importAlgorithm, modulusLength, publicExponent: Uint8Array.of(1, 0, 1) },
     signAlgorithm: { name: importAlgorithm.name },
     // RFC 4055, section 5: parameters NULL.
     signatureAlgorithm: sequence(objectIdentifier('1.2.840.113549.1.1.11'), element(Tag.null)),

@@ -1,7 +1,5 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createIdentity, enroll, renew } from '../../../src/index.js';
@@ -9,6 +7,7 @@ import { engineModule } from '../../support/engine.js';
 import { est } from './examples/est.js';
 import { ownEndpoint } from './examples/own-endpoint.js';
 import { RequestSigner } from './openssl.js';
+import { serving } from './serving.js';
 
 const engine = engineModule();
 const ada = { subject: 'CN=Ada', engine };
@@ -83,15 +82,4 @@ function certsOnly(pems: string[]): string {
     .run('crl2pkcs7', '-nocrl', ...files, '-outform', 'DER')
     .toString('base64')
     .replace(/.{64}/g, '$&\n');
-}
-
-async function serving(listener: RequestListener, use: (url: string) => Promise<void>): Promise<void> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  try {
-    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
 }
