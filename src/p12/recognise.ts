@@ -10,7 +10,10 @@ const magics: [bytes: number[], name: string][] = [
     [0xce, 0xce, 0xce, 0xce],
     'a Java key store (JCEKS): convert it with `keytool -importkeystore -deststoretype pkcs12`',
   ],
+  [[0, 0, 0, 1], 'a Bouncy Castle key store (BKS): convert it with `keytool`'],
+  [[0, 0, 0, 2], 'a Bouncy Castle key store (BKS): convert it with `keytool`'],
   [[0x50, 0x4b, 3, 4], 'a ZIP archive'],
+  [[0x25, 0x50, 0x44, 0x46], 'a PDF'],
 ];
 
 /** What the file is, if it is something else that is well known; undefined when it may be PKCS#12. */
@@ -26,6 +29,8 @@ function recogniseText(file: Uint8Array): string | undefined {
   const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
   if (label) return `a PEM file (${label})`;
   if (/^<(!doctype|html|\?xml)/i.test(text)) return 'a web page or XML';
+  if (/^[{[]/.test(text)) return 'JSON';
+  if (/^(ssh|ecdsa)-[a-z0-9-]+ AAAA/.test(text)) return 'an OpenSSH public key';
   if (/^MI[A-Za-z0-9+/=\s]+$/.test(text)) return 'base64 text: decode it first';
   return undefined;
 }
@@ -46,6 +51,8 @@ function recogniseDer(file: Uint8Array<ArrayBuffer>): string | undefined {
       return 'an encrypted private key without a certificate';
     if (is(first, Tag.integer) && is(second, Tag.sequence) && is(third, Tag.octetString))
       return 'a private key without a certificate';
+    // SEC 1, and PKCS#1.
+    if (is(first, Tag.integer) && is(second, Tag.octetString)) return 'a private key without a certificate';
     if (is(first, Tag.integer) && is(second, Tag.integer)) return 'a private key without a certificate';
     if (is(first, Tag.objectIdentifier) && objectIdentifier(first) === SIGNED_DATA)
       return 'a PKCS#7 file: it holds certificates without a key';

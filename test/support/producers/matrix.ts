@@ -1,4 +1,5 @@
 import type { OpensslFiles } from '../openssl-files.js';
+import { badInputs } from './bad-inputs.js';
 import { forgeProduces } from './forge.js';
 import { gnutlsProduces } from './gnutls.js';
 import { keytoolProduces } from './keytool.js';
@@ -19,4 +20,5 @@ export const producers: Record<string, Producer> = {
   'go-pkcs12': goProduces,
   'Python cryptography': pythonProduces,
   'Bouncy Castle': bouncyCastleProduces,
+  'bad inputs': badInputs,
 };
