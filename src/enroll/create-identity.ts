@@ -49,7 +49,7 @@ export async function createIdentity(options: CreateIdentityOptions): Promise<En
   return makeEnrolment(encodeSubject(options.subject ?? ''), options);
 }
 
-/** As `createIdentity`, for a subject that is encoded already. */
+/** @internal As `createIdentity`, for a subject that is encoded already. */
 export async function makeEnrolment(
   subject: Der,
   options: Omit<CreateIdentityOptions, 'subject'>,

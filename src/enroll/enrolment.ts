@@ -32,13 +32,14 @@ export interface Enrolment<Result extends Identity = Identity> {
   cancel(): Promise<void>;
 }
 
-/** Where an enrolment waits, and its identity goes. */
+/** @internal Where an enrolment waits, and its identity goes. */
 interface Place<Result extends Identity> {
   /** `replaces`: the id of an identity that goes in the same transaction. */
   keep(identity: Identity, options: { controls: IdentityControls; replaces?: string }): Promise<Result>;
   forget(): Promise<void>;
 }
 
+/** @internal */
 export function inStore(store: IdentityStore, record: EnrolmentRecord): Place<StoredIdentity> {
   return {
     keep: (identity, options) => store.completeEnrolment(record, identity, options),
@@ -46,11 +47,13 @@ export function inStore(store: IdentityStore, record: EnrolmentRecord): Place<St
   };
 }
 
+/** @internal */
 export const inMemory: Place<Identity> = {
   keep: async identity => identity,
   forget: async () => {},
 };
 
+/** @internal The store's records are no part of the package's types. */
 export class PendingEnrolment<Result extends Identity> implements Enrolment<Result> {
   #record: EnrolmentRecord;
   #place: Place<Result>;
