@@ -53,7 +53,12 @@ const STEPS = [
   ]),
   vitestStep('interop', 'Interop: nginx, openssl s_server, Node', ['openssl', 'nginx', 'go'], ['build']),
   vitestStep('pack', 'The packed tarball in other projects', ['openssl', 'chromium'], ['build']),
-  vitestStep('browser', 'Chromium: a page, and the demo', ['openssl', 'nginx', 'chromium'], ['build']),
+  vitestStep(
+    'browser',
+    'Chromium, Firefox and WebKitGTK: pages, and the demo',
+    ['openssl', 'nginx', 'chromium', 'firefox', 'webkit', 'producers', 'go'],
+    ['build'],
+  ),
 ];
 
 const HELP = `Usage: npm test [-- options]

@@ -1,6 +1,6 @@
 // What the tests need beside Node and npm, and how a Debian machine gets it.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { runCommand } from './command.mjs';
@@ -17,7 +17,24 @@ const PACKAGES = [
   { need: 'openssl', name: 'openssl', has: () => onPath('openssl') },
   { need: 'nginx', name: 'nginx-light', has: () => onPath('nginx') },
   { need: 'chromium', name: 'chromium', has: () => existsSync('/usr/bin/chromium') },
+  { need: 'firefox', name: 'firefox-esr', has: () => existsSync('/usr/bin/firefox-esr') },
+  { need: 'webkit', name: 'webkit2gtk-driver', has: () => existsSync('/usr/bin/WebKitWebDriver') },
+  { need: 'webkit', name: 'libwebkit2gtk-4.1-0', has: () => webkitBrowser() !== undefined },
+  { need: 'webkit', name: 'xvfb', has: () => onPath('Xvfb') },
+  { need: 'producers', name: 'libnss3-tools', has: () => onPath('pk12util') },
+  { need: 'producers', name: 'gnutls-bin', has: () => onPath('certtool') },
+  { need: 'producers', name: 'default-jdk-headless', has: () => onPath('javac') && onPath('keytool') },
+  { need: 'producers', name: 'maven', has: () => onPath('mvn') },
+  {
+    need: 'producers',
+    name: 'python3-cryptography',
+    has: () => succeeds('/usr/bin/python3', ['-c', 'import cryptography']),
+  },
 ];
+
+/** As old as the Go modules allow that the tests build; and which one is fetched where Debian's is older. */
+const MINIMUM_GO = [1, 25];
+const FETCHED_GO = 'go1.26.8';
 
 /** Debian's own Rust, with the sources of its standard library for wasm32-wasip1: where rustup gives none. */
 const DEBIAN_RUST = ['rustc-web', 'cargo-web', 'rust-web-src', 'rust-web-clippy', 'rustfmt-web', 'lld'];
@@ -32,6 +49,7 @@ export async function prepareMachine(needs, { timeoutMs }) {
   const missing = PACKAGES.filter(({ need, has }) => needs.has(need) && !has()).map(({ name }) => name);
   let ready = missing.length === 0 || (await installPackages(missing, timeoutMs));
   if (needs.has('rust')) ready = (await prepareRust(timeoutMs)) && ready;
+  if (needs.has('go')) ready = (await prepareGo(timeoutMs)) && ready;
   if (ready) console.log(versions(needs));
   return ready;
 }
@@ -76,6 +94,50 @@ function recentRust() {
   return major > MINIMUM_RUST[0] || (major === MINIMUM_RUST[0] && minor >= MINIMUM_RUST[1]);
 }
 
+/** The Go on the path, or Debian's to find the module proxy by, which has the toolchains of newer ones. */
+async function prepareGo(timeoutMs) {
+  if (recentGo()) return true;
+  const folder = join(homedir(), '.cache', 'browser-mtls', FETCHED_GO);
+  const bin = join(folder, 'golang.org', `toolchain@v0.0.1-${FETCHED_GO}.linux-${goArchitecture()}`, 'bin');
+  if (!existsSync(join(bin, 'go'))) {
+    const tools = ['golang-go', 'unzip', 'curl', 'ca-certificates'].filter(name => !installed(name));
+    if (tools.length > 0 && !(await installPackages(tools, timeoutMs))) return false;
+    const proxy = output('go', ['env', 'GOPROXY']).split(/[,|\n]/)[0];
+    const archive = `${folder}.zip`;
+    const address = `${proxy}/golang.org/toolchain/@v/v0.0.1-${FETCHED_GO}.linux-${goArchitecture()}.zip`;
+    const download = ['curl', '--fail', '--location', '--silent', '--show-error', '--create-dirs'];
+    const { ok } = await runCommand([...download, '--output', archive, address], { timeoutMs });
+    if (!ok || !(await runCommand(['unzip', '-q', '-o', archive, '-d', folder], { timeoutMs })).ok) {
+      console.error(`No Go ${MINIMUM_GO.join('.')} or later: neither on the path nor from the module proxy`);
+      return false;
+    }
+    rmSync(archive);
+    // A module's archive has no modes.
+    const tool = join(bin, '..', 'pkg', 'tool');
+    if (!(await runCommand(['chmod', '-R', '+x', bin, tool], { timeoutMs })).ok) return false;
+  }
+  process.env.PATH = [bin, process.env.PATH].join(delimiter);
+  return recentGo();
+}
+
+function goArchitecture() {
+  return process.arch === 'x64' ? 'amd64' : process.arch;
+}
+
+function recentGo() {
+  const version = /go(\d+)\.(\d+)/.exec(output('go', ['version']));
+  if (!version) return false;
+  const [major, minor] = version.slice(1).map(Number);
+  return major > MINIMUM_GO[0] || (major === MINIMUM_GO[0] && minor >= MINIMUM_GO[1]);
+}
+
+/** Debian puts the browser that WebKitGTK's driver drives beside its library. */
+export function webkitBrowser() {
+  return ['x86_64-linux-gnu', 'aarch64-linux-gnu']
+    .map(architecture => `/usr/lib/${architecture}/webkit2gtk-4.1/MiniBrowser`)
+    .find(existsSync);
+}
+
 async function installPackages(names, timeoutMs) {
   const command = ['apt-get', 'install', '-y', '--no-install-recommends', ...names];
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {
@@ -95,6 +157,10 @@ function installed(name) {
   return output('dpkg-query', ['-W', '-f', `\${Status}`, name]).startsWith('install ok');
 }
 
+function packageVersion(name) {
+  return output('dpkg-query', ['-W', '-f', `\${Version}`, name]);
+}
+
 function versions(needs) {
   const lines = [`node ${process.version}, ${debian()}`];
   if (needs.has('rust')) lines.push(output(findCargo(), ['--version']));
@@ -102,6 +168,10 @@ function versions(needs) {
   if (needs.has('openssl')) lines.push(output('openssl', ['version']));
   if (needs.has('nginx')) lines.push(spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr.trim());
   if (needs.has('chromium')) lines.push(output('/usr/bin/chromium', ['--version']));
+  if (needs.has('firefox')) lines.push(output('/usr/bin/firefox-esr', ['--version']));
+  if (needs.has('webkit')) lines.push(`WebKitGTK ${packageVersion('libwebkit2gtk-4.1-0')}`);
+  if (needs.has('producers')) lines.push(output('java', ['--version']).split('\n')[0]);
+  if (needs.has('go')) lines.push(output('go', ['version']));
   return lines.map(line => line.trim()).join('\n');
 }
 
@@ -115,6 +185,10 @@ function debian() {
 
 function output(file, args) {
   return spawnSync(file, args, { encoding: 'utf8' }).stdout ?? '';
+}
+
+function succeeds(file, args) {
+  return spawnSync(file, args, { stdio: 'ignore' }).status === 0;
 }
 
 function onPath(name) {
