@@ -16,6 +16,7 @@ export interface Cost {
 
 const HASH_BLOCK_BYTES = 128;
 
+/** @internal */
 export function costOf(derivation: Pbkdf2 | Scrypt | { kind?: never; iterations: number }): Cost {
   if (derivation.kind !== 'scrypt') return { iterations: derivation.iterations, memoryBytes: 0 };
   const { cost, blockSize, parallelization } = derivation;

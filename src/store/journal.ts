@@ -13,6 +13,7 @@ const MAX_ENTRIES = 100;
 /** Uses with the same host within this time are one entry, at its beginning. */
 const SAME_USE_MS = 60_000;
 
+/** @internal */
 export function withEntry(
   journal: JournalRecord,
   { hostname, port }: KeyTarget,

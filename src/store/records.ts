@@ -16,6 +16,7 @@ type Transaction = IDBPTransaction<StoreSchema, StoreNames<StoreSchema>[], 'read
 
 const STORES: StoreNames<StoreSchema>[] = ['identities', 'journal', 'enrolments', 'state'];
 
+/** @internal The database's types are no part of the package's. */
 export class Records {
   #name: string;
   #database: Promise<IDBPDatabase<StoreSchema>>;
