@@ -4,7 +4,7 @@ import type { Mac } from './structure.js';
 import { type Cost, costOf, type Work } from './work.js';
 
 /** WebCrypto's PBKDF2 has these. */
-const webCryptoHashes = new Set(['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512']);
+const webCryptoHashes: readonly string[] = ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'];
 
 /** The keys that an import derives from its password: each once, however many parts of the file share it. */
 export class Derivations {
@@ -26,7 +26,7 @@ export class Derivations {
   bytes(derivation: Pbkdf2 | Scrypt, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
     return this.#once(['bytes', derivation, bytes], costOf(derivation), async () => {
       if (derivation.kind === 'scrypt') return this.#scrypt(derivation, bytes);
-      if (!webCryptoHashes.has(derivation.hash)) {
+      if (!this.#derivesInWebCrypto(derivation)) {
         const { kind, hash, salt, iterations } = derivation;
         return this.#engineKey({ kind, hash, salt, iterations, password: this.#utf8, bytes });
       }
@@ -39,7 +39,7 @@ export class Derivations {
   aesKey({ derivation, cipher, keyBytes: bytes }: Pbes2): Promise<CryptoKey> {
     const algorithm = { name: cipher === 'AES' ? 'AES-CBC' : cipher, length: 8 * bytes };
     const usages: KeyUsage[] = ['decrypt', 'unwrapKey'];
-    if (derivation.kind !== 'pbkdf2' || !webCryptoHashes.has(derivation.hash)) {
+    if (derivation.kind === 'scrypt' || !this.#derivesInWebCrypto(derivation)) {
       return this.bytes(derivation, bytes).then(key =>
         crypto.subtle.importKey('raw', key, algorithm, false, usages),
       );
@@ -82,7 +82,7 @@ export class Derivations {
   /** Begins what WebCrypto derives beside other work. */
   prefetch(encryption: Encryption): void {
     if (encryption.kind !== 'pbes2' || encryption.derivation.kind !== 'pbkdf2') return;
-    if (!webCryptoHashes.has(encryption.derivation.hash)) return;
+    if (!this.#derivesInWebCrypto(encryption.derivation)) return;
     const { derivation, keyBytes } = encryption;
     const key = inWebCrypto(encryption) ? this.aesKey(encryption) : this.bytes(derivation, keyBytes);
     // Whoever decrypts learns of it.
@@ -91,6 +91,11 @@ export class Derivations {
 
   wipe(): void {
     for (const bytes of this.#secrets) bytes.fill(0);
+  }
+
+  /** WebKitGTK derives nothing from an empty password. */
+  #derivesInWebCrypto({ hash }: Pbkdf2): boolean {
+    return this.#utf8.length > 0 && webCryptoHashes.includes(hash);
   }
 
   #secret(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
