@@ -15,6 +15,7 @@ export class Derivations {
   readonly #secrets: Uint8Array[] = [];
   /** Readings of the password, so that what is known has a number in its name and not the password. */
   readonly #readings: Uint8Array[] = [];
+  #wiped = false;
 
   constructor(engine: ImportEngine, work: Work, utf8: Uint8Array<ArrayBuffer>) {
     this.#engine = engine;
@@ -90,6 +91,7 @@ export class Derivations {
   }
 
   wipe(): void {
+    this.#wiped = true;
     for (const bytes of this.#secrets) bytes.fill(0);
   }
 
@@ -99,6 +101,8 @@ export class Derivations {
   }
 
   #secret(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    // What was begun early may end after a failed import.
+    if (this.#wiped) bytes.fill(0);
     this.#secrets.push(bytes);
     return bytes;
   }
