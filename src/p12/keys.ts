@@ -116,12 +116,15 @@ async function loadAnyKind(load: Loader, kinds: readonly string[]): Promise<Load
 }
 
 /** One CryptoKey for each scheme, because WebCrypto binds a key to one; and a sealed copy to wrap. */
-async function loadAll({ certificate }: FileCertificate, { load, scheme }: LoadedKey): Promise<CryptoKey[]> {
+async function loadAll(
+  { certificate }: FileCertificate,
+  { load, scheme, key }: LoadedKey,
+): Promise<CryptoKey[]> {
   const schemes = schemesForKey(certificate.keyAlgorithm);
   try {
     const [extractable, ...keys] = await Promise.all([
       load(scheme, true),
-      ...schemes.map(each => load(each)),
+      ...schemes.map(each => (each.code === scheme.code ? key : load(each))),
     ]);
     await sealKey(keys, extractable as CryptoKey, scheme.importAlgorithm);
     return keys;
