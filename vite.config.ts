@@ -31,7 +31,12 @@ export default defineConfig({
     // Readable output: the bundler of the application minifies.
     minify: false,
     lib: {
-      entry: { index: 'src/index.ts', relay: 'src/relay/index.ts', 'relay-cli': 'src/relay/cli.ts' },
+      entry: {
+        index: 'src/index.ts',
+        elements: 'src/elements/index.ts',
+        relay: 'src/relay/index.ts',
+        'relay-cli': 'src/relay/cli.ts',
+      },
       formats: ['es'],
     },
     rolldownOptions: {

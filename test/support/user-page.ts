@@ -60,7 +60,7 @@ export function builtRelay(): Promise<typeof RelayModule> {
   return import(/* @vite-ignore */ pathToFileURL(join(builtFolder(), 'relay.js')).href);
 }
 
-function builtFolder(): string {
+export function builtFolder(): string {
   if (!existsSync('dist/index.js')) throw new Error('there is no build: run npm run build first');
   return join(process.cwd(), 'dist');
 }

@@ -1,0 +1,284 @@
+import { MtlsError } from '../errors.js';
+import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
+import { type OpenPkcs12Options, openPkcs12, type Pkcs12 } from '../p12/open-pkcs12.js';
+import type { IdentityStore } from '../store/identity-store.js';
+import { Base, h, upgradeProperties } from './dom.js';
+import { fill, type ImportLabels, importLabels } from './labels.js';
+import { nameOf } from './names.js';
+import { adoptStyles } from './styles.js';
+
+/** The detail of the event `identity-import`. */
+export interface IdentityImportDetail {
+  /** Stored ones, when the element has a store. */
+  identities: (Identity | StoredIdentity)[];
+  /** All that the file held. */
+  pkcs12: Pkcs12;
+}
+
+/** The detail of the event `identity-error`. */
+export interface IdentityErrorDetail {
+  error: unknown;
+}
+
+/**
+ * `<identity-import>`: chooses a PKCS#12 file (by dialog or by drop), asks for its password, opens it, and stores what it
+ * holds when `store` is set.
+ *
+ * Attributes: `hosts` (patterns, separated by spaces), `label`, `persistence`, `user-verification`; what `controls` says goes before
+ * them. Events: `identity-import` ({@link IdentityImportDetail}), `identity-error` ({@link IdentityErrorDetail}); both bubble. Parts:
+ * `form`, `drop`, `file`, `password`, `reveal`, `submit`, `cancel`, `progress`, `status`, `error`.
+ */
+export class IdentityImport extends Base {
+  /** Where identities are kept. Without one they are only opened. */
+  store: IdentityStore | undefined;
+  /** Of the identities to store. A `label` is used only when the file holds one identity. */
+  controls: IdentityControls = {};
+  /** Of `openPkcs12`, without the password. */
+  options: Omit<OpenPkcs12Options, 'password' | 'signal' | 'onProgress'> = {};
+  #labels = importLabels;
+  #chosen: { name: string; content: Blob } | undefined;
+  #running: AbortController | undefined;
+  #parts: Parts | undefined;
+
+  /** The texts; those that are not given stay English. */
+  get labels(): ImportLabels {
+    return this.#labels;
+  }
+
+  set labels(labels: Partial<ImportLabels>) {
+    const errors = { ...importLabels.errors, ...labels.errors };
+    this.#labels = { ...importLabels, ...labels, errors };
+    if (this.#parts) this.#render();
+  }
+
+  connectedCallback(): void {
+    upgradeProperties(this, ['store', 'controls', 'options', 'labels']);
+    if (!this.#parts) this.#render();
+  }
+
+  /** An import that is going on ends with the element. */
+  disconnectedCallback(): void {
+    this.#running?.abort();
+  }
+
+  /** Takes a file as if it had been chosen. */
+  choose(content: Blob, name: string = content instanceof File ? content.name : 'file.p12'): void {
+    this.#chosen = { name, content };
+    this.#showError();
+    this.#say('');
+    this.#showChosen();
+  }
+
+  #render(): void {
+    const root = this.shadowRoot ?? this.attachShadow({ mode: 'open', delegatesFocus: true });
+    adoptStyles(root);
+    this.#parts = makeParts(this.#labels);
+    root.replaceChildren(this.#parts.form);
+    this.#listen(this.#parts);
+    this.#showChosen();
+  }
+
+  #listen({ form, file, drop, password, reveal, cancel }: Parts): void {
+    form.addEventListener('submit', event => {
+      event.preventDefault();
+      this.#run();
+    });
+    file.addEventListener('change', () => {
+      const [first] = file.files ?? [];
+      if (first) this.choose(first);
+    });
+    cancel.addEventListener('click', () => this.#running?.abort());
+    password.addEventListener('input', () => password.removeAttribute('aria-invalid'));
+    reveal.addEventListener('click', () => {
+      const shown = password.type === 'password';
+      password.type = shown ? 'text' : 'password';
+      reveal.setAttribute('aria-pressed', String(shown));
+    });
+    drop.addEventListener('dragover', event => {
+      event.preventDefault();
+      drop.classList.add('over');
+    });
+    drop.addEventListener('dragleave', () => drop.classList.remove('over'));
+    drop.addEventListener('drop', event => {
+      event.preventDefault();
+      drop.classList.remove('over');
+      const [first] = event.dataTransfer?.files ?? [];
+      if (first) this.choose(first);
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { file, password } = this.#parts as Parts;
+    if (this.#running) return;
+    this.#showError();
+    if (!this.#chosen) {
+      this.#say(this.#labels.chooseFirst);
+      file.focus();
+      return;
+    }
+    const running = new AbortController();
+    this.#begin(running, this.#chosen.name);
+    try {
+      const detail = await this.#import(this.#chosen.content, password.value, running.signal);
+      this.#forgetFile();
+      const names = detail.identities.map(nameOf).join(', ');
+      this.#say(fill(this.#labels.imported, { names }));
+      this.#tell('identity-import', detail);
+    } catch (error) {
+      this.#fail(error, running.signal);
+    } finally {
+      this.#end();
+    }
+  }
+
+  async #import(content: Blob, password: string, signal: AbortSignal): Promise<IdentityImportDetail> {
+    const { progress } = this.#parts as Parts;
+    const pkcs12 = await openPkcs12(content, {
+      ...this.options,
+      password,
+      signal,
+      onProgress: ({ completed, total }) => {
+        if (total > 0) progress.value = completed / total;
+      },
+    });
+    if (pkcs12.identities.length === 0) throw new MtlsError('ERR_P12_MALFORMED', this.#labels.noKey);
+    signal.throwIfAborted();
+    const identities = this.store ? await this.#keep(this.store, pkcs12, signal) : pkcs12.identities;
+    return { identities, pkcs12 };
+  }
+
+  /** Those that are there already are passed over, unless all of them are. */
+  async #keep(store: IdentityStore, { identities }: Pkcs12, signal: AbortSignal): Promise<StoredIdentity[]> {
+    const { label, ...controls } = { ...this.#controlsOfAttributes(), ...this.controls };
+    const named = label !== undefined && identities.length === 1 ? { ...controls, label } : controls;
+    const stored: StoredIdentity[] = [];
+    let duplicate: unknown;
+    for (const identity of identities) {
+      try {
+        stored.push(await store.add(identity, named, { signal }));
+      } catch (error) {
+        if (!(error instanceof MtlsError) || error.code !== 'ERR_IDENTITY_DUPLICATE') throw error;
+        duplicate = error;
+      }
+    }
+    if (stored.length === 0) throw duplicate;
+    return stored;
+  }
+
+  #controlsOfAttributes(): IdentityControls {
+    const hosts = this.getAttribute('hosts')
+      ?.split(/[\s,]+/)
+      .filter(Boolean);
+    const label = this.getAttribute('label');
+    const persistence = this.getAttribute('persistence') as IdentityControls['persistence'] | null;
+    const userVerification = this.getAttribute('user-verification');
+    return {
+      ...(hosts && { hosts }),
+      ...(label && { label }),
+      ...(persistence && { persistence }),
+      ...(userVerification && { userVerification: userVerification as 'required' }),
+    };
+  }
+
+  #begin(running: AbortController, name: string): void {
+    const { submit, cancel, progress } = this.#parts as Parts;
+    this.#running = running;
+    submit.setAttribute('aria-disabled', 'true');
+    cancel.hidden = false;
+    progress.hidden = false;
+    progress.value = 0;
+    this.#say(fill(this.#labels.working, { name }));
+  }
+
+  #end(): void {
+    const { submit, cancel, progress } = this.#parts as Parts;
+    this.#running = undefined;
+    submit.removeAttribute('aria-disabled');
+    cancel.hidden = true;
+    progress.hidden = true;
+  }
+
+  /** The password does not stay in the page either. */
+  #forgetFile(): void {
+    this.#chosen = undefined;
+    this.#parts?.form.reset();
+    this.#showChosen();
+  }
+
+  #fail(error: unknown, signal: AbortSignal): void {
+    this.#say(signal.aborted ? this.#labels.cancelled : '');
+    if (signal.aborted) return;
+    this.#showError(error);
+    const { password } = this.#parts as Parts;
+    if (error instanceof MtlsError && error.code === 'ERR_P12_PASSWORD') {
+      password.setAttribute('aria-invalid', 'true');
+      password.focus();
+      password.select();
+    }
+    this.#tell('identity-error', { error });
+  }
+
+  #tell(name: string, detail: IdentityImportDetail | IdentityErrorDetail): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+
+  #say(text: string): void {
+    if (this.#parts) this.#parts.status.textContent = text;
+  }
+
+  #showError(error?: unknown): void {
+    if (!this.#parts) return;
+    const { error: box } = this.#parts;
+    box.hidden = error === undefined;
+    const known = error instanceof MtlsError ? this.#labels.errors[error.code] : undefined;
+    const message = error instanceof Error ? error.message : String(error ?? '');
+    box.replaceChildren(h('strong', {}, known ?? this.#labels.otherError), message);
+  }
+
+  #showChosen(): void {
+    if (!this.#parts) return;
+    const { title, detail } = this.#parts;
+    const { choose, dropHere, ready } = this.#labels;
+    const size = this.#chosen ? `${Math.max(1, Math.round(this.#chosen.content.size / 1024))} KB` : '';
+    title.textContent = this.#chosen?.name ?? choose;
+    detail.textContent = this.#chosen ? fill(ready, { size }) : dropHere;
+  }
+}
+
+type Parts = ReturnType<typeof makeParts>;
+
+function makeParts(labels: ImportLabels) {
+  const file = h('input', {
+    type: 'file',
+    part: 'file',
+    class: 'hidden-input',
+    accept: '.p12,.pfx,application/x-pkcs12,application/pkcs12',
+    'aria-label': labels.choose,
+  });
+  const title = h('span');
+  const detail = h('span', { class: 'detail' });
+  const drop = h('label', { class: 'drop', part: 'drop' }, file, title, detail);
+  const password = h('input', {
+    type: 'password',
+    id: 'password',
+    part: 'password',
+    autocomplete: 'off',
+    spellcheck: 'false',
+    'aria-describedby': 'error',
+  });
+  const reveal = h('button', { type: 'button', part: 'reveal', 'aria-pressed': 'false' }, labels.show);
+  const field = h(
+    'div',
+    { class: 'field' },
+    h('label', { for: 'password' }, labels.password),
+    h('div', { class: 'row' }, password, reveal),
+  );
+  const submit = h('button', { class: 'primary', part: 'submit' }, labels.import);
+  const cancel = h('button', { type: 'button', part: 'cancel', hidden: true }, labels.cancel);
+  const progress = h('progress', { part: 'progress', max: '1', hidden: true, 'aria-label': labels.import });
+  const status = h('p', { part: 'status', role: 'status' });
+  const error = h('p', { class: 'error', part: 'error', id: 'error', role: 'alert', hidden: true });
+  const buttons = h('div', { class: 'row' }, submit, cancel);
+  const form = h('form', { part: 'form' }, drop, field, buttons, progress, status, error);
+  return { form, drop, file, title, detail, password, reveal, submit, cancel, progress, status, error };
+}

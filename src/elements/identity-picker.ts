@@ -1,0 +1,214 @@
+import type {
+  Challenge,
+  ClientCertificateChallenge,
+  Disposition,
+  UnfitIdentity,
+} from '../client/challenge.js';
+import type { StoredIdentity } from '../identity/types.js';
+import { Base, h, upgradeProperties } from './dom.js';
+import { fill, type PickerLabels, pickerLabels } from './labels.js';
+import { commonName, nameOf } from './names.js';
+import { adoptStyles } from './styles.js';
+
+/** One question to the person. */
+export interface PickerQuestion {
+  /** Those that fit, which can be chosen. */
+  candidates: StoredIdentity[];
+  /** The others, with the reason; the selectable ones can be chosen too. */
+  others?: UnfitIdentity[];
+  /** Who asks: `host`, or `host:port`. */
+  host?: string;
+}
+
+/** What the person decided. */
+export type PickerAnswer =
+  | { decision: 'use'; identity: StoredIdentity; remember: boolean }
+  | { decision: 'without'; remember: boolean }
+  | { decision: 'cancel' };
+
+const HTTPS_PORT = 443;
+
+/**
+ * `<identity-picker>`: the choice that a browser's own dialog for client certificates offers. In one line:
+ * `createClient({ onChallenge: picker.answer, … })`.
+ *
+ * A modal dialog; with the attribute `inline` a part of the page, shown as long as it asks. Questions come one after the
+ * other. Parts: `dialog`, `title`, `question`, `option`, `name`, `reason`, `remember`, `use`, `without`, `cancel`.
+ */
+export class IdentityPicker extends Base {
+  #labels = pickerLabels;
+  #last: Promise<unknown> = Promise.resolve();
+  #abandon: () => void = () => {};
+
+  /** The texts; those that are not given stay English. */
+  get labels(): PickerLabels {
+    return this.#labels;
+  }
+
+  set labels(labels: Partial<PickerLabels>) {
+    this.#labels = { ...pickerLabels, ...labels, reasons: { ...pickerLabels.reasons, ...labels.reasons } };
+  }
+
+  connectedCallback(): void {
+    upgradeProperties(this, ['labels']);
+    adoptStyles(this.shadowRoot ?? this.attachShadow({ mode: 'open' }));
+  }
+
+  /** A question to an element that has left the page is cancelled. */
+  disconnectedCallback(): void {
+    this.#abandon();
+  }
+
+  /**
+   * A challenge handler: asks which identity to show, and leaves servers to their verification. `Go on without one` rejects,
+   * `Cancel` cancels.
+   */
+  readonly answer = async (challenge: Challenge): Promise<Disposition> => {
+    if (challenge.method !== 'client-certificate') return { disposition: 'default' };
+    const { candidates, others } = challenge;
+    const answer = await this.ask({ candidates, others, host: hostOf(challenge) });
+    if (answer.decision === 'cancel') return { disposition: 'cancel' };
+    if (answer.decision === 'without') return { disposition: 'reject' };
+    const { identity, remember } = answer;
+    return {
+      disposition: 'use-credential',
+      credential: { identity, persistence: remember ? 'session' : 'none' },
+    };
+  };
+
+  /** Asks the person; later questions wait. */
+  ask(question: PickerQuestion): Promise<PickerAnswer> {
+    const asking = this.#last.then(() => this.#show(question));
+    this.#last = asking.catch(() => {});
+    return asking;
+  }
+
+  #show(question: PickerQuestion): Promise<PickerAnswer> {
+    const root = this.shadowRoot;
+    if (!root || !this.isConnected) return Promise.resolve({ decision: 'cancel' });
+    const { form, options } = makeForm(question, this.#labels);
+    const inline = this.hasAttribute('inline');
+    const frame = inline
+      ? h('section', { part: 'dialog', 'aria-labelledby': 'title' }, form)
+      : h('dialog', { part: 'dialog', 'aria-labelledby': 'title' }, form);
+    root.replaceChildren(frame);
+    return new Promise(resolve => {
+      const close = (answer: PickerAnswer) => {
+        this.#abandon = () => {};
+        if (frame instanceof HTMLDialogElement) frame.close();
+        frame.remove();
+        resolve(answer);
+      };
+      this.#abandon = () => close({ decision: 'cancel' });
+      frame.addEventListener('cancel', event => {
+        event.preventDefault();
+        close({ decision: 'cancel' });
+      });
+      form.addEventListener('submit', event => {
+        event.preventDefault();
+        const answer = answerOf(form, event.submitter, options);
+        if (answer) close(answer);
+      });
+      if (frame instanceof HTMLDialogElement) frame.showModal();
+      (form.querySelector<HTMLElement>('input:checked') ?? form.querySelector('button'))?.focus();
+    });
+  }
+}
+
+function hostOf({ host, port }: ClientCertificateChallenge): string {
+  return port === HTTPS_PORT ? host : `${host}:${port}`;
+}
+
+function answerOf(
+  form: HTMLFormElement,
+  submitter: HTMLElement | null,
+  options: readonly StoredIdentity[],
+): PickerAnswer | undefined {
+  const given = new FormData(form);
+  const remember = given.has('remember');
+  const decision = submitter?.getAttribute('value') ?? 'use';
+  if (decision === 'cancel') return { decision };
+  if (decision === 'without') return { decision, remember };
+  const identity = options[Number(given.get('identity') ?? -1)];
+  return identity && { decision: 'use', identity, remember };
+}
+
+function makeForm({ candidates, others = [], host }: PickerQuestion, labels: PickerLabels) {
+  // In the order in which they are shown: what can be chosen comes first.
+  const unfit = [...others].sort((a, b) => Number(b.selectable) - Number(a.selectable));
+  const options = [...candidates, ...unfit.map(it => it.identity)];
+  const choices = [
+    ...candidates.map((identity, i) => option(identity, { index: i, labels, checked: i === 0 })),
+    ...unfit.map((it, i) =>
+      option(it.identity, { index: candidates.length + i, labels, checked: false, unfit: it }),
+    ),
+  ];
+  const usable = candidates.length > 0 || unfit.some(it => it.selectable);
+  const button = (value: string, text: string, className?: string) =>
+    h('button', { type: 'submit', value, part: value, class: className }, text);
+  const form = h(
+    'form',
+    { class: 'panel', method: 'dialog' },
+    h('h2', { id: 'title', part: 'title' }, labels.title),
+    ...(host === undefined ? [] : [h('p', { part: 'question' }, fill(labels.question, { host }))]),
+    ...(usable ? [] : [h('p', { role: 'status' }, labels.nothing)]),
+    h('fieldset', { class: 'options', 'aria-label': labels.choices }, ...choices),
+    h(
+      'label',
+      { class: 'row', part: 'remember', hidden: !usable },
+      h('input', { type: 'checkbox', name: 'remember', checked: true }),
+      labels.remember,
+    ),
+    h(
+      'div',
+      { class: 'row buttons' },
+      button('cancel', labels.cancel),
+      button('without', labels.without),
+      ...(usable ? [button('use', labels.use, 'primary')] : []),
+    ),
+  );
+  return { form, options };
+}
+
+interface OptionSettings {
+  index: number;
+  labels: PickerLabels;
+  checked: boolean;
+  unfit?: UnfitIdentity;
+}
+
+function option(identity: StoredIdentity, { index, labels, checked, unfit }: OptionSettings): HTMLElement {
+  const { certificate, lastUsedAt, locked } = identity;
+  const day = (date: Date) => date.toLocaleDateString(undefined, { dateStyle: 'medium' });
+  const details = {
+    [labels.issuedBy]: commonName(certificate.issuer) ?? certificate.issuer,
+    [labels.valid]: `${day(certificate.notBefore)} – ${day(certificate.notAfter)}`,
+    [labels.key]: certificate.keyAlgorithm,
+    [labels.lastUsed]: lastUsedAt ? lastUsedAt.toLocaleString() : labels.never,
+  };
+  const reasonId = `reason-${index}`;
+  const reason = unfit && (labels.reasons[unfit.code] ?? unfit.message);
+  const radio = h('input', {
+    type: 'radio',
+    name: 'identity',
+    value: String(index),
+    checked,
+    disabled: unfit !== undefined && !unfit.selectable,
+    'aria-describedby': reason ? reasonId : undefined,
+  });
+  const rows = Object.entries(details).flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]);
+  return h(
+    'label',
+    { class: 'option', part: 'option' },
+    radio,
+    h(
+      'div',
+      {},
+      h('span', { class: 'name', part: 'name' }, nameOf(identity)),
+      h('span', { class: 'detail' }, certificate.subject),
+      h('dl', {}, ...rows),
+      ...(reason ? [h('span', { class: 'reason', part: 'reason', id: reasonId }, reason)] : []),
+      ...(locked && !reason ? [h('span', { class: 'detail' }, labels.locked)] : []),
+    ),
+  );
+}

@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BrowserEngine } from '../support/engines/engine.js';
+import { openChromium, openFirefox } from '../support/engines/playwright.js';
+import { openWebKit } from '../support/engines/webkit.js';
+import { OpensslFiles } from '../support/openssl-files.js';
+import { startPages } from '../support/pages.js';
+import { builtFolder } from '../support/user-page.js';
+
+// No inline style and no inline script is allowed.
+const HTML = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>loading</title><link rel="icon" href="data:,">
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'">
+<script type="module" src="/main.js"></script></head>
+<body><identity-import hosts="localhost *.example.com" persistence="permanent"></identity-import><identity-picker></identity-picker></body></html>`;
+const MAIN = `import * as library from '/lib/index.js';
+import { IdentityPicker } from '/lib/elements.js';
+globalThis.library = library;
+globalThis.violations = [];
+document.addEventListener('securitypolicyviolation', event => violations.push(event.violatedDirective));
+await import('/lib/elements.js?again').catch(() => {});
+document.title = IdentityPicker === customElements.get('identity-picker') ? 'ready' : 'twice';`;
+
+const files = new OpensslFiles();
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+const file = base64(files.export(files.client('p256'), { args: ['-name', 'Ada'] }));
+const second = base64(files.export(files.client('rsa2048'), { args: ['-name', 'Bob'] }));
+let pages: Awaited<ReturnType<typeof startPages>>;
+
+beforeAll(async () => {
+  pages = await startPages({
+    pages: { '/': HTML, '/main.js': MAIN },
+    folders: { '/lib/': builtFolder() },
+  });
+});
+afterAll(async () => {
+  await pages.stop();
+  files.close();
+});
+
+describe.each([
+  ['Chromium', openChromium],
+  ['Firefox', openFirefox],
+  ['WebKitGTK', openWebKit],
+])('%s', (_name, launch) => {
+  let browser: BrowserEngine;
+
+  beforeAll(async () => {
+    browser = await launch();
+    await browser.open(pages.origin);
+    await browser.run(async () => {
+      for (let waited = 0; document.title !== 'ready'; waited += 20) {
+        if (waited > 10_000) throw new Error(`the page is ${document.title}`);
+        await new Promise(resolve => setTimeout(resolve, 20));
+      }
+    });
+  }, 60_000);
+  afterAll(() => browser?.close());
+
+  it('imports a file, after telling that the password is wrong', async () => {
+    const found = await browser.run(
+      async (contents: string[]) => {
+        const element = document.querySelector('identity-import');
+        const root = element?.shadowRoot;
+        const part = <T extends HTMLElement>(name: string) => root?.querySelector(`[part="${name}"]`) as T;
+        if (!element || !root) throw new Error('no element');
+        element.store = await globalThis.library.IdentityStore.open({ name: 'elements' });
+        const next = (name: string) =>
+          new Promise<CustomEvent>(resolve =>
+            element.addEventListener(name, event => resolve(event as CustomEvent), { once: true }),
+          );
+        const submit = async (password: string, event: string) => {
+          part<HTMLInputElement>('password').value = password;
+          const told = next(event);
+          part<HTMLButtonElement>('submit').click();
+          return (await told).detail;
+        };
+        const [first = '', other = ''] = contents;
+        const take = (content: string, name: string) =>
+          element.choose(new Blob([Uint8Array.from(atob(content), it => it.charCodeAt(0))]), name);
+        const result: unknown[] = [];
+        part<HTMLButtonElement>('submit').click();
+        result.push(part('status').textContent);
+        take(first, 'ada.p12');
+        const { error } = await submit('wrong', 'identity-error');
+        const password = part<HTMLInputElement>('password');
+        result.push(error.code, part('error').textContent?.length, password.getAttribute('aria-invalid'));
+        result.push(root.activeElement === password);
+        const { identities } = await submit('secret', 'identity-import');
+        result.push(identities.length, identities[0].controls.hosts, part('error').hidden);
+        result.push(part<HTMLInputElement>('password').value, part('status').textContent);
+        take(first, 'ada.p12');
+        result.push((await submit('secret', 'identity-error')).error.code);
+        take(other, 'bob.p12');
+        result.push((await submit('secret', 'identity-import')).identities[0].controls.label);
+        return result;
+      },
+      [file, second],
+    );
+    expect(found).toEqual([
+      'Choose a file first.',
+      'ERR_P12_PASSWORD',
+      expect.any(Number),
+      'true',
+      true,
+      1,
+      ['localhost', '*.example.com'],
+      true,
+      '',
+      'Imported Ada.',
+      'ERR_IDENTITY_DUPLICATE',
+      'Bob',
+    ]);
+  });
+
+  it('asks which identity to show, one question after the other', async () => {
+    const found = await browser.run(async () => {
+      const picker = document.querySelector('identity-picker');
+      const root = picker?.shadowRoot;
+      if (!picker || !root) throw new Error('no element');
+      const store = await globalThis.library.IdentityStore.open({ name: 'elements' });
+      const [ada, bob] = await store.find();
+      if (!ada || !bob) throw new Error('the import before has failed');
+      const challenge = {
+        method: 'client-certificate' as const,
+        host: 'api.example.com',
+        port: 8443,
+        acceptableIssuers: [],
+        candidates: [ada],
+        others: [
+          { identity: bob, code: 'ERR_TLS_CERT_EXPIRED' as const, message: 'expired', selectable: false },
+        ],
+      };
+      const button = (name: string) => root.querySelector(`button[part="${name}"]`) as HTMLButtonElement;
+      const turn = () => new Promise(resolve => setTimeout(resolve, 50));
+      const result: unknown[] = [];
+      const first = picker.answer(challenge);
+      const second = picker.answer({ ...challenge, host: 'other.example.com', port: 443 });
+      await turn();
+      const dialog = root.querySelector('dialog');
+      result.push(dialog?.open, root.querySelector('[part="question"]')?.textContent);
+      const radios = [...root.querySelectorAll<HTMLInputElement>('input[type="radio"]')];
+      result.push(radios.map(it => [it.checked, it.disabled]));
+      result.push(root.querySelector('[part="reason"]')?.textContent, root.activeElement === radios[0]);
+      button('use').click();
+      const answer = await first;
+      if (answer.disposition === 'use-credential' && 'identity' in answer.credential)
+        result.push(answer.credential.identity.label, answer.credential.persistence);
+      await turn();
+      result.push(root.querySelector('[part="question"]')?.textContent);
+      root.querySelector('dialog')?.dispatchEvent(new Event('cancel', { cancelable: true }));
+      result.push((await second).disposition, root.querySelector('dialog'));
+      const third = picker.answer(challenge);
+      await turn();
+      button('without').click();
+      result.push((await third).disposition);
+      const trust = { method: 'server-trust' as const, host: 'a', port: 1, chain: [] };
+      result.push((await picker.answer(trust)).disposition);
+      picker.labels = { title: 'Zertifikat wählen' };
+      picker.setAttribute('inline', '');
+      const fourth = picker.answer(challenge);
+      await turn();
+      result.push(root.querySelector('[part="title"]')?.textContent, root.querySelector('dialog'));
+      picker.remove();
+      result.push((await fourth).disposition);
+      return result;
+    });
+    expect(found).toEqual([
+      true,
+      'api.example.com:8443 asks who you are.',
+      [
+        [true, false],
+        [false, true],
+      ],
+      'It has expired.',
+      true,
+      'Ada',
+      'session',
+      'other.example.com asks who you are.',
+      'cancel',
+      null,
+      'reject',
+      'default',
+      'Zertifikat wählen',
+      null,
+      'cancel',
+    ]);
+  });
+
+  it('needs no style and no script that a strict policy forbids', async () => {
+    const violations = await browser.run(
+      () => (globalThis as unknown as { violations: string[] }).violations,
+    );
+    expect(violations).toEqual([]);
+  });
+});
