@@ -5,11 +5,11 @@ import {
   type MtlsClient,
   type StoredIdentity,
 } from 'browser-mtls';
-import { askForIdentity } from './challenge-dialog.js';
 import type { DemoConfig } from './config.js';
+import { byId } from './dom.js';
 import { DemoError } from './problems.js';
 
-/** `auto`: the identity that may be sent to the host; when there are several, the person is asked. `none`: no certificate. Otherwise the id of an identity, for whatever host. */
+/** `auto`: the identity that may be sent to the host; when there are several, the person is asked. `none`: no certificate. Otherwise the id of an identity. */
 export type IdentityChoice = string;
 
 /** One client for each choice of identity, kept for its open connections. */
@@ -55,13 +55,16 @@ export class Clients {
   }
 }
 
-/** One identity that may go to the host is sent without a question, as without a handler. */
-const askWhenUnclear: ChallengeHandler = challenge =>
-  challenge.method === 'client-certificate' && challenge.candidates.length > 1
-    ? askForIdentity(challenge)
-    : { disposition: 'default' };
+/** One identity that fits is sent without a question, as without a handler; otherwise the person is asked, if there is a choice. */
+const askWhenUnclear: ChallengeHandler = challenge => {
+  if (challenge.method !== 'client-certificate' || challenge.candidates.length === 1)
+    return { disposition: 'default' };
+  const choices = [...challenge.candidates, ...challenge.others.filter(it => it.selectable)];
+  const picker = byId('picker', HTMLElement) as HTMLElementTagNameMap['identity-picker'];
+  return choices.length > 0 ? picker.answer(challenge) : { disposition: 'default' };
+};
 
-/** What a person chose by hand goes to whatever host asks, past the identity's own list of hosts. */
+/** What a person chose by hand goes to whatever host asks, unless the identity is for other hosts. */
 function showing(identity: StoredIdentity): ChallengeHandler {
   return ({ method }) =>
     method === 'client-certificate'

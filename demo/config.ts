@@ -17,6 +17,8 @@ export interface Sample {
 /** What `npm start` tells the page. */
 export interface DemoConfig {
   relay: { url: string; token: string };
+  /** Where identities are enrolled. */
+  authority: { kind: 'step-ca' | 'stand-in'; url: string };
   targets: Target[];
   anchors: string[];
   samples: Sample[];

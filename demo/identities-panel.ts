@@ -1,24 +1,42 @@
-import type { Certificate, IdentityStore, StoredIdentity } from 'browser-mtls';
+import type {
+  Certificate,
+  IdentityControls,
+  IdentityStore,
+  JournalEntry,
+  StoredIdentity,
+} from 'browser-mtls';
+import { splitHosts } from './controls-form.js';
 import { button, byId, fact, h } from './dom.js';
+import type { EnrollPanel } from './enroll-panel.js';
 import { commonName, formatDate, formatFingerprint } from './format.js';
 import { log } from './log.js';
 import { problemBox, problemOf } from './problems.js';
 
 interface IdentitiesOptions {
   store: IdentityStore;
+  enrolment: EnrollPanel | undefined;
   onChange: (identities: StoredIdentity[]) => void;
-  onDeleted: () => void;
+}
+
+/** What a card can do with its identity. */
+interface CardActions {
+  remove(): void;
+  lock(): void;
+  unlock(): void;
+  saveHosts(hosts: string[]): void;
+  journal(): Promise<JournalEntry[]>;
+  renew: (() => void) | undefined;
 }
 
 /** Gives the function that reads the store again and shows what is in it. */
-export function startIdentitiesPanel({ store, onChange, onDeleted }: IdentitiesOptions): () => Promise<void> {
+export function startIdentitiesPanel({ store, enrolment, onChange }: IdentitiesOptions): () => Promise<void> {
   const list = byId('identities', HTMLUListElement);
   const problems = byId('identities-error', HTMLElement);
 
   async function refresh(): Promise<void> {
     try {
       const identities = await store.find();
-      list.replaceChildren(...identities.map(identity => card(identity, () => remove(identity))));
+      list.replaceChildren(...identities.map(identity => card(identity, actionsOf(identity))));
       byId('identities-empty', HTMLElement).hidden = identities.length > 0;
       problems.replaceChildren();
       onChange(identities);
@@ -27,19 +45,35 @@ export function startIdentitiesPanel({ store, onChange, onDeleted }: IdentitiesO
     }
   }
 
-  async function remove(identity: StoredIdentity): Promise<void> {
-    const name = nameOf(identity);
-    if (!(await confirmDelete(name))) return;
+  /** The store tells of the change, and the list is shown anew. */
+  async function attempt(done: string, act: () => Promise<unknown>): Promise<boolean> {
     try {
-      await store.delete({ id: identity.id });
-      onDeleted();
-      log(`Deleted ${name}`);
+      await act();
+      log(done);
+      return true;
     } catch (error) {
       problems.replaceChildren(problemBox(problemOf(error)));
-      return;
+      return false;
     }
-    await refresh();
-    byId('identities-title', HTMLElement).focus();
+  }
+
+  async function remove(id: string, name: string): Promise<void> {
+    if (!(await confirmDelete(name))) return;
+    if (await attempt(`Deleted ${name}`, () => store.delete({ id })))
+      byId('identities-title', HTMLElement).focus();
+  }
+
+  function actionsOf(identity: StoredIdentity): CardActions {
+    const { id } = identity;
+    const name = nameOf(identity);
+    return {
+      remove: () => remove(id, name),
+      lock: () => attempt(`Locked ${name}`, () => store.lock(id)),
+      unlock: () => attempt(`Unlocked ${name}`, () => store.unlock(id)),
+      saveHosts: hosts => attempt(`${name} may go to other hosts`, () => store.update(id, { hosts })),
+      journal: () => store.journal(id),
+      renew: enrolment?.canRenew(identity) ? () => enrolment.renew(identity) : undefined,
+    };
   }
 
   return refresh;
@@ -49,13 +83,13 @@ export function nameOf(identity: StoredIdentity): string {
   return identity.controls.label || identity.label || commonName(identity.certificate.subject);
 }
 
-function card(identity: StoredIdentity, onDelete: () => void): HTMLElement {
-  const { certificate, controls, id } = identity;
+function card(identity: StoredIdentity, actions: CardActions): HTMLElement {
+  const { certificate, controls, id, locked } = identity;
   const name = nameOf(identity);
   const titleId = `identity-${id}`;
   const outcome = h('p', { class: 'export-result', role: 'status', 'data-testid': 'export-result' });
   const tryExport = async () => {
-    outcome.replaceChildren(...(await exportAttempts(identity.keys)));
+    outcome.replaceChildren(...(await exportAttempts(identity)));
     log(`Tried to export the key of ${name}: ${outcome.textContent}`);
   };
   return h(
@@ -67,6 +101,8 @@ function card(identity: StoredIdentity, onDelete: () => void): HTMLElement {
       h('h3', { id: titleId }, name),
       validityBadge(certificate),
       h('span', { class: 'badge' }, certificate.keyAlgorithm),
+      locked && h('span', { class: 'badge warn', 'data-testid': 'locked' }, 'Locked'),
+      ...controlBadges(controls),
     ),
     h(
       'dl',
@@ -77,14 +113,21 @@ function card(identity: StoredIdentity, onDelete: () => void): HTMLElement {
       fact('May go to', controls.hosts?.join(', ') || 'no host, unless chosen by hand'),
       fact('SHA-256', formatFingerprint(certificate.fingerprint), { class: 'mono' }),
     ),
+    more('Hosts', hostsForm(controls.hosts ?? [], actions.saveHosts)),
+    more('Journal', journalList(actions.journal)),
     h(
       'div',
       { class: 'row actions' },
+      locked
+        ? button('Unlock', actions.unlock, { 'data-testid': 'unlock', 'aria-label': `Unlock ${name}` })
+        : button('Lock', actions.lock, { 'data-testid': 'lock', 'aria-label': `Lock ${name}` }),
+      actions.renew &&
+        button('Renew', actions.renew, { 'data-testid': 'renew', 'aria-label': `Renew ${name}` }),
       button('Try to export key', tryExport, {
         'data-testid': 'export-key',
         'aria-label': `Try to export the key of ${name}`,
       }),
-      button('Delete …', onDelete, {
+      button('Delete …', actions.remove, {
         'data-testid': 'delete',
         class: 'danger-quiet',
         'aria-label': `Delete ${name} …`,
@@ -101,8 +144,54 @@ function validityBadge({ notBefore, notAfter }: Certificate): HTMLElement {
   return h('span', { class: 'badge good' }, 'Valid');
 }
 
+function controlBadges({ persistence, userVerification, idleTimeoutMs, expiresAt }: IdentityControls) {
+  const badges = [
+    persistence === 'session' && 'until the last tab closes',
+    userVerification === 'required' && 'confirmed by the person',
+    idleTimeoutMs !== undefined && `locks after ${idleTimeoutMs / 1000} s`,
+    expiresAt && `until ${expiresAt.toLocaleTimeString()}`,
+  ];
+  return badges.map(text => text && h('span', { class: 'badge' }, text));
+}
+
+function more(title: string, content: HTMLElement): HTMLElement {
+  return h('details', { class: 'more' }, h('summary', {}, title), content);
+}
+
+function hostsForm(hosts: string[], onSave: (hosts: string[]) => void): HTMLElement {
+  const input = h('input', {
+    type: 'text',
+    class: 'grow',
+    value: hosts.join(' '),
+    'aria-label': 'May be sent to',
+    'data-testid': 'edit-hosts',
+    autocapitalize: 'none',
+    spellcheck: 'false',
+  });
+  const form = h('form', { class: 'row' }, input, h('button', { 'data-testid': 'save-hosts' }, 'Save'));
+  form.addEventListener('submit', event => {
+    event.preventDefault();
+    onSave(splitHosts(input.value));
+  });
+  return form;
+}
+
+/** Filled when it is first opened. */
+function journalList(read: () => Promise<JournalEntry[]>): HTMLElement {
+  const list = h('ol', { class: 'journal', 'data-testid': 'journal' });
+  const fill = async () => {
+    const entries = await read();
+    const items = entries.reverse().map(({ at, host }) => h('li', {}, `${at.toLocaleString()}: ${host}`));
+    list.replaceChildren(...(items.length > 0 ? items : [h('li', {}, 'not used yet')]));
+  };
+  queueMicrotask(() => list.closest('details')?.addEventListener('toggle', fill));
+  return list;
+}
+
 /** Asks WebCrypto itself for every key in both forms; the flag on a key is not taken for an answer. */
-async function exportAttempts(keys: CryptoKey[]): Promise<Array<string | Node>> {
+async function exportAttempts({ keys }: StoredIdentity): Promise<Array<string | Node>> {
+  if (keys.length === 0)
+    return [h('strong', {}, 'There is none. '), 'What is stored is encrypted under what you confirm with.'];
   let leaks = 0;
   let reason = '';
   for (const key of keys) {

@@ -1,31 +1,36 @@
 import { IdentityStore } from 'browser-mtls';
+import 'browser-mtls/elements';
 import { Clients } from './clients.js';
 import { loadConfig } from './config.js';
 import { startConnectPanel } from './connect-panel.js';
 import { byId, h } from './dom.js';
+import { startEnrollPanel } from './enroll-panel.js';
 import { startIdentitiesPanel } from './identities-panel.js';
 import { startImportPanel } from './import-panel.js';
 import { log } from './log.js';
 import { problemBox, problemOf } from './problems.js';
 import { startTransferPanel } from './transfer-panel.js';
+import { demoVerification } from './verification.js';
 
 const notice = byId('notice', HTMLElement);
 
 async function start(): Promise<void> {
   const config = await loadConfig();
-  const store = await IdentityStore.open();
+  const store = await IdentityStore.open({ verification: demoVerification() });
   const clients = config && new Clients(config, store);
   const connection = config && clients && startConnectPanel(config, clients);
   if (clients && connection) startTransferPanel(clients, connection);
   else explainMissingServers();
 
+  const enrolment = config && startEnrollPanel(store, config);
   const refresh = startIdentitiesPanel({
     store,
+    enrolment,
     onChange: identities => connection?.setIdentities(identities),
-    // Open connections speak for an identity that is gone by now.
-    onDeleted: () => clients?.closeAll(),
   });
-  startImportPanel({ store, config, onImported: refresh });
+  startImportPanel(store, config);
+  // What other tabs change shows here too.
+  store.observe(refresh);
   await refresh();
   document.documentElement.dataset.ready = 'true';
   log('Ready');
@@ -41,7 +46,7 @@ function explainMissingServers(): void {
       '.',
     ),
   );
-  for (const id of ['connect-form', 'transfer-form']) {
+  for (const id of ['connect-form', 'transfer-form', 'enroll-form']) {
     for (const control of byId(id, HTMLFormElement).elements) control.setAttribute('disabled', '');
   }
 }

@@ -14,7 +14,7 @@ const LIFETIME_DAYS = 30;
 const ITERATIONS = 10_000;
 const PASSWORD = 'demo';
 /** Raise it when the files change, so that folders made by an older version are made again. */
-const FORMAT = '1';
+const FORMAT = '3';
 
 const OID = {
   commonName: '2.5.4.3',
@@ -28,6 +28,8 @@ const OID = {
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
   sha256WithRsa: '1.2.840.113549.1.1.11',
+  extensionRequest: '1.2.840.113549.1.9.14',
+  encryptedData: '1.2.840.113549.1.7.6',
   friendlyName: '1.2.840.113549.1.9.20',
   localKeyId: '1.2.840.113549.1.9.21',
   shroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
@@ -93,6 +95,7 @@ function readPki(directory) {
       password: PASSWORD,
       notAfter,
       caPem: root,
+      enrolment: { ...credentials('enrolment'), root },
       servers: {
         good: credentials('server'),
         wrongName: credentials('server-wrong-name'),
@@ -115,6 +118,10 @@ async function makePki(directory) {
   const issuing = makeCa('Demo issuing CA', root);
   const stranger = makeCa('Root CA that nobody trusts');
   write('root.pem', root.pem);
+  // What identities are enrolled at: its key is on disk, because the authority runs as a program of its own.
+  const enrolment = makeCa('Demo enrolment CA', root);
+  write('enrolment.pem', enrolment.pem);
+  write('enrolment.key', enrolment.key.privatePem);
 
   const names = ['localhost', '127.0.0.1', '::1'];
   const servers = {
@@ -135,6 +142,61 @@ async function makePki(directory) {
     write(file, form === 'modern' ? await modernPkcs12(content) : legacyPkcs12(content));
   }
   write('format', FORMAT);
+}
+
+// --- enrolment ---
+
+/** A client certificate for a PKCS#10 request (RFC 2986), signed by the enrolment CA: PEM, with the CA's own. */
+export function issueForRequest(requestPem, { cert, key }, { days = 1 } = {}) {
+  const request = pkijs.CertificationRequest.fromBER(arrayBuffer(derOf(requestPem)));
+  return issueClient(
+    {
+      subject: request.subject,
+      spki: Buffer.from(request.subjectPublicKeyInfo.toSchema().toBER()),
+      altNames: requestedAltNames(request),
+      days,
+    },
+    { cert, key },
+  );
+}
+
+/** Another certificate for the same key and names. */
+export function reissue(der, { cert, key }, { days = 1 } = {}) {
+  const old = pkijs.Certificate.fromBER(arrayBuffer(der));
+  const altNames = old.extensions?.find(it => it.extnID === OID.subjectAltName);
+  const spki = Buffer.from(old.subjectPublicKeyInfo.toSchema().toBER());
+  return issueClient({ subject: old.subject, spki, altNames, days }, { cert, key });
+}
+
+function issueClient({ subject, spki, altNames, days }, { cert, key }) {
+  const certificate = pkijs.Certificate.fromBER(arrayBuffer(derOf(cert)));
+  const subjectKeyId = certificate.extensions.find(it => it.extnID === OID.subjectKeyIdentifier);
+  const issuer = {
+    certificate,
+    key: { privatePem: key },
+    keyId: subjectKeyId.parsedValue.valueBlock.valueHex,
+  };
+  const extensions = [
+    extension(OID.basicConstraints, new pkijs.BasicConstraints({ cA: false }).toSchema(), { critical: true }),
+    keyUsage(KEY_USAGE.digitalSignature),
+    extension(OID.extKeyUsage, new pkijs.ExtKeyUsage({ keyPurposes: [OID.clientAuth] }).toSchema()),
+    ...(altNames ? [altNames] : []),
+  ];
+  return issue({ subject, key: { spki }, issuer, extensions, lastDay: days }).pem + cert;
+}
+
+function requestedAltNames(request) {
+  const asked = request.attributes?.find(({ type }) => type === OID.extensionRequest);
+  const schema = asked?.values[0];
+  if (!schema) return undefined;
+  const { extensions } = new pkijs.Extensions({ schema });
+  return extensions.find(it => it.extnID === OID.subjectAltName);
+}
+
+/** The bytes of the first PEM block. */
+function derOf(text) {
+  const [, body] = /-----BEGIN [^-]+-----([^-]+)-----END/.exec(text) ?? [];
+  return Buffer.from(body ?? '', 'base64');
 }
 
 // --- certificates (RFC 5280) ---
@@ -173,11 +235,11 @@ function makeLeaf(commonName, issuer, { keyType = 'ec', purpose, names, firstDay
   return issue({ commonName, key, issuer, extensions, firstDay, lastDay });
 }
 
-function issue({ commonName, key, issuer, extensions, firstDay = -1, lastDay = LIFETIME_DAYS }) {
+function issue({ commonName, subject, key, issuer, extensions, firstDay = -1, lastDay = LIFETIME_DAYS }) {
   const certificate = new pkijs.Certificate();
   certificate.version = 2;
   certificate.serialNumber = new asn1js.Integer({ valueHex: serialNumber() });
-  certificate.subject = distinguishedName(commonName);
+  certificate.subject = subject ?? distinguishedName(commonName);
   certificate.issuer = issuer?.certificate.subject ?? certificate.subject;
   certificate.notBefore.value = new Date(Date.now() + firstDay * DAY_MS);
   certificate.notAfter.value = new Date(Date.now() + lastDay * DAY_MS);
@@ -306,6 +368,10 @@ async function modernPkcs12({ leaf, issuers, label }) {
     },
   });
   await authenticatedSafe.makeInternalValues({ safeContents: [{}, encryption] });
+  authenticatedSafe.safeContents[1] = await unsplit(
+    new pkijs.SafeContents({ safeBags: certBags }),
+    encryption,
+  );
   const pfx = new pkijs.PFX({ parsedValue: { integrityMode: 0, authenticatedSafe } });
   await pfx.makeInternalValues({
     password,
@@ -314,6 +380,13 @@ async function modernPkcs12({ leaf, issuers, label }) {
     hmacHashAlgorithm: 'SHA-256',
   });
   return Buffer.from(pfx.toSchema().toBER());
+}
+
+/** PKI.js would chop the ciphertext up, which is valid BER, and which node-forge does not read. */
+async function unsplit(contents, encryption) {
+  const encrypted = new pkijs.EncryptedData({ disableSplit: true });
+  await encrypted.encrypt({ ...encryption, contentToEncrypt: contents.toSchema().toBER() });
+  return new pkijs.ContentInfo({ contentType: OID.encryptedData, content: encrypted.toSchema() });
 }
 
 /** 3DES for the key, SHA-1 for the MAC, the certificates in the clear: the old algorithms, as node-forge writes them. */

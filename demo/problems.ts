@@ -34,12 +34,24 @@ const TEXTS: Record<string, Text> = {
     'The list of identities has this certificate. Nothing was changed.',
   ],
   ERR_IDENTITY_NOT_FOUND: ['The identity is gone', 'It was deleted, maybe in another tab.'],
-  ERR_IDENTITY_LOCKED: ['The identity is locked', 'Unlock it first.'],
-  ERR_IDENTITY_EXPIRED: ['The identity has expired', 'Import a newer certificate.'],
+  ERR_IDENTITY_LOCKED: ['The identity is locked', 'Unlock it in the list of identities.'],
+  ERR_IDENTITY_EXPIRED: [
+    'The time of the identity is over',
+    'Its control said until when it may be used. Import it again.',
+  ],
   ERR_IDENTITY_NOT_ALLOWED: [
     'The identity may not go to this host',
-    'Choose it by name, or import it with this host among those that it may be sent to.',
+    'Add the host to those that it may go to.',
   ],
+  ERR_VERIFICATION_FAILED: ['Not confirmed', 'Its use has to be confirmed by you. Try again.'],
+  ERR_VERIFICATION_UNAVAILABLE: [
+    'This browser cannot ask for a confirmation',
+    'Open this page with ?verification=passphrase, and import the identity again.',
+  ],
+  ERR_STORE_RECORD: ['An identity that cannot be read', 'Delete it, and import it again.'],
+  ERR_ENROLL_UNREACHABLE: ['The authority does not answer', 'Is npm start running?'],
+  ERR_ENROLL_REJECTED: ['The authority refuses', 'Its log may tell why.'],
+  ERR_ENROLL_CERTIFICATE: ['The authority gave another certificate', 'It does not belong to the key.'],
   ERR_STORE_UNAVAILABLE: [
     'The browser keeps nothing',
     'IndexedDB is not available here; a private window may be the reason.',

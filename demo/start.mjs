@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createServer as createViteServer } from 'vite';
+import { startAuthority } from './authority.mjs';
 import { ensurePki } from './pki.mjs';
 import { createRelayRecord } from './relay-record.mjs';
 import { startServers } from './server.mjs';
@@ -20,6 +21,7 @@ const PORTS = {
   page: { flag: 'port', env: 'DEMO_PORT', preferred: 5173 },
   relay: { flag: 'relay-port', env: 'DEMO_RELAY_PORT', preferred: 8080 },
   server: { flag: 'server-port', env: 'DEMO_SERVER_PORT', preferred: 8443 },
+  authority: { flag: 'authority-port', env: 'DEMO_AUTHORITY_PORT', preferred: 9443 },
 };
 
 const HELP = `Usage: npm start -- [options]
@@ -31,6 +33,10 @@ Certificates and .p12 files are made in demo/.pki when there are none or when th
   --relay-port N    port of the relay      (default ${PORTS.relay.preferred}, or ${PORTS.relay.env})
   --server-port N   port of the first of the five servers; the others follow
                                            (default ${PORTS.server.preferred}, or ${PORTS.server.env})
+  --authority-port N   port of the certificate authority
+                                           (default ${PORTS.authority.preferred}, or ${PORTS.authority.env})
+  --step-ca         build step-ca with Go, when there is none on the PATH, and enrol there; otherwise the demo has
+                    a stand-in that answers the same requests
   --help            this text
 
 A default port that is taken is replaced by the next free one; a port that you name is used or is an error.
@@ -55,8 +61,9 @@ try {
 }
 
 async function start() {
-  const ports = readPorts();
-  if (!ports) return;
+  const settings = readSettings();
+  if (!settings) return;
+  const { ports, buildStepCa } = settings;
 
   const pki = await ensurePki(join(HERE, '.pki'));
   let wanted = ports.server;
@@ -69,8 +76,12 @@ async function start() {
   });
   closers.push(servers.close);
 
+  const authority = await startAuthority({ pki, port: await freePort(ports.authority), build: buildStepCa });
+  closers.push(authority.close);
+
   const config = {
     relay: undefined,
+    authority: { kind: authority.kind, url: authority.url },
     targets: servers.targets,
     anchors: [pki.caPem],
     samples: [],
@@ -83,20 +94,20 @@ async function start() {
     logLevel: 'warn',
     clearScreen: false,
     server: { host: HOST, port: pagePort, strictPort: true },
-    plugins: [demoFiles({ config, record, samples: pki.samples })],
+    plugins: [demoFiles({ config, record, samples: pki.samples, makeToken: authority.makeToken })],
   });
   closers.push(() => vite.close());
 
   const origins = [`http://${HOST}:${pagePort}`, `http://localhost:${pagePort}`];
   config.relay = await startRelay(vite, {
     listen: `${HOST}:${await freePort(ports.relay)}`,
-    allow: servers.targets.map(({ hostname, port }) => `${hostname}:${port}`),
+    allow: [...servers.targets, new URL(authority.url)].map(({ hostname, port }) => `${hostname}:${port}`),
     origins,
     tokens: [randomBytes(16).toString('base64url')],
     observeBytes: record.observe,
   });
   await vite.listen();
-  if (!stopping) console.log(summary({ page: origins[0], config, pki }));
+  if (!stopping) console.log(summary({ page: origins[1], config, pki }));
 }
 
 /** From the sources, by vite: after a fresh `npm ci` nothing is built yet. */
@@ -108,12 +119,16 @@ async function startRelay(vite, options) {
 }
 
 /** What the page fetches beside its own files: where everything is, the sample .p12 files, what the relay saw. */
-function demoFiles({ config, record, samples }) {
+function demoFiles({ config, record, samples, makeToken }) {
   config.samples = samples.map(({ file, title, about }) => ({ url: `samples/${file}`, file, title, about }));
   const answers = new Map(samples.map(({ file, bytes }) => [`/samples/${file}`, () => bytes]));
   answers.set('/demo-config.json', () => JSON.stringify(config));
   answers.set('/demo-relay.json', query =>
     JSON.stringify(record.report({ since: Number(query.get('since') ?? 0), text: query.get('text') })),
+  );
+  // In the place of a backend, which would know who is signed in.
+  answers.set('/demo-token.json', query =>
+    JSON.stringify({ token: makeToken(query.get('subject') ?? '', query.getAll('name')) }),
   );
   return {
     name: 'demo-files',
@@ -130,8 +145,8 @@ function demoFiles({ config, record, samples }) {
   };
 }
 
-function readPorts() {
-  const options = { help: { type: 'boolean', short: 'h' } };
+function readSettings() {
+  const options = { help: { type: 'boolean', short: 'h' }, 'step-ca': { type: 'boolean', default: false } };
   for (const { flag } of Object.values(PORTS)) options[flag] = { type: 'string' };
   let values;
   try {
@@ -152,7 +167,8 @@ function readPorts() {
     }
     return { flag, port, fixed: true };
   };
-  return { page: read(PORTS.page), relay: read(PORTS.relay), server: read(PORTS.server) };
+  const ports = Object.fromEntries(Object.entries(PORTS).map(([name, port]) => [name, read(port)]));
+  return { ports, buildStepCa: values['step-ca'] };
 }
 
 /** The wanted port when it is free. Otherwise the next free one, said aloud, or an error when the user named the port. */
@@ -194,6 +210,10 @@ function summary({ page, config, pki }) {
       index === 0 ? 'Servers' : '',
       `https://${hostname}:${port}   ${title}`,
     ]),
+    [
+      'Authority',
+      `${config.authority.url}   ${config.authority.kind === 'step-ca' ? 'step-ca' : 'a stand-in; --step-ca takes the real one'}`,
+    ],
     ['Relay', config.relay.url],
     ['', ''],
     ...pki.samples.map(({ file, title, about }, index) => [

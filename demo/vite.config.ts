@@ -8,9 +8,14 @@ export default defineConfig({
   root: path('.'),
   base: './',
   publicDir: false,
-  resolve: { alias: { 'browser-mtls': path('../src/index.ts') } },
+  resolve: {
+    alias: {
+      'browser-mtls/elements': path('../src/elements/index.ts'),
+      'browser-mtls': path('../src/index.ts'),
+    },
+  },
   // Named, as they are imported only when a file is opened: found that late, vite would reload the page in the middle of it.
-  optimizeDeps: { include: ['asn1js', 'idb', 'pkijs'] },
+  optimizeDeps: { include: ['@noble/hashes/scrypt.js', 'asn1js', 'idb', 'pkijs'] },
   server: {
     fs: { allow: [path('..')], deny: ['**/.pki/**', '**/.git/**', '.env*', '*.{key,pem,p12}'] },
     // The overlay needs inline styles, which the page's Content-Security-Policy forbids; errors are in the console.

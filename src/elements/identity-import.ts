@@ -230,6 +230,7 @@ export class IdentityImport extends Base {
     if (!this.#parts) return;
     const { error: box } = this.#parts;
     box.hidden = error === undefined;
+    box.dataset.code = error instanceof MtlsError ? error.code : '';
     const known = error instanceof MtlsError ? this.#labels.errors[error.code] : undefined;
     const message = error instanceof Error ? error.message : String(error ?? '');
     box.replaceChildren(h('strong', {}, known ?? this.#labels.otherError), message);

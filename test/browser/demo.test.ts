@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { complaintsOf, launchChromium } from '../support/chromium.js';
 import { type RunningProgram, startProgram } from '../support/process.js';
+import { buildStepCa } from '../support/step-ca.js';
 
 // The demo as the README starts it, used as a person would.
 
@@ -24,7 +25,9 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  demo = startProgram('npm', ['start'], { group: true, env: { NO_COLOR: '1' } });
+  // With the real step-ca, which is built once.
+  const path = `${dirname(await buildStepCa())}:${process.env.PATH}`;
+  demo = startProgram('npm', ['start'], { group: true, env: { NO_COLOR: '1', PATH: path } });
   [, address = ''] = await demo.waitFor(/Open +(http:\/\/\S+)/, 60_000);
   await demo.waitFor(/Ctrl-C/);
   browser = await launchChromium();
@@ -56,10 +59,17 @@ async function visit(): Promise<void> {
   });
 }
 
+const part = (name: string) => at('importer').locator(`[part="${name}"]`);
+
 async function importFile(file: string, password = PASSWORD): Promise<void> {
-  await at('p12-file').setInputFiles(file.includes('/') ? file : join('demo/.pki', file));
-  await at('p12-password').fill(password);
-  await at('import').click();
+  await part('file').setInputFiles(file.includes('/') ? file : join('demo/.pki', file));
+  await part('password').fill(password);
+  await part('submit').click();
+}
+
+async function importError(): Promise<string | null> {
+  await part('error').waitFor();
+  return part('error').getAttribute('data-code');
 }
 
 async function imported(file: string, subject: string): Promise<void> {
@@ -111,7 +121,7 @@ describe.each(FILES)('$file', ({ file, subject }) => {
 describe('problems have their code', () => {
   test('a wrong password', async () => {
     await importFile('ada-ecdsa.p12', 'wrong');
-    expect(await errorCode('import-panel')).toBe('ERR_P12_PASSWORD');
+    expect(await importError()).toBe('ERR_P12_PASSWORD');
   });
 
   test('a file that is no .p12', async () => {
@@ -119,7 +129,7 @@ describe('problems have their code', () => {
     try {
       writeFileSync(join(folder, 'broken.p12'), 'not a PKCS#12 file');
       await importFile(join(folder, 'broken.p12'));
-      expect(await errorCode('import-panel')).toBe('ERR_P12_MALFORMED');
+      expect(await importError()).toBe('ERR_P12_MALFORMED');
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -157,6 +167,117 @@ test('a deleted identity is gone, also after a reload', async () => {
   await at('identity').waitFor({ state: 'detached' });
   await visit();
   expect(await at('identity').count()).toBe(0);
+});
+
+describe('the keychain', () => {
+  const answer = async (problem?: string) => {
+    await at('connect').click();
+    if (problem) return expect(await errorCode('connect-panel')).toBe(problem);
+    await at('client-subject').waitFor();
+    expect(await at('connect-panel').getByTestId('error').count()).toBe(0);
+  };
+
+  test('the picker asks when several may go there, and shows why others may not', async () => {
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await imported('grace-rsa.p12', 'Grace Hopper');
+    await at('identity-hosts').fill('elsewhere.example');
+    await at('identity-hosts').blur();
+    await imported('alan-rsa-legacy.p12', 'Alan Turing');
+    await at('connect').click();
+    const picker = at('picker');
+    await picker.locator('[part="option"]').first().waitFor();
+    expect(await picker.locator('[part="reason"]').allTextContents()).toEqual([
+      'It is not set for this host.',
+    ]);
+    await picker.getByText('Grace Hopper', { exact: true }).click();
+    await picker.locator('[part="use"]').click();
+    await at('client-subject').waitFor();
+    expect(await at('client-subject').textContent()).toContain('CN=Grace Hopper');
+  });
+
+  test('a locked identity is not used until it is unlocked', async () => {
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await answer();
+    await at('lock').click();
+    await at('locked').waitFor();
+    await answer('ERR_IDENTITY_LOCKED');
+    await at('unlock').click();
+    await at('locked').waitFor({ state: 'detached' });
+    await at('result').evaluate(element => element.replaceChildren());
+    await answer();
+  });
+
+  test('it locks itself when it is idle, also on an open connection', async () => {
+    await at('identity-idle').selectOption('3000');
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await answer();
+    await page.waitForTimeout(3_500);
+    await answer('ERR_IDENTITY_LOCKED');
+  });
+
+  test('one that is kept for the session outlives a reload, and not its last tab', async () => {
+    await at('identity-persistence').selectOption('session');
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await page.reload();
+    await page.getByTestId('identity').waitFor();
+    await page.close();
+    page = await context.newPage();
+    complaints = complaintsOf(page);
+    await visit();
+    expect(await at('identity').count()).toBe(0);
+  });
+
+  test('an authenticator confirms its use, and what is stored is no key', async () => {
+    const session = await context.newCDPSession(page);
+    await session.send('WebAuthn.enable', { enableUI: false });
+    await session.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        ctap2Version: 'ctap2_1',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        hasPrf: true,
+        automaticPresenceSimulation: true,
+      },
+    });
+    await at('identity-verification').selectOption('required');
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await at('locked').waitFor();
+    await answer();
+    expect(await at('client-subject').textContent()).toContain('CN=Ada Lovelace');
+    await at('locked').waitFor({ state: 'detached' });
+    await at('export-key').click();
+    await at('export-result').filter({ hasText: 'There is none.' }).waitFor();
+  });
+
+  test('hosts are edited, uses are in the journal, other tabs see it', async () => {
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await answer();
+    const other = await context.newPage();
+    await other.goto(address);
+    await other.getByTestId('identity').waitFor();
+    await other.getByText('Journal').click();
+    await other.getByTestId('journal').getByText('localhost:').waitFor();
+    await other.getByText('Hosts', { exact: true }).click();
+    await other.getByTestId('edit-hosts').fill('elsewhere.example');
+    await other.getByTestId('save-hosts').click();
+    await page.getByTestId('identity').filter({ hasText: 'elsewhere.example' }).waitFor();
+    await answer('ERR_TLS_CLIENT_CERT_REQUIRED');
+  });
+});
+
+test('an identity is enrolled at step-ca, used, and renewed', async () => {
+  expect(demo.output()).toMatch(/Authority +\S+ +step-ca/);
+  await at('enroll').click();
+  await page.getByTestId('identity').filter({ hasText: 'Katherine Johnson' }).waitFor();
+  await at('connect').click();
+  await at('client-subject').waitFor();
+  expect(await at('client-subject').textContent()).toContain('CN=Katherine Johnson');
+  await at('renew').click();
+  await at('enroll-status').filter({ hasText: 'Renewed' }).waitFor();
+  expect(await at('enroll-panel').getByTestId('error').count()).toBe(0);
 });
 
 test('a megabyte comes and goes', async () => {
