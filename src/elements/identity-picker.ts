@@ -155,7 +155,7 @@ function makeForm({ candidates, others = [], host }: PickerQuestion, labels: Pic
     h('fieldset', { class: 'options', 'aria-label': labels.choices }, ...choices),
     h(
       'label',
-      { class: 'row', part: 'remember', hidden: !usable },
+      { class: 'check', part: 'remember', hidden: !usable },
       h('input', { type: 'checkbox', name: 'remember', checked: true }),
       labels.remember,
     ),

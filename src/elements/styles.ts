@@ -42,7 +42,7 @@ p { margin: 0; }
 fieldset { display: grid; gap: 0.5rem; margin: 0; padding: 0; border: 0; min-inline-size: 0; }
 legend { padding: 0; margin-block-end: 0.5rem; }
 .option {
-  display: grid; grid-template-columns: auto 1fr; gap: 0.25rem 0.75rem; padding: 0.75rem; cursor: pointer;
+  display: grid; grid-template-columns: auto 1fr; align-items: start; gap: 0.25rem 0.75rem; padding: 0.75rem; cursor: pointer;
   border: 1px solid var(--identity-border); border-radius: var(--identity-radius);
 }
 .option:has(input:checked) { border-color: var(--identity-accent); box-shadow: inset 0 0 0 1px var(--identity-accent); }
@@ -61,6 +61,8 @@ dialog {
 dialog::backdrop { background: rgb(0 0 0 / 45%); }
 h2 { margin: 0; font-size: 1.15em; }
 .options { max-block-size: 50dvh; overflow-y: auto; padding: 2px; }
+.option > input { margin-block-start: 0.35em; }
+.check { display: flex; gap: 0.5rem; align-items: baseline; }
 .buttons { justify-content: flex-end; }
 @media (forced-colors: active) { .option:has(input:checked) { outline: 2px solid Highlight; } }
 @media (prefers-reduced-motion: no-preference) { .drop { transition: border-color 0.15s; } }

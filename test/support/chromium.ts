@@ -1,4 +1,4 @@
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core';
 
 const FLAGS = [
   '--disable-gpu',
@@ -11,11 +11,15 @@ const FLAGS = [
 
 /** Debian's Chromium, without a window. Root may run it only without its sandbox. */
 export function launchChromium(flags: string[] = []): Promise<Browser> {
-  return chromium.launch({
+  return chromium.launch(launchOptions(flags));
+}
+
+export function launchOptions(flags: string[] = []): LaunchOptions {
+  return {
     executablePath: '/usr/bin/chromium',
     chromiumSandbox: process.getuid?.() !== 0,
     args: [...FLAGS, ...flags],
-  });
+  };
 }
 
 /** What a page said that it should not have: errors of its scripts and its console, requests that failed. */
