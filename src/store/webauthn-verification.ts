@@ -34,6 +34,7 @@ export function webAuthnVerification(options: WebAuthnOptions = {}): UserVerific
     method: 'webauthn-prf',
     maxAttempts: 1,
     async prepare(subject, { signal }) {
+      await assertAvailable();
       const rpId = options.rpId ?? location.hostname;
       const rp = { id: rpId, name: options.rpName ?? rpId };
       const salt = random(32);
@@ -55,6 +56,7 @@ export function webAuthnVerification(options: WebAuthnOptions = {}): UserVerific
       return { wrappingKey: await derive(secret, 'wrapKey'), parameters };
     },
     async verify(_subject, parameters, { signal }) {
+      await assertAvailable();
       const secret = await evaluate(parameters as Parameters, { timeoutMs, signal });
       return derive(secret, 'unwrapKey');
     },
@@ -66,7 +68,7 @@ interface Ceremony {
   signal: AbortSignal | undefined;
 }
 
-async function create(
+function create(
   { id, label }: VerificationSubject,
   {
     rp,
@@ -75,7 +77,6 @@ async function create(
     signal,
   }: Ceremony & { rp: PublicKeyCredentialRpEntity; salt: Uint8Array<ArrayBuffer> },
 ): Promise<PublicKeyCredential> {
-  await assertAvailable();
   return ceremony(signal, () =>
     navigator.credentials.create({
       publicKey: {
@@ -97,7 +98,6 @@ async function evaluate(
   { rpId, credentialId, transports, salt }: Parameters,
   { timeoutMs, signal }: Ceremony,
 ): Promise<BufferSource> {
-  await assertAvailable();
   const credential = await ceremony(signal, () =>
     navigator.credentials.get({
       publicKey: {

@@ -1,0 +1,403 @@
+import { forceCloseDatabase, IDBFactory } from 'fake-indexeddb';
+import 'fake-indexeddb/auto';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type KeyTarget, keyAccessOf } from '../../../src/identity/key-access.js';
+import type { Identity, IdentityControls } from '../../../src/identity/types.js';
+import { openPkcs12 } from '../../../src/p12/open-pkcs12.js';
+import type { IdentityChange } from '../../../src/store/changes.js';
+import { IdentityStore } from '../../../src/store/identity-store.js';
+import { passphraseVerification } from '../../../src/store/passphrase-verification.js';
+import { engineModule } from '../../support/engine.js';
+import { OpensslFiles } from '../../support/openssl-files.js';
+
+const target: KeyTarget = { hostname: 'api.example.com', port: 443 };
+let ada: Identity;
+let bob: Identity;
+let store: IdentityStore;
+
+beforeAll(async () => {
+  const files = new OpensslFiles();
+  const read = async (name: string, label: string) => {
+    const file = files.export(name, { args: ['-name', label] });
+    const { identities } = await openPkcs12(file, { password: 'secret', engine: engineModule() });
+    return identities[0] as Identity;
+  };
+  ada = await read(files.client('rsa2048'), 'Ada');
+  bob = await read(files.client('p256'), 'Bob');
+  files.close();
+}, 30_000);
+
+beforeEach(async () => {
+  globalThis.indexedDB = new IDBFactory();
+  store = await IdentityStore.open();
+});
+afterEach(() => {
+  store.close();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const promised = <T>(request: IDBRequest<T>) =>
+  new Promise<T>((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+/** The database as the library's first version made and filled it. */
+async function openVersion1(): Promise<IDBDatabase> {
+  const opening = indexedDB.open('old', 1);
+  opening.onupgradeneeded = () => {
+    const identities = opening.result.createObjectStore('identities', { keyPath: 'id' });
+    identities.createIndex('fingerprint', 'fingerprint', { unique: true });
+  };
+  const database = await promised(opening);
+  const { certificate, chain, keys, trust } = bob;
+  const { chain: _, ...judgement } = trust;
+  const record = {
+    id: 'bob',
+    fingerprint: certificate.fingerprint,
+    chain,
+    keys,
+    trust: judgement,
+    controls: { hosts: ['example.com'] },
+    createdAt: new Date(1_700_000_000_000),
+  };
+  await promised(database.transaction('identities', 'readwrite').objectStore('identities').put(record));
+  return database;
+}
+
+describe('a store of version 1', () => {
+  it('is taken over with all that is in it', async () => {
+    (await openVersion1()).close();
+    const upgraded = await IdentityStore.open({ name: 'old' });
+    const [found] = await upgraded.find();
+    expect(found).toMatchObject({ id: 'bob', controls: { hosts: ['example.com'] }, locked: false });
+    expect(await upgraded.use('bob', { hostname: 'example.com', port: 443 })).toHaveLength(1);
+    await upgraded.markUsed('bob', target);
+    expect(await upgraded.journal('bob')).toHaveLength(1);
+    await expect(upgraded.add(bob)).rejects.toMatchObject({ code: 'ERR_IDENTITY_DUPLICATE' });
+    upgraded.close();
+  });
+
+  it('that another tab holds open is told after a while', async () => {
+    const held = await openVersion1();
+    await expect(IdentityStore.open({ name: 'old' })).rejects.toMatchObject({
+      code: 'ERR_STORE_UNAVAILABLE',
+      message: expect.stringMatching(/older version/),
+    });
+    held.close();
+    const upgraded = await IdentityStore.open({ name: 'old' });
+    expect(await upgraded.find()).toHaveLength(1);
+    upgraded.close();
+  }, 15_000);
+});
+
+describe('use', () => {
+  const outcome = async (controls: IdentityControls, at: KeyTarget = target) => {
+    const { id } = await store.add(bob, controls);
+    try {
+      return (await store.use(id, at)).length;
+    } catch (error) {
+      return (error as { code?: string }).code;
+    } finally {
+      await store.delete({ id });
+    }
+  };
+
+  it('enforces hosts and expiry', async () => {
+    expect(await outcome({})).toBe(1);
+    expect(await outcome({ hosts: ['*.example.com'] })).toBe(1);
+    expect(await outcome({ hosts: ['api.example.com:8443'] })).toBe('ERR_IDENTITY_NOT_ALLOWED');
+    expect(await outcome({ expiresAt: new Date(Date.now() + 60_000) })).toBe(1);
+    expect(await outcome({ expiresAt: new Date(Date.now() - 1) })).toBe('ERR_IDENTITY_EXPIRED');
+    await expect(store.use('nobody', target)).rejects.toMatchObject({ code: 'ERR_IDENTITY_NOT_FOUND' });
+  });
+
+  it('counts idle time from the last use, of whatever tab', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const other = await IdentityStore.open();
+    const { id } = await store.add(bob, { idleTimeoutMs: 1_000 });
+    vi.setSystemTime(Date.now() + 900);
+    await other.markUsed(id, target);
+    vi.setSystemTime(Date.now() + 900);
+    expect(await store.use(id, target)).toHaveLength(1);
+    vi.setSystemTime(Date.now() + 200);
+    await expect(store.use(id, target)).rejects.toMatchObject({ code: 'ERR_IDENTITY_LOCKED' });
+    expect(await store.find()).toMatchObject([{ locked: true }]);
+    expect(await other.unlock(id)).toMatchObject({ locked: false });
+    expect(await store.use(id, target)).toHaveLength(1);
+    other.close();
+  });
+
+  it('waits for unlock after lock, in every tab', async () => {
+    const other = await IdentityStore.open();
+    await store.add(ada);
+    const { id } = await store.add(bob);
+    await store.lock();
+    await expect(other.use(id, target)).rejects.toMatchObject({ code: 'ERR_IDENTITY_LOCKED' });
+    expect((await other.find()).map(it => it.locked)).toEqual([true, true]);
+    await other.unlock(id);
+    expect(await store.use(id, target)).toHaveLength(1);
+    await expect(store.lock('nobody')).rejects.toMatchObject({ code: 'ERR_IDENTITY_NOT_FOUND' });
+    other.close();
+  });
+});
+
+describe('user verification', () => {
+  const asking = (...answers: (string | undefined)[]) => {
+    const asked: string[] = [];
+    const verification = passphraseVerification({
+      ask: ({ purpose, attempt }) => {
+        asked.push(`${purpose} ${attempt}`);
+        return answers.shift();
+      },
+    });
+    return { asked, verification };
+  };
+  const openWith = (verification: ReturnType<typeof passphraseVerification>, unlockedForMs?: number) =>
+    IdentityStore.open({ name: 'verified', verification, ...(unlockedForMs && { unlockedForMs }) });
+
+  it('stores no key, and gives keys that cannot be exported to all who wait, for one answer', async () => {
+    const { asked, verification } = asking('sesame', 'sesame');
+    const verified = await openWith(verification);
+    const added = await verified.add(ada, { userVerification: 'required' });
+    expect(added).toMatchObject({ locked: true, keys: [] });
+    const [first, second] = await Promise.all([
+      verified.use(added.id, target),
+      verified.use(added.id, target),
+    ]);
+    expect(asked).toEqual(['set 1', 'unlock 1']);
+    expect(first).toHaveLength(6);
+    expect(second).toBe(first);
+    expect(first?.some(key => key.extractable)).toBe(false);
+    expect(await verified.find()).toMatchObject([{ locked: false, keys: [] }]);
+    verified.close();
+  });
+
+  it('asks again after a wrong answer, and gives up after three', async () => {
+    const { asked, verification } = asking('sesame', 'a', 'b', 'c', 'd', 'sesame');
+    const verified = await openWith(verification);
+    const { id } = await verified.add(bob, { userVerification: 'required' });
+    await expect(verified.use(id, target)).rejects.toMatchObject({ code: 'ERR_VERIFICATION_FAILED' });
+    expect(await verified.unlock(id)).toMatchObject({ locked: false });
+    expect(asked).toEqual(['set 1', 'unlock 1', 'unlock 2', 'unlock 3', 'unlock 1', 'unlock 2']);
+    verified.close();
+  }, 30_000);
+
+  it('that is declined stores nothing, and unlocks nothing', async () => {
+    const { verification } = asking(undefined, 'sesame', undefined);
+    const verified = await openWith(verification);
+    const declined = { code: 'ERR_VERIFICATION_FAILED' };
+    await expect(verified.add(bob, { userVerification: 'required' })).rejects.toMatchObject(declined);
+    expect(await verified.find()).toEqual([]);
+    const { id } = await verified.add(bob, { userVerification: 'required' });
+    await expect(verified.use(id, target)).rejects.toMatchObject(declined);
+    verified.close();
+  });
+
+  it('is forgotten after its time, by the clock even when timers sleep, and by lock', async () => {
+    const { asked, verification } = asking('sesame', 'sesame', 'sesame', 'sesame');
+    const verified = await openWith(verification, 1_000);
+    const { id } = await verified.add(bob, { userVerification: 'required' });
+    await verified.use(id, target);
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + 1_100);
+    expect(await verified.find()).toMatchObject([{ locked: true }]);
+    await verified.use(id, target);
+    await verified.lock(id);
+    await verified.use(id, target);
+    expect(asked).toHaveLength(4);
+    verified.close();
+  }, 30_000);
+
+  it('goes on for the others when one gives up waiting', async () => {
+    let answer: (passphrase: string) => void = () => {};
+    const answers = ['sesame'];
+    const verification = passphraseVerification({
+      ask: () => answers.shift() ?? new Promise<string>(resolve => (answer = resolve)),
+    });
+    const verified = await openWith(verification);
+    const { id } = await verified.add(bob, { userVerification: 'required' });
+    const impatient = new AbortController();
+    const first = verified.use(id, target, { signal: impatient.signal });
+    const second = verified.use(id, target);
+    await vi.waitFor(() => expect(answer.length).toBe(1));
+    impatient.abort(new Error('enough'));
+    await expect(first).rejects.toThrow('enough');
+    answer('sesame');
+    expect(await second).toHaveLength(1);
+    verified.close();
+  });
+
+  it('needs the way that the key was wrapped by, and is never turned off', async () => {
+    const { verification } = asking('sesame');
+    const verified = await openWith(verification);
+    const { id } = await verified.add(bob, { userVerification: 'required' });
+    await expect(verified.update(id, { userVerification: 'none' })).rejects.toBeInstanceOf(TypeError);
+    verified.close();
+    const byAuthenticator = await IdentityStore.open({ name: 'verified' });
+    await expect(byAuthenticator.use(id, target)).rejects.toMatchObject({
+      code: 'ERR_VERIFICATION_UNAVAILABLE',
+    });
+    await expect(byAuthenticator.add(ada, { userVerification: 'required' })).rejects.toMatchObject({
+      code: 'ERR_VERIFICATION_UNAVAILABLE',
+    });
+    expect(await byAuthenticator.find()).toHaveLength(1);
+    byAuthenticator.close();
+  });
+
+  it('takes no keys of another origin, which nothing can wrap any more', async () => {
+    const { verification } = asking('sesame', 'sesame');
+    const verified = await openWith(verification);
+    const generated = (await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, [
+      'sign',
+    ])) as CryptoKeyPair;
+    const foreign = { ...bob, keys: [generated.privateKey] };
+    await expect(verified.add(foreign, { userVerification: 'required' })).rejects.toBeInstanceOf(TypeError);
+    expect(await verified.find()).toEqual([]);
+    verified.close();
+  });
+});
+
+describe('the journal', () => {
+  it('has when and where, once a minute and host, and not more than a hundred', async () => {
+    const { id } = await store.add(bob);
+    const start = Date.now();
+    for (let i = 0; i < 130; i++)
+      await store.markUsed(id, { hostname: `h${i}`, port: 1 }, new Date(start + i));
+    await Promise.all(
+      Array.from({ length: 10 }, (_, i) => store.markUsed(id, target, new Date(start + 1_000 + i))),
+    );
+    const journal = await store.journal(id);
+    expect(journal).toHaveLength(100);
+    expect(journal.filter(it => it.host === 'api.example.com:443')).toHaveLength(1);
+    expect(journal[0]?.host).toBe('h31:1');
+    await store.delete({ id });
+    expect(await store.journal(id)).toEqual([]);
+  });
+});
+
+describe('changes', () => {
+  it('are told here and in other tabs, until nobody listens', async () => {
+    const other = await IdentityStore.open();
+    const here: IdentityChange[] = [];
+    const there: IdentityChange[] = [];
+    store.observe(() => {
+      throw new Error('of a listener, which nobody minds');
+    });
+    const failures: unknown[] = [];
+    const noted = (error: unknown) => failures.push(error);
+    process.prependListener('uncaughtException', noted);
+    const original = process.listeners('uncaughtException').filter(it => it !== noted);
+    for (const listener of original) process.removeListener('uncaughtException', listener);
+    const stop = store.observe(change => here.push(change));
+    other.observe(change => there.push(change));
+    const { id } = await store.add(bob);
+    await store.update(id, { label: 'Robert' });
+    await other.lock(id);
+    await other.unlock(id);
+    await vi.waitFor(() => expect(here).toHaveLength(4));
+    stop();
+    await store.delete({ id });
+    const types = ['added', 'updated', 'locked', 'unlocked', 'deleted'];
+    await vi.waitFor(() => expect(there).toEqual(types.map(type => ({ type, id }))));
+    expect(here.map(it => it.type)).toEqual(types.slice(0, 4));
+    expect(failures.length).toBeGreaterThan(0);
+    for (const listener of original) process.on('uncaughtException', listener);
+    process.removeListener('uncaughtException', noted);
+    other.close();
+  });
+
+  it('call back whoever has the keys of an identity', async () => {
+    const added = await store.add(bob);
+    const access = keyAccessOf({ ...added });
+    const called = vi.fn();
+    access?.onChange(called);
+    expect(access?.ready()).toBe(true);
+    await store.markUsed(added.id, target);
+    expect(called).not.toHaveBeenCalled();
+    await store.delete({ id: added.id });
+    expect(called).toHaveBeenCalledOnce();
+    await expect(access?.use(target)).rejects.toMatchObject({ code: 'ERR_IDENTITY_NOT_FOUND' });
+  });
+});
+
+describe('what goes wrong', () => {
+  it('in one record leaves the others, and the record can be deleted', async () => {
+    await store.add(bob);
+    const database = await promised(indexedDB.open('browser-mtls'));
+    const records = database.transaction('identities', 'readwrite').objectStore('identities');
+    await promised(records.put({ id: 'broken', fingerprint: 'f', chain: [], keys: [] }));
+    database.close();
+    expect(await store.find()).toHaveLength(1);
+    expect(await store.problems()).toMatchObject([{ id: 'broken', error: { code: 'ERR_STORE_RECORD' } }]);
+    await expect(store.use('broken', target)).rejects.toMatchObject({ code: 'ERR_STORE_RECORD' });
+    await expect(store.find({ id: 'broken' })).resolves.toEqual([]);
+    expect(await store.delete({ id: 'broken' })).toBe(1);
+    expect(await store.problems()).toEqual([]);
+    expect(await store.find()).toHaveLength(1);
+  });
+
+  it('with the quota in the middle of a change leaves nothing half-written', async () => {
+    const { id } = await store.add(bob);
+    const put = IDBObjectStore.prototype.put;
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...args) {
+      if (this.name === 'journal') throw new DOMException('full', 'QuotaExceededError');
+      return put.apply(this, args as [unknown]);
+    });
+    await expect(store.markUsed(id, target)).rejects.toMatchObject({ code: 'ERR_STORE_QUOTA' });
+    vi.restoreAllMocks();
+    const [found] = await store.find();
+    expect(found?.lastUsedAt).toBeUndefined();
+    expect(await store.journal(id)).toEqual([]);
+  });
+
+  it('when the browser has closed the database is mended by the next call', async () => {
+    await store.add(bob);
+    const opened = vi.spyOn(indexedDB, 'open');
+    // As a browser does when the person clears the site's data.
+    const fresh = await IdentityStore.open({ name: 'evicted' });
+    const request = opened.mock.results[0]?.value as IDBOpenDBRequest;
+    const database = request.result;
+    forceCloseDatabase(database as never);
+    expect(await fresh.find()).toEqual([]);
+    await fresh.add(ada);
+    expect(await fresh.find()).toHaveLength(1);
+    fresh.close();
+  });
+
+  it('at once in two tabs ends with what both did', async () => {
+    const other = await IdentityStore.open();
+    const outcomes = await Promise.allSettled([
+      store.add(bob),
+      other.add(bob),
+      store.add(ada),
+      other.add(ada),
+    ]);
+    expect(outcomes.filter(it => it.status === 'fulfilled')).toHaveLength(2);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected')
+        expect(outcome.reason).toMatchObject({ code: 'ERR_IDENTITY_DUPLICATE' });
+    expect(await store.find()).toHaveLength(2);
+    const deleted = await Promise.all([store.delete({ label: 'Bob' }), other.delete({ label: 'Bob' })]);
+    expect(deleted.reduce((sum, it) => sum + it)).toBe(1);
+    expect(await other.find()).toHaveLength(1);
+    other.close();
+  });
+});
+
+describe('find', () => {
+  it('knows the DER names that a server sends', async () => {
+    await store.add(bob);
+    const { der } = bob.chain[0] as (typeof bob.chain)[number];
+    const { issuerName } = await import('../../../src/identity/names.js');
+    const issuer = issuerName(der) as Uint8Array<ArrayBuffer>;
+    expect(await store.find({ issuer })).toHaveLength(1);
+    expect(await store.find({ issuer: issuer.slice().buffer })).toHaveLength(1);
+    expect(await store.find({ issuer: [new Uint8Array([0x30, 0]), issuer] })).toHaveLength(1);
+    expect(await store.find({ issuer: [new Uint8Array([0x30, 0])] })).toEqual([]);
+    const root = issuerName(bob.chain.at(-1)?.der ?? new Uint8Array()) as Uint8Array<ArrayBuffer>;
+    expect(await store.find({ issuer: root })).toHaveLength(1);
+    await expect(store.find({ issuer: 7 as never })).rejects.toBeInstanceOf(TypeError);
+  });
+});
