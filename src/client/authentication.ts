@@ -275,7 +275,10 @@ function asStored(identity: Identity): StoredIdentity {
   };
 }
 
-/** Without a handler: the one identity that fits. With several nobody has said which, so none is shown. */
+/**
+ * Without a handler: the one identity that fits. With several nobody has said which, so none is shown. One that only the server's list
+ * of authorities speaks against is shown if it is the only one: the list may be incomplete, and the server has the last word.
+ */
 function defaultChoice(target: KeyTarget, known: KnownIdentities, { fit, unfit }: Candidates): Choice {
   const [only] = fit;
   if (only && fit.length === 1) return choiceOf(only);
@@ -288,8 +291,10 @@ function defaultChoice(target: KeyTarget, known: KnownIdentities, { fit, unfit }
   const held = unfit.find(({ code }) => code === 'ERR_IDENTITY_LOCKED' || code === 'ERR_IDENTITY_EXPIRED');
   if (held)
     throw new MtlsError(held.code, `The identity for ${keyOf(target)} cannot be used: ${held.message}.`);
-  const reason = unfit.find(({ identity }) => known.allowed.includes(identity));
-  if (reason) return { absence: `the identity allowed for this host does not fit: ${reason.message}` };
+  const [first, ...more] = unfit.filter(({ identity }) => known.allowed.includes(identity));
+  if (first?.code === 'ERR_IDENTITY_NOT_ACCEPTED' && first.selectable && more.length === 0)
+    return choiceOf(first.identity);
+  if (first) return { absence: `the identity allowed for this host does not fit: ${first.message}` };
   if (known.all.length > 0)
     return { absence: `none of the identities is allowed for ${keyOf(target)} (control hosts)` };
   return { absence: 'there is no identity' };

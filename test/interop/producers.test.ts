@@ -3,8 +3,8 @@ import { openPkcs12 } from '../../src/index.js';
 import { engineModule } from '../support/engine.js';
 import { OpensslFiles } from '../support/openssl-files.js';
 import { problemOf } from '../support/producers/check.js';
-import { outcomeOf } from '../support/producers/outcome.js';
 import { producers } from '../support/producers/matrix.js';
+import { outcomeOf } from '../support/producers/outcome.js';
 
 let files: OpensslFiles;
 const totals = { files: 0, right: 0 };

@@ -13,6 +13,7 @@ import { installedVersion, makeProject, packPackage, type Tarball } from '../sup
 const PKIJS_MARK = 'AuthenticatedSafe';
 
 const MAIN = `import { MtlsError, openPkcs12 } from 'browser-mtls';
+import { IdentityPicker } from 'browser-mtls/elements';
 globalThis.subjectOf = async (base64, password) => {
   const bytes = Uint8Array.from(atob(base64), character => character.charCodeAt(0));
   try {
@@ -22,7 +23,7 @@ globalThis.subjectOf = async (base64, password) => {
     return error instanceof MtlsError ? error.code : String(error);
   }
 };
-document.title = 'ready';
+if (document.createElement('identity-picker') instanceof IdentityPicker) document.title = 'ready';
 `;
 const pageWith = (head: string) =>
   `<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="data:,">${head}</head></html>`;
@@ -126,11 +127,11 @@ describe('a fresh vite app without configuration', () => {
   });
 });
 
-test('a page without a bundler, by an import map with one entry', async () => {
+test('a page without a bundler, by an import map', async () => {
   const pages = await startPages({
     pages: {
       '/': pageWith(
-        '<script type="importmap">{ "imports": { "browser-mtls": "/lib/index.js" } }</script><script type="module" src="/main.js"></script>',
+        '<script type="importmap">{ "imports": { "browser-mtls": "/lib/index.js", "browser-mtls/elements": "/lib/elements.js" } }</script><script type="module" src="/main.js"></script>',
       ),
       '/main.js': MAIN,
     },

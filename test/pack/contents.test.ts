@@ -11,6 +11,13 @@ const PAGE_SOURCE = `import {
   createClient, IdentityStore, MtlsError, openPkcs12,
   type Certificate, type Identity, type MtlsClient, type Pkcs12, type StoredIdentity,
 } from 'browser-mtls';
+import { type IdentityImport, IdentityPicker } from 'browser-mtls/elements';
+
+export function elements(page: Document): IdentityImport | null {
+  const picker: IdentityPicker | null = page.querySelector('identity-picker');
+  void picker?.answer;
+  return page.querySelector('identity-import');
+}
 
 export async function use(file: Blob): Promise<string> {
   const opened: Pkcs12 = await openPkcs12(file, { password: 'secret', maxIterations: 1_000_000 });

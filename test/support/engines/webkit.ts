@@ -34,7 +34,8 @@ export async function openWebKit(): Promise<BrowserEngine> {
   const stop = async () => {
     await end(driver);
     await end(display.server);
-    rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+    // The browser's own processes may still be writing for a moment.
+    rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
   try {
     const base = `http://127.0.0.1:${port}`;
