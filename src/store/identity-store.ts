@@ -1,12 +1,12 @@
 import { MtlsError } from '../errors.js';
 import { type KeyTarget, setKeyAccess } from '../identity/key-access.js';
-import type { Certificate, Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
+import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { type ChangeListener, Changes } from './changes.js';
 import { changedControls, checkedControls, checkKeys } from './controls.js';
 import { type JournalEntry, withEntry } from './journal.js';
 import { compileQuery, type IdentityQuery } from './query.js';
-import { notFound, Records, type UnreadableIdentity } from './records.js';
-import { type EnrolmentRecord, type IdentityRecord, toRecord } from './schema.js';
+import { Records, type UnreadableIdentity } from './records.js';
+import { type EnrolmentRecord, type IdentityRecord, present, toRecord } from './schema.js';
 import { joinSession, type Session } from './session.js';
 import { assertUsable, isLocked } from './usability.js';
 import type { UserVerification } from './user-verification.js';
@@ -56,7 +56,7 @@ export class IdentityStore {
     const records = await Records.open(name);
     const session = await joinSession(name, {
       readSession: () => records.read(database => database.get('state', 'session')),
-      beginSession: id => beginSession(records, id),
+      beginSession: id => records.beginSession(id),
     });
     const verification = options.verification ?? webAuthnVerification();
     return new IdentityStore({ name, records, session, verification, unlockedForMs });
@@ -100,12 +100,9 @@ export class IdentityStore {
     checkKeys(identity);
     const label = controls.label ?? identity.label;
     const checked = checkedControls({ ...controls, ...(label !== undefined && { label }) });
-    const { fingerprint } = identity.certificate;
     // Before the person is asked for nothing.
-    const known = await this.#records.read(it =>
-      it.getKeyFromIndex('identities', 'fingerprint', fingerprint),
-    );
-    if (known !== undefined) throw duplicate();
+    await this.#records.assertNew(identity.certificate.fingerprint);
+    this.#sessionOf(checked);
     const id = crypto.randomUUID();
     const wrapped = await this.wrap(identity.keys, {
       id,
@@ -135,7 +132,7 @@ export class IdentityStore {
    * @throws TypeError for a control or host pattern that is not one, and for a change of `userVerification`
    */
   async update(id: string, change: Partial<IdentityControls>): Promise<StoredIdentity> {
-    const record = await this.#revise(id, ({ session: _, ...record }) => {
+    const record = await this.#records.revise(id, ({ session: _, ...record }) => {
       const controls = changedControls(record.controls, change);
       return { ...record, controls, ...this.#sessionOf(controls) };
     });
@@ -181,7 +178,10 @@ export class IdentityStore {
   async unlock(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<StoredIdentity> {
     const record = await this.#records.get(id);
     if (record.wrapped) await this.#vault.keysOf({ ...record, wrapped: record.wrapped }, signal);
-    const changed = await this.#revise(id, ({ lockedAt: _, ...it }) => ({ ...it, unlockedAt: new Date() }));
+    const changed = await this.#records.revise(id, ({ lockedAt: _, ...it }) => ({
+      ...it,
+      unlockedAt: new Date(),
+    }));
     if (!record.wrapped) this.#changes.tell({ type: 'unlocked', id });
     return this.#present(changed);
   }
@@ -196,7 +196,7 @@ export class IdentityStore {
     const ids = id === undefined ? (await this.#records.all()).readable.map(it => it.id) : [id];
     for (const each of ids) {
       this.#vault.forget(each);
-      await this.#revise(each, record => ({ ...record, lockedAt: new Date() }));
+      await this.#records.revise(each, record => ({ ...record, lockedAt: new Date() }));
       this.#changes.tell({ type: 'locked', id: each });
     }
   }
@@ -212,7 +212,10 @@ export class IdentityStore {
     const record = await this.#records.get(id);
     assertUsable(record, target);
     if (!record.wrapped) return record.keys;
-    return this.#vault.keysOf({ ...record, wrapped: record.wrapped }, signal);
+    const keys = await this.#vault.keysOf({ ...record, wrapped: record.wrapped }, signal);
+    // The person may have taken minutes.
+    assertUsable(await this.#records.get(id), target);
+    return keys;
   }
 
   /** Notes that an identity was used. One that is gone is no error: the use came first. */
@@ -295,7 +298,7 @@ export class IdentityStore {
     const [certificate] = identity.chain;
     if (!certificate) throw new TypeError('an identity has a certificate');
     const { chain: _, ...trust } = identity.trust;
-    const record = await this.#revise(id, it => ({
+    const record = await this.#records.revise(id, it => ({
       ...it,
       fingerprint: certificate.fingerprint,
       chain: identity.chain,
@@ -307,40 +310,14 @@ export class IdentityStore {
 
   async #insert(
     record: IdentityRecord,
-    { enrolment, replaces }: { enrolment?: string; replaces?: string | undefined } = {},
+    options: { enrolment?: string; replaces?: string | undefined } = {},
   ): Promise<StoredIdentity> {
+    const { replaces } = options;
     const whole = { ...record, ...this.#sessionOf(record.controls) };
-    await this.#records.change(async transaction => {
-      const identities = transaction.objectStore('identities');
-      if (enrolment !== undefined) {
-        const enrolments = transaction.objectStore('enrolments');
-        if ((await enrolments.getKey(enrolment)) === undefined) throw notFound();
-        await enrolments.delete(enrolment);
-      }
-      if (replaces !== undefined) {
-        await identities.delete(replaces);
-        await transaction.objectStore('journal').delete(replaces);
-      }
-      if ((await identities.index('fingerprint').getKey(whole.fingerprint)) !== undefined) throw duplicate();
-      await identities.add(whole);
-    });
+    await this.#records.insert(whole, options);
     this.#changes.tell({ type: 'added', id: whole.id });
     if (replaces !== undefined) this.#changes.tell({ type: 'deleted', id: replaces });
     return this.#present(whole);
-  }
-
-  /** Changes one record. @throws MtlsError ERR_IDENTITY_NOT_FOUND */
-  #revise(id: string, revise: (record: IdentityRecord) => IdentityRecord): Promise<IdentityRecord> {
-    return this.#records.change(async transaction => {
-      const identities = transaction.objectStore('identities');
-      const record = await identities.get(id);
-      if (!record) throw notFound();
-      const revised = revise(record);
-      const holder = await identities.index('fingerprint').getKey(revised.fingerprint);
-      if (holder !== undefined && holder !== id) throw duplicate();
-      await identities.put(revised);
-      return revised;
-    });
   }
 
   #sessionOf({ persistence }: IdentityControls): { session?: string } {
@@ -353,20 +330,8 @@ export class IdentityStore {
   }
 
   #present(record: IdentityRecord): StoredIdentity {
-    const { id, keyId, chain, keys, trust, controls, createdAt, lastUsedAt } = record;
-    const identity: StoredIdentity = {
-      id,
-      ...(controls.label !== undefined && { label: controls.label }),
-      ...(keyId !== undefined && { keyId }),
-      certificate: chain[0] as Certificate,
-      chain,
-      keys,
-      trust: { ...trust, chain },
-      controls,
-      createdAt,
-      ...(lastUsedAt && { lastUsedAt }),
-      locked: record.wrapped ? !this.#vault.isUnlocked(id) : isLocked(record),
-    };
+    const { id } = record;
+    const identity = present(record, record.wrapped ? !this.#vault.isUnlocked(id) : isLocked(record));
     setKeyAccess(identity, {
       use: target => this.use(id, target),
       ready: () => !record.wrapped || this.#vault.isUnlocked(id),
@@ -376,25 +341,6 @@ export class IdentityStore {
     });
     return identity;
   }
-}
-
-/** Deletes what belongs to sessions that are over. */
-async function beginSession(records: Records, session: string): Promise<void> {
-  await records.change(async transaction => {
-    const identities = transaction.objectStore('identities');
-    // By the index, which gives no values: a record that cannot be read must not stand in the way.
-    let cursor = await identities.index('session').openKeyCursor();
-    for (; cursor; cursor = await cursor.continue()) {
-      if (cursor.key === session) continue;
-      await identities.delete(cursor.primaryKey);
-      await transaction.objectStore('journal').delete(cursor.primaryKey);
-    }
-    await transaction.objectStore('state').put(session, 'session');
-  });
-}
-
-function duplicate(): MtlsError {
-  return new MtlsError('ERR_IDENTITY_DUPLICATE', 'An identity with this certificate is stored already.');
 }
 
 function onlyById(query: IdentityQuery): boolean {

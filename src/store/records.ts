@@ -97,6 +97,67 @@ export class Records {
     });
   }
 
+  /** @throws MtlsError ERR_IDENTITY_DUPLICATE */
+  async assertNew(fingerprint: string): Promise<void> {
+    const known = await this.read(it => it.getKeyFromIndex('identities', 'fingerprint', fingerprint));
+    if (known !== undefined) throw duplicate();
+  }
+
+  /**
+   * Adds an identity, in the place of its enrolment and of the identity that it renews.
+   *
+   * @throws MtlsError ERR_IDENTITY_DUPLICATE, ERR_IDENTITY_NOT_FOUND (there is no such enrolment any more)
+   */
+  async insert(
+    record: IdentityRecord,
+    { enrolment, replaces }: { enrolment?: string; replaces?: string | undefined },
+  ): Promise<void> {
+    await this.change(async transaction => {
+      const identities = transaction.objectStore('identities');
+      if (enrolment !== undefined) {
+        const enrolments = transaction.objectStore('enrolments');
+        if ((await enrolments.getKey(enrolment)) === undefined) throw notFound();
+        await enrolments.delete(enrolment);
+      }
+      if (replaces !== undefined) {
+        await identities.delete(replaces);
+        await transaction.objectStore('journal').delete(replaces);
+      }
+      const holder = await identities.index('fingerprint').getKey(record.fingerprint);
+      if (holder !== undefined) throw duplicate();
+      await identities.add(record);
+    });
+  }
+
+  /** @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_DUPLICATE */
+  revise(id: string, revise: (record: IdentityRecord) => IdentityRecord): Promise<IdentityRecord> {
+    return this.change(async transaction => {
+      const identities = transaction.objectStore('identities');
+      const record = await identities.get(id);
+      if (!record) throw notFound();
+      const revised = revise(record);
+      const holder = await identities.index('fingerprint').getKey(revised.fingerprint);
+      if (holder !== undefined && holder !== id) throw duplicate();
+      await identities.put(revised);
+      return revised;
+    });
+  }
+
+  /** Begins a session, and deletes what belongs to every other one. */
+  async beginSession(session: string): Promise<void> {
+    await this.change(async transaction => {
+      const identities = transaction.objectStore('identities');
+      // By the index, which gives no values: a record that cannot be read must not stand in the way.
+      let cursor = await identities.index('session').openKeyCursor();
+      for (; cursor; cursor = await cursor.continue()) {
+        if (cursor.key === session) continue;
+        await identities.delete(cursor.primaryKey);
+        await transaction.objectStore('journal').delete(cursor.primaryKey);
+      }
+      await transaction.objectStore('state').put(session, 'session');
+    });
+  }
+
   close(): void {
     this.#database.then(database => database.close()).catch(() => {});
   }
@@ -120,8 +181,12 @@ function checked(id: string, value: unknown): IdentityRecord {
   return value;
 }
 
-export function notFound(): MtlsError {
+function notFound(): MtlsError {
   return new MtlsError('ERR_IDENTITY_NOT_FOUND', 'There is no such identity.');
+}
+
+function duplicate(): MtlsError {
+  return new MtlsError('ERR_IDENTITY_DUPLICATE', 'An identity with this certificate is stored already.');
 }
 
 function unreadableRecord(id: string, cause?: unknown): MtlsError {

@@ -1,5 +1,11 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb';
-import type { Certificate, Identity, IdentityControls, TrustResult } from '../identity/types.js';
+import type {
+  Certificate,
+  Identity,
+  IdentityControls,
+  StoredIdentity,
+  TrustResult,
+} from '../identity/types.js';
 import type { WrappedKey } from './wrapped-key.js';
 
 /** An identity at rest. No secret is in it but CryptoKeys that cannot be exported, or a wrapped key. */
@@ -94,6 +100,23 @@ export function toRecord(
     trust: judgement,
     controls,
     createdAt: new Date(),
+  };
+}
+
+export function present(record: IdentityRecord, locked: boolean): StoredIdentity {
+  const { id, keyId, chain, keys, trust, controls, createdAt, lastUsedAt } = record;
+  return {
+    id,
+    ...(controls.label !== undefined && { label: controls.label }),
+    ...(keyId !== undefined && { keyId }),
+    certificate: chain[0] as Certificate,
+    chain,
+    keys,
+    trust: { ...trust, chain },
+    controls,
+    createdAt,
+    ...(lastUsedAt && { lastUsedAt }),
+    locked,
   };
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { complaintsOf, launchChromium } from '../support/chromium.js';
+import { addAuthenticator, complaintsOf, launchChromium } from '../support/chromium.js';
 import { type RunningProgram, startProgram } from '../support/process.js';
 import { buildStepCa } from '../support/step-ca.js';
 
@@ -228,20 +228,7 @@ describe('the keychain', () => {
   });
 
   test('an authenticator confirms its use, and what is stored is no key', async () => {
-    const session = await context.newCDPSession(page);
-    await session.send('WebAuthn.enable', { enableUI: false });
-    await session.send('WebAuthn.addVirtualAuthenticator', {
-      options: {
-        protocol: 'ctap2',
-        ctap2Version: 'ctap2_1',
-        transport: 'internal',
-        hasResidentKey: true,
-        hasUserVerification: true,
-        isUserVerified: true,
-        hasPrf: true,
-        automaticPresenceSimulation: true,
-      },
-    });
+    await addAuthenticator(page, { hasPrf: true });
     await at('identity-verification').selectOption('required');
     await imported('ada-ecdsa.p12', 'Ada Lovelace');
     await at('locked').waitFor();

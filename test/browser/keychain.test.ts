@@ -6,7 +6,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { IdentityControls } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
-import { launchChromium, launchOptions } from '../support/chromium.js';
+import { addAuthenticator, launchChromium, launchOptions } from '../support/chromium.js';
 import { type NodeServer, startNodeServer } from '../support/node-server.js';
 import { type KeyPair, OpensslPki } from '../support/openssl-pki.js';
 import { writePkcs12 } from '../support/pkcs12.js';
@@ -200,28 +200,8 @@ describe('controls hold on a connection that is open', () => {
 });
 
 describe('user verification by an authenticator', () => {
-  async function addAuthenticator(options: { hasPrf: boolean; isUserVerified?: boolean }) {
-    const session = await context.newCDPSession(page);
-    await session.send('WebAuthn.enable', { enableUI: false });
-    const { authenticatorId } = await session.send('WebAuthn.addVirtualAuthenticator', {
-      options: {
-        protocol: 'ctap2',
-        ctap2Version: 'ctap2_1',
-        transport: 'internal',
-        hasResidentKey: true,
-        hasUserVerification: true,
-        isUserVerified: true,
-        automaticPresenceSimulation: true,
-        ...options,
-      },
-    });
-    let asked = 0;
-    session.on('WebAuthn.credentialAsserted', () => asked++);
-    return { session, authenticatorId, timesAsked: () => asked };
-  }
-
   it('asks once for all requests, again after a while, and not at all for one that is locked away', async () => {
-    const { session, authenticatorId, timesAsked } = await addAuthenticator({ hasPrf: true });
+    const { refuse, timesAsked } = await addAuthenticator(page, { hasPrf: true });
     const id = await add(page, { userVerification: 'required' });
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
     await makeClient(page, 2_000);
@@ -235,18 +215,18 @@ describe('user verification by an authenticator', () => {
       const { store } = globalThis as unknown as { store: Store };
       await store.lock(which);
     }, id);
-    await session.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
+    await refuse();
     expect(await request(page)).toBe('ERR_VERIFICATION_FAILED');
   });
 
   it('says so when the authenticator has no PRF, and stores nothing', async () => {
-    await addAuthenticator({ hasPrf: false });
+    await addAuthenticator(page, { hasPrf: false });
     expect(await add(page, { userVerification: 'required' })).toBe('ERR_VERIFICATION_UNAVAILABLE');
     expect(await count(page)).toBe(0);
   });
 
   it('keeps no key in IndexedDB but a wrapped one', async () => {
-    await addAuthenticator({ hasPrf: true });
+    await addAuthenticator(page, { hasPrf: true });
     await add(page, { userVerification: 'required' });
     const found = await walkDatabase(page);
     expect(found.keys).toEqual([]);

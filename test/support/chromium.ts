@@ -41,3 +41,27 @@ export function scriptsOf(page: Page): Map<string, Promise<string>> {
   });
   return scripts;
 }
+
+/** An authenticator that confirms whatever it is asked, until it is told otherwise. */
+export async function addAuthenticator(page: Page, { hasPrf }: { hasPrf: boolean }) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('WebAuthn.enable', { enableUI: false });
+  const { authenticatorId } = await session.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      ctap2Version: 'ctap2_1',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+      hasPrf,
+    },
+  });
+  let asked = 0;
+  session.on('WebAuthn.credentialAsserted', () => asked++);
+  return {
+    timesAsked: () => asked,
+    refuse: () => session.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false }),
+  };
+}

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { webkitBrowser } from '../../setup/machine.mjs';
+import { freePort } from '../process.js';
 import { type BrowserEngine, callOf } from './engine.js';
 
 const START_TIMEOUT_MS = 20_000;
@@ -116,16 +116,6 @@ async function startDisplay(): Promise<{ name: string; server: ChildProcess }> {
     once(server, 'exit').then(() => Promise.reject(new Error('Xvfb ended'))),
   ]);
   return { name: `:${String(number).trim()}`, server };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || !address) throw new Error('no port');
-  return address.port;
 }
 
 async function end(child: ChildProcess): Promise<void> {
