@@ -199,6 +199,57 @@ describe.each([
     expect(codes.at(-1)).toMatch(/TypeError/);
   }, 60_000);
 
+  it('keeps what belongs to the session over a reload', async () => {
+    const { file } = clients[1] as (typeof clients)[number];
+    await browser.run(async content => {
+      const { IdentityStore, openPkcs12 } = globalThis.library;
+      const bytes = Uint8Array.from(atob(content), it => it.charCodeAt(0));
+      const { identities } = await openPkcs12(bytes, { password: 'secret' });
+      const store = await IdentityStore.open({ name: 'session' });
+      for (const identity of identities) await store.add(identity, { persistence: 'session' });
+    }, file);
+    const left = async () =>
+      browser.run(async () => {
+        const store = await globalThis.library.IdentityStore.open({ name: 'session' });
+        const found = await store.find();
+        store.close();
+        return found.length;
+      });
+    await browser.reload();
+    await loaded(browser);
+    expect(await left()).toBe(1);
+    // As in a new tab: nothing is left of the one before but the database.
+    await browser.run(() => sessionStorage.clear());
+    await browser.reload();
+    await browser.run(() => sessionStorage.clear());
+    await loaded(browser);
+    expect(await left()).toBe(0);
+  }, 30_000);
+
+  it('makes keys and requests that wait for their certificate over a reload', async () => {
+    const algorithms = ['ECDSA P-256', 'ECDSA P-384', 'RSA-2048', 'Ed25519'] as const;
+    await browser.run(
+      async names => {
+        const { createIdentity, IdentityStore } = globalThis.library;
+        const store = await IdentityStore.open({ name: 'enrolments' });
+        for (const algorithm of names) await createIdentity({ subject: `CN=${algorithm}`, algorithm, store });
+        store.close();
+      },
+      [...algorithms],
+    );
+    await browser.reload();
+    await loaded(browser);
+    const requests = await browser.run(async () => {
+      const { IdentityStore, pendingEnrolments } = globalThis.library;
+      const store = await IdentityStore.open({ name: 'enrolments' });
+      const pending = await pendingEnrolments(store);
+      store.close();
+      return pending.map(it => it.requestPem);
+    });
+    expect(requests).toHaveLength(algorithms.length);
+    for (const request of requests) files.run(['req', '-verify', '-noout'], request);
+  }, 60_000);
+
   it('says so where there is no WebAuthn with PRF, and stores nothing', async () => {
     // Of an authenticator, test/browser/keychain tells.
     if (name !== 'WebKitGTK') return;
