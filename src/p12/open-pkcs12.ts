@@ -30,7 +30,7 @@ export interface UnsupportedKey {
 /** What a PKCS#12 file shows on its outside. What is inside of encrypted parts may ask for more. */
 export interface Pkcs12Inspection {
   integrity: 'MAC' | 'PBMAC1' | 'none';
-  /** Of key derivation in sum, as `limits.maxIterations` counts them. About 3,000,000 take a second. */
+  /** Of key derivation in sum, as `limits.maxIterations` counts them. A second is enough for some five million. */
   iterations: number;
   /** That the most expensive derivation takes: of scrypt, otherwise 0. */
   memoryBytes: number;

@@ -1,6 +1,6 @@
 module producer
 
-go 1.26.8
+go 1.25.0
 
 require software.sslmate.com/src/go-pkcs12 v0.7.4
 
