@@ -3,12 +3,13 @@ import type { EngineSource } from '../engine/load.js';
 import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { buildChain, judgeChain } from '../identity/chain.js';
+import { schemesForKey } from '../identity/signature-schemes.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import type { Encryption } from './algorithms.js';
 import { type Bags, type CertificateBag, type KeyBag, parseSafeContents } from './bags.js';
 import { Session } from './decrypt.js';
 import { ImportEngine } from './engine.js';
-import { malformed } from './errors.js';
+import { malformed, unsupported } from './errors.js';
 import { type FileCertificate, type Match, matchKey } from './keys.js';
 import type { Pkcs12Limits } from './limits.js';
 import type { Pkcs12, Pkcs12Inspection, UnsupportedKey } from './open-pkcs12.js';
@@ -183,6 +184,8 @@ function refuseStranger(
   if (bag.keyId === undefined || matches.some(it => it.bag === bag)) return;
   const claimed = certificates.filter(it => it.keyId === bag.keyId);
   const free = claimed.filter(it => !matches.some(match => match.certificate === it));
+  const strange = claimed.find(it => schemesForKey(it.certificate.keyAlgorithm).length === 0);
+  if (strange) throw unsupported(`a certificate with a key of the kind ${strange.certificate.keyAlgorithm}`);
   if (claimed.length > 0 && free.length === claimed.length)
     throw malformed('The file is damaged: a private key does not belong to its certificate.');
 }

@@ -95,6 +95,16 @@ describe('keys', () => {
     20_000,
   );
 
+  it('names a curve that is spelt out instead of named', async () => {
+    const name = files.issue('explicit', { key: 'p256' });
+    files.run(['ecparam', '-name', 'prime256v1', '-genkey', '-param_enc', 'explicit', '-out', `${name}.key`]);
+    files.run(['req', '-x509', '-new', '-key', `${name}.key`, '-subj', '/CN=e', '-out', `${name}.pem`]);
+    await expect(open(files.export(name, { chain: [] }))).rejects.toMatchObject({
+      code: 'ERR_P12_UNSUPPORTED',
+      message: expect.stringMatching(/ECDSA/),
+    });
+  });
+
   it.each<[Key, RegExp]>([
     ['secp256k1', /secp256k1/],
     ['dsa', /DSA/],
