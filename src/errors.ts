@@ -56,6 +56,7 @@ export type MtlsErrorCode =
   | 'ERR_HTTP_RESET'
   | 'ERR_HTTP_HEADERS_TOO_LARGE'
   | 'ERR_HTTP_BODY'
+  | 'ERR_HTTP_TIMEOUT'
   // the engine and the client themselves
   | 'ERR_ENGINE_LOAD'
   | 'ERR_ENGINE_FAILED'

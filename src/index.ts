@@ -32,6 +32,9 @@ export { type RenewOptions, renew } from './enroll/renew.js';
 export { type StepCa, type StepCaOptions, stepCa } from './enroll/step-ca.js';
 export type { Subject, SubjectAttribute } from './enroll/subject.js';
 export { MtlsError, type MtlsErrorCode } from './errors.js';
+export type { MtlsFetch } from './http/fetch.js';
+export type { PoolOptions } from './http/pool-options.js';
+export type { BodyProgress, MtlsRequestInit } from './http/progress.js';
 export type { KeyTarget } from './identity/key-access.js';
 export type {
   Certificate,

@@ -2,10 +2,11 @@ import { Instance } from '../engine/instance.js';
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
-import { createFetch } from '../http/fetch.js';
+import { createFetch, type MtlsFetch } from '../http/fetch.js';
 import { HttpEngine } from '../http/http-engine.js';
-import type { PlaintextStream } from '../http/plaintext-stream.js';
+import type { Connect, PlaintextStream } from '../http/plaintext-stream.js';
 import { Pool } from '../http/pool.js';
+import { type PoolOptions, readPoolOptions } from '../http/pool-options.js';
 import { describeCertificate, parsePemOrDer } from '../identity/certificate.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import type { IdentityStore } from '../store/identity-store.js';
@@ -41,6 +42,8 @@ export interface ClientOptions {
   trust?: TrustOptions;
   /** TLS versions to offer. Default: both. */
   tlsVersions?: ('TLSv1.2' | 'TLSv1.3')[];
+  /** How connections are kept, watched and made again. Its defaults fit most uses. */
+  pool?: PoolOptions;
   /** Where the engine comes from. Default: `engine.wasm` of this package. */
   engine?: EngineSource;
 }
@@ -55,9 +58,9 @@ export interface ConnectionInfo extends Omit<HttpConnectionInfo, 'serverChain'> 
 export interface MtlsClient {
   /**
    * `fetch` over mutual TLS, for `https:` addresses; `docs/errors.md` lists its codes. It rejects with a `TypeError` whose
-   * `cause` is an `MtlsError`, or with the signal's reason.
+   * `cause` is an `MtlsError`, or with the signal's reason. `init` takes `onUploadProgress` and `onDownloadProgress` as well.
    */
-  fetch: typeof globalThis.fetch;
+  fetch: MtlsFetch;
   /** Opens a TLS connection without HTTP. */
   connect(address: { hostname: string; port: number }): Socket;
   /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
@@ -76,6 +79,7 @@ const httpProtocols = ['h2', 'http/1.1'];
 export async function createClient(options: ClientOptions): Promise<MtlsClient> {
   const tunnel = openTunnel(options);
   const anchors = (options.trust?.anchors ?? []).flatMap(parsePemOrDer);
+  const pool = readPoolOptions(options.pool);
   const module = await loadEngine(options.engine);
   const [tls, http, reader] = await Promise.all([
     TlsEngine.create(module, {
@@ -91,23 +95,23 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
     handler: options.onChallenge,
     reader,
   });
-  return new Client({ dialer: new Dialer({ tunnel, tls, authentication }), http, reader });
+  return new Client({ dialer: new Dialer({ tunnel, tls, authentication }), http, reader, pool });
 }
 
 class Client implements MtlsClient {
-  readonly fetch: typeof globalThis.fetch;
+  readonly fetch: MtlsFetch;
   #dialer: Dialer;
   #reader: Instance;
   #pool: Pool;
   #sockets = new Set<Socket>();
   #closed = false;
 
-  constructor(parts: { dialer: Dialer; http: HttpEngine; reader: Instance }) {
+  constructor(parts: { dialer: Dialer; http: HttpEngine; reader: Instance; pool: PoolOptions }) {
     this.#dialer = parts.dialer;
     this.#reader = parts.reader;
-    this.#pool = new Pool(parts.http, async (origin, signal) =>
-      plaintextStream(await this.#dialer.dial(origin, { alpn: httpProtocols, signal })),
-    );
+    const connect: Connect = async (origin, signal) =>
+      plaintextStream(await this.#dialer.dial(origin, { alpn: httpProtocols, signal }));
+    this.#pool = new Pool(parts.http, connect, parts.pool);
     this.fetch = createFetch(this.#pool);
   }
 

@@ -52,6 +52,7 @@ export const HttpFailureKind = {
   transport: 7,
   reset: 8,
   misuse: 9,
+  silent: 10,
 } as const;
 
 /** What a call returns when it failed; why is in its `failure` emission. */

@@ -2,6 +2,7 @@ import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { fetchError } from './fetch-error.js';
 import type { ExchangeListener, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
+import { type OnProgress, ProgressCounter } from './progress.js';
 import type { BodyReader, RequestBody } from './request-body.js';
 
 /** What is read ahead of the page, so that a small body frees its connection although nobody reads it. */
@@ -14,6 +15,7 @@ export interface OutgoingRequest {
   url: URL;
   headers: Headers;
   body?: RequestBody | undefined;
+  onUploadProgress?: OnProgress | undefined;
 }
 
 /** Why an exchange failed before its response, and whether another connection may be tried. */
@@ -31,6 +33,7 @@ export class ExchangeFailure extends Error {
 
 /** What an exchange needs of the connection that it runs on. */
 export interface ExchangeHost {
+  readonly protocol: 'h2' | 'http/1.1';
   /** What the transport failed with, if it did. */
   readonly error: unknown;
   /** The response is complete, or never will be. `clean`: nothing of it is left on the connection. */
@@ -57,6 +60,8 @@ export class Exchange implements ExchangeListener {
   #source: RequestBody | undefined;
   #reader: BodyReader | undefined;
   #piece = new Uint8Array(0);
+  #sent: ProgressCounter | undefined;
+  #status = 0;
   #bodyError: unknown;
   #bodyDone: boolean;
   #signal: AbortSignal | undefined;
@@ -105,6 +110,9 @@ export class Exchange implements ExchangeListener {
       return;
     }
     this.#handle = begun;
+    if (request.onUploadProgress) {
+      this.#sent = new ProgressCounter(request.onUploadProgress, request.body?.length);
+    }
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
@@ -120,6 +128,7 @@ export class Exchange implements ExchangeListener {
 
   onHead(head: ResponseHead): void {
     this.#answered = true;
+    this.#status = head.status;
     this.#resolveHead(head);
     if (this.#pulled) this.#engine.pull(this.#handle);
   }
@@ -132,7 +141,10 @@ export class Exchange implements ExchangeListener {
 
   onEnd(): void {
     if (this.#over) return;
-    this.#finish(true);
+    // A server that answers with an error does not want the rest of the body (RFC 9110 section 9.5).
+    const unwanted = !this.#bodyDone && this.#status >= 400;
+    if (unwanted) this.#stopBody();
+    this.#finish(!unwanted || this.#host.protocol === 'h2');
     this.#bodyController?.close();
     this.#settlePull();
   }
@@ -155,8 +167,15 @@ export class Exchange implements ExchangeListener {
   }
 
   onBodyStopped(): void {
-    this.#reader?.cancel(new TypeError('the server reads no more of the body'));
+    // What nobody has read yet may serve another attempt.
+    this.#reader?.cancel(bodyUnwanted());
     this.#endBody();
+  }
+
+  #stopBody(): void {
+    (this.#reader ?? this.#source?.open())?.cancel(bodyUnwanted());
+    this.#bodyDone = true;
+    this.#engine.cancel(this.#handle);
   }
 
   /** A request's body may outlive its response. */
@@ -181,6 +200,7 @@ export class Exchange implements ExchangeListener {
     const piece = this.#piece.subarray(0, PIECE_BYTES);
     this.#piece = this.#piece.subarray(PIECE_BYTES);
     this.#engine.send(this.#handle, piece);
+    this.#sent?.add(piece.length);
   }
 
   #pull(): Promise<void> {
@@ -217,14 +237,27 @@ export class Exchange implements ExchangeListener {
         cause: this.#bodyError,
       });
     }
-    return this.#host.error ?? new MtlsError(codes[kind] ?? 'ERR_HTTP_PROTOCOL', sentence(failure));
+    const refused = kind === HttpFailureKind.unprocessed && failure.code !== 0;
+    const code = refused ? 'ERR_HTTP_RESET' : codes[kind];
+    return this.#host.error ?? new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', sentence(failure));
   }
 
   #processed({ kind }: HttpFailure): 'no' | 'maybe' | 'yes' {
     if (kind === HttpFailureKind.unprocessed) return 'no';
-    return kind === HttpFailureKind.closed || kind === HttpFailureKind.transport ? 'maybe' : 'yes';
+    return uncertain.has(kind) ? 'maybe' : 'yes';
   }
 }
+
+function bodyUnwanted(): TypeError {
+  return new TypeError('the server reads no more of the body');
+}
+
+/** What leaves open whether the server has processed a request that it has not answered. */
+const uncertain = new Set<number>([
+  HttpFailureKind.closed,
+  HttpFailureKind.transport,
+  HttpFailureKind.silent,
+]);
 
 const codes: Record<number, MtlsErrorCode> = {
   [HttpFailureKind.protocol]: 'ERR_HTTP_PROTOCOL',
@@ -234,9 +267,10 @@ const codes: Record<number, MtlsErrorCode> = {
   [HttpFailureKind.tooLarge]: 'ERR_HTTP_HEADERS_TOO_LARGE',
   [HttpFailureKind.transport]: 'ERR_TUNNEL_CLOSED',
   [HttpFailureKind.reset]: 'ERR_HTTP_RESET',
+  [HttpFailureKind.silent]: 'ERR_HTTP_TIMEOUT',
 };
 
 function sentence({ kind, code, message }: HttpFailure): string {
   const text = `HTTP: ${message}`;
-  return kind === HttpFailureKind.reset ? `${text} (h2 error code ${code}).` : `${text}.`;
+  return kind === HttpFailureKind.reset || code !== 0 ? `${text} (h2 error code ${code}).` : `${text}.`;
 }

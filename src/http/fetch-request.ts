@@ -1,3 +1,4 @@
+import type { MtlsRequestInit, OnProgress } from './progress.js';
 import { bodyOf, bodyOfRequest, type RequestBody } from './request-body.js';
 
 /** A request as `fetch` was asked for it. */
@@ -8,6 +9,8 @@ export interface FetchRequest {
   body: RequestBody | undefined;
   redirect: RequestRedirect;
   signal: AbortSignal | undefined;
+  onUploadProgress: OnProgress | undefined;
+  onDownloadProgress: OnProgress | undefined;
 }
 
 /** Fields that belong to the connection, not to the caller (RFC 9110 section 7.6.1, and the body's framing). */
@@ -31,7 +34,7 @@ const forbidden = new Set(['CONNECT', 'TRACE', 'TRACK']);
 /** Reads the arguments of `fetch`. The first turn reads all of the caller's objects; misuse is a TypeError. */
 export async function readFetchRequest(
   input: RequestInfo | URL,
-  init: RequestInit = {},
+  init: MtlsRequestInit = {},
 ): Promise<FetchRequest> {
   const given = input instanceof Request ? input : undefined;
   const url = readUrl(given?.url ?? String(input));
@@ -45,8 +48,18 @@ export async function readFetchRequest(
   for (const name of connectionFields) headers.delete(name);
   const signal = (init.signal === undefined ? given?.signal : init.signal) ?? undefined;
   signal?.throwIfAborted();
+  const { onUploadProgress, onDownloadProgress } = readProgress(init);
   const body = await readBody(init.body ?? undefined, bodyless ? undefined : given);
-  return { method, url, headers: withDefaults(headers, body), body, redirect, signal };
+  return {
+    method,
+    url,
+    headers: withDefaults(headers, body),
+    body,
+    redirect,
+    signal,
+    onUploadProgress,
+    onDownloadProgress,
+  };
 }
 
 async function readBody(
@@ -88,6 +101,14 @@ function readMethod(method: string): string {
   const upper = method.toUpperCase();
   if (forbidden.has(upper)) throw new TypeError(`the method ${upper} is forbidden`);
   return normalised.has(upper) ? upper : method;
+}
+
+function readProgress({ onUploadProgress, onDownloadProgress }: MtlsRequestInit) {
+  for (const listener of [onUploadProgress, onDownloadProgress]) {
+    if (listener !== undefined && typeof listener !== 'function')
+      throw new TypeError('onUploadProgress and onDownloadProgress are functions');
+  }
+  return { onUploadProgress, onDownloadProgress };
 }
 
 function readRedirect(redirect: string): RequestRedirect {

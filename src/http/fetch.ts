@@ -2,8 +2,12 @@ import { checkCertificateRefusal } from './certificate-refusal.js';
 import { fetchError } from './fetch-error.js';
 import { type FetchRequest, readFetchRequest } from './fetch-request.js';
 import type { Pool, RawResponse } from './pool.js';
+import { type MtlsRequestInit, reportDownload } from './progress.js';
 import { isRedirect, MAX_REDIRECTS, redirectError, redirected } from './redirect.js';
 import { discard, makeOpaqueRedirect, makeResponse } from './response.js';
+
+/** `fetch`, with what this library adds to its `init`. */
+export type MtlsFetch = (input: RequestInfo | URL, init?: MtlsRequestInit) => Promise<Response>;
 
 /**
  * A `fetch` over the pool's connections (Fetch standard, what a page uses of it).
@@ -11,7 +15,7 @@ import { discard, makeOpaqueRedirect, makeResponse } from './response.js';
  * It rejects as fetch does: a `TypeError`, with the `MtlsError` as `cause` and its code on both; an abort gives the
  * signal's reason. Reads of a response's body fail in the same way.
  */
-export function createFetch(pool: Pool): typeof globalThis.fetch {
+export function createFetch(pool: Pool): MtlsFetch {
   return async (input, init) => {
     const request = await readFetchRequest(input, init);
     try {
@@ -30,19 +34,24 @@ async function follow(pool: Pool, first: FetchRequest): Promise<Response> {
     const next = nextRequest(request, response);
     if (next === 'opaque') return makeOpaqueRedirect(request.url);
     if (!next) {
-      return makeResponse(response, { method: request.method, url: request.url, redirected: redirects > 0 });
+      return makeResponse(reportDownload(response, request.onDownloadProgress), {
+        method: request.method,
+        url: request.url,
+        redirected: redirects > 0,
+      });
     }
     if (redirects === MAX_REDIRECTS) throw redirectError(`more than ${MAX_REDIRECTS} redirects in a row`);
     request = next;
   }
 }
 
-function send(pool: Pool, { method, url, headers, body, signal }: FetchRequest): Promise<RawResponse> {
+function send(pool: Pool, request: FetchRequest): Promise<RawResponse> {
+  const { method, url, headers, body, signal, onUploadProgress } = request;
   const sent = new Headers(headers);
   // Of a body without a length, hyper finds the framing; no body is said to be empty where one is usual.
   const length = body ? body.length : method === 'POST' || method === 'PUT' ? 0 : undefined;
   if (length !== undefined) sent.set('content-length', String(length));
-  return pool.send({ method, url, headers: sent, body }, signal);
+  return pool.send({ method, url, headers: sent, body, onUploadProgress }, signal);
 }
 
 /** Where a redirect leads; its own body is let go. Undefined: this is the response. */

@@ -1,6 +1,7 @@
 import { MtlsError } from '../errors.js';
 import type { TransportInfo } from './connection-info.js';
 import { Exchange, type ExchangeHost, type OutgoingRequest } from './exchange.js';
+import type { Heartbeat } from './heartbeat.js';
 import type { ConnectionListener, ConnectionState, HttpEngine } from './http-engine.js';
 import type { PlaintextStream } from './plaintext-stream.js';
 
@@ -8,6 +9,11 @@ import type { PlaintextStream } from './plaintext-stream.js';
 const UNREAD_LIMIT_BYTES = 128 * 1024;
 /** How long the server may still answer after it stopped taking what we send, or take our last words. */
 const LAST_WORDS_MS = 5_000;
+
+/** Requests at once on an h2 connection, of what the server allows. The engine's window has room for so many unread bodies. */
+const MAX_STREAMS = 64;
+/** What a server may send over HTTP/1.1 before a response's head is complete: informational responses, above all. */
+const MAX_BEFORE_HEAD_BYTES = 1024 * 1024;
 
 /** An HTTP connection over a plaintext stream. */
 export class HttpConnection implements ConnectionListener, ExchangeHost {
@@ -29,6 +35,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     unread: 0,
     output: 0,
     outputEnded: false,
+    streams: 1,
     ready: true,
     closed: false,
     done: false,
@@ -39,11 +46,19 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   #over = false;
   #inputEnded = false;
   #outputClosed = false;
+  #heartbeat: Heartbeat;
+  /** Received since the last request began; undefined once its response's head has come. */
+  #beforeHeadBytes: number | undefined;
   #lastWords: ReturnType<typeof setTimeout> | undefined;
 
   /** `onChange` is called whenever `idle`, `available` or `closed` may be another. */
-  constructor(engine: HttpEngine, stream: PlaintextStream, onChange: () => void) {
+  constructor(
+    engine: HttpEngine,
+    stream: PlaintextStream,
+    options: { heartbeat: Heartbeat; onChange: () => void },
+  ) {
     this.#engine = engine;
+    this.#heartbeat = options.heartbeat;
     this.protocol = stream.alpn === 'h2' ? 'h2' : 'http/1.1';
     this.transport = stream.info;
     this.admits = stream.admits ?? (() => true);
@@ -51,16 +66,17 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.#writer = stream.writable.getWriter();
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
-    this.#handle = engine.openConnection(this.protocol, this);
+    this.#handle = engine.openConnection(this.protocol, this, this.#heartbeat.ping);
     this.#readAll().catch(error => this.#fail(error));
     this.#writeAll().catch(error => this.#failSlowly(error));
-    this.#onChange = onChange;
+    this.#onChange = options.onChange;
   }
 
   /** Whether a request may be sent now. */
   get available(): boolean {
     if (this.closed || !this.#state.ready) return false;
-    return this.protocol === 'h2' || this.#exchanges.size === 0;
+    const most = this.protocol === 'h2' ? Math.min(MAX_STREAMS, this.#state.streams) : 1;
+    return this.#exchanges.size < most;
   }
 
   /** Whether nothing is in progress. */
@@ -76,9 +92,12 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   send(request: OutgoingRequest, signal?: AbortSignal): Exchange {
     const exchange = new Exchange(this.#engine, this, { body: request.body, signal });
     this.#exchanges.add(exchange);
+    if (this.protocol === 'h2') this.#heartbeat.hold(this);
+    this.#beforeHeadBytes = this.protocol === 'h2' ? undefined : 0;
     exchange.head.then(
       () => {
         this.proven = true;
+        this.#beforeHeadBytes = undefined;
       },
       () => {},
     );
@@ -118,6 +137,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
 
   onExchangeOver(exchange: Exchange, clean: boolean): void {
     this.#exchanges.delete(exchange);
+    if (this.idle) this.#heartbeat.release(this);
     // What is left of an h1 response would have to be read before the next one.
     if (!clean && this.protocol === 'http/1.1' && !this.#over) {
       queueMicrotask(() => this.destroy(this.error ?? abandoned()));
@@ -143,8 +163,22 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
         this.#destroyIfUseless();
         return;
       }
+      this.#limitBeforeHead(value.length);
+      if (this.#over) return;
       this.#engine.receive(this.#handle, value);
     }
+  }
+
+  #limitBeforeHead(bytes: number): void {
+    if (this.#beforeHeadBytes === undefined) return;
+    this.#beforeHeadBytes += bytes;
+    if (this.#beforeHeadBytes <= MAX_BEFORE_HEAD_BYTES) return;
+    this.destroy(
+      new MtlsError(
+        'ERR_HTTP_HEADERS_TOO_LARGE',
+        'HTTP: the server sends informational responses without end.',
+      ),
+    );
   }
 
   async #writeAll(): Promise<void> {
@@ -208,6 +242,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
 
   #end(): void {
     this.#over = true;
+    this.#heartbeat.release(this);
     clearTimeout(this.#lastWords);
     this.#wake();
     this.#onChange();

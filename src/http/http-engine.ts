@@ -9,12 +9,20 @@ export interface ConnectionState {
   output: number;
   /** No output follows what waits now. */
   outputEnded: boolean;
+  /** The server's limit of requests at once. */
+  streams: number;
   /** A request may be sent now. */
   ready: boolean;
   /** No request is taken any more. */
   closed: boolean;
   /** Nothing is read any more. */
   done: boolean;
+}
+
+/** When to ask a silent h2 server for a sign of life, and how long it may take. */
+export interface Ping {
+  intervalMs: number;
+  timeoutMs: number;
 }
 
 export interface ConnectionListener {
@@ -86,10 +94,16 @@ export class HttpEngine {
     return this.#connections.size + this.#exchanges.size;
   }
 
-  openConnection(protocol: 'h2' | 'http/1.1', listener: ConnectionListener): number {
-    return this.#call('http_connection_new', [protocol === 'h2' ? 2 : 1], handle => {
+  openConnection(protocol: 'h2' | 'http/1.1', listener: ConnectionListener, ping?: Ping): number {
+    const args = [protocol === 'h2' ? 2 : 1, ping?.intervalMs ?? 0, ping?.timeoutMs ?? 0];
+    return this.#call('http_connection_new', args, handle => {
       this.#connections.set(handle, listener);
     });
+  }
+
+  /** So much time has passed, for pings. */
+  advance(elapsedMs: number): void {
+    this.#call('http_advance', [Math.round(elapsedMs)]);
   }
 
   /** Gives the connection up; its exchanges fail. */
@@ -246,6 +260,7 @@ function readState(reader: WireReader): ConnectionState {
     ready: (flags & 2) !== 0,
     closed: (flags & 4) !== 0,
     done: (flags & 8) !== 0,
+    streams: reader.u32(),
   };
 }
 

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import type { Heartbeat } from './heartbeat.js';
 import { HttpConnection } from './http-connection.js';
 import type { HttpEngine } from './http-engine.js';
 import type { PlaintextStream } from './plaintext-stream.js';
@@ -9,6 +10,7 @@ interface Waiter {
 }
 
 interface Limits {
+  heartbeat: Heartbeat;
   idleTimeoutMs: number;
   maxConnectionsPerOrigin: number;
 }
@@ -25,6 +27,7 @@ export class OriginPool {
   /** What the last connection spoke: how many to open is not known before. */
   #protocol: 'h2' | 'http/1.1' | undefined;
   #ended = false;
+  #proven = false;
 
   constructor(
     engine: HttpEngine,
@@ -34,6 +37,12 @@ export class OriginPool {
     this.#engine = engine;
     this.#connect = connect;
     this.#limits = limits;
+  }
+
+  /** Whether the server has ever answered. */
+  get proven(): boolean {
+    for (const connection of this.#connections) this.#proven ||= connection.proven;
+    return this.#proven;
   }
 
   /** Runs `use` with a connection that takes a request now, as soon as there is one. */
@@ -116,9 +125,10 @@ export class OriginPool {
   #wantedAttempts(): number {
     const missing = this.#waiters.size - this.#attempts.size;
     if (missing <= 0 || this.#ended) return 0;
-    if (this.#protocol !== 'http/1.1') return this.#attempts.size ? 0 : 1;
     const room = this.#limits.maxConnectionsPerOrigin - this.#connections.size - this.#attempts.size;
-    return Math.min(missing, room);
+    // An h2 connection may take all that wait.
+    const most = this.#protocol === 'http/1.1' ? missing : 1 - this.#attempts.size;
+    return Math.min(most, room);
   }
 
   /** Once nobody waits any more, nobody needs the first connection. */
@@ -144,9 +154,10 @@ export class OriginPool {
       stream.readable.cancel().catch(() => {});
       return;
     }
-    const connection: HttpConnection = new HttpConnection(this.#engine, stream, () =>
-      this.#onChange(connection),
-    );
+    const connection: HttpConnection = new HttpConnection(this.#engine, stream, {
+      heartbeat: this.#limits.heartbeat,
+      onChange: () => this.#onChange(connection),
+    });
     this.#protocol = connection.protocol;
     this.#connections.add(connection);
     this.#onChange(connection);
@@ -161,6 +172,7 @@ export class OriginPool {
 
   #onChange(connection: HttpConnection): void {
     if (!this.#connections.has(connection)) return;
+    this.#proven ||= connection.proven;
     if (connection.closed) {
       this.#connections.delete(connection);
       this.#stopIdleTimer(connection);

@@ -1,15 +1,11 @@
 import { type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
+import { Heartbeat } from './heartbeat.js';
 import type { HttpConnection } from './http-connection.js';
 import type { HttpEngine, ResponseHead } from './http-engine.js';
 import { clientClosed, OriginPool } from './origin-pool.js';
 import type { Connect } from './plaintext-stream.js';
-
-export interface PoolOptions {
-  /** How long a connection is kept without a request. Default: 60,000 ms. */
-  idleTimeoutMs?: number;
-  /** HTTP/1.1 connections to one origin at once; more requests wait. Default: 6. */
-  maxConnectionsPerOrigin?: number;
-}
+import { type PoolOptions, readPoolOptions } from './pool-options.js';
+import { isIdempotent, pause, Repeatable, Retries } from './retries.js';
 
 /** A response whose head has come. */
 export interface RawResponse {
@@ -20,45 +16,39 @@ export interface RawResponse {
   responseMs: number;
 }
 
-/** A server that ends every connection at once is given up on. */
-const MAX_ATTEMPTS = 100;
-
-/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
-
 /** The connections of a client: made when needed, shared, used again, closed when idle. */
 export class Pool {
   #engine: HttpEngine;
   #connect: Connect;
   #options: Required<PoolOptions>;
+  #heartbeat: Heartbeat;
   #origins = new Map<string, OriginPool>();
   #closed = false;
 
   constructor(engine: HttpEngine, connect: Connect, options: PoolOptions = {}) {
     this.#engine = engine;
     this.#connect = connect;
-    this.#options = {
-      idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
-      maxConnectionsPerOrigin: options.maxConnectionsPerOrigin ?? 6,
-    };
+    this.#options = readPoolOptions(options);
+    const { pingIntervalMs: intervalMs, pingTimeoutMs: timeoutMs } = this.#options;
+    this.#heartbeat = new Heartbeat(engine, { intervalMs, timeoutMs });
   }
 
   /**
    * Sends a request and resolves with the head of its response. A request that met a connection's end is sent again: as
    * often as the server has not processed it for sure (a busy server ends each connection after so many requests), and
-   * once where a repetition does no harm.
+   * once where a repetition does no harm. One that finds an origin away that was there before waits for it a little.
    *
    * Rejects with an `MtlsError`, with what `connect` rejected with, or with the signal's reason.
    */
   async send(request: OutgoingRequest, signal?: AbortSignal): Promise<RawResponse> {
-    let uncertain = 0;
-    for (let attempt = 1; ; attempt++) {
+    const retries = new Retries(request.method, this.#options.reconnectAttempts);
+    for (;;) {
+      const origin = this.#origin(request.url);
       try {
-        return await this.#attempt(request, signal);
+        return await this.#attempt(request, origin, signal);
       } catch (error) {
-        if (!(error instanceof Retry)) throw error;
-        if (!error.unprocessed) uncertain++;
-        if (uncertain > 1 || attempt === MAX_ATTEMPTS) throw error.reason;
+        const pauseMs = retries.pauseAfter(error, origin);
+        if (pauseMs > 0) await pause(pauseMs, signal);
       }
       this.#origin(request.url).closeIdle();
     }
@@ -85,8 +75,12 @@ export class Pool {
     this.#origins.clear();
   }
 
-  async #attempt(request: OutgoingRequest, signal: AbortSignal | undefined): Promise<RawResponse> {
-    const started = await this.#origin(request.url).run(connection => {
+  async #attempt(
+    request: OutgoingRequest,
+    origin: OriginPool,
+    signal: AbortSignal | undefined,
+  ): Promise<RawResponse> {
+    const started = await origin.run(connection => {
       const { proven } = connection;
       return { connection, proven, startMs: performance.now(), exchange: connection.send(request, signal) };
     }, signal);
@@ -96,7 +90,8 @@ export class Pool {
       return { head, body: exchange.body, connection, responseMs: performance.now() - startMs };
     } catch (error) {
       if (!(error instanceof ExchangeFailure)) throw error;
-      if (mayRepeat({ failure: error, request, ...started })) throw new Retry(error);
+      if (mayRepeat({ failure: error, request, ...started }))
+        throw new Repeatable(error, connection.proven && connection.closed);
       throw error.reason;
     }
   }
@@ -106,22 +101,13 @@ export class Pool {
     let origin = this.#origins.get(url.host);
     if (!origin) {
       const address = { hostname: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || 443 };
-      origin = new OriginPool(this.#engine, signal => this.#connect(address, signal), this.#options);
+      origin = new OriginPool(this.#engine, signal => this.#connect(address, signal), {
+        ...this.#options,
+        heartbeat: this.#heartbeat,
+      });
       this.#origins.set(url.host, origin);
     }
     return origin;
-  }
-}
-
-class Retry extends Error {
-  readonly reason: unknown;
-  /** The server has not begun with it, for sure. */
-  readonly unprocessed: boolean;
-
-  constructor({ reason, processed }: ExchangeFailure) {
-    super('may be sent again');
-    this.reason = reason;
-    this.unprocessed = processed === 'no';
   }
 }
 
@@ -139,5 +125,5 @@ function mayRepeat({ failure, request, exchange, connection, proven }: Attempt):
   // A connection that failed before it ever worked will fail again in the same way.
   if (!proven && connection.error !== undefined) return false;
   if (failure.processed === 'no') return true;
-  return failure.processed === 'maybe' && proven && idempotent.has(request.method);
+  return failure.processed === 'maybe' && proven && isIdempotent(request.method);
 }

@@ -4,10 +4,11 @@ import net from 'node:net';
 import { Duplex } from 'node:stream';
 import { MtlsError } from '../../../src/errors.js';
 import type { TransportInfo } from '../../../src/http/connection-info.js';
-import { createFetch } from '../../../src/http/fetch.js';
+import { createFetch, type MtlsFetch } from '../../../src/http/fetch.js';
 import { HttpEngine } from '../../../src/http/http-engine.js';
 import type { PlaintextStream } from '../../../src/http/plaintext-stream.js';
-import { Pool, type PoolOptions } from '../../../src/http/pool.js';
+import { Pool } from '../../../src/http/pool.js';
+import type { PoolOptions } from '../../../src/http/pool-options.js';
 import { engineModule } from '../../support/engine.js';
 
 export type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
@@ -69,7 +70,7 @@ async function listen(server: net.Server): Promise<TestServer> {
 }
 
 export interface TestClient {
-  fetch: typeof globalThis.fetch;
+  fetch: MtlsFetch;
   pool: Pool;
   engine: HttpEngine;
   connects: { count: number; failWith?: unknown; delayMs: number };
@@ -102,10 +103,15 @@ export async function client(alpn: string, options: ClientOptions = {}): Promise
 }
 
 function plaintextOf(socket: net.Socket, alpn: string, transport: Partial<TransportInfo>): PlaintextStream {
-  const { readable, writable } = Duplex.toWeb(socket) as unknown as {
-    readable: ReadableStream<Uint8Array>;
-    writable: WritableStream<Uint8Array>;
-  };
+  const { readable } = Duplex.toWeb(socket) as unknown as { readable: ReadableStream<Uint8Array> };
+  // Node's own takes 16,384 chunks before it holds anybody back.
+  const settled = (resolve: () => void, reject: (error: Error) => void) => (error?: Error | null) =>
+    error ? reject(error) : resolve();
+  const writable = new WritableStream<Uint8Array>({
+    write: chunk => new Promise<void>((resolve, reject) => socket.write(chunk, settled(resolve, reject))),
+    close: () => new Promise<void>((resolve, reject) => socket.end(settled(resolve, reject))),
+    abort: () => void socket.destroy(),
+  });
   const reader = readable.getReader();
   const truncated = new MtlsError('ERR_TLS_TRUNCATED', 'The connection was cut.');
   return {

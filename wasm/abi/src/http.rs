@@ -3,8 +3,9 @@
 //! Any call may emit events of any connection. Handles of connections and requests come from one sequence.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
-use mtls_engine::http::connection::Protocol;
+use mtls_engine::http::connection::{Ping, Protocol};
 use mtls_engine::http::event::{write_end, write_handle, Event};
 use mtls_engine::http::failure::Failure;
 use mtls_engine::http::{Http, RequestHead};
@@ -17,15 +18,31 @@ thread_local! {
     static HTTP: RefCell<Http> = RefCell::default();
 }
 
-/// `protocol`: 1 is HTTP/1.1, 2 is HTTP/2. Returns a handle.
+/// `protocol`: 1 is HTTP/1.1, 2 is HTTP/2. With HTTP/2 a server that has been silent for `ping_interval_ms` while it owes
+/// an answer is pinged, and given up `ping_timeout_ms` later; 0 does not ping. Returns a handle.
 #[no_mangle]
-extern "C" fn http_connection_new(protocol: u32) -> i32 {
+extern "C" fn http_connection_new(
+    protocol: u32,
+    ping_interval_ms: u32,
+    ping_timeout_ms: u32,
+) -> i32 {
     let protocol = match protocol {
         1 => Protocol::H1,
         2 => Protocol::H2,
         _ => return FAILED,
     };
-    run(|http| http.open(protocol)).unwrap_or(FAILED)
+    let ping = (ping_interval_ms > 0).then(|| Ping {
+        interval: Duration::from_millis(ping_interval_ms.into()),
+        timeout: Duration::from_millis(ping_timeout_ms.into()),
+    });
+    run(|http| http.open(protocol, ping)).unwrap_or(FAILED)
+}
+
+/// So much time has passed for every connection.
+#[no_mangle]
+extern "C" fn http_advance(elapsed_ms: u32) -> i32 {
+    run(|http| http.advance(Duration::from_millis(elapsed_ms.into())));
+    OK
 }
 
 /// Gives the connection up at once, with everything on it.

@@ -1,9 +1,11 @@
 //! One HTTP connection: hyper's sender, and the transport under it.
 
-use std::cell::Cell;
-use std::future::Future;
+use std::cell::{Cell, RefCell};
+use std::future::{poll_fn, Future};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{ready, Poll};
+use std::time::Duration;
 
 use futures_executor::LocalSpawner;
 use futures_util::task::LocalSpawnExt;
@@ -15,24 +17,37 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2, TrySendError};
 
 use super::body::RequestBody;
-use super::event::ConnectionState;
+use super::clock::Clock;
+use super::event::{ConnectionState, MAX_FIELDS, MAX_HEAD_BYTES};
 use super::failure::Failure;
 use super::pipe::Pipe;
 
-/// Memory that a server can make us hold: one stream's unread body, and all of a connection's. The second is
-/// larger so that a few responses that nobody reads do not stop the others.
+/// Memory that a server can make us hold: one stream's unread body. It is also what can be on its way at once, so that a
+/// transfer gets no more than this per round trip.
 const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
-/// A response's head: its bytes, and its number of fields (h1).
-const MAX_HEAD_BYTES: u32 = 128 * 1024;
-const MAX_FIELDS: usize = 256;
+/// Every stream that the host begins at once (`MAX_STREAMS` of `src/http/http-connection.ts`) may be full without
+/// stopping another one.
+const CONNECTION_WINDOW: u32 = 64 * STREAM_WINDOW;
+/// What h2 may decode of a head before it gives the stream up, without saying why: more than is accepted of it, so
+/// that what is too large can be told from what is wrong.
+const MAX_DECODED_BYTES: u32 = 2 * MAX_HEAD_BYTES as u32;
 /// hyper's own buffers: of an h1 connection, and of an h2 stream.
-const BUFFER_BYTES: usize = 256 * 1024;
+const H1_BUFFER_BYTES: usize = MAX_HEAD_BYTES;
+const H2_SEND_BYTES: usize = 256 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     H1,
     H2,
+}
+
+/// When to ask a silent server for a sign of life, while it owes an answer (RFC 9113 section 6.7).
+#[derive(Clone, Copy)]
+pub struct Ping {
+    /// After this much silence.
+    pub interval: Duration,
+    /// Without an answer for so long, the connection is dead.
+    pub timeout: Duration,
 }
 
 pub struct Connection {
@@ -46,49 +61,78 @@ pub struct Connection {
 
 enum Sender {
     H1(http1::SendRequest<RequestBody>),
-    H2(http2::SendRequest<RequestBody>),
+    /// And the server's limit of streams.
+    H2(http2::SendRequest<RequestBody>, Box<dyn Fn() -> usize>),
 }
 
 pub type Answer = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 pub type PendingAnswer = Pin<Box<dyn Future<Output = Answer>>>;
 
 impl Connection {
-    pub fn new(protocol: Protocol, spawner: &LocalSpawner) -> Option<Self> {
-        let pipe = Pipe::default();
-        let finished = Rc::new(Cell::new(false));
+    pub fn h1(spawner: &LocalSpawner) -> Option<Self> {
+        let (pipe, finished) = Default::default();
         // Neither handshake waits for the peer: hyper sends its preface into the empty pipe.
-        let sender = match protocol {
-            Protocol::H1 => {
-                let (sender, connection) = http1::Builder::new()
-                    .max_buf_size(BUFFER_BYTES)
-                    .max_header_size(MAX_HEAD_BYTES as usize)
-                    .max_headers(MAX_FIELDS)
-                    .handshake(pipe.io())
-                    .now_or_never()?
-                    .ok()?;
-                spawn(spawner, &finished, connection);
-                Sender::H1(sender)
-            }
-            Protocol::H2 => {
-                let (sender, connection) = http2::Builder::new(Executor(spawner.clone()))
-                    .initial_stream_window_size(STREAM_WINDOW)
-                    .initial_connection_window_size(CONNECTION_WINDOW)
-                    .max_header_list_size(MAX_HEAD_BYTES)
-                    .max_send_buf_size(BUFFER_BYTES)
-                    .handshake(pipe.io())
-                    .now_or_never()?
-                    .ok()?;
-                spawn(spawner, &finished, connection);
-                Sender::H2(sender)
-            }
-        };
-        Some(Self {
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(H1_BUFFER_BYTES)
+            .max_header_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_FIELDS)
+            .handshake(Pipe::io(&pipe))
+            .now_or_never()?
+            .ok()?;
+        spawn(spawner, &finished, connection);
+        Some(Self::with(Protocol::H1, Sender::H1(sender), pipe, finished))
+    }
+
+    pub fn h2(spawner: &LocalSpawner, clock: &Clock, ping: Option<Ping>) -> Option<Self> {
+        let (pipe, finished) = Default::default();
+        let mut builder = http2::Builder::new(Executor(spawner.clone()));
+        builder
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(MAX_DECODED_BYTES)
+            .max_send_buf_size(H2_SEND_BYTES);
+        if let Some(Ping { interval, timeout }) = ping {
+            builder
+                .timer(clock.clone())
+                .keep_alive_interval(interval)
+                .keep_alive_timeout(timeout);
+        }
+        let (sender, connection) = builder.handshake(Pipe::io(&pipe)).now_or_never()?.ok()?;
+        // Let go of once it is over: that fails what still waits in it.
+        let connection = Rc::new(RefCell::new(Some(connection)));
+        let polled = connection.clone();
+        let run = poll_fn(move |cx| {
+            let mut running = polled.borrow_mut();
+            let result = match running.as_mut() {
+                Some(connection) => ready!(connection.poll_unpin(cx)),
+                None => Ok(()),
+            };
+            *running = None;
+            Poll::Ready(result)
+        });
+        spawn(spawner, &finished, run);
+        let limit = Box::new(move || {
+            let running = connection.borrow();
+            running
+                .as_ref()
+                .map_or(0, http2::Connection::current_max_send_streams)
+        });
+        Some(Self::with(
+            Protocol::H2,
+            Sender::H2(sender, limit),
+            pipe,
+            finished,
+        ))
+    }
+
+    fn with(protocol: Protocol, sender: Sender, pipe: Pipe, finished: Rc<Cell<bool>>) -> Self {
+        Self {
             pipe,
             protocol,
             sender: Some(sender),
             reported: None,
             finished,
-        })
+        }
     }
 
     pub fn protocol(&self) -> Protocol {
@@ -99,7 +143,7 @@ impl Connection {
     pub fn prepare(&self, request: Request<()>) -> Result<Request<()>, Failure> {
         match &self.sender {
             Some(Sender::H1(_)) => in_origin_form(request),
-            Some(Sender::H2(_)) => Ok(request),
+            Some(Sender::H2(..)) => Ok(request),
             None => Err(Failure::unprocessed()),
         }
     }
@@ -108,7 +152,7 @@ impl Connection {
     pub fn send(&mut self, request: Request<RequestBody>) -> Option<PendingAnswer> {
         Some(match self.sender.as_mut()? {
             Sender::H1(sender) => Box::pin(sender.try_send_request(request)),
-            Sender::H2(sender) => Box::pin(sender.try_send_request(request)),
+            Sender::H2(sender, _) => Box::pin(sender.try_send_request(request)),
         })
     }
 
@@ -119,15 +163,18 @@ impl Connection {
 
     /// The state, if it is not the one that was told last.
     pub fn changed_state(&mut self) -> Option<ConnectionState> {
-        let (ready, closed) = match &self.sender {
-            Some(Sender::H1(sender)) => (sender.is_ready(), sender.is_closed()),
-            Some(Sender::H2(sender)) => (sender.is_ready(), sender.is_closed()),
-            None => (false, true),
+        let (ready, closed, streams) = match &self.sender {
+            Some(Sender::H1(sender)) => (sender.is_ready(), sender.is_closed(), 1),
+            Some(Sender::H2(sender, max_streams)) => {
+                (sender.is_ready(), sender.is_closed(), max_streams())
+            }
+            None => (false, true, 0),
         };
         let state = ConnectionState {
             unread: self.pipe.unread(),
             output: self.pipe.output(),
             output_ended: self.pipe.output_ended(),
+            streams,
             ready: ready && !closed,
             closed: closed || self.finished.get(),
             done: self.pipe.released(),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
 use super::failure::Failure;
 use crate::wire::Writer;
@@ -31,6 +31,8 @@ pub struct ConnectionState {
     pub output: usize,
     /// No output follows: the host may end its side of the transport.
     pub output_ended: bool,
+    /// The server's limit of requests at once.
+    pub streams: usize,
     /// A request may be sent now. An h2 connection queues above the server's limit of streams.
     pub ready: bool,
     /// No request will be taken any more.
@@ -50,9 +52,14 @@ impl ConnectionState {
             .u32(u32::try_from(self.unread).unwrap_or(u32::MAX))
             .u32(u32::try_from(self.output).unwrap_or(u32::MAX))
             .u8(flags)
+            .u32(u32::try_from(self.streams).unwrap_or(u32::MAX))
             .finish()
     }
 }
+
+/// Limits of a response's head: its bytes, and its number of fields.
+pub const MAX_HEAD_BYTES: usize = 256 * 1024;
+pub const MAX_FIELDS: usize = 256;
 
 pub struct ResponseHead {
     pub status: StatusCode,
@@ -62,6 +69,12 @@ pub struct ResponseHead {
 }
 
 impl ResponseHead {
+    pub fn is_too_large(&self) -> bool {
+        let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+        self.headers.len() > MAX_FIELDS
+            || self.headers.iter().map(bytes).sum::<usize>() > MAX_HEAD_BYTES
+    }
+
     pub fn write(&self, request: i32) -> Vec<u8> {
         handle(request)
             .u16(self.status.as_u16())

@@ -15,7 +15,7 @@ use hyper::ext::ReasonPhrase;
 use super::body::{BodySource, RequestBody};
 use super::connection::Answer;
 use super::event::{Event, Events, ResponseHead};
-use super::failure::{Failure, FailureKind, Stage};
+use super::failure::{is_fault_of_stream, Failure, FailureKind, Stage};
 use super::pipe::Pipe;
 
 /// One pull gives no more than about this much.
@@ -71,20 +71,26 @@ pub async fn run(answer: impl Future<Output = Answer>, demand: Demand, reporter:
 
 async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &Reporter) {
     let head = head_of(&mut response);
+    if head.is_too_large() {
+        return reporter.fail(Failure::too_large());
+    }
     reporter.tell(Event::ResponseHead(reporter.request, head));
     let mut body = response.into_body();
+    let mut missing = body.size_hint().exact().unwrap_or(0);
     while !body.is_end_stream() {
         demand.next().await;
-        match read(&mut body).await {
-            (data, Rest::More) => reporter.data(data),
-            (data, Rest::End(trailers)) => {
-                reporter.data(data);
+        let (data, rest) = read(&mut body).await;
+        missing = missing.saturating_sub(data.len() as u64);
+        reporter.data(data);
+        match rest {
+            Rest::More => {}
+            Rest::End(trailers) => {
                 return reporter.tell(Event::ResponseEnd(reporter.request, trailers));
             }
-            (data, Rest::Failed(error)) => {
-                reporter.data(data);
-                return reporter.fail(Failure::of(&error, Stage::Responding));
+            Rest::Failed(error) if missing > 0 && is_fault_of_stream(&error) => {
+                return reporter.tell(Event::Failed(reporter.request, Failure::other_length()));
             }
+            Rest::Failed(error) => return reporter.fail(Failure::of(&error, Stage::Responding)),
         }
     }
     reporter.tell(Event::ResponseEnd(reporter.request, HeaderMap::new()));
@@ -174,6 +180,9 @@ impl Reporter {
             Failure::body_aborted()
         } else if cut && self.pipe.failed() {
             Failure::transport()
+        } else if cut && self.pipe.open() && self.received_before.is_none() {
+            // hyper ends an h2 connection in this way for one reason, and tells bodies no more than that it ended.
+            Failure::silent()
         } else {
             failure
         };

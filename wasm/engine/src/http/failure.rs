@@ -30,6 +30,8 @@ pub enum FailureKind {
     Reset = 8,
     /// The request is not one that can be sent.
     Misuse = 9,
+    /// The server was silent, and did not answer a ping (h2).
+    Silent = 10,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,21 @@ impl Failure {
         Self::new(FailureKind::Transport, "the transport failed")
     }
 
+    pub fn too_large() -> Self {
+        Self::new(FailureKind::TooLarge, "the response's head is too large")
+    }
+
+    pub fn silent() -> Self {
+        Self::new(FailureKind::Silent, "the server does not answer any more")
+    }
+
+    pub fn other_length() -> Self {
+        Self::new(
+            FailureKind::Incomplete,
+            "the body has not the length that the server announced",
+        )
+    }
+
     fn new(kind: FailureKind, message: &str) -> Self {
         Self {
             kind,
@@ -79,6 +96,9 @@ impl Failure {
 
     /// Says what hyper's error means; messages hold nothing that the server wrote.
     pub fn of(error: &hyper::Error, stage: Stage) -> Self {
+        if error.is_timeout() {
+            return Self::silent();
+        }
         if let Some(error) = source::<h2::Error>(error) {
             return of_h2(error, stage);
         }
@@ -87,7 +107,7 @@ impl Failure {
         }
         // hyper has a method for this, but only with its server (which the tests have).
         if error.is_parse() && error.to_string() == "message head is too large" {
-            return Self::new(FailureKind::TooLarge, "the response's head is too large");
+            return Self::too_large();
         }
         if error.is_parse() || error.is_user() {
             return Self::new(FailureKind::Protocol, &error.to_string());
@@ -141,6 +161,13 @@ fn of_h2(error: &h2::Error, stage: Stage) -> Failure {
         code: reason.into(),
         message: reason.description().to_owned(),
     }
+}
+
+/// Whether h2 itself found fault with one stream, not with the connection.
+pub fn is_fault_of_stream(error: &hyper::Error) -> bool {
+    source::<h2::Error>(error).is_some_and(|it| {
+        it.is_library() && it.is_reset() && it.reason() == Some(Reason::PROTOCOL_ERROR)
+    })
 }
 
 fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {

@@ -5,6 +5,7 @@
 //! told by [`Event`]s: after every call, take them all.
 
 pub mod body;
+mod clock;
 pub mod connection;
 pub mod event;
 mod exchange;
@@ -14,6 +15,7 @@ mod pipe;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_executor::LocalPool;
 use futures_util::future::{abortable, AbortHandle};
@@ -21,7 +23,8 @@ use futures_util::task::LocalSpawnExt;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 use self::body::BodySource;
-use self::connection::{Connection, Protocol};
+use self::clock::Clock;
+use self::connection::{Connection, Ping, Protocol};
 use self::event::{Event, Events};
 use self::exchange::{Demand, Reporter};
 use self::failure::Failure;
@@ -31,6 +34,7 @@ use crate::wire::{Malformed, Reader};
 pub struct Http {
     pool: LocalPool,
     events: Events,
+    clock: Clock,
     last_handle: i32,
     connections: BTreeMap<i32, Connection>,
     exchanges: BTreeMap<i32, Exchange>,
@@ -109,12 +113,22 @@ impl Http {
         Some(event)
     }
 
-    pub fn open(&mut self, protocol: Protocol) -> Option<i32> {
-        let connection = Connection::new(protocol, &self.pool.spawner())?;
+    /// `ping`: whether and when to ask a silent h2 server for a sign of life.
+    pub fn open(&mut self, protocol: Protocol, ping: Option<Ping>) -> Option<i32> {
+        let connection = match protocol {
+            Protocol::H1 => Connection::h1(&self.pool.spawner()),
+            Protocol::H2 => Connection::h2(&self.pool.spawner(), &self.clock, ping),
+        }?;
         let handle = self.new_handle();
         self.connections.insert(handle, connection);
         self.run();
         Some(handle)
+    }
+
+    /// Time has passed.
+    pub fn advance(&mut self, time: Duration) {
+        self.clock.advance(time);
+        self.run();
     }
 
     /// Gives a connection up, with everything on it.

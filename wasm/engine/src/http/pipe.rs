@@ -85,6 +85,11 @@ impl Pipe {
         wake(&mut state.writer);
     }
 
+    /// Whether more may be received.
+    pub fn open(&self) -> bool {
+        self.0.borrow().end == End::Open
+    }
+
     pub fn failed(&self) -> bool {
         self.0.borrow().end == End::Failed
     }

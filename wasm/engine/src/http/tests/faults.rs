@@ -189,12 +189,16 @@ fn a_reset_stream_says_its_reason() {
 }
 
 /// A server's SETTINGS (RFC 9113 section 6.5), empty.
-const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+pub const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    flagged_frame((kind, 0), stream, payload)
+}
+
+pub fn flagged_frame((kind, flags): (u8, u8), stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = length[1..].to_vec();
-    frame.extend([kind, 0]);
+    frame.extend([kind, flags]);
     frame.extend(stream.to_be_bytes());
     frame.extend(payload);
     frame

@@ -8,4 +8,5 @@
 
 mod exchanges;
 mod faults;
+mod h2_peer;
 mod peer;

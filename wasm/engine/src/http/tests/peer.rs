@@ -16,7 +16,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 
-use crate::http::connection::Protocol;
+use crate::http::connection::{Ping, Protocol};
 use crate::http::event::{ConnectionState, Event, ResponseHead};
 use crate::http::failure::Failure;
 use crate::http::pipe::Pipe;
@@ -47,8 +47,12 @@ pub struct Client {
 
 impl Client {
     pub fn new(protocol: Protocol) -> Self {
+        Self::pinging(protocol, None)
+    }
+
+    pub fn pinging(protocol: Protocol, ping: Option<Ping>) -> Self {
         let mut http = Http::default();
-        let connection = http.open(protocol).unwrap();
+        let connection = http.open(protocol, ping).unwrap();
         let mut client = Self {
             http,
             connection,

@@ -1,0 +1,50 @@
+/** How a client's connections are kept. Times are whole milliseconds. */
+export interface PoolOptions {
+  /** How long a connection is kept without a request. From 0; default 60,000. */
+  idleTimeoutMs?: number;
+  /**
+   * Connections to one origin at once. Over HTTP/1.1 each carries one request; over HTTP/2 one carries as many as the server
+   * allows, at most 64, and only then another is opened. What has no place waits. From 1 to 256; default 6.
+   */
+  maxConnectionsPerOrigin?: number;
+  /**
+   * HTTP/2: after this much silence while a request waits, the server is asked for a sign of life (PING, RFC 9113 section
+   * 6.7). From 1,000; 0 never asks, which a server that counts pings (gRPC) may want. Default 15,000.
+   */
+  pingIntervalMs?: number;
+  /**
+   * How long it may take to answer; then the connection is given up, and its requests fail with `ERR_HTTP_TIMEOUT` unless
+   * they may be sent again. Time in which the page was suspended does not count. From 1,000; default 10,000.
+   */
+  pingTimeoutMs?: number;
+  /**
+   * How often a request that may be repeated (GET, HEAD, OPTIONS, PUT, DELETE) tries to connect again when an origin that has
+   * answered before cannot be reached: after about 0.1, 0.2, 0.4 … seconds. From 0 to 10; default 4.
+   */
+  reconnectAttempts?: number;
+}
+
+const ranges: Record<keyof PoolOptions, { least: number; most: number; usual: number; off?: number }> = {
+  idleTimeoutMs: { least: 0, most: 2 ** 31 - 1, usual: 60_000 },
+  maxConnectionsPerOrigin: { least: 1, most: 256, usual: 6 },
+  pingIntervalMs: { least: 1_000, most: 2 ** 31 - 1, usual: 15_000, off: 0 },
+  pingTimeoutMs: { least: 1_000, most: 2 ** 31 - 1, usual: 10_000 },
+  reconnectAttempts: { least: 0, most: 10, usual: 4 },
+};
+
+/** All options, with their defaults. A wrong one is a TypeError. */
+export function readPoolOptions(options: PoolOptions = {}): Required<PoolOptions> {
+  const read = (name: keyof PoolOptions) => {
+    const { least, most, usual, off } = ranges[name];
+    const value = options[name] ?? usual;
+    if (value === off || (Number.isInteger(value) && value >= least && value <= most)) return value;
+    throw new TypeError(`pool.${name}: a whole number from ${off ?? least} to ${most}`);
+  };
+  return {
+    idleTimeoutMs: read('idleTimeoutMs'),
+    maxConnectionsPerOrigin: read('maxConnectionsPerOrigin'),
+    pingIntervalMs: read('pingIntervalMs'),
+    pingTimeoutMs: read('pingTimeoutMs'),
+    reconnectAttempts: read('reconnectAttempts'),
+  };
+}

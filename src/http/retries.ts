@@ -1,0 +1,87 @@
+import { MtlsError } from '../errors.js';
+import type { ExchangeFailure } from './exchange.js';
+
+/** A server that ends every connection at once is given up on. */
+const MAX_ATTEMPTS = 100;
+/** So many attempts in a row may fail without any request having been answered meanwhile. */
+const MAX_FRUITLESS = 8;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+
+/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+/** What a relay or server that is just being restarted shows. */
+const passing = new Set(['ERR_TUNNEL_UNREACHABLE', 'ERR_TUNNEL_CLOSED', 'ERR_TUNNEL_RESET']);
+
+/** An exchange failed in such a way that its request may be sent again. */
+export class Repeatable extends Error {
+  readonly failure: ExchangeFailure;
+  /** Whether the connection it failed on had been of use. */
+  readonly fruitful: boolean;
+
+  constructor(failure: ExchangeFailure, fruitful: boolean) {
+    super('may be sent again');
+    this.failure = failure;
+    this.fruitful = fruitful;
+  }
+}
+
+/**
+ * Decides for one request whether it is tried again. One that the server has not processed for sure is, as often as that helps
+ * (a busy server ends each connection after so many requests); one of which that is not known, once, and only where a
+ * repetition does no harm.
+ */
+export class Retries {
+  #method: string;
+  #reconnectAttempts: number;
+  #attempts = 0;
+  #uncertain = 0;
+  #fruitless = 0;
+  #reconnects = 0;
+
+  constructor(method: string, reconnectAttempts: number) {
+    this.#method = method;
+    this.#reconnectAttempts = reconnectAttempts;
+  }
+
+  /** Milliseconds to wait before the next attempt. Throws what the request is to fail with when there is none. */
+  pauseAfter(error: unknown, origin: { proven: boolean }): number {
+    if (error instanceof Repeatable) return this.#pauseAfterExchange(error);
+    const unreachable = error instanceof MtlsError && passing.has(error.code);
+    if (!unreachable || !origin.proven || !isIdempotent(this.#method)) throw error;
+    if (++this.#reconnects > this.#reconnectAttempts) throw error;
+    return pauseMs(this.#reconnects + 1);
+  }
+
+  #pauseAfterExchange({ failure, fruitful }: Repeatable): number {
+    if (failure.processed !== 'no' && ++this.#uncertain > 1) throw failure.reason;
+    this.#fruitless = fruitful ? 0 : this.#fruitless + 1;
+    if (++this.#attempts === MAX_ATTEMPTS || this.#fruitless > MAX_FRUITLESS) throw failure.reason;
+    return this.#fruitless > 1 ? pauseMs(this.#fruitless - 1) : 0;
+  }
+}
+
+export function isIdempotent(method: string): boolean {
+  return idempotent.has(method);
+}
+
+/** Doubled each time; uneven, so that clients that failed together do not come back together. */
+function pauseMs(time: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** (time - 1), LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2);
+}
+
+/** Rejects with the signal's reason when it comes first. */
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}

@@ -1,0 +1,208 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { BodyProgress } from '../../../src/http/progress.js';
+import {
+  bodyOf,
+  client,
+  type Handler,
+  rejection,
+  serve,
+  serveRaw,
+  sleep,
+  type TestClient,
+  type TestServer,
+  until,
+  url,
+} from './servers.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+let tested: TestClient;
+let server: TestServer;
+
+afterEach(async () => {
+  tested.close();
+  await server.close();
+});
+
+const start = async (protocol: 'h2' | 'http/1.1', handler: Handler) => {
+  server = await serve(protocol, handler);
+  tested = await client(protocol);
+};
+
+/** A stream without end, which counts what was taken of it. */
+function endless(chunkBytes = 64 * KIB) {
+  const counted = { bytes: 0, cancelled: undefined as unknown, stream: new ReadableStream<Uint8Array>() };
+  counted.stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        await sleep(0);
+        counted.bytes += chunkBytes;
+        controller.enqueue(new Uint8Array(chunkBytes));
+      },
+      cancel: reason => {
+        counted.cancelled = reason ?? 'no reason';
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return counted;
+}
+
+/** Waits until nothing more is taken, and says how much was. */
+async function settled(counted: { bytes: number }): Promise<number> {
+  for (let before = -1; before !== counted.bytes; ) {
+    before = counted.bytes;
+    await sleep(300);
+  }
+  return counted.bytes;
+}
+
+for (const protocol of ['h2', 'http/1.1'] as const) {
+  describe(`an upload over ${protocol}`, () => {
+    it('stops when the server reads no more, and goes on when it does', async () => {
+      let resume = () => {};
+      let received = 0;
+      await start(protocol, (request, response) => {
+        resume = () => {
+          request.on('data', (chunk: Buffer) => {
+            received += chunk.length;
+            if (received > 16 * MIB) response.end('enough');
+          });
+        };
+      });
+      const upload = endless();
+      const fetching = tested.fetch(url(server), { method: 'POST', body: upload.stream });
+      // The sockets' own buffers hold the larger part of it.
+      expect(await settled(upload)).toBeLessThan(12 * MIB);
+      expect(tested.engine.memoryBytes).toBeLessThan(8 * MIB);
+      resume();
+      const response = await fetching;
+      expect(await response.text()).toBe('enough');
+    });
+
+    it('is stopped by an answer that is an error', async () => {
+      await start(protocol, (request, response) => {
+        request.on('error', () => {});
+        response.writeHead(413).end('too large');
+      });
+      const upload = endless();
+      const response = await tested.fetch(url(server), { method: 'POST', body: upload.stream });
+      expect(response.status).toBe(413);
+      expect(await response.text()).toBe('too large');
+      await until(() => upload.cancelled !== undefined);
+      const next = await tested.fetch(url(server), { method: 'POST', body: 'small' });
+      expect(next.status).toBe(413);
+      await next.text();
+    });
+
+    it('goes on behind an answer that is none', async () => {
+      let whole = 0;
+      await start(protocol, async (request, response) => {
+        response.end('early');
+        whole = (await bodyOf(request)).length;
+      });
+      let left = 20;
+      const body = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          await sleep(5);
+          controller.enqueue(new Uint8Array(10_000));
+          if (--left === 0) controller.close();
+        },
+      });
+      const response = await tested.fetch(url(server), { method: 'POST', body });
+      expect(await response.text()).toBe('early');
+      await until(() => whole === 200_000);
+    });
+
+    it('tells how far it is', async () => {
+      await start(protocol, async (request, response) => {
+        const bytes = await bodyOf(request);
+        response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+      });
+      const up: BodyProgress[] = [];
+      const down: BodyProgress[] = [];
+      const send = (body: BodyInit) =>
+        tested.fetch(url(server), {
+          method: 'POST',
+          body,
+          onUploadProgress: it => up.push(it),
+          onDownloadProgress: it => down.push(it),
+        });
+      const response = await send(new Uint8Array(300 * KIB));
+      expect(up.at(-1)).toEqual({ bytes: 300 * KIB, totalBytes: 300 * KIB });
+      expect(down).toEqual([]);
+      expect((await response.arrayBuffer()).byteLength).toBe(300 * KIB);
+      expect(down.at(-1)).toEqual({ bytes: 300 * KIB, totalBytes: 300 * KIB });
+      for (const counts of [up, down].map(steps => steps.map(it => it.bytes))) {
+        expect(counts.length).toBeGreaterThan(2);
+        expect(counts).toEqual([...counts].sort((a, b) => a - b));
+      }
+      up.length = 0;
+      await (await send(new Blob(['of unknown length']).stream())).text();
+      expect(up).toEqual([{ bytes: 17 }]);
+      const wrong = { onUploadProgress: 'no' } as unknown as RequestInit;
+      expect(await rejection(tested.fetch(url(server), wrong))).toBeInstanceOf(TypeError);
+    });
+  });
+}
+
+describe('an upload over h2', () => {
+  it('is full duplex: 64 MiB come back while they go', { timeout: 60_000 }, async () => {
+    await start('h2', (request, response) => void request.pipe(response));
+    let sent = 0;
+    let received = 0;
+    let mostApart = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (sent === 64 * MIB) return controller.close();
+        sent += 64 * KIB;
+        controller.enqueue(new Uint8Array(64 * KIB));
+      },
+    });
+    const response = await tested.fetch(url(server), { method: 'POST', body });
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      received += chunk.length;
+      mostApart = Math.max(mostApart, sent - received);
+    }
+    expect(received).toBe(64 * MIB);
+    expect(mostApart).toBeLessThan(16 * MIB);
+    expect(tested.engine.memoryBytes).toBeLessThan(24 * MIB);
+  });
+
+  it.each([
+    ['NO_ERROR', 0],
+    ['CANCEL', 8],
+  ])('keeps the answer of a server that resets the stream behind it with %s', async (_name, code) => {
+    await start('h2', (_request, response) => {
+      const { stream } = response as unknown as { stream: ServerHttp2Stream };
+      stream.on('error', () => {});
+      stream.respond({ ':status': 413 });
+      stream.end('too large', () => setTimeout(() => stream.close(code), 20));
+    });
+    const upload = endless();
+    const response = await tested.fetch(url(server), { method: 'POST', body: upload.stream });
+    expect(response.status).toBe(413);
+    expect(await response.text()).toBe('too large');
+    await until(() => upload.cancelled !== undefined);
+    expect(tested.connects.count).toBe(1);
+  });
+});
+
+describe('an upload over http/1.1', () => {
+  it('is given up with its connection when the answer is complete and nobody reads it', async () => {
+    server = await serveRaw(socket => {
+      socket.once('data', () => {
+        socket.pause();
+        socket.write('HTTP/1.1 507 Insufficient Storage\r\ncontent-length: 4\r\n\r\nfull');
+      });
+    });
+    tested = await client('http/1.1');
+    const upload = endless();
+    const response = await tested.fetch(url(server), { method: 'POST', body: upload.stream });
+    expect(response.status).toBe(507);
+    expect(await response.text()).toBe('full');
+    await until(() => upload.cancelled !== undefined && tested.engine.openCount === 0);
+  });
+});

@@ -1,0 +1,136 @@
+//! An h2 server that is frames written by hand.
+
+use std::time::Duration;
+
+use super::faults::{flagged_frame, frame, SETTINGS};
+use super::peer::Client;
+use crate::http::connection::{Ping, Protocol};
+use crate::http::failure::FailureKind;
+
+const HEADERS: u8 = 1;
+const DATA: u8 = 0;
+const PING: u8 = 6;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const STATUS_200: u8 = 0x88;
+
+fn begun(path: &str, ping: Option<Ping>) -> (Client, i32) {
+    let mut client = Client::pinging(Protocol::H2, ping);
+    let request = client.get(path);
+    client.receive(&SETTINGS);
+    client.take();
+    (client, request)
+}
+
+/// A literal field with a name of its own (RFC 7541 section 6.2.2), shorter than 127 bytes.
+fn field(name: &str, value: &str) -> Vec<u8> {
+    let mut bytes = vec![0, u8::try_from(name.len()).unwrap()];
+    bytes.extend(name.as_bytes());
+    bytes.push(u8::try_from(value.len()).unwrap());
+    bytes.extend(value.as_bytes());
+    bytes
+}
+
+fn head(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = vec![STATUS_200];
+    fields
+        .iter()
+        .for_each(|(name, value)| block.extend(field(name, value)));
+    flagged_frame((HEADERS, END_HEADERS), 1, &block)
+}
+
+#[test]
+fn a_body_of_another_length_than_announced_is_incomplete() {
+    for body in [&b"short"[..], b"far too long"] {
+        let (mut client, request) = begun("/", None);
+        client.receive(&head(&[("content-length", "8")]));
+        client.receive(&flagged_frame((DATA, END_STREAM), 1, body));
+        client.pull(request);
+        let failure = client.outcome(request).failure.clone().unwrap();
+        assert_eq!(failure.kind, FailureKind::Incomplete, "{failure:?}");
+        // The connection goes on.
+        assert!(client.state.ready);
+    }
+}
+
+#[test]
+fn a_head_that_is_too_large_is_told_from_one_that_is_wrong() {
+    let (mut client, request) = begun("/", None);
+    let many: Vec<_> = (0..300).map(|_| ("x", "y")).collect();
+    client.receive(&head(&many));
+    let failure = client.outcome(request).failure.clone().unwrap();
+    assert_eq!(failure.kind, FailureKind::TooLarge);
+    let (mut client, request) = begun("/", None);
+    client.receive(&head(&[("Upper", "case")]));
+    let failure = client.outcome(request).failure.clone().unwrap();
+    assert_eq!(failure.kind, FailureKind::Protocol);
+}
+
+#[test]
+fn tells_the_servers_limit_of_streams() {
+    let (mut client, _) = begun("/", None);
+    assert!(client.state.streams > 1000);
+    client.receive(&frame(4, 0, &[0, 3, 0, 0, 0, 7]));
+    assert_eq!(client.state.streams, 7);
+}
+
+const INTERVAL: Duration = Duration::from_secs(10);
+const PINGS: Option<Ping> = Some(Ping {
+    interval: INTERVAL,
+    timeout: Duration::from_secs(5),
+});
+
+fn wait(client: &mut Client, seconds: u64) {
+    client.http.advance(Duration::from_secs(seconds));
+    client.collect();
+}
+
+/// What the client wants to know back, if it has sent a ping.
+fn ping_of(client: &mut Client) -> Option<Vec<u8>> {
+    let output = client.take();
+    (output.get(3) == Some(&PING)).then(|| output[9..17].to_vec())
+}
+
+#[test]
+fn a_server_that_is_silent_is_pinged_and_given_up() {
+    let (mut client, request) = begun("/", PINGS);
+    wait(&mut client, 9);
+    assert_eq!(ping_of(&mut client), None);
+    wait(&mut client, 2);
+    let sent = ping_of(&mut client).unwrap();
+    client.receive(&flagged_frame((PING, 1), 0, &sent));
+    wait(&mut client, 9);
+    assert!(client.outcome(request).failure.is_none());
+    wait(&mut client, 2);
+    ping_of(&mut client).unwrap();
+    wait(&mut client, 6);
+    let failure = client.outcome(request).failure.clone().unwrap();
+    assert_eq!(failure.kind, FailureKind::Silent);
+    assert!(client.state.closed && client.state.done);
+}
+
+#[test]
+fn a_silent_server_fails_a_body_too() {
+    let (mut client, request) = begun("/", PINGS);
+    client.receive(&head(&[]));
+    client.pull(request);
+    for _ in 0..3 {
+        wait(&mut client, 8);
+    }
+    let failure = client.outcome(request).failure.clone().unwrap();
+    assert_eq!(failure.kind, FailureKind::Silent);
+}
+
+#[test]
+fn an_idle_connection_is_not_pinged() {
+    let (mut client, request) = begun("/", PINGS);
+    client.receive(&head(&[]));
+    client.receive(&flagged_frame((DATA, END_STREAM), 1, b""));
+    client.pull(request);
+    client.take();
+    for _ in 0..5 {
+        wait(&mut client, 8);
+        assert_eq!(ping_of(&mut client), None);
+    }
+    assert!(client.state.ready);
+}
