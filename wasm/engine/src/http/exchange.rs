@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use futures_util::FutureExt;
-use http::{HeaderMap, Request, Response, Version};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::TrySendError;
@@ -71,8 +72,8 @@ pub async fn run(answer: impl Future<Output = Answer>, demand: Demand, reporter:
 
 async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &Reporter) {
     let head = head_of(&mut response);
-    if head.is_too_large() {
-        return reporter.fail(Failure::too_large());
+    if let Some(failure) = fault_of(&head) {
+        return reporter.fail(failure);
     }
     reporter.tell(Event::ResponseHead(reporter.request, head));
     let mut body = response.into_body();
@@ -94,6 +95,21 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
         }
     }
     reporter.tell(Event::ResponseEnd(reporter.request, HeaderMap::new()));
+}
+
+/// What hyper lets pass.
+fn fault_of(head: &ResponseHead) -> Option<Failure> {
+    if head.is_too_large() {
+        return Some(Failure::too_large());
+    }
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Some(Failure::protocol("the protocol is changed unasked"));
+    }
+    // Whoever is between may have gone by the other one (RFC 9112 section 6.3).
+    let ambiguous = head.version < Version::HTTP_2
+        && head.headers.contains_key(CONTENT_LENGTH)
+        && head.headers.contains_key(TRANSFER_ENCODING);
+    ambiguous.then(|| Failure::protocol("a body has both a length and chunks"))
 }
 
 enum Rest {

@@ -75,6 +75,10 @@ impl Failure {
         Self::new(FailureKind::TooLarge, "the response's head is too large")
     }
 
+    pub fn protocol(message: &str) -> Self {
+        Self::new(FailureKind::Protocol, message)
+    }
+
     pub fn silent() -> Self {
         Self::new(FailureKind::Silent, "the server does not answer any more")
     }

@@ -97,6 +97,16 @@ fn refuses_a_head_beyond_its_limits() {
 }
 
 #[test]
+fn refuses_a_head_that_has_two_meanings() {
+    let both =
+        b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(failure_after(both).kind, FailureKind::Protocol);
+    let switching =
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+    assert_eq!(failure_after(switching).kind, FailureKind::Protocol);
+}
+
+#[test]
 fn keeps_a_head_within_its_limits() {
     let mut head = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx: ".to_vec();
     head.resize(100 * 1024, b'x');
