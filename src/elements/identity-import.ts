@@ -89,11 +89,7 @@ export class IdentityImport extends Base {
     });
     cancel.addEventListener('click', () => this.#running?.abort());
     password.addEventListener('input', () => password.removeAttribute('aria-invalid'));
-    reveal.addEventListener('click', () => {
-      const shown = password.type === 'password';
-      password.type = shown ? 'text' : 'password';
-      reveal.setAttribute('aria-pressed', String(shown));
-    });
+    reveal.addEventListener('click', () => this.#reveal(password.type === 'password'));
     drop.addEventListener('dragover', event => {
       event.preventDefault();
       drop.classList.add('over');
@@ -198,9 +194,16 @@ export class IdentityImport extends Base {
     progress.hidden = true;
   }
 
-  /** The password does not stay in the page either. */
+  #reveal(shown: boolean): void {
+    const { password, reveal } = this.#parts as Parts;
+    password.type = shown ? 'text' : 'password';
+    reveal.setAttribute('aria-pressed', String(shown));
+  }
+
+  /** The password does not stay in the page either, and the next one is not shown because this one was. */
   #forgetFile(): void {
     this.#chosen = undefined;
+    this.#reveal(false);
     this.#parts?.form.reset();
     this.#showChosen();
   }

@@ -106,9 +106,13 @@ export class IdentityPicker extends Base {
       });
       form.addEventListener('submit', event => {
         event.preventDefault();
-        const answer = answerOf(form, event.submitter, options);
+        const answer = choiceOf(form, options);
         if (answer) close(answer);
       });
+      const press = (part: string, answer: () => PickerAnswer) =>
+        form.querySelector(`[part="${part}"]`)?.addEventListener('click', () => close(answer()));
+      press('cancel', () => ({ decision: 'cancel' }));
+      press('without', () => ({ decision: 'without', remember: isToRemember(form) }));
       if (frame instanceof HTMLDialogElement) frame.showModal();
       (form.querySelector<HTMLElement>('input:checked') ?? form.querySelector('button'))?.focus();
     });
@@ -119,18 +123,11 @@ function hostOf({ host, port }: ClientCertificateChallenge): string {
   return port === HTTPS_PORT ? host : `${host}:${port}`;
 }
 
-function answerOf(
-  form: HTMLFormElement,
-  submitter: HTMLElement | null,
-  options: readonly StoredIdentity[],
-): PickerAnswer | undefined {
-  const given = new FormData(form);
-  const remember = given.has('remember');
-  const decision = submitter?.getAttribute('value') ?? 'use';
-  if (decision === 'cancel') return { decision };
-  if (decision === 'without') return { decision, remember };
-  const identity = options[Number(given.get('identity') ?? -1)];
-  return identity && { decision: 'use', identity, remember };
+const isToRemember = (form: HTMLFormElement) => new FormData(form).has('remember');
+
+function choiceOf(form: HTMLFormElement, options: readonly StoredIdentity[]): PickerAnswer | undefined {
+  const identity = options[Number(new FormData(form).get('identity') ?? -1)];
+  return identity && { decision: 'use', identity, remember: isToRemember(form) };
 }
 
 function makeForm({ candidates, others = [], host }: PickerQuestion, labels: PickerLabels) {
@@ -144,8 +141,8 @@ function makeForm({ candidates, others = [], host }: PickerQuestion, labels: Pic
     ),
   ];
   const usable = candidates.length > 0 || unfit.some(it => it.selectable);
-  const button = (value: string, text: string, className?: string) =>
-    h('button', { type: 'submit', value, part: value, class: className }, text);
+  // Of submit buttons, the first one is what Enter presses.
+  const button = (value: string, text: string) => h('button', { type: 'button', value, part: value }, text);
   const form = h(
     'form',
     { class: 'panel', method: 'dialog' },
@@ -164,7 +161,7 @@ function makeForm({ candidates, others = [], host }: PickerQuestion, labels: Pic
       { class: 'row buttons' },
       button('cancel', labels.cancel),
       button('without', labels.without),
-      ...(usable ? [button('use', labels.use, 'primary')] : []),
+      ...(usable ? [h('button', { part: 'use', class: 'primary' }, labels.use)] : []),
     ),
   );
   return { form, options };

@@ -37,12 +37,17 @@ function parsePattern(pattern: string): HostPattern {
   const hostname = ipv6 ? canonicalIpv6(ipv6) : name && canonicalName(name);
   const validPort = port === undefined || (Number(port) > 0 && Number(port) < 65_536);
   // A wildcard before an address or before a single label would mean nothing, or too much.
-  const validWildcard = !wildcard || (name?.includes('.') && !/^[\d.]+$/.test(name));
+  const validWildcard = !wildcard || (name && hostname?.includes('.') && !isIpv4(hostname));
   if (!hostname || !validPort || !validWildcard)
     throw new TypeError(
       `not a host pattern: ${JSON.stringify(pattern)} (for instance: example.com, *.example.com:8443)`,
     );
   return { hostname, wildcard: Boolean(wildcard), ...(port && { port: Number(port) }) };
+}
+
+/** Of a canonical name: URLs read as an address what ends in a number, and write it so. */
+function isIpv4(hostname: string): boolean {
+  return /^[\d.]+$/.test(hostname);
 }
 
 function canonicalHostname(hostname: string): string {

@@ -3,6 +3,7 @@ import { toHex } from '../identity/encoding.js';
 import { algorithm, encryptionOf } from './algorithms.js';
 import {
   children,
+  encodedBytes,
   explicit,
   is,
   type Node,
@@ -90,11 +91,6 @@ function readBag(bags: Bags, { type, value, attributes }: Bag): void {
   }
 }
 
-/** The element as it was encoded. */
-function encodedBytes(node: Node): Uint8Array<ArrayBuffer> {
-  return node.valueBeforeDecodeView as Uint8Array<ArrayBuffer>;
-}
-
 /** Attributes are for people and for order: an odd one is passed over. */
 function readAttributes(node: Node | undefined): Attributes {
   const found: Attributes = {};
@@ -117,7 +113,7 @@ function readAttributes(node: Node | undefined): Attributes {
 }
 
 function readText(value: Node): string | undefined {
-  if (is(value, Tag.bmpString)) return new TextDecoder('utf-16be').decode(octets(value));
-  if (is(value, Tag.utf8String)) return new TextDecoder().decode(octets(value));
-  return undefined;
+  const encoding = is(value, Tag.bmpString) ? 'utf-16be' : is(value, Tag.utf8String) ? 'utf-8' : undefined;
+  // Some writers count the zero that ends a string in C.
+  return encoding && new TextDecoder(encoding).decode(octets(value)).replace(/\0+$/, '');
 }

@@ -6,6 +6,7 @@ import { buildChain, judgeChain } from '../identity/chain.js';
 import { schemesForKey } from '../identity/signature-schemes.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import type { Encryption } from './algorithms.js';
+import { encodedBytes, parse } from './asn1.js';
 import { type Bags, type CertificateBag, type KeyBag, parseSafeContents } from './bags.js';
 import { Session } from './decrypt.js';
 import { ImportEngine } from './engine.js';
@@ -165,7 +166,8 @@ function readCertificates(bags: readonly CertificateBag[], engine: ImportEngine)
   for (const { der, ...attributes } of bags) {
     let read: FileCertificate;
     try {
-      read = engine.readCertificate(der);
+      // Without what some writers leave behind it.
+      read = engine.readCertificate(encodedBytes(parse(der)));
     } catch (cause) {
       throw malformed('The file is damaged: one of its certificates cannot be read.', cause);
     }

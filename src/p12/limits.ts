@@ -4,7 +4,7 @@ export interface Pkcs12Limits {
   maxFileBytes: number;
   /**
    * Iterations of key derivation, summed over the MAC and all parts; a derivation by scrypt counts as twice the product of its
-   * three parameters. Default: 4,000,000 (a few seconds).
+   * three parameters. Default: 8,000,000 (a few seconds): GnuTLS asks for 600,000 for the MAC, the key and each certificate.
    */
   maxIterations: number;
   /** Of scrypt. Default: 268,435,456 (256 MiB). */
@@ -21,7 +21,7 @@ export interface Pkcs12Limits {
 
 const defaults: Pkcs12Limits = {
   maxFileBytes: 10 * 1024 * 1024,
-  maxIterations: 4_000_000,
+  maxIterations: 8_000_000,
   maxMemoryBytes: 256 * 1024 * 1024,
   maxNesting: 8,
   maxBags: 1_000,

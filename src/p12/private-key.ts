@@ -44,11 +44,28 @@ const curveNames: Record<string, string> = {
   '1.3.132.0.10': 'secp256k1',
   '1.3.132.0.33': 'P-224',
   '1.2.840.10045.3.1.1': 'P-192',
-  '1.3.36.3.3.2.8.1.1.7': 'brainpoolP256r1',
-  '1.3.36.3.3.2.8.1.1.11': 'brainpoolP384r1',
-  '1.3.36.3.3.2.8.1.1.13': 'brainpoolP512r1',
   '1.2.156.10197.1.301': 'SM2',
+  ...numberedCurves('1.3.36.3.3.2.8.1.1', 1, brainpoolNames()),
+  // SEC 2, appendix A.2: the prime and binary curves that nobody else names.
+  ...numberedCurves('1.3.132.0', 1, ['sect163k1', 'sect163r1', 'sect239k1', 'sect113r1', 'sect113r2']),
+  ...numberedCurves('1.3.132.0', 6, ['secp112r1', 'secp112r2', 'secp160r1', 'secp160k1']),
+  ...numberedCurves('1.3.132.0', 15, ['sect163r2', 'sect283k1', 'sect283r1']),
+  ...numberedCurves('1.3.132.0', 22, ['sect131r1', 'sect131r2', 'sect193r1', 'sect193r2']),
+  ...numberedCurves('1.3.132.0', 26, ['sect233k1', 'sect233r1', 'secp128r1', 'secp128r2', 'secp160r2']),
+  ...numberedCurves('1.3.132.0', 31, ['secp192k1', 'secp224k1']),
+  ...numberedCurves('1.3.132.0', 36, ['sect409k1', 'sect409r1', 'sect571k1', 'sect571r1']),
 };
+
+/** Curves whose object identifiers differ in the last number alone. */
+function numberedCurves(arc: string, first: number, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name, i) => [`${arc}.${first + i}`, name]));
+}
+
+/** RFC 5639, section 4.1. */
+function brainpoolNames(): string[] {
+  const sizes = [160, 192, 224, 256, 320, 384, 512];
+  return sizes.flatMap(bits => [`brainpoolP${bits}r1`, `brainpoolP${bits}t1`]);
+}
 
 export interface PrivateKeyInfo {
   /** For people, e.g. `RSA`, `ECDSA P-256`, `Ed448`; the object identifier of one that is not known. */

@@ -1,6 +1,8 @@
 // Names what people take for a PKCS#12 file by mistake.
 import { children, is, isContext, objectIdentifier, parse, Tag } from './asn1.js';
 
+const BINARY_AS_TEXT = 'binary data that something has read or saved as text: take its bytes';
+
 const magics: [bytes: number[], name: string][] = [
   [
     [0xfe, 0xed, 0xfe, 0xed],
@@ -14,6 +16,10 @@ const magics: [bytes: number[], name: string][] = [
   [[0, 0, 0, 2], 'a Bouncy Castle key store (BKS): convert it with `keytool`'],
   [[0x50, 0x4b, 3, 4], 'a ZIP archive'],
   [[0x25, 0x50, 0x44, 0x46], 'a PDF'],
+  [[0x1f, 0x8b], 'a gzip archive'],
+  // SEQUENCE, and its first length octet (0x80 to 0x84) as UTF-8 or as U+FFFD.
+  [[0x30, 0xef, 0xbf, 0xbd], BINARY_AS_TEXT],
+  ...[0x80, 0x81, 0x82, 0x83, 0x84].map((octet): [number[], string] => [[0x30, 0xc2, octet], BINARY_AS_TEXT]),
 ];
 
 /** What the file is, if it is something else that is well known; undefined when it may be PKCS#12. */
@@ -28,9 +34,10 @@ function recogniseText(file: Uint8Array): string | undefined {
   const text = new TextDecoder().decode(file.subarray(0, 16_384)).trim();
   const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
   if (label) return `a PEM file (${label})`;
-  if (/^<(!doctype|html|\?xml)/i.test(text)) return 'a web page or XML';
+  if (/^<[!?a-z]/i.test(text)) return 'a web page or XML';
   if (/^[{[]/.test(text)) return 'JSON';
   if (/^(ssh|ecdsa)-[a-z0-9-]+ AAAA/.test(text)) return 'an OpenSSH public key';
+  if (text.startsWith('PuTTY-User-Key-File-')) return 'a PuTTY key';
   if (/^MI[A-Za-z0-9+/=\s]+$/.test(text)) return 'base64 text: decode it first';
   return undefined;
 }

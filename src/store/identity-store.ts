@@ -193,12 +193,12 @@ export class IdentityStore {
    * @throws MtlsError ERR_IDENTITY_NOT_FOUND
    */
   async lock(id?: string): Promise<void> {
-    const ids = id === undefined ? (await this.#records.all()).readable.map(it => it.id) : [id];
-    for (const each of ids) {
-      this.#vault.forget(each);
-      await this.#records.revise(each, record => ({ ...record, lockedAt: new Date() }));
-      this.#changes.tell({ type: 'locked', id: each });
-    }
+    const lock = (record: IdentityRecord) => ({ ...record, lockedAt: new Date() });
+    if (id === undefined) this.#vault.forgetAll();
+    else this.#vault.forget(id);
+    const locked =
+      id === undefined ? await this.#records.reviseAll(lock) : [await this.#records.revise(id, lock)];
+    for (const record of locked) this.#changes.tell({ type: 'locked', id: record.id });
   }
 
   /**
@@ -239,7 +239,7 @@ export class IdentityStore {
   }
 
   close(): void {
-    this.#vault.forgetAll();
+    this.#vault.close();
     this.#changes.close();
     this.#session?.leave();
     this.#records.close();

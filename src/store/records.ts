@@ -143,6 +143,24 @@ export class Records {
     });
   }
 
+  /** Revises every identity that can be read, in one transaction. */
+  async reviseAll(revise: (record: IdentityRecord) => IdentityRecord): Promise<IdentityRecord[]> {
+    const { readable } = await this.all();
+    return this.change(async transaction => {
+      const identities = transaction.objectStore('identities');
+      const revised: IdentityRecord[] = [];
+      for (const { id } of readable) {
+        const record = await identities.get(id);
+        // Another tab may have deleted it meanwhile.
+        if (!record) continue;
+        const changed = revise(record);
+        await identities.put(changed);
+        revised.push(changed);
+      }
+      return revised;
+    });
+  }
+
   /** Begins a session, and deletes what belongs to every other one. */
   async beginSession(session: string): Promise<void> {
     await this.change(async transaction => {

@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { orAborted } from '../identity/or-aborted.js';
+import { unavailable } from './errors.js';
 import type { IdentityRecord } from './schema.js';
 import type { UserVerification } from './user-verification.js';
 import { unwrapKeys, type WrappedKey } from './wrapped-key.js';
@@ -24,6 +25,7 @@ export class Vault {
   #options: VaultOptions;
   #unlocked = new Map<string, Unlocked>();
   #asking = new Map<string, SharedWork<CryptoKey[]>>();
+  #closed = false;
 
   constructor(options: VaultOptions) {
     this.#options = options;
@@ -70,6 +72,12 @@ export class Vault {
     for (const id of [...this.#unlocked.keys()]) this.forget(id);
   }
 
+  /** What is being asked for comes to nothing. */
+  close(): void {
+    this.#closed = true;
+    this.forgetAll();
+  }
+
   /** Timers sleep in hidden tabs: the clock is looked at as well. */
   #current(id: string): Unlocked | undefined {
     const entry = this.#unlocked.get(id);
@@ -92,6 +100,7 @@ export class Vault {
       const wrappingKey = await verification.verify(subject, wrapped.parameters, { attempt, signal });
       signal.throwIfAborted();
       const keys = await unwrapKeys(wrapped, { wrappingKey, keyAlgorithm });
+      if (this.#closed) throw unavailable('The keychain is closed.');
       if (!keys) continue;
       const now = Date.now();
       const { idleTimeoutMs } = controls;

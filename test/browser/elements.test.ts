@@ -84,7 +84,10 @@ describe.each([
         const password = part<HTMLInputElement>('password');
         result.push(error.code, part('error').textContent?.length, password.getAttribute('aria-invalid'));
         result.push(root.activeElement === password);
+        part<HTMLButtonElement>('reveal').click();
+        result.push(password.type);
         const { identities } = await submit('secret', 'identity-import');
+        result.push(password.type);
         result.push(identities.length, identities[0].controls.hosts, part('error').hidden);
         result.push(part<HTMLInputElement>('password').value, part('status').textContent);
         take(first, 'ada.p12');
@@ -101,6 +104,8 @@ describe.each([
       expect.any(Number),
       'true',
       true,
+      'text',
+      'password',
       1,
       ['localhost', '*.example.com'],
       true,
@@ -140,6 +145,9 @@ describe.each([
       const radios = [...root.querySelectorAll<HTMLInputElement>('input[type="radio"]')];
       result.push(radios.map(it => [it.checked, it.disabled]));
       result.push(root.querySelector('[part="reason"]')?.textContent, root.activeElement === radios[0]);
+      // What Enter presses is the first one that submits.
+      const submits = [...root.querySelectorAll('button')].filter(it => it.type === 'submit');
+      result.push(submits[0]?.getAttribute('part'));
       button('use').click();
       const answer = await first;
       if (answer.disposition === 'use-credential' && 'identity' in answer.credential)
@@ -172,6 +180,7 @@ describe.each([
       ],
       'It has expired.',
       true,
+      'use',
       'Ada',
       'session',
       'other.example.com asks who you are.',

@@ -13,12 +13,31 @@ interface Variation {
   key?: Key;
   password?: string | undefined;
   chain?: string[];
+  /** Default: the one of the key. */
+  client?: string;
 }
 
 /** Files by GnuTLS's certtool. */
 export function gnutlsProduces(files: OpensslFiles): ProducedFile[] {
   const keys: Key[] = ['rsa2048', 'p256', 'p384', 'p521', 'ed25519'];
+  const authority = (name: string, issuer: string) =>
+    files.issue(name, {
+      ...{ key: 'p256', issuer, subject: `/CN=${name}` },
+      extensions: 'basicConstraints=critical,CA:TRUE',
+    });
+  // Each certificate has a part and a derivation of its own: this is what costs the most by default.
+  const deep = [
+    authority('second', 'intermediate'),
+    authority('third', 'second'),
+    authority('fourth', 'third'),
+  ];
   const variations: Variation[] = [
+    {
+      name: 'a chain of six',
+      args: [],
+      client: files.issue('deep', { key: 'p256', issuer: 'fourth' }),
+      chain: [...deep.reverse(), 'intermediate', 'root'],
+    },
     ...keys.map(key => ({ name: `default, ${key}`, args: [], key })),
     ...CIPHERS.map(cipher => ({ name: `--pkcs-cipher ${cipher}`, args: ['--pkcs-cipher', cipher] })),
     ...HASHES.map(hash => ({ name: `--hash ${hash}`, args: ['--hash', hash] })),
@@ -47,7 +66,7 @@ export function gnutlsProduces(files: OpensslFiles): ProducedFile[] {
 
 function produce(files: OpensslFiles, variation: Variation): ProducedFile {
   const { name, args, key = 'p256', password = 'secret', chain = ['intermediate', 'root'] } = variation;
-  const client = files.client(key);
+  const { client = files.client(key) } = variation;
   const read = (each: string) => Buffer.from(files.read(`${each}.pem`)).toString();
   files.write('gnutls.pem', [client, ...chain].map(read).join(''));
   const out = join(files.folder, 'gnutls.p12');

@@ -1,5 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
@@ -265,43 +265,16 @@ describe('something else', () => {
     [/base64/, () => encode(Buffer.from(files.export(files.client('p256'))).toString('base64'))],
     [/JKS/, () => Uint8Array.from([0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2])],
     [/web page/, () => encode('<!DOCTYPE html><title>Login</title>')],
+    [/web page/, () => encode('\n<!-- proxy --><html>')],
+    [/web page/, () => encode('<head><title>Login</title>')],
+    [/gzip/, () => new Uint8Array(gzipSync(files.export(files.client('p256'))))],
+    [/PuTTY/, () => encode('PuTTY-User-Key-File-3: ssh-ed25519')],
+    // As fetch().text() and `toString()` leave it.
+    [/as text/, () => encode(new TextDecoder().decode(files.export(files.client('p256'))))],
+    [/as text/, () => encode(Buffer.from(files.export(files.client('p256'))).toString('latin1'))],
   ])('is named: %s', async (message, make) => {
     await expect(open(make())).rejects.toMatchObject({ code: 'ERR_P12_MALFORMED', message });
   });
-
-  const keytoolIsThere = spawnSync('keytool', ['-help']).error === undefined;
-
-  it.skipIf(!keytoolIsThere)(
-    'is named: a Java key store',
-    async () => {
-      execFileSync(
-        'keytool',
-        [
-          '-genkeypair',
-          '-keystore',
-          'store.jks',
-          '-storetype',
-          'JKS',
-          '-storepass',
-          'secret',
-          '-keypass',
-          'secret',
-          '-alias',
-          'a',
-          '-keyalg',
-          'EC',
-          '-dname',
-          'CN=Ada',
-        ],
-        { cwd: files.folder, stdio: 'ignore' },
-      );
-      await expect(open(files.read('store.jks'))).rejects.toMatchObject({
-        code: 'ERR_P12_MALFORMED',
-        message: /JKS/,
-      });
-    },
-    30_000,
-  );
 
   const encode = (text: string) => new TextEncoder().encode(text);
   const der = (args: string[]) => {

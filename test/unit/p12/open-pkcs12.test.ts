@@ -105,6 +105,19 @@ describe('keys', () => {
     });
   });
 
+  it.each(['brainpoolP256t1', 'brainpoolP320r1', 'sect233r1', 'secp224r1'])(
+    'names the curve %s, which it cannot use',
+    async curve => {
+      const name = files.issue(curve, { key: 'p256' });
+      files.run(['ecparam', '-name', curve, '-genkey', '-noout', '-out', `${name}.key`]);
+      files.run(['req', '-x509', '-new', '-key', `${name}.key`, '-subj', '/CN=e', '-out', `${name}.pem`]);
+      await expect(open(files.export(name, { chain: [] }))).rejects.toMatchObject({
+        code: 'ERR_P12_UNSUPPORTED',
+        message: expect.stringContaining(curve === 'secp224r1' ? 'P-224' : curve),
+      });
+    },
+  );
+
   it.each<[Key, RegExp]>([
     ['secp256k1', /secp256k1/],
     ['dsa', /DSA/],
@@ -211,6 +224,24 @@ describe('content', () => {
     const { identities, certificates } = await open(file);
     expect(identities[0]).toMatchObject({ label: 'Ada', keyId: expect.stringMatching(/^[0-9a-f]{40}$/) });
     expect(certificates.map(it => it.subject)).toEqual(['CN=stranger,O=Engines', 'CN=Root']);
+  });
+
+  it('leaves what stands behind a name or a certificate', async () => {
+    const clear = ['-nomac', '-keypbe', 'NONE', '-certpbe', 'NONE'];
+    files.issue('trailing', { key: 'p256', issuer: 'root' });
+    const file = Buffer.from(files.export('trailing', { chain: [], args: ['-name', 'Ada!', ...clear] }));
+    // The last letter becomes the zero that ends a string in C.
+    const name = Buffer.from('\0A\0d\0a\0!', 'latin1');
+    for (let at = file.indexOf(name); at >= 0; at = file.indexOf(name, at + 1)) file[at + 7] = 0;
+    // The signature, which is last, gets shorter by a byte, and so does the certificate.
+    files.run(['x509', '-in', 'trailing.pem', '-outform', 'DER', '-out', 'trailing.der']);
+    const der = Buffer.from(files.read('trailing.der'));
+    const at = file.indexOf(der);
+    file.writeUInt16BE(der.length - 5, at + 2);
+    file.writeUInt16BE(256, at + der.length - 259);
+    const { label, certificate } = await openOne(new Uint8Array(file));
+    expect(label).toBe('Ada');
+    expect(certificate.der).toHaveLength(der.length - 1);
   });
 
   it('describes certificates as Node does', async () => {

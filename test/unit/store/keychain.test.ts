@@ -141,6 +141,18 @@ describe('use', () => {
     await expect(store.lock('nobody')).rejects.toMatchObject({ code: 'ERR_IDENTITY_NOT_FOUND' });
     other.close();
   });
+
+  it('waits for unlock after a lock of all, which a deletion in another tab does not disturb', async () => {
+    const other = await IdentityStore.open();
+    for (let round = 0; round < 5; round++) {
+      const first = await store.add(ada);
+      const second = await store.add(bob);
+      await Promise.all([store.lock(), other.delete({ id: first.id })]);
+      await expect(other.use(second.id, target)).rejects.toMatchObject({ code: 'ERR_IDENTITY_LOCKED' });
+      await store.delete({ id: second.id });
+    }
+    other.close();
+  });
 });
 
 describe('user verification', () => {
@@ -227,6 +239,22 @@ describe('user verification', () => {
     answer('sesame');
     expect(await second).toHaveLength(1);
     verified.close();
+  });
+
+  it('comes to nothing when the store closes while the person is asked', async () => {
+    const answers = ['sesame'];
+    let answer: (passphrase: string) => void = () => {};
+    const verification = passphraseVerification({
+      ask: () => answers.shift() ?? new Promise<string>(resolve => (answer = resolve)),
+    });
+    const verified = await openWith(verification);
+    const [stored] = [await verified.add(bob, { userVerification: 'required' })];
+    const using = verified.use(stored.id, target);
+    await vi.waitFor(() => expect(answer.length).toBe(1));
+    verified.close();
+    answer('sesame');
+    await expect(using).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' });
+    expect(keyAccessOf(stored)?.ready()).toBe(false);
   });
 
   it('needs the way that the key was wrapped by, and is never turned off', async () => {
