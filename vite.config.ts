@@ -44,7 +44,8 @@ export default defineConfig({
       output: {
         entryFileNames: '[name].js',
         chunkFileNames: 'chunks/[name].js',
-        assetFileNames: 'engine[extname]',
+        assetFileNames: ({ names: [name = ''] }) =>
+          name.endsWith('.wasm') ? 'engine.wasm' : '[name][extname]',
       },
     },
   },

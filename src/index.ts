@@ -12,7 +12,6 @@ export {
   type ConnectionInfo,
   createClient,
   type MtlsClient,
-  type TrustOptions,
 } from './client/create-client.js';
 export type { Socket, SocketInfo } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
@@ -65,5 +64,16 @@ export type { IdentityQuery } from './store/query.js';
 export type { UnreadableIdentity } from './store/records.js';
 export type { UserVerification, VerificationSubject } from './store/user-verification.js';
 export { type WebAuthnOptions, webAuthnVerification } from './store/webauthn-verification.js';
+export { type EvaluateTrustOptions, evaluateTrust } from './trust/evaluate-trust.js';
+export type { RootsSource } from './trust/mozilla-roots.js';
+export type {
+  Anchor,
+  RevocationList,
+  TrustAnswer,
+  TrustOptions,
+  TrustQuestion,
+  TrustSources,
+} from './trust/options.js';
+export type { HostPins, PinsByHost } from './trust/pins.js';
 export type { Tunnel, TunnelAddress, TunnelStream } from './tunnel/tunnel.js';
 export { createWebSocketTunnel, type WebSocketTunnelOptions } from './tunnel/websocket-tunnel.js';

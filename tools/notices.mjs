@@ -20,9 +20,10 @@ const PERMISSIVE = new Set([
   'Unicode-3.0',
   'CC0-1.0',
   'Unlicense',
+  'CDLA-Permissive-2.0',
 ]);
 
-const components = [...(await bundledPackages()), ...crates(), ...runtime()].sort((a, b) =>
+const components = [...(await bundledPackages()), ...crates(), ...runtime(), mozillaRoots()].sort((a, b) =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0,
 );
 const refused = components.filter(({ license }) => !isPermissive(license));
@@ -107,6 +108,15 @@ function runtime() {
   ];
 }
 
+/** The data of `mozilla-roots.der`, by way of a crate. */
+function mozillaRoots() {
+  const folder = 'tools/mozilla-roots';
+  const name = 'webpki-root-certs';
+  const lock = readFileSync(join(folder, 'Cargo.lock'), 'utf8');
+  const [, version] = new RegExp(`name = "${name}"\\nversion = "(.*)"`).exec(lock);
+  return { name, version, license: 'CDLA-Permissive-2.0', kind: 'data', texts: licenceTexts(folder) };
+}
+
 /** Of a choice of licences, the MIT text alone; otherwise every licence file. */
 function licenceTexts(folder) {
   const files = readdirSync(folder, { withFileTypes: true })
@@ -134,7 +144,7 @@ function isPermissive(expression) {
 }
 
 function render(all) {
-  const title = { npm: 'npm package', crate: 'Rust crate', runtime: 'Rust runtime' };
+  const title = { npm: 'npm package', crate: 'Rust crate', runtime: 'Rust runtime', data: 'data' };
   const rows = all.map(
     ({ name, version, license, kind }) => `| ${name} | ${version ?? ''} | ${title[kind]} | ${license} |`,
   );
@@ -150,7 +160,7 @@ function render(all) {
   return [
     '# Third-party notices',
     '',
-    'What is inside the built files of this package: npm packages in the JavaScript, Rust code in `engine.wasm`. Made by `npm run notices`.',
+    'What is inside the built files of this package: npm packages in the JavaScript, Rust code in `engine.wasm`, and the certificates in `mozilla-roots.der`. Made by `npm run notices`.',
     '',
     '| Name | Version | Kind | Licence |',
     '| --- | --- | --- | --- |',

@@ -7,25 +7,19 @@ import { HttpEngine } from '../http/http-engine.js';
 import type { Connect, PlaintextStream } from '../http/plaintext-stream.js';
 import { Pool } from '../http/pool.js';
 import { type PoolOptions, readPoolOptions } from '../http/pool-options.js';
-import { describeCertificate, parsePemOrDer } from '../identity/certificate.js';
+import { describeCertificate } from '../identity/certificate.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import { TlsEngine } from '../tls/tls-engine.js';
+import { readMaterial, type TrustOptions } from '../trust/options.js';
+import { PinRules } from '../trust/pins.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
 import { Authentication } from './authentication.js';
 import type { ChallengeHandler } from './challenge.js';
 import { type Dialed, Dialer } from './dial.js';
+import { ServerTrust } from './server-trust.js';
 import { type Socket, TlsSocket } from './socket.js';
-
-/** Which servers are trusted. */
-export interface TrustOptions {
-  /**
-   * Certificates that may end a server's chain: PEM (one or several in a string), DER, or `Certificate`. Default: none, so that
-   * no server is trusted but those that the challenge handler accepts.
-   */
-  anchors?: (string | BufferSource | Certificate)[];
-}
 
 export interface ClientOptions {
   /** The relay's address (`ws:` or `wss:`), or another transport. */
@@ -39,6 +33,7 @@ export interface ClientOptions {
   identities?: IdentityStore | Identity[];
   /** Asked which identity to show, and about every server. Default: the one identity that fits, and what verification says. */
   onChallenge?: ChallengeHandler;
+  /** Which servers are trusted. Default: none but those that the challenge handler accepts. */
   trust?: TrustOptions;
   /** TLS versions to offer. Default: both. */
   tlsVersions?: ('TLSv1.2' | 'TLSv1.3')[];
@@ -74,17 +69,18 @@ const httpProtocols = ['h2', 'http/1.1'];
 /**
  * Makes a client: loads the engine (once per page), and opens no connection yet.
  *
- * @throws MtlsError ERR_ENGINE_LOAD, ERR_CERT_MALFORMED (an anchor); TypeError for a wrong option
+ * @throws MtlsError ERR_ENGINE_LOAD, ERR_TRUST_ROOTS_LOAD, ERR_CERT_MALFORMED (an anchor, a revocation list); TypeError for a wrong option
  */
 export async function createClient(options: ClientOptions): Promise<MtlsClient> {
   const tunnel = openTunnel(options);
-  const anchors = (options.trust?.anchors ?? []).flatMap(parsePemOrDer);
   const pool = readPoolOptions(options.pool);
-  const module = await loadEngine(options.engine);
+  const { trust = {} } = options;
+  const pins = new PinRules(trust.pins);
+  const [material, module] = await Promise.all([readMaterial(trust), loadEngine(options.engine)]);
   const [tls, http, reader] = await Promise.all([
     TlsEngine.create(module, {
-      anchors,
-      evaluateServers: options.onChallenge !== undefined,
+      ...material,
+      evaluateServers: options.onChallenge !== undefined || trust.evaluate !== undefined,
       ...(options.tlsVersions && { versions: options.tlsVersions }),
     }),
     HttpEngine.create(module),
@@ -95,7 +91,9 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
     handler: options.onChallenge,
     reader,
   });
-  return new Client({ dialer: new Dialer({ tunnel, tls, authentication }), http, reader, pool });
+  const serverTrust = new ServerTrust({ pins, evaluate: trust.evaluate, reader });
+  const dialer = new Dialer({ tunnel, tls, authentication, serverTrust });
+  return new Client({ dialer, http, reader, pool });
 }
 
 class Client implements MtlsClient {

@@ -3,6 +3,7 @@ import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import type { Authentication } from './authentication.js';
+import type { ServerTrust } from './server-trust.js';
 
 export interface Dialed {
   connection: TlsConnection;
@@ -16,11 +17,18 @@ export class Dialer {
   #tunnel: Tunnel;
   #tls: TlsEngine;
   #authentication: Authentication;
+  #serverTrust: ServerTrust;
 
-  constructor(parts: { tunnel: Tunnel; tls: TlsEngine; authentication: Authentication }) {
+  constructor(parts: {
+    tunnel: Tunnel;
+    tls: TlsEngine;
+    authentication: Authentication;
+    serverTrust: ServerTrust;
+  }) {
     this.#tunnel = parts.tunnel;
     this.#tls = parts.tls;
     this.#authentication = parts.authentication;
+    this.#serverTrust = parts.serverTrust;
   }
 
   close(): void {
@@ -47,7 +55,9 @@ export class Dialer {
         partition,
         alpn,
         authenticate: authentication.authenticate,
-        evaluateServer: authentication.evaluateServer,
+        pins: this.#serverTrust.pinsFor(target),
+        evaluateServer: question =>
+          this.#serverTrust.evaluate(target, question, authentication.evaluateServer),
         absence: authentication.absence,
         signal: lifetime.signal,
       });

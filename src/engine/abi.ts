@@ -22,6 +22,7 @@ export const Emission = {
   decrypted: 33,
   certificate: 34,
   name: 35,
+  evaluation: 36,
 } as const;
 
 /** What the engine asks during a call. */
@@ -40,6 +41,10 @@ export const FailureKind = {
   certificateUntrusted: 6,
   certificateRevoked: 7,
   misuse: 8,
+  certificatePurpose: 9,
+  certificatePin: 10,
+  revocationUnknown: 11,
+  certificateMalformed: 12,
 } as const;
 
 export const HttpFailureKind = {

@@ -50,6 +50,17 @@ function isIpv4(hostname: string): boolean {
   return /^[\d.]+$/.test(hostname);
 }
 
+/**
+ * A host name as certificates have it: lower-case, Punycode, IPv6 addresses without brackets.
+ *
+ * @throws TypeError
+ */
+export function bareHostname(hostname: string): string {
+  const bare = canonicalHostname(hostname).replace(/^\[(.*)\]$/, '$1');
+  if (bare) return bare;
+  throw new TypeError(`hostname: not a DNS name or an IP address: ${JSON.stringify(hostname)}`);
+}
+
 function canonicalHostname(hostname: string): string {
   const inner = hostname.replace(/^\[(.*)\]$/, '$1');
   return (inner.includes(':') ? canonicalIpv6(inner) : canonicalName(inner)) ?? '';

@@ -1,3 +1,5 @@
+import type { CertificateFailureCode } from '../engine/trust.js';
+
 /** An X.509 certificate (RFC 5280), read. All dates and names are as the certificate states them: nothing is verified here. */
 export interface Certificate {
   /** The certificate's DER bytes. */
@@ -24,11 +26,7 @@ export interface Certificate {
 /** What evaluating a chain found. `code` and `message` are set when `trusted` is false. */
 export interface TrustResult {
   trusted: boolean;
-  code?:
-    | 'ERR_TLS_CERT_EXPIRED'
-    | 'ERR_TLS_CERT_NOT_YET_VALID'
-    | 'ERR_TLS_CERT_UNTRUSTED'
-    | 'ERR_TLS_CERT_PURPOSE';
+  code?: CertificateFailureCode;
   /** What is wrong with which certificate, for people. */
   message?: string;
   chain: Certificate[];

@@ -1,6 +1,7 @@
 import { FailureKind } from '../engine/abi.js';
+import { type CertificateFailureCode, certificateFailureCodes } from '../engine/trust.js';
 import type { WireReader } from '../engine/wire.js';
-import { MtlsError, type MtlsErrorCode } from '../errors.js';
+import { MtlsError } from '../errors.js';
 
 export interface Failure {
   kind: number;
@@ -21,24 +22,22 @@ export interface ClientCertificateState {
   absence: string | undefined;
 }
 
-const certificateFailures: Record<number, [code: MtlsErrorCode, text: string]> = {
-  [FailureKind.certificateName]: ['ERR_TLS_CERT_NAME', "The server's certificate is for another name"],
-  [FailureKind.certificateExpired]: ['ERR_TLS_CERT_EXPIRED', "The server's certificate has expired"],
-  [FailureKind.certificateNotYetValid]: [
-    'ERR_TLS_CERT_NOT_YET_VALID',
-    "The server's certificate is not valid yet: check this device's clock",
-  ],
-  [FailureKind.certificateUntrusted]: [
-    'ERR_TLS_CERT_UNTRUSTED',
-    "The server's certificate leads to none of the trust anchors (option trust.anchors)",
-  ],
-  [FailureKind.certificateRevoked]: ['ERR_TLS_CERT_REVOKED', "The server's certificate has been revoked"],
+const certificateFailures: Record<CertificateFailureCode, string> = {
+  ERR_TLS_CERT_NAME: "The server's certificate is for another name",
+  ERR_TLS_CERT_EXPIRED: "The server's certificate or one of its issuers' has expired",
+  ERR_TLS_CERT_NOT_YET_VALID: "The server's certificate is not valid yet: check this device's clock",
+  ERR_TLS_CERT_UNTRUSTED: "The server's certificate is not trusted",
+  ERR_TLS_CERT_REVOKED: "The server's certificate has been revoked",
+  ERR_TLS_CERT_PURPOSE: "The server's certificate is for another purpose",
+  ERR_TLS_PIN: "The server's key is not the one that is pinned",
+  ERR_TLS_CERT_REVOCATION_UNKNOWN: "Whether the server's certificate has been revoked cannot be told",
+  ERR_CERT_MALFORMED: 'A certificate or revocation list cannot be read',
 };
 
 /** The error that a failed certificate verification is reported as, or undefined for another kind of failure. */
 export function certificateError(kind: number, message: string): MtlsError | undefined {
-  const known = certificateFailures[kind];
-  return known && new MtlsError(known[0], `${known[1]}: ${message}.`);
+  const code = certificateFailureCodes[kind];
+  return code && new MtlsError(code, `${certificateFailures[code]}: ${message}.`);
 }
 
 /** Alerts by which servers refuse a client certificate (RFC 8446 section 6.2). */

@@ -69,8 +69,9 @@ export class HandshakeRespondent implements Respondent {
     const kind = question.u8();
     const message = question.str();
     question.str(); // the server name, which the caller knows
-    const chain = question.list();
-    const verdict = await this.#options.evaluateServer?.({ chain, error: certificateError(kind, message) });
+    const [chain, path] = [question.list(), question.list()];
+    const error = certificateError(kind, message);
+    const verdict = await this.#options.evaluateServer?.({ chain, path, error });
     return Uint8Array.of(verdict === 'trust' ? 1 : 0);
   }
 }

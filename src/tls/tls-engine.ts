@@ -1,6 +1,7 @@
 import { Emission, FailureKind } from '../engine/abi.js';
 import { type CallResult, Instance } from '../engine/instance.js';
 import { type Respondent, Transactions } from '../engine/transaction.js';
+import { encodeMaterial, encodePins } from '../engine/trust.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { readFailure } from './failure.js';
@@ -33,11 +34,12 @@ export class TlsEngine {
   }
 
   /** Returns the handle of a new connection. */
-  open({ hostname, partition, alpn = [] }: TlsConnectOptions): number {
+  open({ hostname, partition, alpn = [], pins }: TlsConnectOptions): number {
     const target = new WireWriter()
       .str(hostname)
       .str(partition)
       .list(alpn.map(name => encoder.encode(name)))
+      .bytes(encodePins(pins))
       .finish();
     return handle(this.#instance.call('tls_connection_new', [this.#config, target]));
   }
@@ -139,7 +141,7 @@ function encodeSettings(settings: TlsSettings): Uint8Array {
   return new WireWriter()
     .u8(versions.reduce((bits, version) => bits | versionBits[version], 0))
     .u8(settings.evaluateServers ? 1 : 0)
-    .list(settings.anchors)
+    .bytes(encodeMaterial(settings))
     .finish();
 }
 
@@ -149,5 +151,5 @@ function handle(result: CallResult): number {
   if (!failure) throw new MtlsError('ERR_ENGINE_FAILED', 'The engine does not know that object.');
   const { kind, message } = readFailure(new WireReader(failure.bytes));
   if (kind === FailureKind.misuse) throw new TypeError(message);
-  throw new MtlsError('ERR_CERT_MALFORMED', `A trust anchor is not a usable certificate: ${message}.`);
+  throw new MtlsError('ERR_CERT_MALFORMED', `Trust cannot be read: ${message}.`);
 }

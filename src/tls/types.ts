@@ -1,3 +1,4 @@
+import type { KeyPins } from '../engine/trust.js';
 import type { MtlsError } from '../errors.js';
 
 /** TLS SignatureScheme code points (RFC 8446 section 4.2.3). */
@@ -22,8 +23,10 @@ export interface CertificateRequest {
 
 /** What verification found about a server, before the host has its say. */
 export interface ServerTrustQuestion {
-  /** DER, the server's own certificate first. */
+  /** DER, as the server sent them, its own certificate first. */
   chain: Uint8Array[];
+  /** DER, the path that was found, the anchor last; empty when there is none. */
+  path: Uint8Array[];
   /** Undefined when the chain is trusted. */
   error: MtlsError | undefined;
 }
@@ -31,6 +34,8 @@ export interface ServerTrustQuestion {
 export interface TlsSettings {
   /** DER certificates that may end a server's chain. */
   anchors: readonly Uint8Array[];
+  /** DER certificate revocation lists. Default: none. */
+  crls?: readonly Uint8Array[];
   /** Default: both. */
   versions?: readonly ('TLSv1.2' | 'TLSv1.3')[];
   /** Whether `TlsConnectOptions.evaluateServer` is asked about every server. Default: false. */
@@ -44,6 +49,8 @@ export interface TlsConnectOptions {
   partition: string;
   /** Protocol names in order of preference (RFC 7301). Default: none. */
   alpn?: readonly string[];
+  /** The keys that the server must have. Default: any. */
+  pins?: KeyPins | undefined;
   /** Called when the server asks for a certificate; undefined: none is sent. A rejection fails the connection. */
   authenticate(request: CertificateRequest): Promise<ClientCredential | undefined>;
   /** Whether to trust the server in spite of, or because of, what verification found. A rejection fails the connection. */

@@ -16,7 +16,7 @@ const CASES = [
   ['that has expired', pki.issue({ ...localhost, days: [-30, -2] }), 'ERR_TLS_CERT_EXPIRED'],
   ['that is not valid yet', pki.issue({ ...localhost, days: [2, 30] }), 'ERR_TLS_CERT_NOT_YET_VALID'],
   ['of another CA', otherPki.issue(localhost), 'ERR_TLS_CERT_UNTRUSTED'],
-  ['for clients', pki.issue({ ...localhost, usage: 'clientAuth' }), 'ERR_TLS_CERT_UNTRUSTED'],
+  ['for clients', pki.issue({ ...localhost, usage: 'clientAuth' }), 'ERR_TLS_CERT_PURPOSE'],
 ] as const;
 const VERSIONS = ['TLSv1.3', 'TLSv1.2'] as const;
 

@@ -6,6 +6,7 @@ import { Emission, Question } from '../../../src/engine/abi.js';
 import { Instance } from '../../../src/engine/instance.js';
 import { loadEngine } from '../../../src/engine/load.js';
 import { type Respondent, Transactions } from '../../../src/engine/transaction.js';
+import { encodeMaterial, encodePins } from '../../../src/engine/trust.js';
 import { WireReader, WireWriter } from '../../../src/engine/wire.js';
 import { engineModule } from '../../support/engine.js';
 import { certificateDer, OpensslPki } from '../../support/openssl-pki.js';
@@ -42,10 +43,10 @@ async function newConnection(): Promise<{ instance: Instance; transactions: Tran
   const settings = new WireWriter()
     .u8(3)
     .u8(0)
-    .list([certificateDer(pki.ca.cert)])
+    .bytes(encodeMaterial({ anchors: [certificateDer(pki.ca.cert)] }))
     .finish();
   const config = instance.call('tls_config_new', [settings]).status;
-  const target = new WireWriter().str('localhost').str('').list([]).finish();
+  const target = new WireWriter().str('localhost').str('').list([]).bytes(encodePins(undefined)).finish();
   const handle = instance.call('tls_connection_new', [config, target]).status;
   return { instance, transactions: new Transactions(instance), handle };
 }
@@ -207,10 +208,10 @@ describe('a call that has to wait', () => {
     const settings = new WireWriter()
       .u8(2)
       .u8(0)
-      .list([certificateDer(pki.ca.cert)])
+      .bytes(encodeMaterial({ anchors: [certificateDer(pki.ca.cert)] }))
       .finish();
     const config = instance.call('tls_config_new', [settings]).status;
-    const target = new WireWriter().str('localhost').str('').list([]).finish();
+    const target = new WireWriter().str('localhost').str('').list([]).bytes(encodePins(undefined)).finish();
     for (let i = 0; i < 20; i++) {
       const handle = instance.call('tls_connection_new', [config, target]).status;
       const { emitted } = await feed({ transactions, handle }, nothing, unexpected);

@@ -23,6 +23,8 @@ const CASES: [place: string, specifier: string, verdict: 'allowed' | 'refused'][
   ['tunnel', 'ws', 'refused'],
   ['identity', '../engine/instance.js', 'allowed'],
   ['identity', '../tls/connection.js', 'refused'],
+  ['trust', '../identity/types.js', 'allowed'],
+  ['trust', '../tls/connection.js', 'refused'],
   ['p12', '../identity/types.js', 'allowed'],
   ['p12', 'pkijs', 'allowed'],
   ['p12', 'asn1js', 'allowed'],

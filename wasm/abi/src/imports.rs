@@ -25,6 +25,7 @@ pub enum Emission {
     Decrypted = 33,
     Certificate = 34,
     Name = 35,
+    Evaluation = 36,
 }
 
 #[link(wasm_import_module = "mtls")]

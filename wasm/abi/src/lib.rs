@@ -9,6 +9,7 @@ mod imports;
 mod memory;
 mod pki;
 mod tls;
+mod trust;
 
 /// Raised whenever a function's meaning or an encoding changes; the host refuses to run another version than its own.
 const ABI_VERSION: u32 = 1;

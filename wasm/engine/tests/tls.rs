@@ -14,6 +14,7 @@ use mtls_engine::tls::config::{Config, Settings};
 use mtls_engine::tls::connection::{Connection, Handshake, Target};
 use mtls_engine::tls::external::Direction;
 use mtls_engine::tls::failure::{Failure, FailureKind};
+use mtls_engine::trust::pins::Pins;
 use mtls_engine::wire::{Reader, Writer};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::crypto::ring;
@@ -138,7 +139,7 @@ fn settings(anchors: &[&CertificateDer<'_>], versions: u8, ask_trust: bool) -> V
     Writer::default()
         .u8(versions)
         .u8(u8::from(ask_trust))
-        .list(anchors.iter())
+        .bytes(&Writer::default().list(anchors.iter()).u32(0).finish())
         .finish()
 }
 
@@ -180,6 +181,7 @@ impl Scene {
             hostname: "server.example",
             partition: "",
             alpn: vec![b"h2", b"http/1.1"],
+            pins: Pins::default(),
         };
         Self {
             client: Connection::new(config, &target)
@@ -455,6 +457,7 @@ fn misuse_is_told() {
         hostname: "not a host",
         partition: "",
         alpn: vec![],
+        pins: Pins::default(),
     };
     assert!(Connection::new(&config, &target).is_err());
     let mut scene = Scene::new(&config, &server_config(&pki, &pki.issue("a", |_| {}), None));

@@ -1,4 +1,4 @@
-//! Reads an X.509 certificate (RFC 5280) for people and for matching. It verifies nothing.
+//! Reads an X.509 certificate (RFC 5280). It verifies nothing.
 
 use sha2::{Digest, Sha256};
 
@@ -9,19 +9,27 @@ use super::der::{
 use super::name::{distinguished_name, general_names, push_hex};
 use crate::wire::Writer;
 
+/// The content of the feature (RFC 7633, RFC 6066 section 8).
+const STATUS_REQUEST: [u8; 1] = [5];
+
 pub struct Certificate<'a> {
     der: &'a [u8],
     to_be_signed: &'a [u8],
     signature_algorithm: String,
+    signature_identifier: &'a [u8],
     signature: &'a [u8],
     serial: String,
+    serial_number: &'a [u8],
     issuer: Element<'a>,
     subject: Element<'a>,
     not_before: String,
     not_after: String,
     spki: Element<'a>,
     subject_alt_names: Vec<String>,
+    extended: bool,
     authority: bool,
+    path_length: Option<usize>,
+    must_staple: bool,
     /// Bit n of the extension at bit n; `None` without the extension.
     key_usage: Option<u16>,
     extended_key_usage: Option<Vec<String>>,
@@ -33,7 +41,8 @@ impl<'a> Certificate<'a> {
         let mut outer = input.expect(SEQUENCE)?.children();
         input.finish()?;
         let to_be_signed = outer.expect(SEQUENCE)?;
-        let signature_algorithm = algorithm(outer.expect(SEQUENCE)?)?;
+        let signature_identifier = outer.expect(SEQUENCE)?;
+        let signature_algorithm = algorithm(signature_identifier)?;
         let signature = bit_string(outer.expect(BIT_STRING)?)?;
         outer.finish()?;
 
@@ -51,19 +60,25 @@ impl<'a> Certificate<'a> {
             der,
             to_be_signed: to_be_signed.whole,
             signature_algorithm,
+            signature_identifier: signature_identifier.content,
             signature,
             serial: serial_number(serial.content),
+            serial_number: serial.content,
             issuer,
             subject,
             not_before: time(validity.any()?)?,
             not_after: time(validity.any()?)?,
             spki,
             subject_alt_names: Vec::new(),
+            extended: false,
             authority: false,
+            path_length: None,
+            must_staple: false,
             key_usage: None,
             extended_key_usage: None,
         };
         if let Some(extensions) = fields.optional(0xa3)? {
+            certificate.extended = true;
             for extension in extensions.children().expect(SEQUENCE)?.children() {
                 certificate.read_extension(extension?)?;
             }
@@ -85,6 +100,7 @@ impl<'a> Certificate<'a> {
                 let mut constraints = Elements::new(value).expect(SEQUENCE)?.children();
                 let authority = constraints.optional(BOOLEAN)?;
                 self.authority = authority.is_some_and(|it| it.content != [0]);
+                self.path_length = constraints.optional(INTEGER)?.map(small_number);
             }
             // keyUsage
             [0x55, 0x1d, 0x0f] => {
@@ -101,9 +117,108 @@ impl<'a> Certificate<'a> {
                 let purposes = purposes.map(|it| dotted(it?.content));
                 self.extended_key_usage = Some(purposes.collect::<Result<_, _>>()?);
             }
+            // TLS features (RFC 7633)
+            [0x2b, 6, 1, 5, 5, 7, 1, 0x18] => {
+                let features = Elements::new(value).expect(SEQUENCE)?.children();
+                self.must_staple = features.flatten().any(|it| it.content == STATUS_REQUEST);
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// The subject, or what names the certificate where that is empty.
+    pub fn display_name(&self) -> String {
+        match distinguished_name(self.subject) {
+            Ok(name) if !name.is_empty() => name,
+            _ => match self.subject_alt_names.first() {
+                Some(name) => name.clone(),
+                None => format!("the certificate {}", self.serial),
+            },
+        }
+    }
+
+    pub fn issuer_name(&self) -> String {
+        distinguished_name(self.issuer).unwrap_or_default()
+    }
+
+    /// YYYYMMDDHHMMSSZ, as is [`Self::not_after`].
+    pub fn not_before(&self) -> &str {
+        &self.not_before
+    }
+
+    pub fn not_after(&self) -> &str {
+        &self.not_after
+    }
+
+    pub fn key_algorithm(&self) -> Result<String, Malformed> {
+        key_algorithm(self.spki)
+    }
+
+    /// The whole SubjectPublicKeyInfo.
+    pub fn spki(&self) -> &'a [u8] {
+        self.spki.whole
+    }
+
+    /// The key's own bits, without the algorithm.
+    pub fn public_key(&self) -> Result<&'a [u8], Malformed> {
+        let mut fields = self.spki.children();
+        fields.expect(SEQUENCE)?;
+        bit_string(fields.expect(BIT_STRING)?)
+    }
+
+    pub fn subject(&self) -> &'a [u8] {
+        self.subject.whole
+    }
+
+    pub fn issuer(&self) -> &'a [u8] {
+        self.issuer.whole
+    }
+
+    /// The content of the INTEGER.
+    pub fn serial_number(&self) -> &'a [u8] {
+        self.serial_number
+    }
+
+    pub fn subject_alt_names(&self) -> &[String] {
+        &self.subject_alt_names
+    }
+
+    /// Certificates of version 1 have none.
+    pub fn has_extensions(&self) -> bool {
+        self.extended
+    }
+
+    /// Whether basicConstraints call it an authority.
+    pub fn is_authority(&self) -> bool {
+        self.authority
+    }
+
+    pub fn path_length(&self) -> Option<usize> {
+        self.path_length
+    }
+
+    /// Bit n of the extension at bit n.
+    pub fn key_usage(&self) -> Option<u16> {
+        self.key_usage
+    }
+
+    pub fn extended_key_usage(&self) -> Option<&[String]> {
+        self.extended_key_usage.as_deref()
+    }
+
+    /// Whether its server has to staple an OCSP response (RFC 7633).
+    pub fn must_staple(&self) -> bool {
+        self.must_staple
+    }
+
+    pub fn to_be_signed(&self) -> &'a [u8] {
+        self.to_be_signed
+    }
+
+    /// The content of its AlgorithmIdentifier, and the signature itself.
+    pub fn signature(&self) -> (&'a [u8], &'a [u8]) {
+        (self.signature_identifier, self.signature)
     }
 
     /// In this order: subject, issuer, serial number, notBefore, notAfter (strings, times as YYYYMMDDHHMMSSZ), alternative
@@ -145,6 +260,17 @@ fn algorithm(identifier: Element<'_>) -> Result<String, Malformed> {
     dotted(identifier.children().expect(OBJECT_IDENTIFIER)?.content)
 }
 
+/// Of an INTEGER; more than fits is more than any limit.
+fn small_number(element: Element<'_>) -> usize {
+    element
+        .content
+        .iter()
+        .try_fold(0usize, |sum, &octet| {
+            sum.checked_mul(256)?.checked_add(usize::from(octet))
+        })
+        .unwrap_or(usize::MAX)
+}
+
 fn serial_number(content: &[u8]) -> String {
     let digits = match content {
         [0, rest @ ..] if !rest.is_empty() => rest,
@@ -156,7 +282,7 @@ fn serial_number(content: &[u8]) -> String {
 }
 
 /// A UTCTime or GeneralizedTime as YYYYMMDDHHMMSSZ.
-fn time(element: Element<'_>) -> Result<String, Malformed> {
+pub fn time(element: Element<'_>) -> Result<String, Malformed> {
     let text = std::str::from_utf8(element.content).map_err(|_| Malformed)?;
     let digits = text.strip_suffix('Z').ok_or(Malformed)?;
     let mut out = String::with_capacity(15);

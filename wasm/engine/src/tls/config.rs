@@ -1,17 +1,19 @@
 //! What connections have in common: trust anchors, protocol versions, the session cache.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::{ring, CryptoProvider};
-use rustls::pki_types::CertificateDer;
-use rustls::{CipherSuite, RootCertStore};
+use rustls::CipherSuite;
 
 use super::credential::AskingResolver;
 use super::failure::Failure;
 use super::sessions::{Partition, Sessions};
 use super::verifier::AskingVerifier;
 use crate::host::Host;
+use crate::trust::pins::Pins;
+use crate::trust::policy::{Policy, PolicySettings};
 use crate::wire::{Malformed, Reader};
 
 const VERSION_12: u8 = 1;
@@ -20,6 +22,11 @@ const VERSION_13: u8 = 2;
 pub struct Config {
     base: ClientConfig,
     sessions: Arc<Sessions>,
+    policy: Arc<Policy>,
+    host: Arc<dyn Host>,
+    ask_trust: bool,
+    /// By the pins of a host. rustls resumes a session only with the very verifier that it was made with.
+    verifiers: Mutex<HashMap<Pins, Arc<AskingVerifier>>>,
 }
 
 /// The settings as they cross the ABI.
@@ -28,8 +35,7 @@ pub struct Settings<'a> {
     versions: u8,
     /// Whether every server certificate is put before the host, with what verification found.
     ask_trust: bool,
-    /// DER certificates.
-    anchors: Vec<&'a [u8]>,
+    trust: PolicySettings<'a>,
 }
 
 impl<'a> Settings<'a> {
@@ -38,7 +44,7 @@ impl<'a> Settings<'a> {
         let settings = Self {
             versions: reader.u8()?,
             ask_trust: reader.u8()? != 0,
-            anchors: reader.list()?,
+            trust: PolicySettings::read(reader.bytes()?)?,
         };
         reader.finish()?;
         Ok(settings)
@@ -48,27 +54,56 @@ impl<'a> Settings<'a> {
 impl Config {
     pub fn new(settings: &Settings<'_>, host: Arc<dyn Host>) -> Result<Self, Failure> {
         let provider = Arc::new(provider());
-        let verifier = AskingVerifier::new(
-            anchors(&settings.anchors)?,
-            &provider,
-            host.clone(),
-            settings.ask_trust,
-        )?;
+        let policy = Policy::new(&settings.trust)?;
+        let verifier = Arc::new(AskingVerifier {
+            policy: policy.clone(),
+            pins: Pins::default(),
+            algorithms: provider.signature_verification_algorithms,
+            host: host.clone(),
+            ask: settings.ask_trust,
+        });
         let mut base = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions(settings.versions))?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_cert_resolver(Arc::new(AskingResolver::new(host)));
+            .with_custom_certificate_verifier(verifier.clone())
+            .with_client_cert_resolver(Arc::new(AskingResolver::new(host.clone())));
         base.enable_secret_extraction = true;
         Ok(Self {
             base,
             sessions: Arc::new(Sessions::default()),
+            policy,
+            host,
+            ask_trust: settings.ask_trust,
+            verifiers: Mutex::new(HashMap::from([(Pins::default(), verifier)])),
         })
     }
 
+    fn verifier(&self, pins: &Pins) -> Arc<AskingVerifier> {
+        let mut verifiers = self
+            .verifiers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let made = || {
+            Arc::new(AskingVerifier {
+                policy: self.policy.clone(),
+                pins: pins.clone(),
+                algorithms: self
+                    .base
+                    .crypto_provider()
+                    .signature_verification_algorithms,
+                host: self.host.clone(),
+                ask: self.ask_trust,
+            })
+        };
+        verifiers.entry(pins.clone()).or_insert_with(made).clone()
+    }
+
     /// The configuration of one connection, which resumes sessions of its own `partition` only.
-    pub(super) fn for_partition(&self, partition: &str) -> Arc<ClientConfig> {
+    pub(super) fn for_partition(&self, partition: &str, pins: &Pins) -> Arc<ClientConfig> {
         let mut config = self.base.clone();
+        config
+            .dangerous()
+            .set_certificate_verifier(self.verifier(pins));
         config.resumption =
             Resumption::store(Arc::new(Partition::new(self.sessions.clone(), partition)));
         Arc::new(config)
@@ -102,12 +137,4 @@ fn versions(bits: u8) -> Vec<&'static rustls::SupportedProtocolVersion> {
         versions.push(&rustls::version::TLS12);
     }
     versions
-}
-
-fn anchors(der: &[&[u8]]) -> Result<RootCertStore, Failure> {
-    let mut store = RootCertStore::empty();
-    for certificate in der {
-        store.add(CertificateDer::from(*certificate))?;
-    }
-    Ok(store)
 }

@@ -10,6 +10,7 @@ use rustls::{HandshakeKind, ProtocolVersion};
 use super::config::Config;
 use super::external::{self, External};
 use super::failure::{Failure, FailureKind};
+use crate::trust::pins::Pins;
 use crate::wire::{Malformed, Reader, Writer};
 
 /// A record's plaintext (RFC 8446 section 5.1), and what its protection may add to it.
@@ -35,6 +36,8 @@ pub struct Target<'a> {
     pub partition: &'a str,
     /// Protocol names in order of preference (RFC 7301); empty: none is offered.
     pub alpn: Vec<&'a [u8]>,
+    /// The keys that the server must have.
+    pub pins: Pins,
 }
 
 impl<'a> Target<'a> {
@@ -44,6 +47,7 @@ impl<'a> Target<'a> {
             hostname: reader.str()?,
             partition: reader.str()?,
             alpn: reader.list()?,
+            pins: Pins::read(reader.bytes()?)?,
         };
         reader.finish()?;
         Ok(target)
@@ -100,7 +104,7 @@ impl Connection {
         let name = ServerName::try_from(target.hostname.to_owned())
             .map_err(|_| Failure::misuse("not a DNS name or an IP address"))?;
         let tls = UnbufferedClientConnection::new_with_alpn(
-            config.for_partition(target.partition),
+            config.for_partition(target.partition, &target.pins),
             name,
             target.alpn.iter().map(|name| name.to_vec()).collect(),
         )?;

@@ -1,7 +1,10 @@
 //! Why a connection failed, as it crosses the ABI.
 
-use rustls::{AlertDescription, CertificateError, Error};
+use std::sync::Arc;
 
+use rustls::{AlertDescription, CertificateError, Error, OtherError};
+
+use crate::trust::refusal::{Reason, Refusal};
 use crate::wire::{Malformed, Writer};
 
 /// Stable numbers of the ABI (`src/engine/abi.ts`).
@@ -18,6 +21,10 @@ pub enum FailureKind {
     CertificateRevoked = 7,
     /// The host called with something that makes no sense.
     Misuse = 8,
+    CertificatePurpose = 9,
+    CertificatePin = 10,
+    RevocationUnknown = 11,
+    CertificateMalformed = 12,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +67,13 @@ impl From<Error> for Failure {
         let message = error.to_string();
         let (kind, alert) = match error {
             Error::AlertReceived(alert) => (FailureKind::Alert, alert_number(alert)),
-            Error::InvalidCertificate(reason) => (certificate_kind(&reason), 0),
+            Error::InvalidCertificate(CertificateError::Other(reason)) => {
+                match reason.0.downcast_ref::<Refusal>() {
+                    Some(refusal) => return refusal.clone().into(),
+                    None => (FailureKind::CertificateUntrusted, 0),
+                }
+            }
+            Error::InvalidCertificate(_) => (FailureKind::CertificateUntrusted, 0),
             _ => (FailureKind::Protocol, 0),
         };
         Self {
@@ -75,13 +88,30 @@ fn alert_number(alert: AlertDescription) -> u8 {
     alert.into()
 }
 
-pub(super) fn certificate_kind(reason: &CertificateError) -> FailureKind {
-    use CertificateError as E;
-    match reason {
-        E::NotValidForName | E::NotValidForNameContext { .. } => FailureKind::CertificateName,
-        E::Expired | E::ExpiredContext { .. } => FailureKind::CertificateExpired,
-        E::NotValidYet | E::NotValidYetContext { .. } => FailureKind::CertificateNotYetValid,
-        E::Revoked => FailureKind::CertificateRevoked,
-        _ => FailureKind::CertificateUntrusted,
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal.reason {
+            Reason::Name => FailureKind::CertificateName,
+            Reason::Expired => FailureKind::CertificateExpired,
+            Reason::NotYetValid => FailureKind::CertificateNotYetValid,
+            Reason::Untrusted => FailureKind::CertificateUntrusted,
+            Reason::Revoked => FailureKind::CertificateRevoked,
+            Reason::Purpose => FailureKind::CertificatePurpose,
+            Reason::Pin => FailureKind::CertificatePin,
+            Reason::RevocationUnknown => FailureKind::RevocationUnknown,
+            Reason::Malformed => FailureKind::CertificateMalformed,
+        };
+        Self {
+            kind,
+            alert: 0,
+            message: refusal.message,
+        }
+    }
+}
+
+/// A refusal on its way through rustls, which tells the peer no more than certificate_unknown.
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refusal))))
     }
 }

@@ -1,29 +1,31 @@
-//! Verification of the server's certificate: webpki decides, and the host may be asked on top.
+//! Verification of the server's certificate: [`crate::trust`] decides, and the host may be asked on top.
 //!
 //! Question `ServerTrust`: failure kind (u8, 0 when verification passed), its message, the server name, list of
-//! certificates (DER, the server's own first). Answer: one byte, see [`Verdict`].
+//! certificates as the server sent them (DER, its own first), list of those of the verified path (DER, the anchor last; empty when
+//! there is none). Answer: one byte, see [`Verdict`].
 
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
-use rustls::crypto::{
-    verify_tls12_signature, verify_tls13_signature, CryptoProvider, WebPkiSupportedAlgorithms,
-};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-use super::failure::{certificate_kind, Failure, UNANSWERED};
+use super::failure::UNANSWERED;
 use crate::host::{Answer, Host, QuestionKind};
+use crate::trust::evaluate::{evaluate, Demand, Evaluation, Purpose};
+use crate::trust::pins::{self, Pins};
+use crate::trust::policy::Policy;
 use crate::wire::Writer;
 
+/// Verifies the servers of one configuration that have the same pins.
 #[derive(Debug)]
 pub(super) struct AskingVerifier {
-    /// None when there is no anchor at all: then nothing is trusted by itself.
-    webpki: Option<Arc<WebPkiServerVerifier>>,
-    algorithms: WebPkiSupportedAlgorithms,
-    host: Arc<dyn Host>,
-    ask: bool,
+    pub(super) policy: Arc<Policy>,
+    pub(super) pins: Pins,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) ask: bool,
 }
 
 /// What the host says of a server's certificate.
@@ -33,55 +35,36 @@ enum Verdict {
 }
 
 impl AskingVerifier {
-    pub(super) fn new(
-        anchors: RootCertStore,
-        provider: &Arc<CryptoProvider>,
-        host: Arc<dyn Host>,
-        ask: bool,
-    ) -> Result<Self, Failure> {
-        let webpki = if anchors.is_empty() {
-            None
-        } else {
-            Some(
-                WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), provider.clone())
-                    .build()?,
-            )
-        };
-        Ok(Self {
-            webpki,
-            algorithms: provider.signature_verification_algorithms,
-            host,
-            ask,
-        })
-    }
-
     fn ask_host(
         &self,
-        chain: &[&[u8]],
+        chain: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        found: &Result<ServerCertVerified, Error>,
+        found: &Evaluation,
     ) -> Result<Verdict, Error> {
-        let (kind, message) = match found {
-            Ok(_) => (0, String::new()),
-            Err(Error::InvalidCertificate(reason)) => {
-                (certificate_kind(reason) as u8, reason.to_string())
-            }
-            Err(other) => (
-                super::failure::FailureKind::Protocol as u8,
-                other.to_string(),
-            ),
+        let (kind, message) = match &found.refusal {
+            None => (0, ""),
+            Some(refusal) => (refusal.reason as u8, refusal.message.as_str()),
         };
         let question = Writer::default()
             .u8(kind)
-            .str(&message)
+            .str(message)
             .str(&server_name.to_str())
             .list(chain.iter())
+            .list(found.path.iter())
             .finish();
         match self.host.ask(QuestionKind::ServerTrust, &question) {
             Answer::Known(answer) if answer == [0] => Ok(Verdict::AsVerified),
             Answer::Known(answer) if answer == [1] => Ok(Verdict::Trust),
             _ => Err(Error::General(UNANSWERED.into())),
         }
+    }
+
+    /// The host may trust a server in spite of what was found, but not with a key that is not pinned: of an unverified
+    /// chain only the server's own key is proven, by the handshake.
+    fn is_pinned(&self, own: &CertificateDer<'_>, found: &Evaluation) -> bool {
+        let own = std::iter::once(own.as_ref());
+        self.pins
+            .allow(own.chain(found.path.iter().map(Vec::as_slice)))
     }
 }
 
@@ -94,26 +77,30 @@ impl ServerCertVerifier for AskingVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let found = match &self.webpki {
-            Some(webpki) => webpki.verify_server_cert(
-                end_entity,
-                intermediates,
-                server_name,
-                ocsp_response,
-                now,
-            ),
-            None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
-        };
-        if !self.ask {
-            return found;
-        }
-        let chain: Vec<&[u8]> = std::iter::once(end_entity)
+        let chain: Vec<CertificateDer<'_>> = std::iter::once(end_entity)
             .chain(intermediates)
-            .map(|certificate| certificate.as_ref())
+            .cloned()
             .collect();
-        match self.ask_host(&chain, server_name, &found)? {
-            Verdict::AsVerified => found,
-            Verdict::Trust => Ok(ServerCertVerified::assertion()),
+        let demand = Demand {
+            name: Some(server_name.clone()),
+            at: now,
+            purpose: Purpose::Server,
+            staple: ocsp_response,
+            pins: self.pins.clone(),
+        };
+        let found = evaluate(&self.policy, &chain, &demand);
+        let verdict = if self.ask {
+            self.ask_host(&chain, server_name, &found)?
+        } else {
+            Verdict::AsVerified
+        };
+        match (verdict, &found.refusal) {
+            (_, None) => Ok(ServerCertVerified::assertion()),
+            (Verdict::AsVerified, Some(refusal)) => Err(refusal.clone().into()),
+            (Verdict::Trust, Some(_)) if self.is_pinned(end_entity, &found) => {
+                Ok(ServerCertVerified::assertion())
+            }
+            (Verdict::Trust, Some(_)) => Err(pins::mismatch().into()),
         }
     }
 
@@ -137,11 +124,5 @@ impl ServerCertVerifier for AskingVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-impl From<VerifierBuilderError> for Failure {
-    fn from(error: VerifierBuilderError) -> Self {
-        Self::misuse(&error.to_string())
     }
 }

@@ -1,0 +1,98 @@
+import type { MtlsErrorCode } from '../errors.js';
+import { Emission, FailureKind } from './abi.js';
+import type { Instance } from './instance.js';
+import { WireReader, WireWriter } from './wire.js';
+
+/** Whom to trust, all DER. */
+export interface TrustMaterial {
+  /** Certificates that may end a chain. */
+  anchors: readonly Uint8Array[];
+  /** Certificate revocation lists. */
+  crls?: readonly Uint8Array[];
+}
+
+/** The keys that a server must have. */
+export interface KeyPins {
+  /** SHA-256 of SubjectPublicKeyInfo, 32 bytes each; none: any key will do. */
+  sha256: readonly Uint8Array[];
+  /** Whether the server's own key decides alone, without anchors, names and dates. */
+  replacesAnchors: boolean;
+}
+
+/** What is asked of a chain. */
+export interface TrustDemand {
+  /** Undefined: names are not looked at. */
+  hostname: string | undefined;
+  at: Date;
+  purpose: 'server' | 'client';
+  /** An OCSP response, DER. */
+  ocsp: Uint8Array | undefined;
+  pins: KeyPins | undefined;
+}
+
+/** What the engine found. */
+export interface TrustFinding {
+  /** One of `FailureKind`; 0: trusted. */
+  kind: number;
+  /** A clause that says what is wrong. */
+  message: string;
+  /** DER, from the certificate in question to the anchor; empty when there is no path. */
+  path: Uint8Array<ArrayBuffer>[];
+}
+
+/** The codes that a certificate is refused with. */
+export type CertificateFailureCode = Extract<
+  MtlsErrorCode,
+  `ERR_TLS_CERT_${string}` | 'ERR_TLS_PIN' | 'ERR_CERT_MALFORMED'
+>;
+
+export const certificateFailureCodes: Record<number, CertificateFailureCode> = {
+  [FailureKind.certificateName]: 'ERR_TLS_CERT_NAME',
+  [FailureKind.certificateExpired]: 'ERR_TLS_CERT_EXPIRED',
+  [FailureKind.certificateNotYetValid]: 'ERR_TLS_CERT_NOT_YET_VALID',
+  [FailureKind.certificateUntrusted]: 'ERR_TLS_CERT_UNTRUSTED',
+  [FailureKind.certificateRevoked]: 'ERR_TLS_CERT_REVOKED',
+  [FailureKind.certificatePurpose]: 'ERR_TLS_CERT_PURPOSE',
+  [FailureKind.certificatePin]: 'ERR_TLS_PIN',
+  [FailureKind.revocationUnknown]: 'ERR_TLS_CERT_REVOCATION_UNKNOWN',
+  [FailureKind.certificateMalformed]: 'ERR_CERT_MALFORMED',
+};
+
+/** As `PolicySettings` of wasm/engine/src/trust/policy.rs reads it. */
+export function encodeMaterial({ anchors, crls = [] }: TrustMaterial): Uint8Array {
+  return new WireWriter().list(anchors).list(crls).finish();
+}
+
+/** As `Pins` of wasm/engine/src/trust/pins.rs reads them. */
+export function encodePins(pins: KeyPins | undefined): Uint8Array {
+  return new WireWriter()
+    .u8(pins?.replacesAnchors ? 1 : 0)
+    .list(pins?.sha256 ?? [])
+    .finish();
+}
+
+const nothing = new Uint8Array();
+const purposes = { server: 0, client: 1 } as const;
+
+/** Runs an evaluation: the certificate in question first in `chain`, others behind it in any order. */
+export function evaluateChain(
+  instance: Instance,
+  chain: readonly Uint8Array[],
+  { material, demand }: { material: TrustMaterial; demand: TrustDemand },
+): TrustFinding {
+  const seconds = Math.max(0, Math.floor(demand.at.getTime() / 1000));
+  const encodedDemand = new WireWriter()
+    .str(demand.hostname ?? '')
+    .u32(seconds % 2 ** 32)
+    .u32(Math.floor(seconds / 2 ** 32))
+    .u8(purposes[demand.purpose])
+    .bytes(demand.ocsp ?? nothing)
+    .bytes(encodePins(demand.pins))
+    .finish();
+  const input = new WireWriter().bytes(encodeMaterial(material)).list(chain).bytes(encodedDemand).finish();
+  const { emitted } = instance.call('trust_evaluate', [input]);
+  const evaluation = emitted.find(it => it.kind === Emission.evaluation);
+  if (!evaluation) throw new TypeError('hostname: not a DNS name or an IP address');
+  const reader = new WireReader(evaluation.bytes);
+  return { kind: reader.u8(), message: reader.str(), path: reader.list() };
+}

@@ -1,0 +1,111 @@
+import { Instance } from '../engine/instance.js';
+import { type EngineSource, loadEngine } from '../engine/load.js';
+import {
+  certificateFailureCodes,
+  evaluateChain,
+  type KeyPins,
+  type TrustDemand,
+  type TrustFinding,
+} from '../engine/trust.js';
+import { MtlsError } from '../errors.js';
+import { parsePemOrDer, readCertificate } from '../identity/certificate.js';
+import { buildChain } from '../identity/chain.js';
+import { bareHostname } from '../identity/hosts.js';
+import type { Certificate, TrustResult } from '../identity/types.js';
+import { type Anchor, bytesOf, readMaterial, type TrustSources } from './options.js';
+import { PinRules, type PinsByHost, readPins } from './pins.js';
+
+export interface EvaluateTrustOptions extends TrustSources {
+  /** The DNS name or IP address that the certificate must be for. Default: names are not looked at. */
+  hostname?: string;
+  /** Chooses, with `hostname`, among `pins` by host. */
+  port?: number;
+  /** The time to judge for. Default: now. */
+  at?: Date;
+  /** What the certificate is to be used for. Default: `server`. */
+  purpose?: 'server' | 'client';
+  /** Pins as in `TrustOptions.pins`, for which `hostname` is needed; or a list, for whatever host this is. */
+  pins?: PinsByHost | readonly string[];
+  /** The OCSP response that the server stapled, DER (RFC 6960). Default: none. */
+  ocsp?: BufferSource;
+  /** The engine's .wasm. Default: the one of this package. */
+  engine?: EngineSource;
+}
+
+/**
+ * Whether a certificate chain is to be trusted: as TLS connections judge their server, by the same code. Path, validity, names,
+ * purpose, constraints (RFC 5280, section 6; RFC 9525), revocation and pins: `docs/trust.md`.
+ *
+ * @param chain the certificate in question first, then others that may lead to an anchor in any order: `Certificate`, DER or PEM
+ * @returns with `chain`: the path that was found, the anchor last; when none was found, what could be put together
+ * @throws MtlsError ERR_CERT_MALFORMED (PEM without a certificate), ERR_TRUST_ROOTS_LOAD, ERR_ENGINE_LOAD; TypeError for a wrong option.
+ *   Certificates, anchors and lists whose DER cannot be read are no reason to throw: the result has the code ERR_CERT_MALFORMED.
+ */
+export async function evaluateTrust(
+  chain: Anchor | readonly Anchor[],
+  options: EvaluateTrustOptions,
+): Promise<TrustResult> {
+  const sources = Array.isArray(chain) ? (chain as readonly Anchor[]) : [chain as Anchor];
+  const demand = readDemand(options);
+  const ders = sources.flatMap(parsePemOrDer);
+  if (ders.length === 0) throw new TypeError('chain: at least one certificate');
+  const [module, material] = await Promise.all([loadEngine(options.engine), readMaterial(options)]);
+  const instance = await Instance.create(module);
+  const finding = evaluateChain(instance, ders, { material, demand });
+  return trustResult(finding, await foundChain(instance, finding, ders));
+}
+
+function readDemand({ hostname, port, at, purpose, pins, ocsp }: EvaluateTrustOptions): TrustDemand {
+  if (at !== undefined && !(at instanceof Date && !Number.isNaN(at.getTime())))
+    throw new TypeError('at: a valid Date');
+  if (purpose !== undefined && purpose !== 'server' && purpose !== 'client')
+    throw new TypeError('purpose: server or client');
+  const staple = ocsp === undefined ? undefined : bytesOf(ocsp);
+  if (ocsp !== undefined && !staple) throw new TypeError('ocsp: DER bytes');
+  return {
+    hostname: hostname === undefined ? undefined : bareHostname(hostname),
+    at: at ?? new Date(),
+    purpose: purpose ?? 'server',
+    ocsp: staple,
+    pins: demandedPins(pins, hostname, port),
+  };
+}
+
+function demandedPins(
+  pins: EvaluateTrustOptions['pins'],
+  hostname: string | undefined,
+  port: number | undefined,
+): KeyPins | undefined {
+  if (pins === undefined) return undefined;
+  if (Array.isArray(pins)) return readPins(pins);
+  if (hostname === undefined) throw new TypeError('pins by host: hostname is missing');
+  return new PinRules(pins as PinsByHost).for(hostname, port);
+}
+
+/** What the engine found, for the outside. */
+export function trustResult(
+  { kind, message }: Pick<TrustFinding, 'kind' | 'message'>,
+  chain: Certificate[],
+): TrustResult {
+  if (kind === 0) return { trusted: true, chain };
+  return { trusted: false, code: certificateFailureCodes[kind] ?? 'ERR_TLS_CERT_UNTRUSTED', message, chain };
+}
+
+async function foundChain(
+  instance: Instance,
+  { path }: TrustFinding,
+  given: readonly Uint8Array[],
+): Promise<Certificate[]> {
+  if (path.length > 0) return path.map(der => readCertificate(instance, der).certificate);
+  const readable = given.flatMap(der => {
+    try {
+      return [readCertificate(instance, der)];
+    } catch (error) {
+      if (error instanceof MtlsError && error.code === 'ERR_CERT_MALFORMED') return [];
+      throw error;
+    }
+  });
+  const [leaf, ...others] = readable;
+  if (!leaf) return [];
+  return (await buildChain(leaf, others)).certificates.map(it => it.certificate);
+}

@@ -1,0 +1,63 @@
+import { MtlsError } from '../errors.js';
+
+/** Where the Mozilla roots come from: an address, a response or their bytes. */
+export type RootsSource = URL | string | Response | BufferSource;
+
+let defaultRoots: Promise<Uint8Array<ArrayBuffer>[]> | undefined;
+
+/**
+ * The certificates that Mozilla trusts to issue for servers, DER. Without a source, those that come with the package, fetched once per
+ * page; a failed attempt is not remembered.
+ *
+ * @throws MtlsError ERR_TRUST_ROOTS_LOAD
+ */
+export function loadMozillaRoots(source?: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
+  if (source !== undefined) return load(source);
+  defaultRoots ??= load(new URL('./mozilla-roots.der?no-inline', import.meta.url)).catch(error => {
+    defaultRoots = undefined;
+    throw error;
+  });
+  return defaultRoots;
+}
+
+async function load(source: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
+  try {
+    const roots = split(await bytesOf(source));
+    if (roots.length > 0) return roots;
+  } catch (cause) {
+    throw failure({ cause });
+  }
+  throw failure();
+}
+
+function failure(options?: { cause: unknown }): MtlsError {
+  const message = 'The Mozilla roots could not be loaded: check that mozilla-roots.der is served.';
+  return new MtlsError('ERR_TRUST_ROOTS_LOAD', message, options);
+}
+
+async function bytesOf(source: RootsSource): Promise<Uint8Array> {
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  const response = source instanceof Response ? source : await fetch(source);
+  if (!response.ok) throw new TypeError(`${response.url} answered ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+const SEQUENCE = 0x30;
+/** Each certificate is between 128 and 65,535 bytes long, so its length takes one octet or two after the first. */
+const LONG_LENGTHS: Record<number, number> = { 129: 1, 130: 2 };
+
+/** The certificates of a file that holds nothing else, one after the other. */
+function split(bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
+  const certificates: Uint8Array<ArrayBuffer>[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const octets = bytes[at] === SEQUENCE ? LONG_LENGTHS[bytes[at + 1] ?? 0] : undefined;
+    if (!octets) throw new TypeError('not a list of certificates');
+    const header = 2 + octets;
+    const length = bytes.subarray(at + 2, at + header).reduce((sum, octet) => sum * 256 + octet, 0);
+    if (at + header + length > bytes.length) throw new TypeError('the list is cut short');
+    certificates.push(bytes.slice(at, at + header + length));
+    at += header + length;
+  }
+  return certificates;
+}

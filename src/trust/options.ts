@@ -1,0 +1,92 @@
+import type { TrustMaterial } from '../engine/trust.js';
+import { MtlsError } from '../errors.js';
+import { parsePemOrDer } from '../identity/certificate.js';
+import { fromBase64 } from '../identity/encoding.js';
+import type { Certificate, TrustResult } from '../identity/types.js';
+import { loadMozillaRoots, type RootsSource } from './mozilla-roots.js';
+import type { PinsByHost } from './pins.js';
+
+/** PEM (one certificate or several in a string), DER, a `Certificate`, or `'mozilla'`: the roots that come with the package. */
+export type Anchor = string | BufferSource | Certificate;
+
+/** A certificate revocation list: PEM (one or several in a string) or DER. */
+export type RevocationList = string | BufferSource;
+
+/** What a chain is judged by. */
+export interface TrustSources {
+  /**
+   * Certificates that may end a chain: one, or a list. The text `'mozilla'` stands for the certificate authorities that Mozilla
+   * trusts for servers, which are fetched when they are asked for. Default: none, so that nothing is trusted by itself.
+   */
+  anchors?: Anchor | readonly Anchor[];
+  /**
+   * Certificate revocation lists (RFC 5280, section 5). Of each certificate of the path whose issuer's list is given, the newest list is
+   * looked at: it must be signed by the issuer and up to date. An issuer without a list is let pass. Default: none.
+   */
+  crls?: RevocationList | readonly RevocationList[];
+  /** Where `'mozilla'` comes from. Default: `mozilla-roots.der` of this package. */
+  mozillaRoots?: RootsSource;
+}
+
+/** Which servers are trusted. */
+export interface TrustOptions extends TrustSources {
+  /** Keys that a host must have. Default: none. Not even a challenge handler can accept another key. */
+  pins?: PinsByHost;
+  /**
+   * Asked about every server after its verification, before anything is sent to it (not when a session is resumed).
+   * A rejection fails the connection.
+   *
+   * - `false`: the server is refused, whatever was found.
+   * - `true` or nothing: what was found holds.
+   * - `{ trust: true }`: the server is trusted in spite of what was found, unless its keys are pinned and it has another.
+   */
+  evaluate?(question: TrustQuestion): TrustAnswer | Promise<TrustAnswer>;
+}
+
+export interface TrustQuestion {
+  host: string;
+  port: number;
+  /** As the server sent them, its own certificate first. */
+  chain: Certificate[];
+  /** What verification found. */
+  result: TrustResult;
+}
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement is an answer
+export type TrustAnswer = boolean | { trust: true } | undefined | void;
+
+/** @throws MtlsError ERR_CERT_MALFORMED, ERR_TRUST_ROOTS_LOAD; TypeError for another kind of value */
+export async function readMaterial(sources: TrustSources): Promise<TrustMaterial> {
+  const anchors = await Promise.all(
+    listOf(sources.anchors).map(it =>
+      it === 'mozilla' ? loadMozillaRoots(sources.mozillaRoots) : parsePemOrDer(it),
+    ),
+  );
+  return { anchors: anchors.flat(), crls: listOf(sources.crls).flatMap(parseRevocationList) };
+}
+
+function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value as T];
+}
+
+const CRL_BLOCK = /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g;
+const DER_SEQUENCE = 0x30;
+
+function parseRevocationList(source: RevocationList): Uint8Array<ArrayBuffer>[] {
+  const bytes = bytesOf(source);
+  if (bytes?.[0] === DER_SEQUENCE) return [bytes.slice()];
+  const text = bytes ? new TextDecoder().decode(bytes) : source;
+  if (typeof text !== 'string') throw new TypeError('a revocation list is a PEM string or DER bytes');
+  const lists = Array.from(text.matchAll(CRL_BLOCK), ([, body = '']) => fromBase64(body));
+  const read = lists.filter(it => it !== undefined);
+  if (read.length > 0 && read.length === lists.length) return read;
+  throw new MtlsError('ERR_CERT_MALFORMED', 'There is no certificate revocation list in this text.');
+}
+
+/** Undefined for a string. */
+export function bytesOf(source: string | BufferSource): Uint8Array<ArrayBuffer> | undefined {
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (!ArrayBuffer.isView(source)) return undefined;
+  return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
+}

@@ -1,0 +1,71 @@
+import type { KeyPins } from '../engine/trust.js';
+import { fromBase64 } from '../identity/encoding.js';
+import { checkHostPatterns, hostsAllow } from '../identity/hosts.js';
+
+/**
+ * Pins: SHA-256 of a SubjectPublicKeyInfo (RFC 7469, section 2.4), each as `sha256/BASE64`, `pin-sha256="BASE64"` or base64 alone, which
+ * is what `Certificate.spkiPin` holds.
+ *
+ * - A list: one of the certificates of the verified path must have one of these keys. Several are backups for each other.
+ * - With `replacesAnchors`: the server's own key must be one of these, and nothing else is asked of its certificate: no
+ *   anchor, name or date (as in RFC 7671, section 5.1). For devices that signed their certificate themselves.
+ */
+export type HostPins = readonly string[] | { sha256: readonly string[]; replacesAnchors: true };
+
+/** Pins by host pattern (`device.local`, `*.example.com`, with or without `:port`). All patterns that fit a host count together. */
+export type PinsByHost = Readonly<Record<string, HostPins>>;
+
+/** Pins, read. */
+export class PinRules {
+  #rules: { pattern: string; pins: KeyPins }[];
+
+  /** @throws TypeError for a malformed pattern or pin, or a host without any pin */
+  constructor(byHost: PinsByHost = {}) {
+    if (byHost === null || typeof byHost !== 'object' || Array.isArray(byHost))
+      throw new TypeError('pins: an object with host patterns as its keys');
+    const patterns = Object.keys(byHost);
+    checkHostPatterns(patterns);
+    this.#rules = patterns.map(pattern => ({ pattern, pins: readPins(byHost[pattern] ?? []) }));
+  }
+
+  /** Undefined: nothing is pinned for that host. */
+  for(hostname: string, port: number | undefined): KeyPins | undefined {
+    const fitting = this.#rules.filter(({ pattern }) => fits(pattern, hostname, port)).map(it => it.pins);
+    if (fitting.length === 0) return undefined;
+    return {
+      sha256: fitting.flatMap(it => it.sha256),
+      // A pattern that asks for anchors as well is not weakened by another that does not.
+      replacesAnchors: fitting.every(it => it.replacesAnchors),
+    };
+  }
+}
+
+/** Without a port, those patterns fit that have none. */
+function fits(pattern: string, hostname: string, port: number | undefined): boolean {
+  return hostsAllow([pattern], hostname, port ?? 0);
+}
+
+/** @throws TypeError */
+export function readPins(pins: HostPins): KeyPins {
+  const isList = Array.isArray(pins);
+  const { sha256, replacesAnchors } = isList
+    ? { sha256: pins as readonly string[], replacesAnchors: false }
+    : (pins as Exclude<HostPins, readonly string[]>);
+  if (!Array.isArray(sha256) || sha256.length === 0)
+    throw new TypeError('pins: a list with one pin or more for each host');
+  if (!isList && replacesAnchors !== true)
+    throw new TypeError('pins: { sha256, replacesAnchors: true }, or a list alone');
+  return { sha256: sha256.map(readPin), replacesAnchors };
+}
+
+const SHA256_BYTES = 32;
+
+function readPin(pin: string): Uint8Array {
+  const text = typeof pin === 'string' ? pin.trim() : '';
+  const base64 = /^sha256\/(.*)$/.exec(text)?.[1] ?? /^pin-sha256="(.*)"$/.exec(text)?.[1] ?? text;
+  const digest = fromBase64(base64);
+  if (digest?.length === SHA256_BYTES) return digest;
+  throw new TypeError(
+    `not a pin: ${JSON.stringify(pin)} (the base64 of a SHA-256, for instance sha256/ and 44 characters)`,
+  );
+}
