@@ -48,9 +48,10 @@ export class Pool {
         return await this.#attempt(request, origin, signal);
       } catch (error) {
         const pauseMs = retries.pauseAfter(error, origin);
+        // What ended one connection unseen has probably ended the others.
+        if (error instanceof Repeatable && error.failure.processed === 'maybe') origin.closeIdle();
         if (pauseMs > 0) await pause(pauseMs, signal);
       }
-      this.#origin(request.url).closeIdle();
     }
   }
 

@@ -46,7 +46,7 @@ export function serveRaw(onSocket: (socket: net.Socket) => void): Promise<TestSe
   return listen(net.createServer({ allowHalfOpen: true }, onSocket));
 }
 
-async function listen(server: net.Server): Promise<TestServer> {
+export async function listen(server: net.Server): Promise<TestServer> {
   const sockets = new Set<net.Socket>();
   const running: TestServer = {
     port: 0,
