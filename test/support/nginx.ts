@@ -25,12 +25,16 @@ export interface NginxOptions {
   files?: Record<string, Uint8Array>;
   /** Port of an HTTP server that gets what is asked under `/backend/`. */
   backendPort?: number;
+  /** Whether it has a master process, which {@link Nginx.reload} needs. Default false. */
+  master?: boolean;
 }
 
 export interface Nginx {
   /** The servers' ports, in their order. */
   ports: number[];
   log(): string;
+  /** Reads its configuration again: new workers take over, the old ones end when they have answered. */
+  reload(): void;
   stop(): Promise<void>;
 }
 
@@ -74,8 +78,9 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map(name => `${name}_temp_path ${folder}/${name};`)
     .join(' ');
+  const asItself = process.getuid?.() === 0 ? 'user root; worker_processes 1;' : 'worker_processes 1;';
   // One process, so that stopping it stops all of it, and nothing has to be readable by another user.
-  const config = `daemon off; master_process off; pid ${folder}/pid; error_log stderr notice;
+  const config = `daemon off; ${options.master ? asItself : 'master_process off;'} pid ${folder}/pid; error_log stderr notice;
     events { worker_connections 1024; }
     http {
       access_log off; server_tokens off; ${temporary}
@@ -95,7 +100,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
     await stop();
     throw new Error(`nginx did not start:\n${program.output()}`, { cause: error });
   }
-  return { ports, log: program.output, stop };
+  return { ports, log: program.output, reload: () => process.kill(program.pid, 'SIGHUP'), stop };
 }
 
 /** Resolves when something listens on the port; rejects when `alive` says no, or after 10 s. */

@@ -6,6 +6,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { Server, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import type { KeyPair } from './openssl-pki.js';
 
@@ -24,6 +25,10 @@ export interface NodeServer {
   connections(): number;
   /** Bytes that it has handed to TCP so far. */
   bytesWritten(): number;
+  /** Requests for a path so far. */
+  requests(path: string): number;
+  /** Resolves once there have been so many; rejects after 10 s. */
+  asked(path: string, count: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,7 +50,7 @@ export function sha256(bytes: Uint8Array): string {
 
 /**
  * A Node server that asks for a client certificate. `/` says who the client is, `/bytes?size=N` sends N bytes, `/sum` answers with
- * length and SHA-256 of what it gets, `/echo` gives it back, `/cut?after=N` declares a megabyte and ends the TCP connection after N
+ * length and SHA-256 of what it gets, `/echo` gives it back, `/wait?ms=N` answers after a while (default: never), `/cut?after=N` declares a megabyte and ends the TCP connection after N
  * bytes, without a word of TLS (`&chunked` declares nothing).
  */
 export async function startNodeServer(options: NodeServerOptions): Promise<NodeServer> {
@@ -57,25 +62,38 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     ...(options.tls && { minVersion: options.tls, maxVersion: options.tls }),
   };
   const rawSockets = new Map<number, Socket>();
+  const counts = new Map<string, number>();
   const onRequest = (request: Request, response: Response) => {
+    count(request, counts);
     answer(request, response, rawSockets).catch(() => response.destroy());
   };
   const server = options.http2
     ? createSecureServer({ ...settings, allowHTTP1: true }, onRequest as never)
     : createHttpsServer(settings, onRequest as never);
-  return listen(server, rawSockets);
+  return listen(server, rawSockets, counts);
 }
 
 /** The same without TLS, for a proxy to pass on to. */
 export async function startPlainServer(): Promise<NodeServer> {
   const rawSockets = new Map<number, Socket>();
+  const counts = new Map<string, number>();
   const server = createPlainServer((request, response) => {
+    count(request, counts);
     answer(request, response, rawSockets).catch(() => response.destroy());
   });
-  return listen(server, rawSockets);
+  return listen(server, rawSockets, counts);
 }
 
-async function listen(server: Server, rawSockets: Map<number, Socket>): Promise<NodeServer> {
+function count({ url = '/' }: Request, counts: Map<string, number>): void {
+  const { pathname } = new URL(url, 'https://localhost');
+  counts.set(pathname, (counts.get(pathname) ?? 0) + 1);
+}
+
+async function listen(
+  server: Server,
+  rawSockets: Map<number, Socket>,
+  counts: Map<string, number>,
+): Promise<NodeServer> {
   let connections = 0;
   let closedBytes = 0;
   server.on('connection', (socket: Socket) => {
@@ -95,6 +113,12 @@ async function listen(server: Server, rawSockets: Map<number, Socket>): Promise<
   return {
     port: address.port,
     connections: () => connections,
+    requests: path => counts.get(path) ?? 0,
+    async asked(path, count) {
+      for (const endMs = Date.now() + 10_000; (counts.get(path) ?? 0) < count; await delay(10)) {
+        if (Date.now() > endMs) throw new Error(`not asked for ${path}`);
+      }
+    },
     bytesWritten: () =>
       [...rawSockets.values()].reduce((sum, { bytesWritten }) => sum + bytesWritten, closedBytes),
     async stop() {
@@ -124,6 +148,11 @@ async function answer(
     case '/echo':
       response.writeHead(200, { 'content-type': 'application/octet-stream' });
       return pipeline(request, response as NodeJS.WritableStream);
+    case '/wait': {
+      const ms = searchParams.get('ms');
+      if (ms !== null) setTimeout(() => response.end('late'), Number(ms));
+      return;
+    }
     case '/cut': {
       const declared = searchParams.has('chunked') ? {} : { 'content-length': 1 << 20 };
       response.writeHead(200, declared);

@@ -1,0 +1,165 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createClient, type MtlsClient, type PoolOptions } from '../../src/index.js';
+import { codeOf } from '../support/client.js';
+import { engineModule } from '../support/engine.js';
+import { type Nginx, startNginx } from '../support/nginx.js';
+import { type NodeServer, startNodeServer, startPlainServer } from '../support/node-server.js';
+import { OpensslPki } from '../support/openssl-pki.js';
+import { freePort, type RunningProgram, startProgram } from '../support/process.js';
+
+const MIB = 1 << 20;
+const pki = new OpensslPki('Test CA');
+const server = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost', usage: 'serverAuth' });
+let relayPort: number;
+let relay: RunningProgram;
+let client: MtlsClient;
+
+/** The relay as a process of its own, always at the same port: what kills and freezes it leaves the test alone. */
+async function startRelay(): Promise<void> {
+  const listen = ['--listen', `127.0.0.1:${relayPort}`, '--allow', 'localhost:*', '--origin', '*'];
+  relay = startProgram(process.execPath, ['dist/relay-cli.js', ...listen]);
+  await relay.waitFor(/ws:\/\/\S+/);
+}
+
+async function useClient(pool: PoolOptions = {}): Promise<void> {
+  client = await createClient({
+    tunnel: `ws://127.0.0.1:${relayPort}/`,
+    trust: { anchors: [pki.ca.cert] },
+    engine: engineModule(),
+    pool,
+  });
+}
+
+beforeAll(async () => {
+  relayPort = await freePort();
+  await startRelay();
+});
+
+afterEach(() => client?.close());
+
+afterAll(async () => {
+  await relay?.stop();
+  pki.close();
+});
+
+describe.each([
+  ['h2', true],
+  ['http/1.1', false],
+] as const)('over %s', (_name, http2) => {
+  describe('nginx that is told to read its configuration again', () => {
+    let backend: NodeServer;
+    let nginx: Nginx;
+
+    beforeAll(async () => {
+      backend = await startPlainServer();
+      const settings = {
+        server,
+        tls: 'TLSv1.3' as const,
+        http2,
+        clientCa: pki.ca.cert,
+        verifyClient: 'off' as const,
+      };
+      nginx = await startNginx([settings], { backendPort: backend.port, master: true });
+    });
+
+    afterAll(async () => {
+      await nginx?.stop();
+      await backend?.stop();
+    });
+
+    test('fails no request, neither running nor new, and is sent none twice', async () => {
+      await useClient();
+      const url = `https://localhost:${nginx.ports[0]}/backend`;
+      await (await client.fetch(`${url}/`)).text();
+      const running = await client.fetch(`${url}/bytes?size=${32 * MIB}`);
+      const reader = running.body?.getReader();
+      await reader?.read();
+      let posts = 0;
+      const answered: number[] = [];
+      for (let round = 0; round < 3; round++) {
+        const busy = Array.from({ length: 12 }, async (_, at) => {
+          await delay(at * 15);
+          posts++;
+          const response = await client.fetch(`${url}/sum`, { method: 'POST', body: `body ${at}` });
+          answered.push((await response.json()).length);
+        });
+        await delay(40);
+        nginx.reload();
+        await Promise.all(busy);
+      }
+      expect(answered).toHaveLength(posts);
+      expect(backend.requests('/sum')).toBe(posts);
+      let bytes = 0;
+      while (
+        !(await reader?.read().then(({ done, value = new Uint8Array(0) }) => {
+          bytes += value.length;
+          return done;
+        }))
+      );
+      expect(bytes).toBeGreaterThan(31 * MIB);
+    });
+  });
+
+  describe('a relay', () => {
+    let target: NodeServer;
+
+    beforeAll(async () => {
+      target = await startNodeServer({ server, clientCa: pki.ca.cert, requireClient: false, http2 });
+    });
+
+    afterAll(() => target?.stop());
+
+    const urlOf = (path: string) => `https://localhost:${target.port}${path}`;
+
+    test('that is killed and comes back: what may be repeated is, a POST is not', async () => {
+      await useClient();
+      await (await client.fetch(urlOf('/'))).text();
+      const reading = await client.fetch(urlOf(`/bytes?size=${64 * MIB}`));
+      const body = codeOf(reading.arrayBuffer());
+      const posting = codeOf(client.fetch(urlOf('/wait'), { method: 'POST', body: 'once' }));
+      await target.asked('/wait', 1);
+      await relay.stop('SIGKILL');
+      const codes = [await body, await posting];
+      expect(codes.every(code => /^ERR_(TUNNEL_CLOSED|TLS_TRUNCATED)$/.test(code))).toBe(true);
+      const get = client.fetch(urlOf('/'));
+      const post = codeOf(client.fetch(urlOf('/sum'), { method: 'POST', body: 'x' }));
+      await delay(150);
+      await startRelay();
+      expect((await get).status).toBe(200);
+      expect(await post).toBe('ERR_TUNNEL_UNREACHABLE');
+      expect(target.requests('/wait')).toBe(1);
+    });
+
+    test('that is killed while a GET waits: it is sent again', async () => {
+      await useClient({ reconnectAttempts: 10 });
+      await (await client.fetch(urlOf('/'))).text();
+      const before = target.requests('/wait');
+      const waiting = client.fetch(urlOf('/wait?ms=1500'));
+      await target.asked('/wait', before + 1);
+      await relay.stop('SIGKILL');
+      await startRelay();
+      expect((await waiting).status).toBe(200);
+      expect(target.requests('/wait')).toBe(before + 2);
+    });
+
+    // Over HTTP/1.1 nothing can be asked while an answer is owed.
+    if (!http2) return;
+
+    test('that freezes is noticed by a ping', async () => {
+      await useClient({ pingIntervalMs: 1_000, pingTimeoutMs: 1_000 });
+      await (await client.fetch(urlOf('/'))).text();
+      const before = target.requests('/wait');
+      const posting = codeOf(client.fetch(urlOf('/wait'), { method: 'POST', body: 'once' }));
+      await target.asked('/wait', before + 1);
+      process.kill(relay.pid, 'SIGSTOP');
+      try {
+        expect(await posting).toBe('ERR_HTTP_TIMEOUT');
+      } finally {
+        process.kill(relay.pid, 'SIGCONT');
+      }
+      expect((await client.fetch(urlOf('/'))).status).toBe(200);
+      expect(target.requests('/wait')).toBe(before + 1);
+    });
+  });
+});
