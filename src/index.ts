@@ -4,7 +4,10 @@ export type {
   ClientCertificateChallenge,
   Disposition,
   IdentityCredential,
+  Persistence,
+  RememberedAnswer,
   ServerTrustChallenge,
+  TrustCredential,
   UnfitIdentity,
 } from './client/challenge.js';
 export {

@@ -1,31 +1,30 @@
 import type { Instance } from '../engine/instance.js';
 import { MtlsError } from '../errors.js';
 import { describeCertificate, describeName } from '../identity/certificate.js';
-import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
-import { type Credential, credentialOf } from '../identity/signing.js';
-import type { Certificate, Identity, StoredIdentity } from '../identity/types.js';
-import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
-import { type Candidates, isAllowed, sortIdentities } from './candidates.js';
-import type { ChallengeHandler, Disposition, IdentityCredential } from './challenge.js';
+import { hostsAllow } from '../identity/hosts.js';
+import type { KeyTarget } from '../identity/key-access.js';
+import type { Identity, StoredIdentity } from '../identity/types.js';
+import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
+import { type AnswerStore, KeptAnswers } from './answer-store.js';
+import { isAllowed, sortIdentities } from './candidates.js';
+import type {
+  ChallengeHandler,
+  Disposition,
+  IdentityCredential,
+  RememberedAnswer,
+  TrustCredential,
+} from './challenge.js';
+import { ConnectionAuthentication } from './connection-authentication.js';
+import { choiceOf, defaultChoice, type KnownIdentities } from './default-choice.js';
+import { type Choice, type Given, HostAnswers, hostKey, type Verdict } from './host-answers.js';
+import { schemeName } from './scheme-names.js';
 import { Standing } from './standing.js';
 
 /** Where identities come from: a store, or a list whose members are allowed everywhere. */
 export interface IdentitySource {
   find(): Promise<StoredIdentity[]>;
-}
-
-interface KnownIdentities {
-  all: StoredIdentity[];
-  allowed: StoredIdentity[];
-}
-
-/** Whom to show, or why nobody. */
-type Choice = { identity: StoredIdentity; chain: Certificate[] } | { absence: string };
-
-/** A stored identity that the handler chose, and whether its `hosts` allowed it there. */
-interface Chosen {
-  id: string;
-  wasAllowed: boolean;
+  /** What was answered for good. */
+  readonly answers?: AnswerStore;
 }
 
 /** Decides, for every connection of a client, which identity is shown and which server is trusted. */
@@ -34,10 +33,8 @@ export class Authentication {
   #source: IdentitySource | Identity[];
   #handler: ChallengeHandler | undefined;
   #reader: Instance;
-  /** Answers of the handler that hold, by target. */
-  #choices = new Map<string, Promise<Choice>>();
-  #verdicts = new Map<string, Promise<'as-verified' | 'trust'>>();
-  #chosen = new Map<string, Chosen>();
+  #kept: KeptAnswers;
+  #hosts = new Map<string, HostAnswers>();
   /** Sessions of an earlier generation are not resumed. */
   #generation = 0;
   /** The stored identity that the sessions of a partition were made with. */
@@ -52,15 +49,52 @@ export class Authentication {
     this.#source = options.identities;
     this.#handler = options.handler;
     this.#reader = options.reader;
+    const store = Array.isArray(options.identities) ? undefined : options.identities.answers;
+    this.#kept = new KeptAnswers(store, der => describeCertificate(options.reader, der));
   }
 
   /** What one connection to a target may show. */
   async prepare(target: KeyTarget): Promise<ConnectionAuthentication> {
+    const known = await this.#identitiesFor(target);
+    const key = hostKey(target);
+    const answers = this.#hosts.get(key) ?? new HostAnswers(target);
+    this.#hosts.set(key, answers);
+    this.#forgetWithdrawn(answers, known);
+    return new ConnectionAuthentication(this, answers, known);
+  }
+
+  /** Answers to be asked for again, and their connections not to be used again. `matches` is told a host and port. */
+  async forget(matches: (target: KeyTarget) => boolean): Promise<void> {
+    this.endSessions();
+    for (const answers of this.#hosts.values()) if (matches(answers.target)) answers.forget();
+    await this.#kept.forget(matches);
+  }
+
+  /** The answers that hold, those for good first. */
+  async remembered(): Promise<RememberedAnswer[]> {
+    const { all } = await this.#identities();
+    const session = [...this.#hosts].flatMap(([host, { choice, verdicts }]): RememberedAnswer[] => [
+      ...[...verdicts.values()]
+        .filter(({ slot }) => slot.held)
+        .map(({ fingerprint }) => ({
+          method: 'server-trust' as const,
+          host,
+          persistence: 'session' as const,
+          fingerprint,
+        })),
+      ...(choice.held ? [rememberedChoice(host, choice.held)] : []),
+    ]);
+    return [...(await this.#kept.list(all)), ...session];
+  }
+
+  async #identities(): Promise<{ all: StoredIdentity[] }> {
     const given = Array.isArray(this.#source) ? this.#source : await this.#source.find();
-    const all = given.map(asStored);
-    const allowed = all.filter(it => isAllowed(it, target, this.#givenDirectly));
-    this.#forgetWithdrawn(keyOf(target), all, allowed);
-    return new ConnectionAuthentication(this, target, { all, allowed });
+    return { all: given.map(asStored) };
+  }
+
+  async #identitiesFor(target: KeyTarget): Promise<KnownIdentities> {
+    const [{ all }, kept] = await Promise.all([this.#identities(), this.#kept.keys(target)]);
+    return { all, allowed: all.filter(it => isAllowed(it, target, this.#givenDirectly)), kept };
   }
 
   get #givenDirectly(): boolean {
@@ -68,24 +102,28 @@ export class Authentication {
   }
 
   /** An answer does not outlive the identity's place in the store, or its permission for the target. */
-  #forgetWithdrawn(key: string, all: StoredIdentity[], allowed: StoredIdentity[]): void {
-    const chosen = this.#chosen.get(key);
-    if (!chosen) return;
-    const left = chosen.wasAllowed ? allowed : all;
-    if (left.some(it => it.id === chosen.id)) return;
-    this.#chosen.delete(key);
-    this.#choices.delete(key);
+  #forgetWithdrawn({ choice }: HostAnswers, { all, allowed }: KnownIdentities): void {
+    const { held } = choice;
+    if (!held || 'absence' in held || held.wasAllowed === undefined) return;
+    const left = held.wasAllowed ? allowed : all;
+    if (left.some(it => it.id === held.identity.id)) return;
+    choice.forget();
+    this.endSessions();
+  }
+
+  /** No session that has been made so far is resumed any more. */
+  endSessions(): void {
     this.#generation++;
   }
 
   /** Names the sessions that may be resumed: a session carries the identity and the trust it was made with. */
-  partition({ hostname, port }: KeyTarget, allowed: readonly StoredIdentity[]): string {
+  partition({ hostname, port }: KeyTarget, { allowed, kept }: KnownIdentities): string {
     const identities = allowed.map(it => it.id).sort();
-    const name = () => JSON.stringify([hostname, port, identities, this.#generation]);
+    const name = () => JSON.stringify([hostname, port, identities, kept, this.#generation]);
     const owner = this.#sessionOwners.get(name());
     if (owner !== undefined && !this.standing.holds(owner)) {
       this.#sessionOwners.delete(name());
-      this.#generation++;
+      this.endSessions();
     }
     return name();
   }
@@ -99,68 +137,77 @@ export class Authentication {
     this.#sessionOwners.set(partition, id);
   }
 
-  async choose(target: KeyTarget, request: CertificateRequest, known: KnownIdentities): Promise<Choice> {
+  async choose(answers: HostAnswers, request: CertificateRequest, known: KnownIdentities): Promise<Choice> {
+    const { target } = answers;
     const candidates = sortIdentities(known.all, {
       target,
       request,
       givenDirectly: this.#givenDirectly,
       reader: this.#reader,
     });
-    const byDefault = () => defaultChoice(target, known, candidates);
     const handler = this.#handler;
-    if (!handler) return byDefault();
-    return remember(this.#choices, keyOf(target), async forget => {
+    if (!handler) return defaultChoice(target, known, candidates);
+    return answers.choice.get(async () => {
+      const kept = await this.#kept.choice(target, known, candidates);
+      if (kept) return { value: kept, holds: false };
       const disposition = await handler({
         method: 'client-certificate',
         host: target.hostname,
         port: target.port,
         acceptableIssuers: request.acceptableIssuers.map(name => describeName(this.#reader, name)),
+        acceptableIssuersDer: request.acceptableIssuers,
+        signatureSchemes: request.schemes.map(schemeName),
         candidates: candidates.fit,
         others: candidates.unfit,
       });
-      if (disposition.disposition === 'default') {
-        forget();
-        return byDefault();
-      }
-      const chosen = this.#handlerChoice(disposition, { target, forget });
-      await this.#noteChosen(target, chosen);
-      return chosen;
+      if (disposition.disposition === 'default')
+        return { value: defaultChoice(target, known, candidates), holds: false };
+      return this.#handlerChoice(disposition, answers);
     });
   }
 
-  #handlerChoice(disposition: Disposition, context: { target: KeyTarget; forget: () => void }): Choice {
-    if (disposition.disposition === 'cancel') {
-      context.forget();
-      throw cancelled(context.target);
-    }
+  async #handlerChoice(disposition: Disposition, answers: HostAnswers): Promise<Given<Choice>> {
+    const { target } = answers;
+    if (disposition.disposition === 'cancel') throw cancelled(target);
     if (disposition.disposition !== 'use-credential')
-      return { absence: 'the challenge handler rejected the request' };
-    const chosen = disposition.credential;
-    if (!('identity' in chosen))
+      return { value: { absence: 'the challenge handler rejected the request' }, holds: true };
+    const { credential } = disposition;
+    if (!('identity' in credential))
       throw new TypeError('a client-certificate challenge is answered with an identity');
-    if (chosen.persistence === 'none') {
-      this.#generation++;
-      context.forget();
-    }
-    return choiceOf(asStored(chosen.identity), chosen.intermediates);
+    const { persistence = 'session', intermediates = [] } = credential;
+    const { epoch } = answers;
+    const wasAllowed = await this.#wasAllowed(credential, target);
+    const value: Choice = {
+      ...choiceOf(asStored(credential.identity), intermediates),
+      ...(wasAllowed !== undefined && { wasAllowed }),
+    };
+    if (persistence === 'none') return { value: { ...value, once: true }, holds: false };
+    if (answers.epoch !== epoch) return { value, holds: false };
+    // What is kept for good is read again each time: another tab may forget it.
+    const kept =
+      persistence === 'permanent' &&
+      wasAllowed !== undefined &&
+      (await this.#kept.keepChoice(target, { identityId: value.identity.id, wasAllowed, intermediates }));
+    return { value, holds: !kept };
   }
 
   /** The handler may just have put the identity into the store, so what `prepare` found there is too old. */
-  async #noteChosen(target: KeyTarget, choice: Choice): Promise<void> {
-    if ('absence' in choice || Array.isArray(this.#source)) return;
-    const { id } = choice.identity;
+  async #wasAllowed({ identity }: IdentityCredential, target: KeyTarget): Promise<boolean | undefined> {
+    if (Array.isArray(this.#source)) return undefined;
+    const { id } = asStored(identity);
     const stored = (await this.#source.find()).find(it => it.id === id);
-    if (stored) this.#chosen.set(keyOf(target), { id, wasAllowed: isAllowed(stored, target, false) });
+    return stored && isAllowed(stored, target, false);
   }
 
-  async evaluate(target: KeyTarget, question: ServerTrustQuestion): Promise<'as-verified' | 'trust'> {
+  async evaluate(answers: HostAnswers, { chain: ders, error }: ServerTrustQuestion): Promise<Verdict> {
     const handler = this.#handler;
-    if (!handler) return 'as-verified';
-    const chain = question.chain.map(der => describeCertificate(this.#reader, der));
-    const key = JSON.stringify([keyOf(target), chain[0]?.fingerprint, question.error?.code]);
-    return remember(this.#verdicts, key, async forget => {
+    if (!handler) return { trust: 'as-verified' };
+    const { target } = answers;
+    const chain = ders.map(der => describeCertificate(this.#reader, der));
+    const seen = { fingerprint: chain[0]?.fingerprint ?? '', code: error?.code };
+    return answers.verdict(seen.fingerprint, seen.code).get(async () => {
+      if (await this.#kept.trusts(target, seen)) return { value: { trust: 'trust' }, holds: false };
       const { hostname: host, port } = target;
-      const { error } = question;
       const disposition = await handler({
         method: 'server-trust',
         host,
@@ -168,100 +215,42 @@ export class Authentication {
         chain,
         ...(error && { error }),
       });
-      if (disposition.disposition === 'use-credential') return trustOf(disposition.credential);
-      forget();
-      if (disposition.disposition === 'default') return 'as-verified';
+      if (disposition.disposition === 'default') return { value: { trust: 'as-verified' }, holds: false };
       if (disposition.disposition === 'cancel') throw cancelled(target);
-      throw new MtlsError('ERR_TLS_CERT_UNTRUSTED', `The challenge handler does not trust ${host}:${port}.`, {
-        cause: error,
-      });
+      if (disposition.disposition !== 'use-credential') throw untrusted(target, error);
+      const { persistence = 'session' } = trustOf(disposition.credential);
+      if (persistence === 'none') return { value: { trust: 'trust', once: true }, holds: false };
+      const kept = persistence === 'permanent' && (await this.#kept.keepTrust(target, seen));
+      return { value: { trust: 'trust' }, holds: !kept };
     });
   }
 }
 
-/** The authentication of one connection, in the shape that `TlsConnection.connect` takes. */
-export class ConnectionAuthentication {
-  #owner: Authentication;
-  #target: KeyTarget;
-  #known: KnownIdentities;
-  #absence: string | undefined;
-  /** The stored identity that this very connection has shown. */
-  #shown: string | undefined;
-
-  constructor(owner: Authentication, target: KeyTarget, known: KnownIdentities) {
-    this.#owner = owner;
-    this.#target = target;
-    this.#known = known;
-  }
-
-  /** As it is at the moment: to be asked for when the connection begins, because answers to others change it. */
-  get partition(): string {
-    return this.#owner.partition(this.#target, this.#known.allowed);
-  }
-
-  readonly authenticate = async (request: CertificateRequest): Promise<ClientCredential | undefined> => {
-    const choice = await this.#owner.choose(this.#target, request, this.#known);
-    if ('absence' in choice) {
-      this.#absence = choice.absence;
-      return undefined;
-    }
-    const credential = await usableCredential(choice, this.#target);
-    if (!credential.schemes.some(scheme => request.schemes.includes(scheme))) {
-      this.#absence = 'the chosen identity signs in no way that the server accepts';
-      return undefined;
-    }
-    if (keyAccessOf(choice.identity)) {
-      this.#shown = choice.identity.id;
-      this.#owner.standing.enter(choice.identity, this.#target);
-    }
-    return credential;
-  };
-
-  /**
-   * Whether the connection, once made, may be used for something more: asked before each request. Stored identities have
-   * controls, and are deleted and locked.
-   */
-  admission({ partition, resumed }: { partition: string; resumed: boolean }): () => boolean {
-    const id = resumed ? this.#owner.sessionOwner(partition) : this.#shown;
-    if (this.#shown !== undefined) this.#owner.setSessionOwner(partition, this.#shown);
-    return id === undefined ? () => true : () => this.#owner.standing.admits(id, this.#target);
-  }
-
-  readonly evaluateServer = (question: ServerTrustQuestion): Promise<'as-verified' | 'trust'> =>
-    this.#owner.evaluate(this.#target, question);
-
-  readonly absence = (): string | undefined => this.#absence;
+/** A matcher for `forget`: `host` (every port), `host:port`, or a pattern as in the control `hosts`; undefined: everything. */
+export function hostMatcher(host: string | undefined): (target: KeyTarget) => boolean {
+  if (host === undefined) return () => true;
+  hostsAllow([host], 'localhost', 1); // throws a TypeError for what is no pattern
+  return ({ hostname, port }) => hostsAllow([host], hostname, port);
 }
 
-/** One answer for all that ask while it is being given or holds; a failed or forgotten one is asked for again. */
-function remember<T>(
-  answers: Map<string, Promise<T>>,
-  key: string,
-  ask: (forget: () => void) => Promise<T>,
-): Promise<T> {
-  const known = answers.get(key);
-  if (known) return known;
-  const forget = () => answers.delete(key);
-  const answer = ask(forget).catch(error => {
-    forget();
-    throw error;
-  });
-  answers.set(key, answer);
-  return answer;
-}
-
-function keyOf({ hostname, port }: KeyTarget): string {
-  return `${hostname}:${port}`;
+function rememberedChoice(host: string, choice: Choice): RememberedAnswer {
+  const identity = 'absence' in choice ? {} : { identity: choice.identity };
+  return { method: 'client-certificate', host, persistence: 'session', ...identity };
 }
 
 /** An identity is no verdict: a handler that answers every challenge with one must not make every server trusted. */
-function trustOf(credential: IdentityCredential | { trust: true }): 'trust' {
-  if ('trust' in credential && credential.trust === true) return 'trust';
+function trustOf(credential: IdentityCredential | TrustCredential): TrustCredential {
+  if ('trust' in credential && credential.trust === true) return credential;
   throw new TypeError('a server-trust challenge is answered with { trust: true }');
 }
 
-function cancelled({ hostname, port }: KeyTarget): MtlsError {
-  return new MtlsError('ERR_TLS_CHALLENGE_CANCELLED', `The challenge of ${hostname}:${port} was cancelled.`);
+function cancelled(target: KeyTarget): MtlsError {
+  return new MtlsError('ERR_TLS_CHALLENGE_CANCELLED', `The challenge of ${hostKey(target)} was cancelled.`);
+}
+
+function untrusted(target: KeyTarget, cause: MtlsError | undefined): MtlsError {
+  const message = `The challenge handler does not trust ${hostKey(target)}.`;
+  return new MtlsError('ERR_TLS_CERT_UNTRUSTED', message, { cause });
 }
 
 function asStored(identity: Identity): StoredIdentity {
@@ -272,52 +261,5 @@ function asStored(identity: Identity): StoredIdentity {
     controls: {},
     createdAt: new Date(),
     locked: false,
-  };
-}
-
-/**
- * Without a handler: the one identity that fits. With several nobody has said which, so none is shown. One that only the server's list
- * of authorities speaks against is shown if it is the only one: the list may be incomplete, and the server has the last word.
- */
-function defaultChoice(target: KeyTarget, known: KnownIdentities, { fit, unfit }: Candidates): Choice {
-  const [only] = fit;
-  if (only && fit.length === 1) return choiceOf(only);
-  if (only) {
-    return {
-      absence: `${fit.length} identities are allowed for ${keyOf(target)}, and no challenge handler chose one`,
-    };
-  }
-  // It would be the one, were it not for a control: the page can do something about that.
-  const held = unfit.find(({ code }) => code === 'ERR_IDENTITY_LOCKED' || code === 'ERR_IDENTITY_EXPIRED');
-  if (held)
-    throw new MtlsError(held.code, `The identity for ${keyOf(target)} cannot be used: ${held.message}.`);
-  const [first, ...more] = unfit.filter(({ identity }) => known.allowed.includes(identity));
-  if (first?.code === 'ERR_IDENTITY_NOT_ACCEPTED' && first.selectable && more.length === 0)
-    return choiceOf(first.identity);
-  if (first) return { absence: `the identity allowed for this host does not fit: ${first.message}` };
-  if (known.all.length > 0)
-    return { absence: `none of the identities is allowed for ${keyOf(target)} (control hosts)` };
-  return { absence: 'there is no identity' };
-}
-
-/** Without the root, which the server has already if it is to trust it (RFC 8446 section 4.4.2). */
-function choiceOf(identity: StoredIdentity, intermediates: Certificate[] = []): Choice {
-  const [own, ...issuers] = identity.chain;
-  const sent = own ? [own, ...issuers.filter(it => it.subject !== it.issuer)] : [];
-  return { identity, chain: [...sent, ...intermediates] };
-}
-
-/** A stored identity's keys come from its store each time, which looks at the controls. */
-async function usableCredential(
-  { identity, chain }: Exclude<Choice, { absence: string }>,
-  target: KeyTarget,
-): Promise<Credential> {
-  const access = keyAccessOf(identity);
-  if (!access) return credentialOf({ keys: identity.keys, chain });
-  return {
-    ...credentialOf({ keys: await access.use(target), chain }),
-    async sign(scheme, message) {
-      return credentialOf({ keys: await access.use(target), chain }).sign(scheme, message);
-    },
   };
 }

@@ -1,5 +1,5 @@
 import type { Instance } from '../engine/instance.js';
-import { readCertificate } from '../identity/certificate.js';
+import { describeName, readCertificate } from '../identity/certificate.js';
 import { isForClients } from '../identity/chain.js';
 import { equalBytes } from '../identity/encoding.js';
 import { hostsAllow } from '../identity/hosts.js';
@@ -24,6 +24,8 @@ export interface Demand {
   /** Reads certificates. */
   reader: Instance;
 }
+
+const MAX_NAMES = 3;
 
 export function sortIdentities(identities: readonly StoredIdentity[], demand: Demand): Candidates {
   const sorted: Candidates = { fit: [], unfit: [] };
@@ -68,7 +70,7 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
     return { code: 'ERR_TLS_CERT_PURPOSE', message, selectable: true };
   }
   if (!isIssuedFor(identity, demand)) {
-    const message = 'the server accepts the certificates of other authorities';
+    const message = `the server accepts the certificates of other authorities (${namesOf(demand)})`;
     return { code: 'ERR_IDENTITY_NOT_ACCEPTED', message, selectable: true };
   }
   if (!isAllowed(identity, demand.target, demand.givenDirectly)) {
@@ -101,6 +103,13 @@ function signs(identity: StoredIdentity, { schemes }: CertificateRequest): boole
 function schemesOf(identity: Identity): number[] {
   if (identity.keys.length > 0) return credentialOf(identity).schemes;
   return schemesForKey(identity.certificate.keyAlgorithm).map(({ code }) => code);
+}
+
+/** For people, who look for one name and not for a hundred. */
+function namesOf({ reader, request: { acceptableIssuers } }: Demand): string {
+  const named = acceptableIssuers.slice(0, MAX_NAMES).map(it => describeName(reader, it));
+  const more = acceptableIssuers.length - named.length;
+  return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
 /** RFC 8446 section 4.2.4: some certificate of the chain is issued by one of the named authorities. */

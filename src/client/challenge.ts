@@ -8,6 +8,13 @@ export interface ClientCertificateChallenge {
   port: number;
   /** Names of the authorities that the server accepts, RFC 4514; empty: it names none. */
   acceptableIssuers: string[];
+  /** The same names as the server sent them, DER. */
+  acceptableIssuersDer: Uint8Array[];
+  /**
+   * What the server accepts signatures by, in its order: the names of RFC 8446 section 4.2.3 (`ecdsa_secp256r1_sha256`), or the
+   * code point (`0x0708`) of one that has no name here.
+   */
+  signatureSchemes: string[];
   /** The identities that fit: allowed for the host, valid now, and issued and signing in ways that the server accepts. */
   candidates: StoredIdentity[];
   /** The other ones, and why each does not fit. */
@@ -44,10 +51,40 @@ export interface IdentityCredential {
   /** Certificates to send after the identity's chain. */
   intermediates?: Certificate[];
   /**
-   * How long the answer holds for this host and port: `none`, for this connection; `session`, the default, as long as
-   * the client lives, and a stored identity is neither deleted nor deprived of the host.
+   * How long the answer holds for this host and port. `permanent` needs an identity of the client's store, and is `session`
+   * for any other. Default: `session`.
    */
-  persistence?: 'none' | 'session';
+  persistence?: Persistence;
+}
+
+/** What an untrusted server may be trusted by: this certificate, with what verification said about it this time. */
+export interface TrustCredential {
+  trust: true;
+  /** As in `IdentityCredential`; `permanent` needs a client with a store, and is `session` for any other. */
+  persistence?: Persistence;
+}
+
+/**
+ * How long an answer holds.
+ *
+ * - `none`: for the one connection, and for all that were waiting for the same answer.
+ * - `session`: as long as the client lives.
+ * - `permanent`: across reloads, kept in the store's database.
+ *
+ * Each ends sooner by `MtlsClient.forget`, and when a stored identity is deleted or deprived of the host.
+ */
+export type Persistence = 'none' | 'session' | 'permanent';
+
+/** An answer that holds. */
+export interface RememberedAnswer {
+  method: Challenge['method'];
+  /** `host:port`, as `MtlsClient.forget` takes it. */
+  host: string;
+  persistence: 'session' | 'permanent';
+  /** What is shown to the host; absent for a server, and where none is shown (`reject`). */
+  identity?: StoredIdentity;
+  /** SHA-256 of the server's certificate, lower-case hex; absent for a client certificate. */
+  fingerprint?: string;
 }
 
 /**
@@ -55,11 +92,11 @@ export interface IdentityCredential {
  *
  * - `use-credential`: show this identity, or trust this server.
  * - `default`: what happens without a handler.
- * - `reject`: show no certificate; do not trust the server.
- * - `cancel`: give the connection up with `ERR_TLS_CHALLENGE_CANCELLED`.
+ * - `reject`: go on without a certificate, which holds like `session`; do not trust the server.
+ * - `cancel`: fail every request that waits for the answer with `ERR_TLS_CHALLENGE_CANCELLED`.
  */
 export type Disposition =
-  | { disposition: 'use-credential'; credential: IdentityCredential | { trust: true } }
+  | { disposition: 'use-credential'; credential: IdentityCredential | TrustCredential }
   | { disposition: 'default' | 'cancel' | 'reject' };
 
 /** Answers challenges, in its own time; it is asked once for all connections that wait for the same answer. */

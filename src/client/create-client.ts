@@ -15,8 +15,8 @@ import { readMaterial, type TrustOptions } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
-import { Authentication } from './authentication.js';
-import type { ChallengeHandler } from './challenge.js';
+import { Authentication, hostMatcher } from './authentication.js';
+import type { ChallengeHandler, RememberedAnswer } from './challenge.js';
 import { type Dialed, Dialer } from './dial.js';
 import { ServerTrust } from './server-trust.js';
 import { type Socket, TlsSocket } from './socket.js';
@@ -60,6 +60,17 @@ export interface MtlsClient {
   connect(address: { hostname: string; port: number }): Socket;
   /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
   connectionInfo(response: Response): ConnectionInfo | undefined;
+  /** The answers to challenges that hold: those of this client, and those of its store. */
+  answers(): Promise<RememberedAnswer[]>;
+  /**
+   * Forgets what was answered for a host, for the session and for good, so that the next request asks again: what logging out
+   * is where certificates log in. No connection made so far takes a new request, and no TLS session is resumed. What is in
+   * progress ends in its own time; so do sockets.
+   *
+   * @param host `host` (every port), `host:port`, or a pattern as in the control `hosts`. Default: every host.
+   * @throws TypeError for what is no such pattern; MtlsError ERR_STORE_…
+   */
+  forget(host?: string): Promise<void>;
   /** Ends all connections; what is in progress fails with `ERR_CLIENT_CLOSED`. */
   close(): Promise<void>;
 }
@@ -93,19 +104,27 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
   });
   const serverTrust = new ServerTrust({ pins, evaluate: trust.evaluate, reader });
   const dialer = new Dialer({ tunnel, tls, authentication, serverTrust });
-  return new Client({ dialer, http, reader, pool });
+  return new Client({ dialer, authentication, http, reader, pool });
 }
 
 class Client implements MtlsClient {
   readonly fetch: MtlsFetch;
   #dialer: Dialer;
+  #authentication: Authentication;
   #reader: Instance;
   #pool: Pool;
   #sockets = new Set<Socket>();
   #closed = false;
 
-  constructor(parts: { dialer: Dialer; http: HttpEngine; reader: Instance; pool: PoolOptions }) {
+  constructor(parts: {
+    dialer: Dialer;
+    authentication: Authentication;
+    http: HttpEngine;
+    reader: Instance;
+    pool: PoolOptions;
+  }) {
     this.#dialer = parts.dialer;
+    this.#authentication = parts.authentication;
     this.#reader = parts.reader;
     const connect: Connect = async (origin, signal) =>
       plaintextStream(await this.#dialer.dial(origin, { alpn: httpProtocols, signal }));
@@ -134,6 +153,17 @@ class Client implements MtlsClient {
     );
   }
 
+  answers(): Promise<RememberedAnswer[]> {
+    return this.#authentication.remembered();
+  }
+
+  async forget(host?: string): Promise<void> {
+    const matches = hostMatcher(host);
+    const forgotten = this.#authentication.forget(matches);
+    this.#pool.retire(matches);
+    await forgotten;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#dialer.close();
@@ -150,7 +180,7 @@ function openTunnel({ tunnel, tunnelToken }: ClientOptions): Tunnel {
   return createWebSocketTunnel(tunnel, tunnelToken === undefined ? {} : { token: tunnelToken });
 }
 
-function plaintextStream({ connection, timings, admits }: Dialed): PlaintextStream {
+function plaintextStream({ connection, timings, admits, absence }: Dialed): PlaintextStream {
   const { info } = connection;
   return {
     readable: connection.readable,
@@ -163,6 +193,7 @@ function plaintextStream({ connection, timings, admits }: Dialed): PlaintextStre
       serverChain: info.serverChain,
       clientCertificateRequested: info.clientCertificateRequested,
       clientCertificateSent: info.clientCertificateSent,
+      ...(absence !== undefined && { clientCertificateAbsence: absence }),
       resumed: info.resumed,
       timings,
       get bytesSent() {

@@ -1,16 +1,29 @@
+import { MtlsError } from '../errors.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import type { Authentication } from './authentication.js';
+import type { ConnectionAuthentication } from './connection-authentication.js';
 import type { ServerTrust } from './server-trust.js';
+import { HungUp, WatchedStream } from './watched-stream.js';
 
 export interface Dialed {
   connection: TlsConnection;
   timings: { tunnelMs: number; handshakeMs: number };
   /** Whether the identity that was shown may be used further. */
   admits: () => boolean;
+  /** Why the server got no certificate although it asked for one, for people. */
+  absence: string | undefined;
 }
+
+interface DialOptions {
+  alpn: readonly string[];
+  signal: AbortSignal;
+}
+
+/** One handshake asks three things of a person at most: the server's trust, the identity, and to confirm its use. */
+const MAX_ATTEMPTS = 5;
 
 /** Opens TLS connections through a tunnel. */
 export class Dialer {
@@ -35,11 +48,28 @@ export class Dialer {
     this.#authentication.standing.close();
   }
 
-  /** `signal` ends the dialling; a connection that stands does not listen to it any more. */
-  async dial(target: KeyTarget, options: { alpn: readonly string[]; signal: AbortSignal }): Promise<Dialed> {
-    const { alpn, signal } = options;
-    signal.throwIfAborted();
+  /**
+   * `signal` ends the dialling; a connection that stands does not listen to it any more. A server that hung up while a person
+   * was making up their mind is dialled again, with the answer.
+   */
+  async dial(target: KeyTarget, options: DialOptions): Promise<Dialed> {
+    options.signal.throwIfAborted();
     const authentication = await this.#authentication.prepare(target);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(target, authentication, options);
+      } catch (error) {
+        if (!(error instanceof HungUp)) throw error;
+        if (attempt === MAX_ATTEMPTS) throw new MtlsError('ERR_TLS_TRUNCATED', error.message);
+      }
+    }
+  }
+
+  async #attempt(
+    target: KeyTarget,
+    authentication: ConnectionAuthentication,
+    { alpn, signal }: DialOptions,
+  ): Promise<Dialed> {
     const started = performance.now();
     // A tunnel's signal lives as long as its stream, the caller's does not.
     const lifetime = new AbortController();
@@ -47,23 +77,28 @@ export class Dialer {
     signal.addEventListener('abort', abort, { once: true });
     try {
       signal.throwIfAborted();
-      const stream = await this.#tunnel.connect(target, { signal: lifetime.signal });
+      const stream = new WatchedStream(await this.#tunnel.connect(target, { signal: lifetime.signal }));
       const connected = performance.now();
       const { partition } = authentication;
       const connection = await TlsConnection.connect(this.#tls, stream, {
         hostname: target.hostname,
         partition,
         alpn,
-        authenticate: authentication.authenticate,
+        authenticate: request => stream.during(() => authentication.authenticate(request)),
         pins: this.#serverTrust.pinsFor(target),
         evaluateServer: question =>
-          this.#serverTrust.evaluate(target, question, authentication.evaluateServer),
+          stream.during(() => this.#serverTrust.evaluate(target, question, authentication.evaluateServer)),
         absence: authentication.absence,
         signal: lifetime.signal,
       });
       const timings = { tunnelMs: connected - started, handshakeMs: performance.now() - connected };
       const { resumed } = connection.info;
-      return { connection, timings, admits: authentication.admission({ partition, resumed }) };
+      return {
+        connection,
+        timings,
+        admits: authentication.admission({ partition, resumed }),
+        absence: authentication.absence(),
+      };
     } catch (error) {
       lifetime.abort(error);
       throw error;

@@ -32,8 +32,8 @@ const HTTPS_PORT = 443;
  * `<identity-picker>`: the choice that a browser's own dialog for client certificates offers. In one line:
  * `createClient({ onChallenge: picker.answer, … })`.
  *
- * A modal dialog; with the attribute `inline` a part of the page, shown as long as it asks. Questions come one after the
- * other. Parts: `dialog`, `title`, `question`, `option`, `name`, `reason`, `remember`, `use`, `without`, `cancel`.
+ * A modal dialog; with the attribute `inline` a part of the page, shown as long as it asks. With `remember="permanent"` an
+ * answer to be remembered outlives the page. Questions come one after the other. Parts: `dialog`, `title`, `question`, `option`, `name`, `reason`, `remember`, `use`, `without`, `cancel`.
  */
 export class IdentityPicker extends Base {
   #labels = pickerLabels;
@@ -72,9 +72,13 @@ export class IdentityPicker extends Base {
     const { identity, remember } = answer;
     return {
       disposition: 'use-credential',
-      credential: { identity, persistence: remember ? 'session' : 'none' },
+      credential: { identity, persistence: remember ? this.#persistence : 'none' },
     };
   };
+
+  get #persistence(): 'session' | 'permanent' {
+    return this.getAttribute('remember') === 'permanent' ? 'permanent' : 'session';
+  }
 
   /** Asks the person; later questions wait. */
   ask(question: PickerQuestion): Promise<PickerAnswer> {
@@ -86,7 +90,9 @@ export class IdentityPicker extends Base {
   #show(question: PickerQuestion): Promise<PickerAnswer> {
     const root = this.shadowRoot;
     if (!root || !this.isConnected) return Promise.resolve({ decision: 'cancel' });
-    const { form, options } = makeForm(question, this.#labels);
+    const labels = this.#labels;
+    const remember = this.#persistence === 'permanent' ? labels.rememberPermanently : labels.remember;
+    const { form, options } = makeForm(question, { ...labels, remember });
     const inline = this.hasAttribute('inline');
     const frame = inline
       ? h('section', { part: 'dialog', 'aria-labelledby': 'title' }, form)

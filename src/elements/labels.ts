@@ -61,6 +61,8 @@ export interface PickerLabels {
   never: string;
   locked: string;
   remember: string;
+  /** With the attribute `remember="permanent"`. */
+  rememberPermanently: string;
   use: string;
   without: string;
   cancel: string;
@@ -80,6 +82,7 @@ export const pickerLabels: PickerLabels = {
   never: 'never',
   locked: 'You will be asked to confirm its use.',
   remember: 'Remember until this page is closed',
+  rememberPermanently: 'Remember on this device',
   use: 'Use this certificate',
   without: 'Go on without one',
   cancel: 'Cancel',

@@ -20,11 +20,11 @@ export async function checkCertificateRefusal(response: RawResponse): Promise<Ra
   if (!mayBeRefusal(response)) return response;
   const page = await readAll(response.body);
   const title = /<title>(.*?)<\/title>/s.exec(new TextDecoder().decode(page))?.[1];
-  const { clientCertificateSent } = response.connection.transport;
+  const { clientCertificateSent, clientCertificateAbsence } = response.connection.transport;
   if (title === missing && !clientCertificateSent) {
     throw new MtlsError(
       'ERR_TLS_CLIENT_CERT_REQUIRED',
-      'The server requires a client certificate, and none was sent.',
+      `The server requires a client certificate, and none was sent: ${clientCertificateAbsence ?? 'none was given'}.`,
     );
   }
   if (title === rejected || title === missing) {

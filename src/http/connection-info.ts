@@ -6,6 +6,8 @@ export interface TransportInfo {
   serverChain: Uint8Array[];
   clientCertificateRequested: boolean;
   clientCertificateSent: boolean;
+  /** Why the server got none although it asked, for people. */
+  clientCertificateAbsence?: string;
   /** Whether the handshake resumed an earlier session. */
   resumed: boolean;
   timings: { tunnelMs: number; handshakeMs: number };
@@ -49,6 +51,9 @@ export function connectionInfo(response: Response): ConnectionInfo | undefined {
     serverChain: transport.serverChain,
     clientCertificateRequested: transport.clientCertificateRequested,
     clientCertificateSent: transport.clientCertificateSent,
+    ...(transport.clientCertificateAbsence !== undefined && {
+      clientCertificateAbsence: transport.clientCertificateAbsence,
+    }),
     resumed: transport.resumed,
     timings: { ...transport.timings, responseMs },
     bytesSent: transport.bytesSent,

@@ -2,7 +2,7 @@ import { MtlsError } from '../errors.js';
 import type { Heartbeat } from './heartbeat.js';
 import { HttpConnection } from './http-connection.js';
 import type { HttpEngine } from './http-engine.js';
-import type { PlaintextStream } from './plaintext-stream.js';
+import type { Origin, PlaintextStream } from './plaintext-stream.js';
 
 interface Waiter {
   start(connection: HttpConnection): void;
@@ -17,6 +17,7 @@ interface Limits {
 
 /** The connections to one origin, and the requests that wait for one. */
 export class OriginPool {
+  readonly address: Origin;
   #engine: HttpEngine;
   #connect: (signal: AbortSignal) => Promise<PlaintextStream>;
   #limits: Limits;
@@ -30,13 +31,17 @@ export class OriginPool {
   #proven = false;
 
   constructor(
-    engine: HttpEngine,
-    connect: (signal: AbortSignal) => Promise<PlaintextStream>,
-    limits: Limits,
+    address: Origin,
+    parts: {
+      engine: HttpEngine;
+      connect: (signal: AbortSignal) => Promise<PlaintextStream>;
+      limits: Limits;
+    },
   ) {
-    this.#engine = engine;
-    this.#connect = connect;
-    this.#limits = limits;
+    this.address = address;
+    this.#engine = parts.engine;
+    this.#connect = parts.connect;
+    this.#limits = parts.limits;
   }
 
   /** Whether the server has ever answered. */
@@ -80,6 +85,11 @@ export class OriginPool {
   /** Closes the connections with nothing in progress. */
   closeIdle(): void {
     for (const connection of this.#connections) if (connection.idle) this.#retire(connection);
+  }
+
+  /** No connection made so far takes a request any more; what is in progress ends. */
+  retire(): void {
+    for (const connection of this.#connections) this.#retire(connection);
   }
 
   /** Lets what is in progress end. */

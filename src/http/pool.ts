@@ -3,7 +3,7 @@ import { Heartbeat } from './heartbeat.js';
 import type { HttpConnection } from './http-connection.js';
 import type { HttpEngine, ResponseHead } from './http-engine.js';
 import { clientClosed, OriginPool } from './origin-pool.js';
-import type { Connect } from './plaintext-stream.js';
+import type { Connect, Origin } from './plaintext-stream.js';
 import { type PoolOptions, readPoolOptions } from './pool-options.js';
 import { isIdempotent, pause, Repeatable, Retries } from './retries.js';
 
@@ -70,6 +70,11 @@ export class Pool {
     for (const origin of this.#origins.values()) origin.closeIdle();
   }
 
+  /** No connection made so far to an origin that `matches` holds for takes a request any more: what is in progress ends. */
+  retire(matches: (origin: Origin) => boolean): void {
+    for (const origin of this.#origins.values()) if (matches(origin.address)) origin.retire();
+  }
+
   #shut(end: (origin: OriginPool) => void): void {
     this.#closed = true;
     for (const origin of this.#origins.values()) end(origin);
@@ -102,9 +107,10 @@ export class Pool {
     let origin = this.#origins.get(url.host);
     if (!origin) {
       const address = { hostname: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || 443 };
-      origin = new OriginPool(this.#engine, signal => this.#connect(address, signal), {
-        ...this.#options,
-        heartbeat: this.#heartbeat,
+      origin = new OriginPool(address, {
+        engine: this.#engine,
+        connect: signal => this.#connect(address, signal),
+        limits: { ...this.#options, heartbeat: this.#heartbeat },
       });
       this.#origins.set(url.host, origin);
     }

@@ -1,11 +1,12 @@
 import { MtlsError } from '../errors.js';
 import { type KeyTarget, setKeyAccess } from '../identity/key-access.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
+import { AnswerRecords } from './answer-records.js';
 import { type ChangeListener, Changes } from './changes.js';
 import { changedControls, checkedControls, checkKeys } from './controls.js';
 import { type JournalEntry, withEntry } from './journal.js';
 import { compileQuery, type IdentityQuery } from './query.js';
-import { Records, type UnreadableIdentity } from './records.js';
+import { deleteIdentity, Records, type UnreadableIdentity } from './records.js';
 import { type EnrolmentRecord, type IdentityRecord, present, toRecord } from './schema.js';
 import { joinSession, type Session } from './session.js';
 import { assertUsable, isLocked } from './usability.js';
@@ -37,6 +38,8 @@ const UNLOCKED_FOR_MS_RANGE = [1_000, 24 * 60 * 60_000] as const;
  * the store was closed, or when a newer version of the page has taken it over.
  */
 export class IdentityStore {
+  /** @internal For clients. */
+  readonly answers: AnswerRecords;
   #records: Records;
   #changes: Changes;
   #vault: Vault;
@@ -70,6 +73,7 @@ export class IdentityStore {
     unlockedForMs: number;
   }) {
     this.#records = parts.records;
+    this.answers = new AnswerRecords(parts.records);
     this.#session = parts.session;
     this.#verification = parts.verification;
     this.#changes = new Changes(parts.name);
@@ -154,10 +158,7 @@ export class IdentityStore {
     const deleted = await this.#records.change(async transaction => {
       const present = new Set(await transaction.objectStore('identities').getAllKeys());
       const ids = doomed.map(({ id }) => id).filter(id => present.has(id));
-      for (const id of ids) {
-        await transaction.objectStore('identities').delete(id);
-        await transaction.objectStore('journal').delete(id);
-      }
+      for (const id of ids) await deleteIdentity(transaction, id);
       return ids;
     });
     for (const id of deleted) this.#changes.tell({ type: 'deleted', id });

@@ -12,9 +12,10 @@ export interface UnreadableIdentity {
   error: MtlsError;
 }
 
-type Transaction = IDBPTransaction<StoreSchema, StoreNames<StoreSchema>[], 'readwrite'>;
+/** @internal */
+export type Transaction = IDBPTransaction<StoreSchema, StoreNames<StoreSchema>[], 'readwrite'>;
 
-const STORES: StoreNames<StoreSchema>[] = ['identities', 'journal', 'enrolments', 'state'];
+const STORES: StoreNames<StoreSchema>[] = ['identities', 'journal', 'enrolments', 'state', 'answers'];
 
 /** @internal The database's types are no part of the package's. */
 export class Records {
@@ -119,10 +120,7 @@ export class Records {
         if ((await enrolments.getKey(enrolment)) === undefined) throw notFound();
         await enrolments.delete(enrolment);
       }
-      if (replaces !== undefined) {
-        await identities.delete(replaces);
-        await transaction.objectStore('journal').delete(replaces);
-      }
+      if (replaces !== undefined) await deleteIdentity(transaction, replaces);
       const holder = await identities.index('fingerprint').getKey(record.fingerprint);
       if (holder !== undefined) throw duplicate();
       await identities.add(record);
@@ -169,8 +167,7 @@ export class Records {
       let cursor = await identities.index('session').openKeyCursor();
       for (; cursor; cursor = await cursor.continue()) {
         if (cursor.key === session) continue;
-        await identities.delete(cursor.primaryKey);
-        await transaction.objectStore('journal').delete(cursor.primaryKey);
+        await deleteIdentity(transaction, cursor.primaryKey);
       }
       await transaction.objectStore('state').put(session, 'session');
     });
@@ -179,6 +176,14 @@ export class Records {
   close(): void {
     this.#database.then(database => database.close()).catch(() => {});
   }
+}
+
+/** @internal With all that is kept about it. */
+export async function deleteIdentity(transaction: Transaction, id: string): Promise<void> {
+  await transaction.objectStore('identities').delete(id);
+  await transaction.objectStore('journal').delete(id);
+  const answers = transaction.objectStore('answers');
+  for (const key of await answers.index('identity').getAllKeys(id)) await answers.delete(key);
 }
 
 /** A browser that cannot make a value of what it has stored says so by one of these. */

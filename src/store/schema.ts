@@ -49,12 +49,37 @@ export interface EnrolmentRecord {
   createdAt: Date;
 }
 
+/** What a person answered for good to a host (`MtlsClient.forget` takes it back). No secret is in it. */
+export type AnswerRecord = {
+  key: string;
+  /** `host:port` */
+  host: string;
+  givenAt: Date;
+} & (
+  | {
+      method: 'client-certificate';
+      identityId: string;
+      /** Whether the identity's `hosts` allowed it when it was chosen: then they have to go on doing so. */
+      wasAllowed: boolean;
+      /** Certificates sent after the identity's chain, DER. */
+      intermediates: Uint8Array[];
+    }
+  | {
+      method: 'server-trust';
+      /** Of the server's certificate, SHA-256, lower-case hex. */
+      fingerprint: string;
+      /** What verification said when the server was trusted all the same; absent: nothing. */
+      code?: string;
+    }
+);
+
 export interface StoreSchema extends DBSchema {
   identities: { key: string; value: IdentityRecord; indexes: { fingerprint: string; session: string } };
   journal: { key: string; value: JournalRecord };
   enrolments: { key: string; value: EnrolmentRecord };
   /** `session`: the id of the browsing session that the tabs of this origin share. */
   state: { key: 'session'; value: string };
+  answers: { key: string; value: AnswerRecord; indexes: { host: string; identity: string } };
 }
 
 type UpgradeTransaction = IDBPTransaction<StoreSchema, StoreNames<StoreSchema>[], 'versionchange'>;
@@ -70,6 +95,11 @@ const upgrades: ((database: IDBPDatabase<StoreSchema>, transaction: UpgradeTrans
     database.createObjectStore('journal', { keyPath: 'id' });
     database.createObjectStore('enrolments', { keyPath: 'id' });
     database.createObjectStore('state');
+  },
+  database => {
+    const answers = database.createObjectStore('answers', { keyPath: 'key' });
+    answers.createIndex('host', 'host');
+    answers.createIndex('identity', 'identityId');
   },
 ];
 

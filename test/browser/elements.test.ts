@@ -129,6 +129,8 @@ describe.each([
         host: 'api.example.com',
         port: 8443,
         acceptableIssuers: [],
+        acceptableIssuersDer: [],
+        signatureSchemes: [],
         candidates: [ada],
         others: [
           { identity: bob, code: 'ERR_TLS_CERT_EXPIRED' as const, message: 'expired', selectable: false },
@@ -160,6 +162,13 @@ describe.each([
       await turn();
       button('without').click();
       result.push((await third).disposition);
+      picker.setAttribute('remember', 'permanent');
+      const remembered = picker.answer(challenge);
+      await turn();
+      result.push(root.querySelector('[part="remember"]')?.textContent);
+      button('use').click();
+      const kept = await remembered;
+      if (kept.disposition === 'use-credential') result.push(kept.credential.persistence);
       const trust = { method: 'server-trust' as const, host: 'a', port: 1, chain: [] };
       result.push((await picker.answer(trust)).disposition);
       picker.labels = { title: 'Zertifikat wählen' };
@@ -187,6 +196,8 @@ describe.each([
       'cancel',
       null,
       'reject',
+      'Remember on this device',
+      'permanent',
       'default',
       'Zertifikat wählen',
       null,

@@ -138,7 +138,7 @@ describe.each(CASES.map(it => [nameOf(it), it] as const))('nginx with %s', (_, i
   });
 
   test('refuses a client certificate of another CA', async () => {
-    expect(await codeFor({ identities: [stranger] })).toBe('ERR_TLS_CLIENT_CERT_REJECTED');
+    expect(await codeFor({ onChallenge: await insistOn(stranger) })).toBe('ERR_TLS_CLIENT_CERT_REJECTED');
   });
 
   test('is not shown a client certificate that has expired, unless a handler insists, and then refuses it', async () => {

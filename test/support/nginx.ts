@@ -18,6 +18,8 @@ export interface NginxServer {
   verifyClient?: 'on' | 'optional' | 'off';
   /** After so many it ends a connection; default: nginx's own. */
   requestsPerConnection?: number;
+  /** How long it waits for a handshake; default: nginx's own, a minute. */
+  handshakeTimeoutSeconds?: number;
 }
 
 export interface NginxOptions {
@@ -70,6 +72,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
       ssl_client_certificate ${write(`${index}.ca`, server.clientCa)};
       ssl_verify_client ${server.verifyClient ?? 'on'};
       ${server.requestsPerConnection ? `keepalive_requests ${server.requestsPerConnection};` : ''}
+      ${server.handshakeTimeoutSeconds ? `client_header_timeout ${server.handshakeTimeoutSeconds}s;` : ''}
       location = / { default_type application/json; return 200 '{${WHO}}'; }
       location /files/ { root ${folder}; }
       ${options.backendPort ? `location /backend/ { proxy_pass http://127.0.0.1:${options.backendPort}/; }` : ''}

@@ -209,6 +209,12 @@ describe('challenges', () => {
         host: 'localhost',
         port,
         acceptableIssuers: ['CN=Test CA'],
+        acceptableIssuersDer: [expect.any(Uint8Array)],
+        signatureSchemes: expect.arrayContaining([
+          'ecdsa_secp256r1_sha256',
+          'rsa_pss_rsae_sha256',
+          'ed25519',
+        ]),
         candidates: [
           expect.objectContaining({ id: ada.certificate.fingerprint }),
           expect.objectContaining(bob),

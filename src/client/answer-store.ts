@@ -1,0 +1,130 @@
+import type { KeyTarget } from '../identity/key-access.js';
+import type { Certificate, StoredIdentity } from '../identity/types.js';
+import type { AnswerRecord } from '../store/schema.js';
+import type { Candidates } from './candidates.js';
+import type { RememberedAnswer } from './challenge.js';
+import { choiceOf, type KnownIdentities } from './default-choice.js';
+import { type Choice, hostKey } from './host-answers.js';
+
+/** Where answers are kept for good. */
+export interface AnswerStore {
+  /** @param host `host:port` */
+  of(host: string): Promise<AnswerRecord[]>;
+  all(): Promise<AnswerRecord[]>;
+  put(record: AnswerRecord): Promise<void>;
+  delete(matches: (record: AnswerRecord) => boolean): Promise<void>;
+}
+
+interface SeenServer {
+  fingerprint: string;
+  code: string | undefined;
+}
+
+/** The answers given with `persistence: 'permanent'`. Without a store there are none. */
+export class KeptAnswers {
+  #store: AnswerStore | undefined;
+  #describe: (der: Uint8Array) => Certificate;
+
+  constructor(store: AnswerStore | undefined, describe: (der: Uint8Array) => Certificate) {
+    this.#store = store;
+    this.#describe = describe;
+  }
+
+  /** What holds for a host: it changes when an answer is kept or forgotten, here or in another tab. */
+  async keys(target: KeyTarget): Promise<string[]> {
+    return (await this.#of(target)).map(({ key, givenAt }) => `${key} ${givenAt.getTime()}`).sort();
+  }
+
+  /** Undefined when there is no answer, or one whose identity is gone or is no good for the host any more. */
+  async choice(
+    target: KeyTarget,
+    { all, allowed }: KnownIdentities,
+    { unfit }: Candidates,
+  ): Promise<Choice | undefined> {
+    for (const record of await this.#of(target)) {
+      if (record.method !== 'client-certificate') continue;
+      const { identityId, wasAllowed } = record;
+      const identity = (wasAllowed ? allowed : all).find(({ id }) => id === identityId);
+      const reason = unfit.find(it => it.identity.id === identityId);
+      if (!identity || (reason && !(reason.selectable && !isOver(identity)))) continue;
+      return { ...choiceOf(identity, record.intermediates.map(this.#describe)), wasAllowed };
+    }
+    return undefined;
+  }
+
+  async trusts(target: KeyTarget, seen: SeenServer): Promise<boolean> {
+    return (await this.#of(target)).some(
+      it => it.method === 'server-trust' && it.fingerprint === seen.fingerprint && it.code === seen.code,
+    );
+  }
+
+  /** Whether it could be kept. */
+  keepChoice(
+    target: KeyTarget,
+    {
+      intermediates,
+      ...chosen
+    }: { identityId: string; wasAllowed: boolean; intermediates: readonly Certificate[] },
+  ): Promise<boolean> {
+    const method = 'client-certificate';
+    return this.#put(target, {
+      key: JSON.stringify([method, hostKey(target)]),
+      method,
+      ...chosen,
+      intermediates: intermediates.map(({ der }) => der),
+    });
+  }
+
+  /** Whether it could be kept. */
+  keepTrust(target: KeyTarget, { fingerprint, code }: SeenServer): Promise<boolean> {
+    const method = 'server-trust';
+    return this.#put(target, {
+      key: JSON.stringify([method, hostKey(target), fingerprint, code]),
+      method,
+      fingerprint,
+      ...(code !== undefined && { code }),
+    });
+  }
+
+  async list(identities: readonly StoredIdentity[]): Promise<RememberedAnswer[]> {
+    const records = (await this.#store?.all()) ?? [];
+    return records.flatMap((record): RememberedAnswer[] => {
+      const { host, method } = record;
+      const common = { method, host, persistence: 'permanent' as const };
+      if (record.method === 'server-trust') return [{ ...common, fingerprint: record.fingerprint }];
+      const identity = identities.find(({ id }) => id === record.identityId);
+      return identity ? [{ ...common, identity }] : [];
+    });
+  }
+
+  async forget(matches: (target: KeyTarget) => boolean): Promise<void> {
+    await this.#store?.delete(({ host }) => matches(targetOf(host)));
+  }
+
+  async #of(target: KeyTarget): Promise<AnswerRecord[]> {
+    return (await this.#store?.of(hostKey(target))) ?? [];
+  }
+
+  /** That the browser has no room for it does not concern the connection: it holds for the session then. */
+  async #put(target: KeyTarget, answer: Unplaced<AnswerRecord>): Promise<boolean> {
+    if (!this.#store) return false;
+    try {
+      await this.#store.put({ ...answer, host: hostKey(target), givenAt: new Date() });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Distributes over the kinds of answers. */
+type Unplaced<T> = T extends unknown ? Omit<T, 'host' | 'givenAt'> : never;
+
+function isOver({ certificate: { notAfter } }: StoredIdentity): boolean {
+  return Date.now() > notAfter.getTime();
+}
+
+function targetOf(host: string): KeyTarget {
+  const colon = host.lastIndexOf(':');
+  return { hostname: host.slice(0, colon), port: Number(host.slice(colon + 1)) };
+}

@@ -1,0 +1,112 @@
+import { toHex } from '../identity/encoding.js';
+import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
+import { type Credential, credentialOf } from '../identity/signing.js';
+import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
+import type { Authentication } from './authentication.js';
+import type { KnownIdentities } from './default-choice.js';
+import type { Choice, HostAnswers, Verdict } from './host-answers.js';
+
+/**
+ * The authentication of one connection, in the shape that `TlsConnection.connect` takes. A connection that has to be made again,
+ * because the server did not wait for an answer, is given the answer that was meant for it.
+ */
+export class ConnectionAuthentication {
+  #owner: Authentication;
+  #answers: HostAnswers;
+  #known: KnownIdentities;
+  #choice: Promise<Choice> | undefined;
+  #verdicts = new Map<string, Promise<Verdict>>();
+  #absence: string | undefined;
+  /** Of the answers that it was made by. */
+  #epoch: number;
+  #answered = false;
+  /** The stored identity that this very connection has shown. */
+  #shown: string | undefined;
+
+  constructor(owner: Authentication, answers: HostAnswers, known: KnownIdentities) {
+    this.#owner = owner;
+    this.#answers = answers;
+    this.#known = known;
+    this.#epoch = answers.epoch;
+  }
+
+  get #target(): KeyTarget {
+    return this.#answers.target;
+  }
+
+  /** As it is at the moment: to be asked for when the connection begins, because answers to others change it. */
+  get partition(): string {
+    return this.#owner.partition(this.#target, this.#known);
+  }
+
+  readonly authenticate = async (request: CertificateRequest): Promise<ClientCredential | undefined> => {
+    this.#choice ??= this.#owner.choose(this.#answers, request, this.#known);
+    const choice = await this.#choice;
+    this.#noteAnswer(choice);
+    if ('absence' in choice) {
+      this.#absence = choice.absence;
+      return undefined;
+    }
+    const credential = await usableCredential(choice, this.#target);
+    if (!credential.schemes.some(scheme => request.schemes.includes(scheme))) {
+      this.#absence = 'the chosen identity signs in no way that the server accepts';
+      return undefined;
+    }
+    if (keyAccessOf(choice.identity)) {
+      this.#shown = choice.identity.id;
+      this.#owner.standing.enter(choice.identity, this.#target);
+    }
+    return credential;
+  };
+
+  readonly evaluateServer = async (question: ServerTrustQuestion): Promise<Verdict['trust']> => {
+    const key = verdictKey(question);
+    const answer = this.#verdicts.get(key) ?? this.#owner.evaluate(this.#answers, question);
+    this.#verdicts.set(key, answer);
+    const verdict = await answer;
+    this.#noteAnswer(verdict);
+    return verdict.trust;
+  };
+
+  /**
+   * Whether the connection, once made, may be used for something more: asked before each request. Stored identities have
+   * controls, and are deleted and locked; answers are forgotten.
+   */
+  admission({ partition, resumed }: { partition: string; resumed: boolean }): () => boolean {
+    const id = resumed ? this.#owner.sessionOwner(partition) : this.#shown;
+    if (this.#shown !== undefined) this.#owner.setSessionOwner(partition, this.#shown);
+    return () =>
+      this.#epoch === this.#answers.epoch &&
+      (id === undefined || this.#owner.standing.admits(id, this.#target));
+  }
+
+  readonly absence = (): string | undefined => this.#absence;
+
+  #noteAnswer(answer: Choice | Verdict): void {
+    // The question may have been open while the answers of before were forgotten.
+    if (!this.#answered) this.#epoch = this.#answers.epoch;
+    this.#answered = true;
+    // What was answered for this connection alone, or has been forgotten since, must not be resumed by another one.
+    const once = 'once' in answer && answer.once;
+    if (once || this.#epoch !== this.#answers.epoch) this.#owner.endSessions();
+  }
+}
+
+function verdictKey({ chain, error }: ServerTrustQuestion): string {
+  return JSON.stringify([toHex(chain[0] ?? new Uint8Array(0)), error?.code]);
+}
+
+/** A stored identity's keys come from its store each time, which looks at the controls. */
+async function usableCredential(
+  { identity, chain }: Exclude<Choice, { absence: string }>,
+  target: KeyTarget,
+): Promise<Credential> {
+  const access = keyAccessOf(identity);
+  if (!access) return credentialOf({ keys: identity.keys, chain });
+  return {
+    ...credentialOf({ keys: await access.use(target), chain }),
+    async sign(scheme, message) {
+      return credentialOf({ keys: await access.use(target), chain }).sign(scheme, message);
+    },
+  };
+}

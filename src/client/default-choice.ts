@@ -1,0 +1,42 @@
+import { MtlsError } from '../errors.js';
+import type { KeyTarget } from '../identity/key-access.js';
+import type { Certificate, StoredIdentity } from '../identity/types.js';
+import type { Candidates } from './candidates.js';
+import { type Choice, hostKey } from './host-answers.js';
+
+export interface KnownIdentities {
+  all: StoredIdentity[];
+  allowed: StoredIdentity[];
+  /** Names the answers that are kept for the target for good. */
+  kept: readonly string[];
+}
+
+/** Without a handler: the one identity that fits. With several nobody has said which, so none is shown. */
+export function defaultChoice(target: KeyTarget, known: KnownIdentities, { fit, unfit }: Candidates): Choice {
+  const [only] = fit;
+  if (only && fit.length === 1) return choiceOf(only);
+  if (only) {
+    return {
+      absence: `${fit.length} identities are allowed for ${hostKey(target)}, and no challenge handler chose one`,
+    };
+  }
+  // It would be the one, were it not for a control: the page can do something about that.
+  const held = unfit.find(({ code }) => code === 'ERR_IDENTITY_LOCKED' || code === 'ERR_IDENTITY_EXPIRED');
+  if (held)
+    throw new MtlsError(held.code, `The identity for ${hostKey(target)} cannot be used: ${held.message}.`);
+  const [first] = unfit.filter(({ identity }) => known.allowed.includes(identity));
+  if (first) return { absence: `the identity allowed for this host does not fit: ${first.message}` };
+  if (known.all.length > 0)
+    return { absence: `none of the identities is allowed for ${hostKey(target)} (control hosts)` };
+  return { absence: 'there is no identity' };
+}
+
+/** Without the root, which the server has already if it is to trust it (RFC 8446 section 4.4.2). */
+export function choiceOf(
+  identity: StoredIdentity,
+  intermediates: Certificate[] = [],
+): Exclude<Choice, { absence: string }> {
+  const [own, ...issuers] = identity.chain;
+  const sent = own ? [own, ...issuers.filter(it => it.subject !== it.issuer)] : [];
+  return { identity, chain: [...sent, ...intermediates] };
+}

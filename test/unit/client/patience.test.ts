@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createServer, type Server, type TlsOptions } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Challenge,
+  type ClientOptions,
+  createClient,
+  type Disposition,
+  type Identity,
+  type MtlsClient,
+} from '../../../src/index.js';
+import { identityOf } from '../../support/client.js';
+import { engineModule } from '../../support/engine.js';
+import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
+import { tcpTunnel } from '../../support/tcp-tunnel.js';
+
+/** The server hangs up after so long in a handshake; a person takes longer. */
+const PATIENCE_MS = 1_000;
+const PERSON_MS = 2_500;
+
+let pki: OpensslPki;
+let serverPair: KeyPair;
+let ada: Identity;
+const servers: Server[] = [];
+const clients: MtlsClient[] = [];
+
+beforeAll(async () => {
+  pki = new OpensslPki();
+  serverPair = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
+  ada = await identityOf(pki.issue({ subject: '/CN=Ada' }));
+});
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map(client => client.close()));
+  for (const server of servers.splice(0)) server.close();
+});
+afterAll(() => pki.close());
+
+async function listen(options: TlsOptions = {}) {
+  const settings = {
+    ...serverPair,
+    ca: pki.ca.cert,
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: PATIENCE_MS,
+    ...options,
+  };
+  const server = createHttpsServer(settings, (request, response) => {
+    const { subject } = (request.socket as import('node:tls').TLSSocket).getPeerCertificate();
+    response.end(subject.CN);
+  });
+  let hungUp = 0;
+  server.on('tlsClientError', () => hungUp++);
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { port, url: `https://localhost:${port}/`, hungUp: () => hungUp };
+}
+
+async function clientWith(options: Partial<ClientOptions>): Promise<MtlsClient> {
+  const client = await createClient({
+    tunnel: tcpTunnel,
+    trust: { anchors: [pki.ca.cert] },
+    engine: engineModule(),
+    ...options,
+  });
+  clients.push(client);
+  return client;
+}
+
+const show = (identity: Identity, persistence: 'none' | 'session' = 'session'): Disposition => ({
+  disposition: 'use-credential',
+  credential: { identity, persistence },
+});
+
+/** Answers after the server's patience is over. */
+function slowly(answers: Partial<Record<Challenge['method'], Disposition>>) {
+  const asked: Challenge['method'][] = [];
+  const onChallenge = async ({ method }: Challenge): Promise<Disposition> => {
+    const answer = answers[method];
+    if (!answer) return { disposition: 'default' };
+    asked.push(method);
+    await delay(PERSON_MS);
+    return answer;
+  };
+  return { asked, onChallenge };
+}
+
+describe('a person who takes longer than the server waits', () => {
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('is asked once for all that wait, over %s', async version => {
+    const { url, port, hungUp } = await listen({ minVersion: version, maxVersion: version });
+    const { asked, onChallenge } = slowly({ 'client-certificate': show(ada) });
+    const client = await clientWith({ onChallenge });
+    const socket = client.connect({ hostname: 'localhost', port });
+    const answers = Array.from({ length: 10 }, async () => (await client.fetch(url)).text());
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['Ada']));
+    await socket.opened;
+    await socket.close();
+    expect(asked).toEqual(['client-certificate']);
+    expect(hungUp()).toBeGreaterThan(0);
+  });
+
+  it('has the answer for one connection used for the one that takes its place', async () => {
+    const { url, hungUp } = await listen();
+    const { asked, onChallenge } = slowly({ 'client-certificate': show(ada, 'none') });
+    const client = await clientWith({ onChallenge });
+    expect(await (await client.fetch(url)).text()).toBe('Ada');
+    expect([asked.length, hungUp()]).toEqual([1, 1]);
+    const other = await clientWith({ onChallenge });
+    expect(await (await other.fetch(url)).text()).toBe('Ada');
+    expect(asked).toHaveLength(2);
+  });
+
+  it('may take long for each of the questions', async () => {
+    const strange = new OpensslPki('Strange CA');
+    const { url, hungUp } = await listen(
+      strange.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' }),
+    );
+    strange.close();
+    const { asked, onChallenge } = slowly({
+      'server-trust': {
+        disposition: 'use-credential',
+        credential: { trust: true, persistence: 'none' },
+      },
+      'client-certificate': show(ada, 'none'),
+    });
+    const client = await clientWith({ onChallenge });
+    expect(await (await client.fetch(url)).text()).toBe('Ada');
+    expect([asked, hungUp()]).toEqual([['server-trust', 'client-certificate'], 2]);
+  });
+
+  it('is not asked again when one of the requests is given up, nor for requests that come later', async () => {
+    const { url } = await listen();
+    const { asked, onChallenge } = slowly({ 'client-certificate': show(ada) });
+    const client = await clientWith({ onChallenge });
+    const controller = new AbortController();
+    const givenUp = client.fetch(url, { signal: controller.signal });
+    const waiting = client.fetch(url);
+    await expect.poll(() => asked.length).toBe(1);
+    controller.abort(new Error('no time'));
+    await expect(givenUp).rejects.toThrow('no time');
+    expect(await (await waiting).text()).toBe('Ada');
+    expect(asked).toHaveLength(1);
+  });
+
+  it('has answered for those who come later, when nobody waits any more', async () => {
+    const { url } = await listen();
+    const { asked, onChallenge } = slowly({ 'client-certificate': show(ada) });
+    const client = await clientWith({ onChallenge });
+    const controller = new AbortController();
+    const givenUp = client.fetch(url, { signal: controller.signal });
+    await expect.poll(() => asked.length).toBe(1);
+    controller.abort(new Error('no time'));
+    await expect(givenUp).rejects.toThrow('no time');
+    await expect.poll(async () => (await client.answers()).length, { timeout: 10_000 }).toBe(1);
+    expect(await (await client.fetch(url)).text()).toBe('Ada');
+    expect(asked).toHaveLength(1);
+  });
+
+  it('may refuse late', async () => {
+    const { url } = await listen();
+    const { asked, onChallenge } = slowly({ 'client-certificate': { disposition: 'cancel' } });
+    const client = await clientWith({ onChallenge });
+    const codes = await Promise.all(
+      Array.from({ length: 3 }, () => client.fetch(url).catch(error => error.cause.code)),
+    );
+    expect(new Set(codes)).toEqual(new Set(['ERR_TLS_CHALLENGE_CANCELLED']));
+    expect(asked).toHaveLength(1);
+  });
+});
+
+it('a server that hangs up at once is not dialled again', async () => {
+  let connections = 0;
+  const server = createServer({ ...serverPair, ca: pki.ca.cert, requestCert: true }, socket =>
+    socket.destroy(),
+  );
+  server.on('connection', () => connections++);
+  server.on('tlsClientError', () => {});
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  const client = await clientWith({ onChallenge: () => ({ disposition: 'reject' }) });
+  const { port } = server.address() as AddressInfo;
+  await expect(client.connect({ hostname: 'localhost', port }).opened).rejects.toMatchObject({
+    code: 'ERR_TLS_CERT_UNTRUSTED',
+  });
+  expect(connections).toBe(1);
+});

@@ -1,0 +1,258 @@
+import { IDBFactory } from 'fake-indexeddb';
+import 'fake-indexeddb/auto';
+import { once } from 'node:events';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Server, TLSSocket } from 'node:tls';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Challenge,
+  createClient,
+  type Disposition,
+  type Identity,
+  IdentityStore,
+  type MtlsClient,
+  type Persistence,
+  type StoredIdentity,
+} from '../../../src/index.js';
+import { identityOf } from '../../support/client.js';
+import { engineModule } from '../../support/engine.js';
+import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
+import { tcpTunnel } from '../../support/tcp-tunnel.js';
+
+let pki: OpensslPki;
+let serverPair: KeyPair;
+let renewedPair: KeyPair;
+let ada: Identity;
+let bob: Identity;
+let store: IdentityStore;
+const servers: Server[] = [];
+const clients: MtlsClient[] = [];
+
+beforeAll(async () => {
+  pki = new OpensslPki();
+  serverPair = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
+  renewedPair = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
+  ada = await identityOf(pki.issue({ subject: '/CN=Ada' }));
+  bob = await identityOf(pki.issue({ subject: '/CN=Bob' }));
+});
+beforeEach(async () => {
+  globalThis.indexedDB = new IDBFactory();
+  store = await IdentityStore.open();
+});
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map(client => client.close()));
+  for (const server of servers.splice(0)) server.close();
+  store.close();
+});
+afterAll(() => pki.close());
+
+async function listen(pair = serverPair, port = 0) {
+  const settings = { ...pair, ca: pki.ca.cert, requestCert: true, rejectUnauthorized: false };
+  const server = createHttpsServer(settings, async (request, response) => {
+    const { subject } = (request.socket as TLSSocket).getPeerCertificate();
+    response.write(subject?.CN ?? 'nobody');
+    if (request.url === '/slow') await once(server, 'release');
+    response.end();
+  });
+  servers.push(server.listen(port, '127.0.0.1'));
+  await once(server, 'listening');
+  const address = server.address() as AddressInfo;
+  return { server, port: address.port, url: `https://localhost:${address.port}/` };
+}
+
+/** A page: its client asks, and what is kept in the database is all that it shares with the next one. */
+async function page(
+  answer: (challenge: Challenge) => Disposition | Promise<Disposition>,
+  anchors = [pki.ca.cert],
+) {
+  const asked: Challenge['method'][] = [];
+  const client = await createClient({
+    tunnel: tcpTunnel,
+    identities: store,
+    trust: { anchors },
+    engine: engineModule(),
+    onChallenge: challenge => {
+      if (challenge.method === 'server-trust' && !challenge.error) return { disposition: 'default' };
+      asked.push(challenge.method);
+      return answer(challenge);
+    },
+  });
+  clients.push(client);
+  return { client, asked, text: async (url: string) => (await client.fetch(url)).text() };
+}
+
+const choosing = (identity: Identity, persistence: Persistence) => (): Disposition => ({
+  disposition: 'use-credential',
+  credential: { identity, persistence },
+});
+const trusting = (persistence: Persistence) => (): Disposition => ({
+  disposition: 'use-credential',
+  credential: { trust: true, persistence },
+});
+const nobody = (): Disposition => ({ disposition: 'reject' });
+const addBoth = async (hosts: string[]): Promise<StoredIdentity[]> => [
+  await store.add(ada, { hosts }),
+  await store.add(bob, { hosts }),
+];
+
+describe('an answer for good', () => {
+  it('outlives the page, together with the intermediates it named', async () => {
+    const { url, port } = await listen();
+    const [, stored] = await addBoth(['localhost']);
+    const first = await page(choosing(stored as StoredIdentity, 'permanent'));
+    expect(await first.text(url)).toBe('Bob');
+    expect(await first.client.answers()).toEqual([
+      {
+        method: 'client-certificate',
+        host: `localhost:${port}`,
+        persistence: 'permanent',
+        identity: expect.objectContaining({ id: stored?.id }),
+      },
+    ]);
+    const second = await page(nobody);
+    expect(await second.text(url)).toBe('Bob');
+    expect(second.asked).toEqual([]);
+  });
+
+  it('is for its host and port', async () => {
+    const [one, other] = [await listen(), await listen()];
+    const [stored] = await addBoth(['localhost']);
+    expect(await (await page(choosing(stored as StoredIdentity, 'permanent'))).text(one.url)).toBe('Ada');
+    const next = await page(nobody);
+    expect(await next.text(other.url)).toBe('nobody');
+    expect(next.asked).toEqual(['client-certificate']);
+  });
+
+  it.each<[string, (id: string) => Promise<unknown>]>([
+    ['deleted', id => store.delete({ id })],
+    ['meant for other hosts', id => store.update(id, { hosts: ['elsewhere.example'] })],
+    ['out of time', id => store.update(id, { expiresAt: new Date(Date.now() - 1) })],
+  ])('ends when the identity is %s', async (_, change) => {
+    const { url } = await listen();
+    const [stored] = await addBoth(['localhost']);
+    const { id } = stored as StoredIdentity;
+    const first = await page(choosing(stored as StoredIdentity, 'permanent'));
+    expect(await first.text(url)).toBe('Ada');
+    await change(id);
+    const next = await page(nobody);
+    expect(await next.text(url)).toBe('nobody');
+    expect(next.asked).toEqual(['client-certificate']);
+  });
+
+  it('is for the session where the identity is in no store', async () => {
+    const { url } = await listen();
+    const carol = await identityOf(pki.issue({ subject: '/CN=Carol' }));
+    const first = await page(choosing(carol, 'permanent'));
+    expect(await first.text(url)).toBe('Carol');
+    expect(await first.client.answers()).toMatchObject([{ persistence: 'session' }]);
+    expect(await (await page(nobody)).text(url)).toBe('nobody');
+  });
+
+  it('trusts this certificate of an untrusted server, and no other', async () => {
+    const { url, port, server } = await listen();
+    const first = await page(trusting('permanent'), []);
+    await expect(first.text(url)).rejects.toThrow(TypeError); // the same answer is none to the server's question
+    expect(first.asked).toEqual(['server-trust', 'client-certificate']);
+    const answer = (challenge: Challenge): Disposition =>
+      challenge.method === 'server-trust' ? { disposition: 'cancel' } : { disposition: 'reject' };
+    const second = await page(answer, []);
+    expect(await second.text(url)).toBe('nobody');
+    expect(second.asked).toEqual(['client-certificate']);
+    const [kept] = await second.client.answers();
+    expect(kept).toMatchObject({ method: 'server-trust', persistence: 'permanent' });
+    expect(kept?.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+    await second.client.close();
+    const closed = once(server, 'close');
+    server.close();
+    await closed;
+    await listen(renewedPair, port);
+    const third = await page(answer, []);
+    await expect(third.text(url)).rejects.toMatchObject({ cause: { code: 'ERR_TLS_CHALLENGE_CANCELLED' } });
+  });
+});
+
+describe('forget', () => {
+  it('asks again at the next request, and lets what is in progress end', async () => {
+    const { url, server } = await listen();
+    const [adaStored, bobStored] = await addBoth(['localhost']);
+    let next = adaStored as StoredIdentity;
+    const { client, asked, text } = await page(() => choosing(next, 'session')());
+    const slow = await client.fetch(`${url}slow`);
+    expect(await text(url)).toBe('Ada');
+    next = bobStored as StoredIdentity;
+    expect(await text(url)).toBe('Ada');
+    await client.forget('localhost');
+    expect(await client.answers()).toEqual([]);
+    expect(await text(url)).toBe('Bob');
+    server.emit('release');
+    expect(await slow.text()).toBe('Ada');
+    expect(asked).toHaveLength(2);
+  });
+
+  it.each<[string, Persistence]>([
+    ['host', 'permanent'],
+    ['host:port', 'permanent'],
+    ['', 'permanent'],
+    ['host:port', 'session'],
+  ])('takes "%s" back what was answered %s', async (form, persistence) => {
+    const { url, port } = await listen();
+    const other = await listen();
+    const [stored] = await addBoth(['localhost']);
+    const { client, text } = await page(choosing(stored as StoredIdentity, persistence));
+    expect([await text(url), await text(other.url)]).toEqual(['Ada', 'Ada']);
+    const host = { host: 'LOCALHOST', 'host:port': `localhost:${port}`, '': undefined }[form];
+    await client.forget(host);
+    const left = (await client.answers()).map(it => it.host);
+    expect(left).toEqual(form === 'host:port' ? [`localhost:${other.port}`] : []);
+    if (persistence !== 'permanent') return;
+    const next = await page(nobody);
+    expect(await next.text(url)).toBe('nobody');
+    expect(await next.text(other.url)).toBe(form === 'host:port' ? 'Ada' : 'nobody');
+  });
+
+  it('takes back that nothing was to be shown', async () => {
+    const { url } = await listen();
+    const { client, asked, text } = await page(nobody);
+    expect([await text(url), await text(url), asked.length]).toEqual(['nobody', 'nobody', 1]);
+    expect(await client.answers()).toMatchObject([{ method: 'client-certificate', persistence: 'session' }]);
+    await client.forget('localhost');
+    expect([await text(url), asked.length]).toEqual(['nobody', 2]);
+  });
+
+  it('leaves a question alone that is still open', async () => {
+    const { url } = await listen();
+    const [stored] = await addBoth(['localhost']);
+    let decide = () => {};
+    const decided = new Promise<void>(resolve => {
+      decide = resolve;
+    });
+    const { client, asked, text } = await page(async () => {
+      await decided;
+      return choosing(stored as StoredIdentity, 'permanent')();
+    });
+    const waiting = text(url);
+    await expect.poll(() => asked.length).toBe(1);
+    await client.forget('localhost');
+    decide();
+    expect(await waiting).toBe('Ada');
+    expect(await client.answers()).toMatchObject([{ persistence: 'permanent' }]);
+    expect([await text(url), asked.length]).toEqual(['Ada', 1]);
+  });
+
+  it('by another page is noticed at the next connection', async () => {
+    const { url, server } = await listen();
+    const [adaStored] = await addBoth(['localhost']);
+    const first = await page(choosing(adaStored as StoredIdentity, 'permanent'));
+    const second = await page(nobody);
+    expect([await first.text(url), await second.text(url)]).toEqual(['Ada', 'Ada']);
+    await first.client.forget();
+    server.closeAllConnections();
+    await expect.poll(() => second.text(url)).toBe('nobody');
+  });
+
+  it('takes no pattern that is none', async () => {
+    const { client } = await page(nobody);
+    await expect(client.forget('https://localhost/')).rejects.toThrow(TypeError);
+  });
+});
