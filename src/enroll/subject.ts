@@ -124,7 +124,7 @@ function parseText(source: string): Rdn[] {
   let rest = source;
   let rdn: Rdn = [];
   for (;;) {
-    const [whole, type = ''] = /^\s*((?:OID\.)?[A-Za-z0-9][A-Za-z0-9.-]*)\s*=\s*/i.exec(rest) ?? [];
+    const [whole, type = ''] = /^\s*((?:OID\.)?[A-Za-z0-9][A-Za-z0-9.-]*) *= */i.exec(rest) ?? [];
     if (whole === undefined)
       throw new TypeError('not a subject in the form of RFC 4514, e.g. CN=Ada,O=Analytical Engines');
     const { value, length } = parseValue(rest.slice(whole.length));
@@ -138,11 +138,11 @@ function parseText(source: string): Rdn[] {
   }
 }
 
-/** A value up to its separator, and how much of the text it takes. */
+/** A value up to its separator, without the spaces around it, and how much of the text it takes. Other white space is its own. */
 function parseValue(source: string): { value: string | Der; length: number } {
-  const hex = /^#((?:[0-9A-Fa-f]{2})+)\s*(?=[,;+]|$)/.exec(source);
+  const hex = /^#((?:[0-9A-Fa-f]{2})+) *(?=[,;+]|$)/.exec(source);
   if (hex) return { value: fromHex(hex[1] ?? ''), length: hex[0].length };
-  const quoted = /^"((?:[^"\\]|\\.)*)"\s*(?=[,;+]|$)/su.exec(source);
+  const quoted = /^"((?:[^"\\]|\\.)*)" *(?=[,;+]|$)/su.exec(source);
   if (quoted) return { value: unescaped(quoted[1] ?? ''), length: quoted[0].length };
   const [raw = ''] = /^(?:[^\\,;+"<>]|\\.)*/su.exec(source) ?? [];
   const after = source[raw.length];

@@ -132,6 +132,7 @@ it('any subject reads back as it was written', async () => {
       value: fc.string({ minLength: 1, maxLength: 20 }),
     }),
   );
+  const whiteSpace = ['\u3000x', 'x\u3000', '\tx\n', '\ufeffx', '\u00a0', ' x '];
   const subject = fc.array(fc.array(attribute, { minLength: 1, maxLength: 3 }), {
     minLength: 1,
     maxLength: 4,
@@ -141,7 +142,7 @@ it('any subject reads back as it was written', async () => {
       const der = encodeSubject(attributes);
       expect(encodeSubject(describeName(reader, der))).toEqual(der);
     }),
-    { numRuns: 2_000 },
+    { numRuns: 2_000, examples: whiteSpace.map(value => [[[{ type: 'CN', value }]]]) },
   );
 });
 
