@@ -49,6 +49,17 @@ function definedControls(controls: Partial<IdentityControls>): IdentityControls 
   return Object.fromEntries(Object.entries(controls).filter(([, value]) => value !== undefined));
 }
 
+/** Whether a stored value is controls that `checkedControls` would take. */
+export function areControls(value: unknown): value is IdentityControls {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    checkedControls(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * The controls after a change; one that is given as undefined goes back to its default.
  *

@@ -127,13 +127,11 @@ export class Records {
     });
   }
 
-  /** @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_DUPLICATE */
+  /** @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_DUPLICATE, ERR_STORE_RECORD */
   revise(id: string, revise: (record: IdentityRecord) => IdentityRecord): Promise<IdentityRecord> {
     return this.change(async transaction => {
       const identities = transaction.objectStore('identities');
-      const record = await identities.get(id);
-      if (!record) throw notFound();
-      const revised = revise(record);
+      const revised = revise(checked(id, await readValue(id, identities.get(id))));
       const holder = await identities.index('fingerprint').getKey(revised.fingerprint);
       if (holder !== undefined && holder !== id) throw duplicate();
       await identities.put(revised);

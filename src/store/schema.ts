@@ -6,6 +6,7 @@ import type {
   StoredIdentity,
   TrustResult,
 } from '../identity/types.js';
+import { areControls } from './controls.js';
 import type { WrappedKey } from './wrapped-key.js';
 
 /** An identity at rest. No secret is in it but CryptoKeys that cannot be exported, or a wrapped key. */
@@ -150,9 +151,12 @@ export function present(record: IdentityRecord, locked: boolean): StoredIdentity
   };
 }
 
-/** Whether a record has what an identity is made of: another program, or another version, may have written it. */
+/**
+ * Whether a record has what an identity is made of: another program, or another version, may have written it. Controls that this
+ * version would not have taken are controls that it cannot enforce.
+ */
 export function isReadable(record: unknown): record is IdentityRecord {
-  const { id, fingerprint, chain, keys, trust, controls, createdAt, wrapped } = (record ??
+  const { id, fingerprint, chain, keys, trust, controls, wrapped, ...times } = (record ??
     {}) as Partial<IdentityRecord>;
   return (
     typeof id === 'string' &&
@@ -164,18 +168,21 @@ export function isReadable(record: unknown): record is IdentityRecord {
     keys.every(key => key instanceof CryptoKey) &&
     (keys.length > 0 || wrapped?.pkcs8 instanceof ArrayBuffer) &&
     typeof trust?.trusted === 'boolean' &&
-    typeof controls === 'object' &&
-    controls !== null &&
-    createdAt instanceof Date
+    areControls(controls) &&
+    isTime(times.createdAt) &&
+    [times.lastUsedAt, times.unlockedAt, times.lockedAt].every(it => it === undefined || isTime(it))
   );
 }
 
 function isCertificate(value: Partial<Certificate> | null): boolean {
   return (
     value?.der instanceof Uint8Array &&
-    typeof value.fingerprint === 'string' &&
-    typeof value.subject === 'string' &&
-    value.notBefore instanceof Date &&
-    value.notAfter instanceof Date
+    [value.fingerprint, value.subject, value.issuer, value.keyAlgorithm].every(
+      it => typeof it === 'string',
+    ) &&
+    isTime(value.notBefore) &&
+    isTime(value.notAfter)
   );
 }
+
+const isTime = (value: unknown) => value instanceof Date && !Number.isNaN(value.getTime());

@@ -366,6 +366,38 @@ describe('what goes wrong', () => {
     expect(await store.find()).toHaveLength(1);
   });
 
+  it.each<[what: string, damage: (record: Record<string, unknown>) => void]>([
+    ['no chain', record => delete record.chain],
+    ['no certificate in the chain', record => (record.chain = [null])],
+    ['no fingerprint', record => delete record.fingerprint],
+    ['no controls', record => delete record.controls],
+    ['hosts that are a text', record => (record.controls = { hosts: 'example.com' })],
+    ['hosts that are no patterns', record => (record.controls = { hosts: ['**'] })],
+    ['an expiry that is a text', record => (record.controls = { expiresAt: '2020-01-01' })],
+    ['a control of another version', record => (record.controls = { onlyOnSundays: true })],
+    ['no time of creation', record => (record.createdAt = new Date(Number.NaN))],
+    ['a last use that is a text', record => (record.lastUsedAt = 'yesterday')],
+    ['things instead of keys', record => (record.keys = [{}])],
+  ])('in a record that has %s is told by one code, and nothing is written to it', async (_what, damage) => {
+    const { id } = await store.add(bob);
+    await store.add(ada, { hosts: ['api.example.com'] });
+    const database = await promised(indexedDB.open('browser-mtls'));
+    const identities = () => database.transaction('identities', 'readwrite').objectStore('identities');
+    const record = await promised<Record<string, unknown>>(identities().get(id));
+    damage(record);
+    await promised(identities().put(record));
+    expect(await store.find({ host: 'api.example.com' })).toHaveLength(1);
+    expect(await store.problems()).toMatchObject([{ id, error: { code: 'ERR_STORE_RECORD' } }]);
+    const uses = [store.use(id, target), store.update(id, { label: 'x' }), store.unlock(id), store.lock(id)];
+    for (const { reason } of (await Promise.allSettled(uses)) as PromiseRejectedResult[])
+      expect(reason).toMatchObject({ name: 'MtlsError', code: 'ERR_STORE_RECORD' });
+    await store.lock();
+    expect(await promised(identities().get(id))).toEqual(record);
+    database.close();
+    expect(await store.delete({ id })).toBe(1);
+    expect(await store.problems()).toEqual([]);
+  });
+
   it('with the quota in the middle of a change leaves nothing half-written', async () => {
     const { id } = await store.add(bob);
     const put = IDBObjectStore.prototype.put;
