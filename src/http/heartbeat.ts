@@ -10,7 +10,7 @@ export class Heartbeat {
   #engine: HttpEngine;
   #holders = new Set<object>();
   #timer: ReturnType<typeof setInterval> | undefined;
-  #lastMs = 0;
+  #lastMs = performance.now();
 
   constructor(engine: HttpEngine, ping: Ping) {
     this.#engine = engine;
@@ -21,8 +21,11 @@ export class Heartbeat {
     if (!this.ping) return;
     this.#holders.add(holder);
     if (this.#timer !== undefined) return;
-    this.#lastMs = performance.now();
-    this.#timer = setInterval(() => this.#beat(), Math.max(TICK_MS, this.ping.timeoutMs / 8));
+    // A page that was busy or asleep has answers yet to read: it shall not take its own silence for the server's.
+    const longestMs = this.ping.timeoutMs / 4;
+    // After a pause as long as the interval, the next request goes out with a ping: what may have died meanwhile shows soon.
+    this.#beat(this.ping.intervalMs);
+    this.#timer = setInterval(() => this.#beat(longestMs), Math.max(TICK_MS, longestMs / 2));
   }
 
   release(holder: object): void {
@@ -32,11 +35,15 @@ export class Heartbeat {
     this.#timer = undefined;
   }
 
-  #beat(): void {
+  #beat(longestMs: number): void {
     const nowMs = performance.now();
-    // A page that was busy or asleep has answers yet to read: it shall not take its own silence for the server's.
-    const elapsedMs = Math.min(nowMs - this.#lastMs, (this.ping?.timeoutMs ?? 0) / 4);
+    const elapsedMs = Math.min(nowMs - this.#lastMs, longestMs);
     this.#lastMs = nowMs;
-    this.#engine.advance(elapsedMs);
+    try {
+      this.#engine.advance(elapsedMs);
+    } catch {
+      // The engine has failed, and has told its connections.
+      clearInterval(this.#timer);
+    }
   }
 }

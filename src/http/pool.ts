@@ -41,17 +41,11 @@ export class Pool {
    * Rejects with an `MtlsError`, with what `connect` rejected with, or with the signal's reason.
    */
   async send(request: OutgoingRequest, signal?: AbortSignal): Promise<RawResponse> {
-    const retries = new Retries(request.method, this.#options.reconnectAttempts);
-    for (;;) {
-      const origin = this.#origin(request.url);
-      try {
-        return await this.#attempt(request, origin, signal);
-      } catch (error) {
-        const pauseMs = retries.pauseAfter(error, origin);
-        // What ended one connection unseen has probably ended the others.
-        if (error instanceof Repeatable && error.failure.processed === 'maybe') origin.closeIdle();
-        if (pauseMs > 0) await pause(pauseMs, signal);
-      }
+    try {
+      return await this.#sendUntilAnswered(request, signal);
+    } catch (error) {
+      request.body?.abandon(error);
+      throw error;
     }
   }
 
@@ -79,6 +73,21 @@ export class Pool {
     this.#closed = true;
     for (const origin of this.#origins.values()) end(origin);
     this.#origins.clear();
+  }
+
+  async #sendUntilAnswered(request: OutgoingRequest, signal: AbortSignal | undefined): Promise<RawResponse> {
+    const retries = new Retries(request.method, this.#options.reconnectAttempts);
+    for (;;) {
+      const origin = this.#origin(request.url);
+      try {
+        return await this.#attempt(request, origin, signal);
+      } catch (error) {
+        const pauseMs = retries.pauseAfter(error, origin);
+        // What ended one connection unseen has probably ended the others.
+        if (error instanceof Repeatable && error.failure.processed === 'maybe') origin.closeIdle();
+        if (pauseMs > 0) await pause(pauseMs, signal);
+      }
+    }
   }
 
   async #attempt(

@@ -13,6 +13,8 @@ export interface RequestBody {
   /** Whether `open` may be called again, for another attempt or a redirect. */
   replayable: boolean;
   open(): BodyReader;
+  /** Lets go of a body that nobody has opened. */
+  abandon(reason: unknown): void;
 }
 
 /** Up to this, the body of a `Request` is read before sending, because its length cannot be known otherwise. */
@@ -49,11 +51,20 @@ function blobBody(blob: Blob, contentType: string | null): RequestBody {
     contentType,
     replayable: true,
     open: () => readerOf(blob.stream()),
+    abandon: () => {},
   };
 }
 
 function streamBody(stream: ReadableStream<Uint8Array>): RequestBody {
-  return { length: undefined, contentType: null, replayable: false, open: () => readerOf(stream) };
+  return {
+    length: undefined,
+    contentType: null,
+    replayable: false,
+    open: () => readerOf(stream),
+    abandon(reason) {
+      if (!stream.locked) stream.cancel(reason).catch(() => {});
+    },
+  };
 }
 
 async function measured(stream: ReadableStream<Uint8Array>): Promise<RequestBody> {
@@ -71,6 +82,7 @@ async function measured(stream: ReadableStream<Uint8Array>): Promise<RequestBody
     contentType: null,
     replayable: false,
     open: () => ({ next, cancel: reason => rest.cancel(reason) }),
+    abandon: reason => rest.cancel(reason),
   };
 }
 

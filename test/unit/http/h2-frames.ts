@@ -67,12 +67,12 @@ function text(value: string): Buffer {
 /** An h2 server that does for each request (by the number of its stream) what `answer` does, on frames of its own. */
 export function serveFrames(
   answer: (socket: net.Socket, stream: number) => void,
-  settings: Uint8Array = Buffer.alloc(0),
+  onPing: (socket: net.Socket) => void = () => {},
 ): Promise<TestServer> {
   return serveRaw(socket => {
     let unread = Buffer.alloc(0);
     let greeted = false;
-    socket.write(frame([Frame.settings], 0, settings));
+    socket.write(frame([Frame.settings], 0));
     socket.on('data', (chunk: Buffer) => {
       unread = Buffer.concat([unread, chunk]);
       if (!greeted && unread.length >= PREFACE_BYTES) {
@@ -84,6 +84,7 @@ export function serveFrames(
         const stream = unread.readUInt32BE(5);
         unread = unread.subarray(9 + length);
         if (type === Frame.headers) answer(socket, stream);
+        if (type === Frame.ping) onPing(socket);
         if (type === Frame.settings && !(flags & ACK)) socket.write(frame([Frame.settings, ACK], 0));
       }
     });

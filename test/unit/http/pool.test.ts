@@ -3,7 +3,7 @@ import type net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import { readPoolOptions } from '../../../src/http/pool-options.js';
-import { serveFrames } from './h2-frames.js';
+import { END_STREAM, Frame, frame, headers, serveFrames } from './h2-frames.js';
 import {
   client,
   type Handler,
@@ -115,6 +115,28 @@ describe('a silent h2 server', () => {
     expect(error.cause).toBeInstanceOf(MtlsError);
     expect(performance.now() - startedMs).toBeGreaterThan(1_500);
     expect(server.accepted).toBe(1);
+  });
+
+  it('is pinged with the first request after a pause', { timeout: 20_000 }, async () => {
+    const ok = (stream: number) =>
+      Buffer.concat([headers(stream, [[':status', '200']]), frame([Frame.data, END_STREAM], stream)]);
+    let pings = 0;
+    server = await serveFrames(
+      (socket, stream) => {
+        if (stream === 1) socket.write(ok(stream));
+      },
+      socket => {
+        pings++;
+        socket.write(ok(3));
+      },
+    );
+    tested = await client('h2', { pingIntervalMs: 3_000 });
+    await (await tested.fetch(url(server))).text();
+    await sleep(3_100);
+    const startedMs = performance.now();
+    expect((await tested.fetch(url(server))).status).toBe(200);
+    expect(performance.now() - startedMs).toBeLessThan(2_500);
+    expect(pings).toBe(1);
   });
 
   it('is waited for as long as it answers pings', { timeout: 20_000 }, async () => {

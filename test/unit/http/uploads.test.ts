@@ -190,6 +190,25 @@ describe('an upload over h2', () => {
   });
 });
 
+describe('an upload that never begins', () => {
+  it('lets its source go', async () => {
+    await start('h2', (_request, response) => void response.end());
+    const controller = new AbortController();
+    for (const fail of ['refused', 'aborted'] as const) {
+      const upload = endless();
+      const init = { method: 'POST', body: upload.stream, signal: controller.signal };
+      if (fail === 'refused') tested.connects.failWith = new Error('no way');
+      else tested.connects.delayMs = 50;
+      const failed = rejection(tested.fetch(url(server), init));
+      if (fail === 'aborted') controller.abort('enough');
+      await failed;
+      await until(() => upload.cancelled !== undefined);
+      expect(upload.bytes).toBe(0);
+      tested.connects.failWith = undefined;
+    }
+  });
+});
+
 describe('an upload over http/1.1', () => {
   it('is given up with its connection when the answer is complete and nobody reads it', async () => {
     server = await serveRaw(socket => {
