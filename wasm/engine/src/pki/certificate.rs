@@ -26,13 +26,35 @@ pub struct Certificate<'a> {
     not_after: String,
     spki: Element<'a>,
     subject_alt_names: Vec<String>,
-    extended: bool,
+    extensions: Option<Element<'a>>,
     authority: bool,
     path_length: Option<usize>,
     must_staple: bool,
     /// Bit n of the extension at bit n; `None` without the extension.
     key_usage: Option<u16>,
     extended_key_usage: Option<Vec<String>>,
+}
+
+/// An extension (RFC 5280 section 4.1.2.9).
+#[derive(Clone, Copy)]
+pub struct Extension<'a> {
+    /// The content of its object identifier.
+    pub oid: &'a [u8],
+    pub critical: bool,
+    pub value: &'a [u8],
+}
+
+impl<'a> Extension<'a> {
+    pub fn read(extension: Element<'a>) -> Result<Self, Malformed> {
+        let mut fields = extension.children();
+        Ok(Self {
+            oid: fields.expect(OBJECT_IDENTIFIER)?.content,
+            critical: fields
+                .optional(BOOLEAN)?
+                .is_some_and(|it| it.content != [0]),
+            value: fields.expect(OCTET_STRING)?.content,
+        })
+    }
 }
 
 impl<'a> Certificate<'a> {
@@ -70,28 +92,26 @@ impl<'a> Certificate<'a> {
             not_after: time(validity.any()?)?,
             spki,
             subject_alt_names: Vec::new(),
-            extended: false,
+            extensions: None,
             authority: false,
             path_length: None,
             must_staple: false,
             key_usage: None,
             extended_key_usage: None,
         };
-        if let Some(extensions) = fields.optional(0xa3)? {
-            certificate.extended = true;
-            for extension in extensions.children().expect(SEQUENCE)?.children() {
-                certificate.read_extension(extension?)?;
+        if let Some(tagged) = fields.optional(0xa3)? {
+            let extensions = tagged.children().expect(SEQUENCE)?;
+            for extension in extensions.children() {
+                certificate.read_extension(&Extension::read(extension?)?)?;
             }
+            certificate.extensions = Some(extensions);
         }
         fields.finish()?;
         Ok(certificate)
     }
 
-    fn read_extension(&mut self, extension: Element<'a>) -> Result<(), Malformed> {
-        let mut fields = extension.children();
-        let oid = fields.expect(OBJECT_IDENTIFIER)?.content;
-        fields.optional(BOOLEAN)?;
-        let value = fields.expect(OCTET_STRING)?.content;
+    fn read_extension(&mut self, extension: &Extension<'a>) -> Result<(), Malformed> {
+        let Extension { oid, value, .. } = *extension;
         match oid {
             // subjectAltName
             [0x55, 0x1d, 0x11] => self.subject_alt_names = general_names(value)?,
@@ -136,6 +156,10 @@ impl<'a> Certificate<'a> {
                 None => format!("the certificate {}", self.serial),
             },
         }
+    }
+
+    pub fn has_empty_subject(&self) -> bool {
+        self.subject.content.is_empty()
     }
 
     pub fn issuer_name(&self) -> String {
@@ -186,7 +210,15 @@ impl<'a> Certificate<'a> {
 
     /// Certificates of version 1 have none.
     pub fn has_extensions(&self) -> bool {
-        self.extended
+        self.extensions.is_some()
+    }
+
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'a>> {
+        let all = self.extensions.map(|it| it.children());
+        all.into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|it| Extension::read(it).ok())
     }
 
     /// Whether basicConstraints call it an authority.

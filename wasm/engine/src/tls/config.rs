@@ -1,6 +1,5 @@
 //! What connections have in common: trust anchors, protocol versions, the session cache.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::{ClientConfig, Resumption};
@@ -25,8 +24,8 @@ pub struct Config {
     policy: Arc<Policy>,
     host: Arc<dyn Host>,
     ask_trust: bool,
-    /// By the pins of a host. rustls resumes a session only with the very verifier that it was made with.
-    verifiers: Mutex<HashMap<Pins, Arc<AskingVerifier>>>,
+    /// One for each set of pins. rustls resumes a session only with the very verifier that it was made with.
+    verifiers: Mutex<Vec<Arc<AskingVerifier>>>,
 }
 
 /// The settings as they cross the ABI.
@@ -74,7 +73,7 @@ impl Config {
             policy,
             host,
             ask_trust: settings.ask_trust,
-            verifiers: Mutex::new(HashMap::from([(Pins::default(), verifier)])),
+            verifiers: Mutex::new(vec![verifier]),
         })
     }
 
@@ -83,19 +82,21 @@ impl Config {
             .verifiers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let made = || {
-            Arc::new(AskingVerifier {
-                policy: self.policy.clone(),
-                pins: pins.clone(),
-                algorithms: self
-                    .base
-                    .crypto_provider()
-                    .signature_verification_algorithms,
-                host: self.host.clone(),
-                ask: self.ask_trust,
-            })
-        };
-        verifiers.entry(pins.clone()).or_insert_with(made).clone()
+        if let Some(known) = verifiers.iter().find(|it| it.pins == *pins) {
+            return known.clone();
+        }
+        let verifier = Arc::new(AskingVerifier {
+            policy: self.policy.clone(),
+            pins: pins.clone(),
+            algorithms: self
+                .base
+                .crypto_provider()
+                .signature_verification_algorithms,
+            host: self.host.clone(),
+            ask: self.ask_trust,
+        });
+        verifiers.push(verifier.clone());
+        verifier
     }
 
     /// The configuration of one connection, which resumes sessions of its own `partition` only.

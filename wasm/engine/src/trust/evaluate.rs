@@ -18,6 +18,10 @@ use super::signatures;
 use crate::pki::certificate::Certificate;
 use crate::wire::{Malformed, Reader, Writer};
 
+/// RFC 5280 section 4.2.1.12.
+const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
+const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Server,
@@ -113,10 +117,16 @@ pub fn evaluate(policy: &Policy, chain: &[CertificateDer<'_>], demand: &Demand<'
     let search = Search {
         policy,
         demand,
+        crls: policy.crls(),
         now: asn1_time::from_unix(demand.at.as_secs()),
         refusal: RefCell::new(None),
     };
-    match search.run(own, others) {
+    let found = if policy.anchor_certificates.contains(own) {
+        search.check_anchor(own).map(|()| vec![own.to_vec()])
+    } else {
+        search.run(own, others)
+    };
+    match found {
         Ok(path) => Evaluation {
             refusal: search.check_path(own, &path).err(),
             path,
@@ -144,6 +154,7 @@ fn refused(refusal: Refusal) -> Evaluation {
 struct Search<'a> {
     policy: &'a Policy,
     demand: &'a Demand<'a>,
+    crls: Vec<CertRevocationList<'a>>,
     /// YYYYMMDDHHMMSSZ
     now: String,
     /// Why the last path that webpki would have taken was not.
@@ -151,6 +162,23 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Of a server that shows an anchor as its own certificate (most sign their own), there is no path to verify.
+    fn check_anchor(&self, own: &CertificateDer<'_>) -> Result<(), Refusal> {
+        let certificate = Certificate::read(own)
+            .map_err(|_| Refusal::new(Reason::Malformed, "the certificate cannot be read"))?;
+        path_rules::check_alone(&certificate, &self.now)?;
+        let wanted = match self.demand.purpose {
+            Purpose::Server => SERVER_AUTH,
+            Purpose::Client => CLIENT_AUTH,
+        };
+        match certificate.extended_key_usage() {
+            Some(purposes) if !purposes.iter().any(|it| it == wanted) => {
+                Err(Refusal::new(Reason::Purpose, self.wrong_purpose()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn run(
         &self,
         own: &CertificateDer<'_>,
@@ -169,7 +197,7 @@ impl Search<'_> {
             Purpose::Server => KeyUsage::server_auth(),
             Purpose::Client => KeyUsage::client_auth(),
         };
-        let crls: Vec<&CertRevocationList<'_>> = self.policy.crls.iter().collect();
+        let crls: Vec<&CertRevocationList<'_>> = self.crls.iter().collect();
         let path = end_entity
             .verify_for_usage(
                 signatures::supported().all,
@@ -190,7 +218,8 @@ impl Search<'_> {
         let certificates: Result<Vec<_>, _> =
             ders.iter().map(|der| Certificate::read(der)).collect();
         let checked = match certificates {
-            Ok(certificates) => path_rules::check(&certificates, &self.now),
+            Ok(certificates) => path_rules::check(&certificates, &self.now)
+                .and_then(|()| self.check_lists(&certificates)),
             Err(_) => Err(Refusal::new(
                 Reason::Malformed,
                 "a certificate of the path cannot be read",
@@ -200,6 +229,18 @@ impl Search<'_> {
             self.refusal.replace(Some(refusal));
             Error::UnknownIssuer
         })
+    }
+
+    fn check_lists(&self, path: &[Certificate<'_>]) -> Result<(), Refusal> {
+        let Some(anchor) = path.last() else {
+            return Ok(());
+        };
+        let has_list = |it: &CertRevocationList<'_>| anchor.subject().ends_with(it.issuer());
+        if self.crls.iter().any(has_list) {
+            path_rules::check_list_issuer(anchor)
+        } else {
+            Ok(())
+        }
     }
 
     fn ders(&self, path: &VerifiedPath<'_>) -> Vec<Vec<u8>> {

@@ -7,7 +7,7 @@ use crate::pki::certificate::Certificate;
 use crate::wire::{Malformed, Reader};
 
 /// The pins of one host; none: any key will do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pins {
     sha256: Vec<[u8; 32]>,
     /// The server's own key is all that counts: no anchor, name or date (as in RFC 7671 section 5.1).
