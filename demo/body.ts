@@ -33,7 +33,7 @@ export class PatternCheck {
 }
 
 /** A body of `size` bytes of the pattern, made only as fast as it is taken. */
-export function patternStream(size: number, onSent: (sent: number) => void): ReadableStream<Uint8Array> {
+export function patternStream(size: number): ReadableStream<Uint8Array> {
   let sent = 0;
   return new ReadableStream({
     pull(controller) {
@@ -44,7 +44,6 @@ export function patternStream(size: number, onSent: (sent: number) => void): Rea
       const chunk = BLOCK.slice(0, Math.min(BLOCK_BYTES, size - sent));
       sent += chunk.length;
       controller.enqueue(chunk);
-      onSent(sent);
     },
   });
 }

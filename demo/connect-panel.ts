@@ -9,6 +9,7 @@ import { log } from './log.js';
 import { DemoError, type Problem, problemBox, problemOf, stopped } from './problems.js';
 import { relayReport } from './relay-report.js';
 import { type Exchange, resultView, whoAmI } from './result-view.js';
+import { trustView } from './trust-desk.js';
 
 const CUSTOM = 'custom';
 /** What is shown of a body. Larger ones are read to their end all the same. */
@@ -23,7 +24,12 @@ export interface ConnectPanel {
   choice(): IdentityChoice;
 }
 
-export function startConnectPanel(config: DemoConfig, clients: Clients): ConnectPanel {
+/** `onAnswered` is called when challenges may have been answered. */
+export function startConnectPanel(
+  config: DemoConfig,
+  clients: Clients,
+  onAnswered: () => void,
+): ConnectPanel {
   const form = byId('connect-form', HTMLFormElement);
   const target = byId('target', HTMLSelectElement);
   const method = byId('method', HTMLSelectElement);
@@ -83,20 +89,34 @@ export function startConnectPanel(config: DemoConfig, clients: Clients): Connect
     running = new AbortController();
     setRunning(true);
     problems.replaceChildren();
+    clients.trust.take();
     status.textContent = 'Opening the tunnel, shaking hands, asking …';
     try {
       await run(running.signal);
     } catch (error) {
       const problem = problemOf(error);
-      problems.replaceChildren(problemBox(problem));
+      problems.replaceChildren(problemBox(problem), ...refusedServer());
       result.replaceChildren();
       status.textContent = isExpected(problem) ? 'As it should be: this server must be refused.' : '';
       log(`${method.value} ${path.value}: ${problem.title} (${problem.code})`, 'bad');
     } finally {
       running = undefined;
       setRunning(false);
+      onAnswered();
     }
   });
+
+  /** What was shown by a server that is not trusted, and the way to trust it. */
+  function refusedServer(): HTMLElement[] {
+    const challenge = clients.trust.take();
+    if (!challenge) return [];
+    const trust = trustView(challenge, persistence => {
+      clients.trust.grant(challenge, persistence);
+      log(`Trusts the certificate of ${challenge.host}:${challenge.port}`);
+      form.requestSubmit();
+    });
+    return [trust];
+  }
 
   function isExpected({ code }: Problem): boolean {
     return config.targets.some(({ id, expect }) => id === target.value && expect === code);
@@ -113,6 +133,7 @@ export function startConnectPanel(config: DemoConfig, clients: Clients): Connect
   cancel.addEventListener('click', () => running?.abort(stopped()));
   byId('disconnect', HTMLButtonElement).addEventListener('click', async () => {
     await clients.closeAll();
+    onAnswered();
     log('Closed all connections');
   });
   method.addEventListener('change', () => {
@@ -173,12 +194,13 @@ function fillChoices(select: HTMLSelectElement, identities: StoredIdentity[]): v
   const before = select.value;
   select.replaceChildren(
     h('option', { value: 'auto' }, 'Whichever may be sent to this host'),
+    h('option', { value: 'ask' }, 'Ask me'),
     ...identities.map(identity =>
       h('option', { value: identity.id }, `${nameOf(identity)} (${identity.certificate.keyAlgorithm})`),
     ),
     h('option', { value: 'none' }, 'None'),
   );
-  const kept = before === 'none' || identities.some(({ id }) => id === before);
+  const kept = before === 'none' || before === 'ask' || identities.some(({ id }) => id === before);
   select.value = kept ? before : 'auto';
 }
 

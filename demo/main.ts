@@ -1,5 +1,6 @@
 import { IdentityStore } from 'browser-mtls';
 import 'browser-mtls/elements';
+import { startAnswersPanel } from './answers-panel.js';
 import { Clients } from './clients.js';
 import { loadConfig } from './config.js';
 import { startConnectPanel } from './connect-panel.js';
@@ -18,15 +19,19 @@ async function start(): Promise<void> {
   const config = await loadConfig();
   const store = await IdentityStore.open({ verification: demoVerification() });
   const clients = config && new Clients(config, store);
-  const connection = config && clients && startConnectPanel(config, clients);
-  if (clients && connection) startTransferPanel(clients, connection);
+  const showAnswers = clients && startAnswersPanel(clients);
+  const connection = config && clients && startConnectPanel(config, clients, () => showAnswers?.());
+  if (clients && connection) startTransferPanel(clients, connection, () => showAnswers?.());
   else explainMissingServers();
 
   const enrolment = config && startEnrollPanel(store, config);
   const refresh = startIdentitiesPanel({
     store,
     enrolment,
-    onChange: identities => connection?.setIdentities(identities),
+    onChange: identities => {
+      connection?.setIdentities(identities);
+      showAnswers?.();
+    },
   });
   startImportPanel(store, config);
   // What other tabs change shows here too.

@@ -3,6 +3,7 @@ import { fact, h } from './dom.js';
 import { commonName, formatBytes, formatCount, formatDate, formatFingerprint, formatMs } from './format.js';
 import { nameOf } from './identities-panel.js';
 import type { RelayReport } from './relay-report.js';
+import { chainList } from './trust-desk.js';
 
 /** What the demo's server answers on `/`. */
 export interface WhoAmI {
@@ -182,20 +183,7 @@ function searchText(name: string, found: boolean, info: ConnectionInfo | undefin
 }
 
 function chainView(chain: Certificate[]): HTMLElement {
-  const items = chain.map(({ subject, issuer, notBefore, notAfter, keyAlgorithm, fingerprint }) =>
-    h(
-      'li',
-      {},
-      h('strong', {}, subject),
-      h('span', {}, `issued by ${issuer}`),
-      h('span', {}, `${keyAlgorithm}, ${formatDate(notBefore)} to ${formatDate(notAfter)}`),
-      h('span', { class: 'mono' }, formatFingerprint(fingerprint)),
-    ),
-  );
-  return group(
-    'Certificates of the server',
-    h('ol', { class: 'chain', 'data-testid': 'server-chain' }, ...items),
-  );
+  return group('Certificates of the server', chainList(chain));
 }
 
 function bodyView({ response, bodyText, bodyBytes }: Exchange): HTMLElement {

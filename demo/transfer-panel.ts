@@ -1,3 +1,4 @@
+import type { MtlsRequestInit } from 'browser-mtls';
 import { PatternCheck, patternStream, readAll } from './body.js';
 import type { Clients } from './clients.js';
 import type { ConnectPanel } from './connect-panel.js';
@@ -8,7 +9,7 @@ import { DemoError, problemBox, problemOf, stopped } from './problems.js';
 
 const REDRAW_MS = 100;
 
-export function startTransferPanel(clients: Clients, connection: ConnectPanel): void {
+export function startTransferPanel(clients: Clients, connection: ConnectPanel, onAnswered: () => void): void {
   const cancel = byId('transfer-cancel', HTMLButtonElement);
   const progress = byId('transfer-progress', HTMLProgressElement);
   const status = byId('transfer-status', HTMLElement);
@@ -39,10 +40,15 @@ export function startTransferPanel(clients: Clients, connection: ConnectPanel): 
     const client = await clients.get(connection.choice());
     const show = meter(size);
     let sent = 0;
-    const body = patternStream(size, bytes => {
-      sent = bytes;
-    });
-    const init: RequestInit & { duplex: 'half' } = { method: 'POST', body, duplex: 'half', signal };
+    const init: MtlsRequestInit & { duplex: 'half' } = {
+      method: 'POST',
+      body: patternStream(size),
+      duplex: 'half',
+      signal,
+      onUploadProgress({ bytes }) {
+        sent = bytes;
+      },
+    };
     const response = await client.fetch(`${connection.origin()}/echo`, init);
     await receive(response, size, done => show(done, ` back, ${formatBytes(sent)} sent`));
   }
@@ -72,6 +78,7 @@ export function startTransferPanel(clients: Clients, connection: ConnectPanel): 
       running = undefined;
       if (document.activeElement === cancel) byId('download', HTMLButtonElement).focus();
       cancel.disabled = true;
+      onAnswered();
     }
   }
 

@@ -169,6 +169,74 @@ test('a deleted identity is gone, also after a reload', async () => {
   expect(await at('identity').count()).toBe(0);
 });
 
+describe('challenges', () => {
+  const choosesGrace = async () => {
+    await at('connect').click();
+    await at('picker').locator('[part="option"]').first().waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await shown('Grace Hopper');
+  };
+  const shown = async (subject: string) => {
+    await at('client-subject').filter({ hasText: subject }).waitFor();
+  };
+
+  test('an identity that was picked is remembered across reloads, and asked for again when it is forgotten', async () => {
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await imported('grace-rsa.p12', 'Grace Hopper');
+    await choosesGrace();
+    await at('answer').filter({ hasText: 'Grace Hopper' }).filter({ hasText: 'on this device' }).waitFor();
+    await visit();
+    await at('answer').filter({ hasText: 'Grace Hopper' }).waitFor();
+    await at('connect').click();
+    await shown('Grace Hopper');
+    await at('forget').click();
+    await at('answer').waitFor({ state: 'detached' });
+    await at('result').evaluate(element => element.replaceChildren());
+    await choosesGrace();
+  });
+
+  test('the picker asks about a single identity too, when the person wants to be asked', async () => {
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await at('identity-choice').selectOption('ask');
+    await at('connect').click();
+    await at('picker').locator('[part="without"]').click();
+    expect(await errorCode('connect-panel')).toBe('ERR_TLS_CLIENT_CERT_REQUIRED');
+    await at('answer').filter({ hasText: 'no certificate' }).waitFor();
+    await at('forget-all').click();
+    await at('answer').waitFor({ state: 'detached' });
+    await at('connect').click();
+    await at('picker').locator('[part="cancel"]').click();
+    await at('connect-panel')
+      .getByTestId('error')
+      .and(page.locator('[data-code=ERR_TLS_CHALLENGE_CANCELLED]'))
+      .waitFor();
+  });
+
+  test('an untrusted server shows its certificate before anything is sent, and is trusted by it', async () => {
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await at('target').selectOption('untrusted');
+    await at('connect').click();
+    expect(await errorCode('connect-panel')).toBe('ERR_TLS_CERT_UNTRUSTED');
+    const fingerprint = await at('server-trust').locator('.mono').first().textContent();
+    expect(fingerprint?.replaceAll(' ', '')).toMatch(/^[0-9a-f]{64}$/);
+    await at('trust-persistence').selectOption('permanent');
+    await at('trust').click();
+    await shown('Ada Lovelace');
+    await at('answer')
+      .filter({ hasText: fingerprint ?? 'none' })
+      .waitFor();
+    await visit();
+    await at('target').selectOption('untrusted');
+    await at('connect').click();
+    await shown('Ada Lovelace');
+    await at('forget').click();
+    await at('answer').waitFor({ state: 'detached' });
+    await at('connect').click();
+    expect(await errorCode('connect-panel')).toBe('ERR_TLS_CERT_UNTRUSTED');
+  });
+});
+
 describe('the keychain', () => {
   const answer = async (problem?: string) => {
     await at('connect').click();
