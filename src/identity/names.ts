@@ -19,6 +19,12 @@ export function issuerName(der: Uint8Array): Uint8Array | undefined {
   return undefined;
 }
 
+/** The DER element that bytes begin with, without what stands behind it; the bytes themselves where they begin with none. */
+export function firstElement(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const size = sizeOf(bytes, 0);
+  return size ? bytes.subarray(0, size.header + size.content) : bytes;
+}
+
 function content(bytes: Uint8Array | undefined, at: number): Uint8Array | undefined {
   const size = bytes && sizeOf(bytes, at);
   return size && bytes.subarray(at + size.header, at + size.header + size.content);

@@ -76,11 +76,6 @@ export function objectIdentifier(node: Node | undefined): string {
   return (node as asn1js.ObjectIdentifier).valueBlock.toString();
 }
 
-/** The element as it was encoded. */
-export function encodedBytes(node: Node): Uint8Array<ArrayBuffer> {
-  return node.valueBeforeDecodeView as Uint8Array<ArrayBuffer>;
-}
-
 /** The bytes of an OCTET STRING, or of something that is tagged as one; chunks are joined. */
 export function octets(node: Node | undefined): Uint8Array<ArrayBuffer> {
   if (!node) throw unexpected();

@@ -3,7 +3,6 @@ import { toHex } from '../identity/encoding.js';
 import { algorithm, encryptionOf } from './algorithms.js';
 import {
   children,
-  encodedBytes,
   explicit,
   is,
   type Node,
@@ -89,6 +88,11 @@ function readBag(bags: Bags, { type, value, attributes }: Bag): void {
     if (objectIdentifier(kind) !== X509_CERTIFICATE) return;
     bags.certificates.push({ der: octetString(explicit(wrapped, 0)), ...readAttributes(attributes) });
   }
+}
+
+/** The element as it was encoded. */
+function encodedBytes(node: Node): Uint8Array<ArrayBuffer> {
+  return node.valueBeforeDecodeView as Uint8Array<ArrayBuffer>;
 }
 
 /** Attributes are for people and for order: an odd one is passed over. */

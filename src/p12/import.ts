@@ -3,10 +3,10 @@ import type { EngineSource } from '../engine/load.js';
 import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { buildChain, judgeChain } from '../identity/chain.js';
+import { firstElement } from '../identity/names.js';
 import { schemesForKey } from '../identity/signature-schemes.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import type { Encryption } from './algorithms.js';
-import { encodedBytes, parse } from './asn1.js';
 import { type Bags, type CertificateBag, type KeyBag, parseSafeContents } from './bags.js';
 import { Session } from './decrypt.js';
 import { ImportEngine } from './engine.js';
@@ -167,7 +167,7 @@ function readCertificates(bags: readonly CertificateBag[], engine: ImportEngine)
     let read: FileCertificate;
     try {
       // Without what some writers leave behind it.
-      read = engine.readCertificate(encodedBytes(parse(der)));
+      read = engine.readCertificate(firstElement(der));
     } catch (cause) {
       throw malformed('The file is damaged: one of its certificates cannot be read.', cause);
     }
