@@ -60,6 +60,11 @@ export type MtlsErrorCode =
   | 'ERR_HTTP_HEADERS_TOO_LARGE'
   | 'ERR_HTTP_BODY'
   | 'ERR_HTTP_TIMEOUT'
+  // WebSocket
+  | 'ERR_WEBSOCKET_HANDSHAKE'
+  | 'ERR_WEBSOCKET_PROTOCOL'
+  | 'ERR_WEBSOCKET_TOO_LARGE'
+  | 'ERR_WEBSOCKET_CLOSED'
   // the engine and the client themselves
   | 'ERR_ENGINE_LOAD'
   | 'ERR_ENGINE_FAILED'

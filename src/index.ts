@@ -80,3 +80,5 @@ export type {
 export type { HostPins, PinsByHost } from './trust/pins.js';
 export type { Tunnel, TunnelAddress, TunnelStream } from './tunnel/tunnel.js';
 export { createWebSocketTunnel, type WebSocketTunnelOptions } from './tunnel/websocket-tunnel.js';
+export { WebSocketErrorEvent } from './websocket/events.js';
+export type { WebSocketOptions } from './websocket/web-socket.js';

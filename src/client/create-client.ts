@@ -15,6 +15,7 @@ import { readMaterial, type TrustOptions } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
+import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
 import { Authentication, hostMatcher } from './authentication.js';
 import type { ChallengeHandler, RememberedAnswer } from './challenge.js';
 import { type Dialed, Dialer } from './dial.js';
@@ -39,6 +40,8 @@ export interface ClientOptions {
   tlsVersions?: ('TLSv1.2' | 'TLSv1.3')[];
   /** How connections are kept, watched and made again. Its defaults fit most uses. */
   pool?: PoolOptions;
+  /** Limits of `client.WebSocket`. */
+  webSocket?: WebSocketOptions;
   /** Where the engine comes from. Default: `engine.wasm` of this package. */
   engine?: EngineSource;
 }
@@ -56,6 +59,11 @@ export interface MtlsClient {
    * `cause` is an `MtlsError`, or with the signal's reason. `init` takes `onUploadProgress` and `onDownloadProgress` as well.
    */
   fetch: MtlsFetch;
+  /**
+   * `WebSocket` over mutual TLS, for `wss:` addresses (`docs/websocket.md`). Its event `error` has the reason as `error`: an
+   * `MtlsError`, with ERR_WEBSOCKET_…, ERR_HTTP_…, ERR_TLS_… or ERR_TUNNEL_….
+   */
+  readonly WebSocket: typeof globalThis.WebSocket;
   /** Opens a TLS connection without HTTP. */
   connect(address: { hostname: string; port: number }): Socket;
   /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
@@ -104,16 +112,18 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
   });
   const serverTrust = new ServerTrust({ pins, evaluate: trust.evaluate, reader });
   const dialer = new Dialer({ tunnel, tls, authentication, serverTrust });
-  return new Client({ dialer, authentication, http, reader, pool });
+  return new Client({ dialer, authentication, http, reader, pool, webSocket: options.webSocket ?? {} });
 }
 
 class Client implements MtlsClient {
   readonly fetch: MtlsFetch;
+  readonly WebSocket: typeof globalThis.WebSocket;
   #dialer: Dialer;
   #authentication: Authentication;
   #reader: Instance;
   #pool: Pool;
   #sockets = new Set<Socket>();
+  #webSockets: WebSockets;
   #closed = false;
 
   constructor(parts: {
@@ -122,14 +132,22 @@ class Client implements MtlsClient {
     http: HttpEngine;
     reader: Instance;
     pool: PoolOptions;
+    webSocket: WebSocketOptions;
   }) {
     this.#dialer = parts.dialer;
     this.#authentication = parts.authentication;
     this.#reader = parts.reader;
-    const connect: Connect = async (origin, signal) =>
-      plaintextStream(await this.#dialer.dial(origin, { alpn: httpProtocols, signal }));
-    this.#pool = new Pool(parts.http, connect, parts.pool);
+    const connectWith =
+      (alpn: readonly string[]): Connect =>
+      async (origin, signal) =>
+        plaintextStream(await this.#dialer.dial(origin, { alpn, signal }));
+    this.#pool = new Pool(parts.http, connectWith(httpProtocols), parts.pool);
     this.fetch = createFetch(this.#pool);
+    this.#webSockets = new WebSockets(
+      { engine: parts.http, connect: connectWith(['http/1.1']) },
+      parts.webSocket,
+    );
+    this.WebSocket = this.#webSockets.constructorOf;
   }
 
   connect({ hostname, port }: { hostname: string; port: number }): Socket {
@@ -168,6 +186,7 @@ class Client implements MtlsClient {
     this.#closed = true;
     this.#dialer.close();
     this.#pool.destroy();
+    this.#webSockets.close(new MtlsError('ERR_CLIENT_CLOSED', 'The client has been closed.'));
     await Promise.all(Array.from(this.#sockets, socket => socket.close()));
   }
 }

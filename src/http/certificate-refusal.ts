@@ -1,4 +1,6 @@
 import { MtlsError } from '../errors.js';
+import type { TransportInfo } from './connection-info.js';
+import type { ResponseHead } from './http-engine.js';
 import type { RawResponse } from './pool.js';
 import { readAll } from './read-all.js';
 
@@ -17,24 +19,38 @@ const rejected = '400 The SSL certificate error';
  * @throws MtlsError ERR_TLS_CLIENT_CERT_REQUIRED, ERR_TLS_CLIENT_CERT_REJECTED
  */
 export async function checkCertificateRefusal(response: RawResponse): Promise<RawResponse> {
-  if (!mayBeRefusal(response)) return response;
+  if (!mayBeRefusal(response.head, response.connection.transport)) return response;
   const page = await readAll(response.body);
+  const refusal = certificateRefusal(page, response.connection.transport);
+  if (refusal) throw refusal;
+  return { ...response, body: streamOf(page) };
+}
+
+/** What a page says, if it is nginx's. */
+export function certificateRefusal(
+  page: Uint8Array,
+  {
+    clientCertificateSent,
+    clientCertificateAbsence,
+  }: Pick<TransportInfo, 'clientCertificateSent' | 'clientCertificateAbsence'>,
+): MtlsError | undefined {
   const title = /<title>(.*?)<\/title>/s.exec(new TextDecoder().decode(page))?.[1];
-  const { clientCertificateSent, clientCertificateAbsence } = response.connection.transport;
   if (title === missing && !clientCertificateSent) {
-    throw new MtlsError(
+    return new MtlsError(
       'ERR_TLS_CLIENT_CERT_REQUIRED',
       `The server requires a client certificate, and none was sent: ${clientCertificateAbsence ?? 'none was given'}.`,
     );
   }
-  if (title === rejected || title === missing) {
-    throw new MtlsError('ERR_TLS_CLIENT_CERT_REJECTED', 'The server does not accept the client certificate.');
-  }
-  return { ...response, body: streamOf(page) };
+  if (title !== rejected && title !== missing) return undefined;
+  return new MtlsError('ERR_TLS_CLIENT_CERT_REJECTED', 'The server does not accept the client certificate.');
 }
 
-function mayBeRefusal({ head, connection }: RawResponse): boolean {
-  if (head.status !== 400 || !connection.transport.clientCertificateRequested) return false;
+/** Whether the body, which is short then, should be looked at. */
+export function mayBeRefusal(
+  head: ResponseHead,
+  { clientCertificateRequested }: Pick<TransportInfo, 'clientCertificateRequested'>,
+): boolean {
+  if (head.status !== 400 || !clientCertificateRequested) return false;
   const fields = new Map(head.headers);
   const length = Number(fields.get('content-length') ?? Number.NaN);
   const isPage = /^text\/html\b/i.test(fields.get('content-type') ?? '') && !fields.has('content-encoding');

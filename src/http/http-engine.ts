@@ -131,12 +131,12 @@ export class HttpEngine {
 
   /** The bytes to send now. */
   take(connection: number): Uint8Array<ArrayBuffer> | undefined {
-    let output: Uint8Array<ArrayBuffer> | undefined;
-    this.#call('http_connection_take', [connection], (_, emitted) => {
-      const at = emitted.findIndex(it => it.kind === Emission.httpBytes);
-      [{ bytes: output } = { bytes: undefined }] = emitted.splice(at, at < 0 ? 0 : 1);
-    });
-    return output?.length ? output : undefined;
+    return this.#bytesOf('http_connection_take', connection);
+  }
+
+  /** After the head of a 101: what was received behind it. */
+  takeRest(connection: number): Uint8Array<ArrayBuffer> | undefined {
+    return this.#bytesOf('http_connection_take_rest', connection);
   }
 
   /** Returns the exchange's handle, or why it cannot begin. */
@@ -180,6 +180,15 @@ export class HttpEngine {
   /** Nothing more is to be told about an exchange. */
   forget(exchange: number): void {
     this.#exchanges.delete(exchange);
+  }
+
+  #bytesOf(name: string, connection: number): Uint8Array<ArrayBuffer> | undefined {
+    let output: Uint8Array<ArrayBuffer> | undefined;
+    this.#call(name, [connection], (_, emitted) => {
+      const at = emitted.findIndex(it => it.kind === Emission.httpBytes);
+      [{ bytes: output } = { bytes: undefined }] = emitted.splice(at, at < 0 ? 0 : 1);
+    });
+    return output?.length ? output : undefined;
   }
 
   #call(

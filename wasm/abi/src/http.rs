@@ -86,6 +86,16 @@ extern "C" fn http_connection_take(connection: i32) -> i32 {
     known(output.is_some())
 }
 
+/// After the head of a 101: emits what was received behind it. The connection has ended, its transport goes on.
+#[no_mangle]
+extern "C" fn http_connection_take_rest(connection: i32) -> i32 {
+    let rest = HTTP.with_borrow_mut(|http| http.take_rest(connection));
+    if let Some(rest) = &rest {
+        emit(Emission::HttpBytes, rest);
+    }
+    known(rest.is_some())
+}
+
 /// Input: method (string), absolute URL (string), headers (list: names and values by turns), u8 1 if the body's length
 /// is known, the length's lower and upper u32. Returns a handle.
 #[no_mangle]

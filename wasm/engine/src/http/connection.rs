@@ -79,7 +79,12 @@ impl Connection {
             .handshake(Pipe::io(&pipe))
             .now_or_never()?
             .ok()?;
-        spawn(spawner, &finished, connection);
+        let end = Pipe::clone(&pipe);
+        spawn(spawner, &finished, async move {
+            let parts = connection.without_shutdown().await?;
+            end.give_back(&parts.read_buf);
+            Ok(())
+        });
         Some(Self::with(Protocol::H1, Sender::H1(sender), pipe, finished))
     }
 

@@ -58,6 +58,8 @@ pub struct Reporter {
     pub events: Events,
     pub pipe: Pipe,
     pub body: BodySource,
+    /// The request asks for another protocol.
+    pub upgrades: bool,
     /// On h1 a connection has one exchange at a time: what was received since it began belongs to it.
     pub received_before: Option<u64>,
 }
@@ -72,7 +74,7 @@ pub async fn run(answer: impl Future<Output = Answer>, demand: Demand, reporter:
 
 async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &Reporter) {
     let head = head_of(&mut response);
-    if let Some(failure) = fault_of(&head) {
+    if let Some(failure) = fault_of(&head, reporter.upgrades) {
         return reporter.fail(failure);
     }
     reporter.tell(Event::ResponseHead(reporter.request, head));
@@ -98,11 +100,11 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
 }
 
 /// What hyper lets pass.
-fn fault_of(head: &ResponseHead) -> Option<Failure> {
+fn fault_of(head: &ResponseHead, upgrades: bool) -> Option<Failure> {
     if head.is_too_large() {
         return Some(Failure::too_large());
     }
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS && !upgrades {
         return Some(Failure::protocol("the protocol is changed unasked"));
     }
     // Whoever is between may have gone by the other one (RFC 9112 section 6.3).

@@ -20,6 +20,7 @@ use std::time::Duration;
 use futures_executor::LocalPool;
 use futures_util::future::{abortable, AbortHandle};
 use futures_util::task::LocalSpawnExt;
+use http::header::UPGRADE;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 use self::body::BodySource;
@@ -165,6 +166,11 @@ impl Http {
         Some(output)
     }
 
+    /// What was received behind a 101, which ends the connection's HTTP (RFC 9110 section 7.8): the transport is the host's again.
+    pub fn take_rest(&mut self, connection: i32) -> Option<Vec<u8>> {
+        Some(self.connections.get(&connection)?.pipe.take_rest())
+    }
+
     /// Begins an exchange. `None`: there is no such connection.
     pub fn request(
         &mut self,
@@ -177,6 +183,7 @@ impl Http {
             Ok(request) => request,
             Err(failure) => return Some(Err(failure)),
         };
+        let upgrades = request.headers().contains_key(UPGRADE);
         let body = BodySource::new(handle, head.body_length, self.events.clone());
         let answer = connection.send(request.map(|()| body.body()))?;
         let reporter = Reporter {
@@ -184,6 +191,7 @@ impl Http {
             events: self.events.clone(),
             pipe: connection.pipe.clone(),
             body: body.clone(),
+            upgrades,
             received_before: (connection.protocol() == Protocol::H1)
                 .then(|| connection.pipe.received()),
         };

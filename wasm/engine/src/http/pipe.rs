@@ -24,6 +24,8 @@ struct State {
     received: u64,
     end: End,
     outgoing: Vec<u8>,
+    /// What was received and not read by an HTTP that has ended.
+    rest: Vec<u8>,
     output_ended: bool,
     released: bool,
     reader: Option<Waker>,
@@ -99,6 +101,22 @@ impl Pipe {
         let mut state = self.0.borrow_mut();
         wake(&mut state.writer);
         std::mem::take(&mut state.outgoing)
+    }
+
+    /// hyper's last act after a 101: what it read too far, and what it left, are no HTTP any more.
+    pub fn give_back(&self, read_too_far: &[u8]) {
+        let mut state = self.0.borrow_mut();
+        let mut rest = read_too_far.to_vec();
+        for piece in std::mem::take(&mut state.incoming) {
+            rest.extend_from_slice(&piece);
+        }
+        state.unread = 0;
+        state.rest = rest;
+    }
+
+    /// The bytes behind a 101 that were received before the host knew of it.
+    pub fn take_rest(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.borrow_mut().rest)
     }
 
     /// Bytes that hyper has not read yet.

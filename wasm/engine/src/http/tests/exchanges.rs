@@ -233,3 +233,29 @@ fn the_server_may_ask_for_the_connections_end() {
     assert_eq!(client.outcome(request).body, b"bye");
     assert!(client.state.closed && client.state.output_ended);
 }
+
+#[test]
+fn a_101_gives_the_transport_back_with_what_came_behind_it() {
+    let head =
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    for split in [head.len(), head.len() - 1, head.len() + 2] {
+        let mut client = Client::new(Protocol::H1);
+        let request = client.upgrade();
+        client.take();
+        let bytes = [&head[..], b"\x81\x02hi"].concat();
+        client.receive(&bytes[..split]);
+        client.receive(&bytes[split..]);
+        let status = client.outcome(request).head.as_ref().map(|it| it.status);
+        assert_eq!(status.map(|it| it.as_u16()), Some(101));
+        assert!(client.state.closed);
+        let rest = client.http.take_rest(client.connection).unwrap();
+        // What is received after the head was told is the host's affair.
+        let told = split.max(head.len());
+        let known = if split < head.len() {
+            bytes.len()
+        } else {
+            told
+        };
+        assert_eq!(rest, &bytes[head.len()..known]);
+    }
+}

@@ -88,13 +88,27 @@ impl Client {
         body_length: Option<u64>,
     ) -> Result<i32, Failure> {
         let uri = format!("https://server.test{path}");
-        let head = RequestHead {
+        self.try_request(&RequestHead {
             method,
             uri: &uri,
             headers: vec![b"accept", b"*/*"],
             body_length,
+        })
+    }
+
+    /// Asks for another protocol.
+    pub fn upgrade(&mut self) -> i32 {
+        let head = RequestHead {
+            method: "GET",
+            uri: "https://server.test/",
+            headers: vec![b"connection", b"upgrade", b"upgrade", b"websocket"],
+            body_length: Some(0),
         };
-        let begun = self.http.request(self.connection, &head).unwrap();
+        self.try_request(&head).unwrap()
+    }
+
+    fn try_request(&mut self, head: &RequestHead<'_>) -> Result<i32, Failure> {
+        let begun = self.http.request(self.connection, head).unwrap();
         self.collect();
         begun
     }

@@ -1,0 +1,167 @@
+import { HttpFailureKind } from '../engine/abi.js';
+import { concatenated } from '../engine/bytes.js';
+import { MtlsError } from '../errors.js';
+import { certificateRefusal, mayBeRefusal } from './certificate-refusal.js';
+import type { TransportInfo } from './connection-info.js';
+import type { HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
+import type { PlaintextStream } from './plaintext-stream.js';
+
+export interface UpgradeRequest {
+  url: URL;
+  headers: Iterable<[name: string, value: string]>;
+  signal: AbortSignal;
+}
+
+/** The answer to a request to change the protocol (RFC 9110 section 7.8). */
+export interface UpgradeAnswer {
+  head: ResponseHead;
+  /** When it is 101: the connection from there on. */
+  stream: UpgradedStream | undefined;
+}
+
+export interface UpgradedStream {
+  /** Received behind the answer's head, and to be read first. */
+  rest: Uint8Array;
+  reader: ReadableStreamDefaultReader<Uint8Array>;
+  writer: WritableStreamDefaultWriter<Uint8Array>;
+}
+
+/**
+ * Asks for another protocol on a connection of its own, which HTTP/1.1 then leaves. The connection is given up when the answer
+ * is not 101, or none comes.
+ *
+ * @throws MtlsError ERR_HTTP_…; ERR_TLS_CLIENT_CERT_…, where nginx says so; what the connection failed with; the signal's reason
+ */
+export async function upgrade(
+  engine: HttpEngine,
+  transport: PlaintextStream,
+  request: UpgradeRequest,
+): Promise<UpgradeAnswer> {
+  const { signal } = request;
+  const negotiation = new Negotiation(engine, transport);
+  const abort = () => negotiation.giveUp(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const answer = await negotiation.run(request);
+    if (!answer.stream) negotiation.giveUp();
+    return answer;
+  } catch (error) {
+    negotiation.giveUp(error);
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+    negotiation.free();
+  }
+}
+
+class Negotiation {
+  #engine: HttpEngine;
+  #transport: TransportInfo;
+  #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #connection: number;
+  #exchange = 0;
+  #head: ResponseHead | undefined;
+  #page: Uint8Array[] = [];
+  #ended = false;
+  #failure: HttpFailure | undefined;
+  #engineFailure: unknown;
+
+  constructor(engine: HttpEngine, transport: PlaintextStream) {
+    this.#engine = engine;
+    this.#transport = transport.info;
+    this.#reader = transport.readable.getReader();
+    this.#writer = transport.writable.getWriter();
+    this.#reader.closed.catch(() => {});
+    this.#writer.closed.catch(() => {});
+    this.#connection = engine.openConnection('http/1.1', {
+      onState: () => {},
+      onEngineFailed: error => {
+        this.#engineFailure = error;
+      },
+    });
+  }
+
+  async run(request: UpgradeRequest): Promise<UpgradeAnswer> {
+    request.signal.throwIfAborted();
+    this.#begin(request);
+    const output = this.#engine.take(this.#connection);
+    if (output) await this.#writer.write(output);
+    while (!this.#head) await this.#receive();
+    if (this.#head.status !== 101) {
+      if (mayBeRefusal(this.#head, this.#transport)) await this.#checkRefusal();
+      return { head: this.#head, stream: undefined };
+    }
+    const rest = this.#engine.takeRest(this.#connection) ?? new Uint8Array(0);
+    return { head: this.#head, stream: { rest, reader: this.#reader, writer: this.#writer } };
+  }
+
+  giveUp(reason?: unknown): void {
+    this.#writer.abort(reason).catch(() => {});
+    this.#reader.cancel(reason).catch(() => {});
+  }
+
+  free(): void {
+    if (this.#engineFailure !== undefined) return;
+    if (this.#exchange) this.#engine.cancel(this.#exchange);
+    this.#engine.freeConnection(this.#connection);
+  }
+
+  #begin({ url, headers }: UpgradeRequest): void {
+    const head = { method: 'GET', url: url.href, headers, bodyLength: 0 };
+    const begun = this.#engine.begin(this.#connection, head, {
+      onBodyWanted: () => {},
+      onBodyStopped: () => {},
+      onHead: answer => {
+        this.#head = answer;
+      },
+      onData: bytes => {
+        this.#page.push(bytes);
+      },
+      onEnd: () => {
+        this.#ended = true;
+      },
+      onFailed: failure => {
+        this.#failure = failure;
+      },
+    });
+    if (typeof begun === 'number') this.#exchange = begun;
+    else this.#failure = begun;
+    this.#check();
+  }
+
+  async #receive(): Promise<void> {
+    const { done, value } = await this.#reader.read();
+    this.#check();
+    if (done) this.#engine.receiveEnd(this.#connection);
+    else this.#engine.receive(this.#connection, value);
+    this.#check();
+    if (done && !this.#head) throw closed();
+  }
+
+  async #checkRefusal(): Promise<void> {
+    while (!this.#ended) {
+      const pieces = this.#page.length;
+      this.#engine.pull(this.#exchange);
+      if (!this.#ended && this.#page.length === pieces) await this.#receive();
+    }
+    const refusal = certificateRefusal(concatenated(this.#page), this.#transport);
+    if (refusal) throw refusal;
+  }
+
+  #check(): void {
+    if (this.#engineFailure !== undefined) throw this.#engineFailure;
+    if (!this.#failure) return;
+    const { kind, message } = this.#failure;
+    if (kind === HttpFailureKind.tooLarge) {
+      throw new MtlsError('ERR_HTTP_HEADERS_TOO_LARGE', `HTTP: ${message}.`);
+    }
+    if (kind === HttpFailureKind.closed) throw closed();
+    throw new MtlsError('ERR_HTTP_PROTOCOL', `HTTP: ${message}.`);
+  }
+}
+
+function closed(): MtlsError {
+  return new MtlsError('ERR_HTTP_CLOSED', 'HTTP: the connection was closed without a response.');
+}

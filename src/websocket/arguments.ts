@@ -1,0 +1,71 @@
+import { MAX_CONTROL_BYTES } from './frames.js';
+
+/** A token of HTTP (RFC 9110 section 5.6.2). */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** The address as a `WebSocket` shows it: wss:. Plain ws: is refused, because nothing here goes without TLS. */
+export function parseAddress(address: string | URL): URL {
+  const { location } = globalThis as { location?: { href: string } };
+  const text = String(address);
+  const url = tryParse(text, location?.href);
+  if (!url) throw syntaxError(`${text} is not a URL`);
+  if (url.protocol === 'ws:' || url.protocol === 'http:') {
+    throw new DOMException('this WebSocket speaks TLS: use a wss: address', 'SecurityError');
+  }
+  if (url.protocol !== 'wss:' && url.protocol !== 'https:') throw syntaxError('not a wss: address');
+  if (url.href.includes('#')) throw syntaxError('the address of a WebSocket has no fragment');
+  return new URL(url.href.replace(/^https:/, 'wss:'));
+}
+
+function tryParse(text: string, base: string | undefined): URL | null {
+  try {
+    return new URL(text, base);
+  } catch {
+    return null;
+  }
+}
+
+export function parseProtocols(protocols: string | Iterable<string>): string[] {
+  const list = typeof protocols === 'string' ? [protocols] : Array.from(protocols, String);
+  for (const protocol of list) {
+    if (!TOKEN.test(protocol)) throw syntaxError(`${JSON.stringify(protocol)} is not a subprotocol's name`);
+  }
+  if (new Set(list).size < list.length) throw syntaxError('a subprotocol is named twice');
+  return list;
+}
+
+export interface CloseArguments {
+  code: number | undefined;
+  reason: Uint8Array;
+}
+
+export function parseClose(code: number | undefined, reason: string | undefined): CloseArguments {
+  const number = code === undefined ? undefined : clamped(code);
+  if (number !== undefined && number !== 1000 && (number < 3000 || number > 4999)) {
+    throw new DOMException('code: 1000, or from 3000 to 4999', 'InvalidAccessError');
+  }
+  const bytes = new TextEncoder().encode(reason === undefined ? '' : String(reason));
+  if (bytes.length > MAX_CONTROL_BYTES - 2) throw syntaxError('reason: at most 123 bytes of UTF-8');
+  return { code: number ?? (bytes.length > 0 ? 1000 : undefined), reason: bytes };
+}
+
+/** Web IDL's `[Clamp] unsigned short`. */
+function clamped(value: number): number {
+  const number = Number(value);
+  return Number.isNaN(number) ? 0 : Math.min(Math.max(Math.round(number), 0), 0xffff);
+}
+
+/** What is sent, unchanged by what the page does with it later. */
+export function snapshot(data: unknown): { isText: boolean; payload: Uint8Array | Blob } {
+  if (data instanceof Blob) return { isText: false, payload: data };
+  if (ArrayBuffer.isView(data)) {
+    const { buffer, byteOffset, byteLength } = data;
+    return { isText: false, payload: new Uint8Array(buffer, byteOffset, byteLength).slice() };
+  }
+  if (data instanceof ArrayBuffer) return { isText: false, payload: new Uint8Array(data.slice(0)) };
+  return { isText: true, payload: new TextEncoder().encode(String(data)) };
+}
+
+function syntaxError(message: string): DOMException {
+  return new DOMException(message, 'SyntaxError');
+}

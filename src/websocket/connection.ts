@@ -1,0 +1,267 @@
+import { concatenated } from '../engine/bytes.js';
+import { MtlsError } from '../errors.js';
+import type { UpgradedStream } from '../http/upgrade.js';
+import { CloseCode, encodeFrame, FrameError, Opcode } from './frames.js';
+import { MessageReader } from './message-reader.js';
+
+/** A message is sent in frames of no more, so that a pong need not wait for its end. */
+const FRAME_BYTES = 64 * 1024;
+/** How long the server may take to answer our Close, and then to end the connection. */
+const CLOSE_TIMEOUT_MS = 10_000;
+const LINGER_MS = 2_000;
+
+/** How a WebSocket ended. */
+export interface WebSocketEnd {
+  code: number;
+  reason: string;
+  wasClean: boolean;
+  /** Why it failed, if it did. */
+  error?: unknown;
+}
+
+export interface WebSocketListener {
+  onMessage(data: string | Uint8Array<ArrayBuffer>): void;
+  /** So many bytes of messages have left. */
+  onSent(bytes: number): void;
+  /** The server has begun to close. */
+  onClosing(): void;
+  onEnd(end: WebSocketEnd): void;
+}
+
+interface Outgoing {
+  opcode: number;
+  payload: Uint8Array | Blob;
+}
+
+/** The protocol of an open WebSocket (RFC 6455 sections 5 to 7). */
+export class WebSocketConnection {
+  #stream: UpgradedStream;
+  #listener: WebSocketListener;
+  #messages: MessageReader;
+  #queue: Outgoing[] = [];
+  /** How much of the first of the queue has been sent. */
+  #offset = 0;
+  /** A ping that came later makes an earlier one's answer needless (RFC 6455 section 5.5.3). */
+  #pong: Uint8Array | undefined;
+  #close: Uint8Array | undefined;
+  #closeSent = false;
+  #peerClose: { code: number; reason: string } | undefined;
+  #over = false;
+  #wake = () => {};
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(stream: UpgradedStream, listener: WebSocketListener, maxMessageBytes: number) {
+    this.#stream = stream;
+    this.#listener = listener;
+    const reader = {
+      onMessage: (data: string | Uint8Array<ArrayBuffer>) => {
+        if (!this.#over) listener.onMessage(data);
+      },
+      onPing: (payload: Uint8Array) => {
+        this.#pong = payload;
+        this.#wake();
+      },
+      onClose: (code: number, reason: string) => this.#onPeerClose(code, reason),
+    };
+    this.#messages = new MessageReader(reader, maxMessageBytes);
+  }
+
+  start(): void {
+    this.#readAll().catch(error => this.#fail(error));
+    this.#writeAll().catch(error => this.#fail(error));
+  }
+
+  /** `payload` is not changed by anybody from now on. */
+  send(opcode: number, payload: Uint8Array | Blob): void {
+    this.#queue.push({ opcode, payload });
+    this.#wake();
+  }
+
+  /** Begins to close, behind what has been sent. Without a code the server is told none. */
+  close(code: number | undefined, reason: Uint8Array): void {
+    if (this.#close) return;
+    this.#close = closePayload(code, reason);
+    this.#wake();
+  }
+
+  /** Fails the connection; the server is told the code if it takes it at once. */
+  abort(error: unknown, code?: number): void {
+    this.#fail(error, code);
+  }
+
+  async #readAll(): Promise<void> {
+    const { rest, reader } = this.#stream;
+    this.#messages.receive(rest);
+    while (!this.#over) {
+      const { done, value } = await reader.read();
+      if (this.#over) return;
+      if (done) return this.#onStreamEnd();
+      this.#messages.receive(value);
+    }
+  }
+
+  #onStreamEnd(): void {
+    if (this.#peerClose && this.#closeSent) this.#finish();
+    else this.#fail(closedError('The server ended the connection without closing the WebSocket.'));
+  }
+
+  #onPeerClose(code: number, reason: string): void {
+    if (this.#over) return;
+    this.#peerClose = { code, reason };
+    // What is still queued the server would not read.
+    this.#queue = [];
+    this.#offset = 0;
+    this.#close ??= closePayload(code === CloseCode.noStatus ? undefined : code, new Uint8Array(0));
+    this.#startTimer(CLOSE_TIMEOUT_MS);
+    this.#listener.onClosing();
+    this.#complete();
+    this.#wake();
+  }
+
+  async #writeAll(): Promise<void> {
+    const { writer } = this.#stream;
+    while (!this.#over && !this.#closeSent) {
+      await this.#resolveBlob();
+      if (this.#over) return;
+      const { frames, bytes, close } = this.#gather();
+      if (frames.length === 0) {
+        // With something in the queue, it is a Blob that came while another was read.
+        if (this.#queue.length === 0) await this.#woken();
+        continue;
+      }
+      await writer.write(concatenated(frames));
+      if (bytes) this.#listener.onSent(bytes);
+      if (close) this.#onCloseSent();
+    }
+  }
+
+  #woken(): Promise<void> {
+    return new Promise(resolve => {
+      this.#wake = resolve;
+    });
+  }
+
+  async #resolveBlob(): Promise<void> {
+    const [first] = this.#queue;
+    if (!(first?.payload instanceof Blob)) return;
+    first.payload = new Uint8Array(await first.payload.arrayBuffer());
+  }
+
+  /** What goes out next, small frames together. */
+  #gather(): { frames: Uint8Array[]; bytes: number; close: boolean } {
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    if (this.#pong) frames.push(encodeFrame(Opcode.pong, this.#pong));
+    this.#pong = undefined;
+    for (let next = this.#nextPiece(0); next; next = this.#nextPiece(bytes)) {
+      frames.push(encodeFrame(next.opcode, next.piece, next.final));
+      bytes += next.piece.length;
+      if (!next.final) break;
+    }
+    const close = this.#close !== undefined && this.#queue.length === 0;
+    if (close && this.#close) frames.push(encodeFrame(Opcode.close, this.#close));
+    return { frames, bytes, close };
+  }
+
+  /** `before` is what goes out before it: behind something else only a whole message follows. */
+  #nextPiece(before: number): { opcode: number; piece: Uint8Array; final: boolean } | undefined {
+    const [first] = this.#queue;
+    if (!first || first.payload instanceof Blob) return undefined;
+    const { payload } = first;
+    if (before > 0 && before + payload.length > FRAME_BYTES) return undefined;
+    const opcode = this.#offset === 0 ? first.opcode : Opcode.continuation;
+    const piece = payload.subarray(this.#offset, this.#offset + FRAME_BYTES);
+    this.#offset += piece.length;
+    const final = this.#offset === payload.length;
+    if (final) {
+      this.#queue.shift();
+      this.#offset = 0;
+    }
+    return { opcode, piece, final };
+  }
+
+  #onCloseSent(): void {
+    this.#closeSent = true;
+    if (!this.#peerClose) this.#startTimer(CLOSE_TIMEOUT_MS);
+    this.#complete();
+  }
+
+  /** Both have said Close: now the server ends the connection (RFC 6455 section 7.1.1). */
+  #complete(): void {
+    if (this.#peerClose && this.#closeSent && !this.#over) this.#startTimer(LINGER_MS);
+  }
+
+  #startTimer(timeoutMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#peerClose && this.#closeSent) this.#finish();
+      else this.#fail(closedError('The server did not take part in closing the WebSocket.'));
+    }, timeoutMs);
+  }
+
+  #finish(): void {
+    if (this.#over || !this.#peerClose) return;
+    this.#end();
+    this.#hangUp(this.#stream.writer.close());
+    this.#listener.onEnd({ ...this.#peerClose, wasClean: true });
+  }
+
+  #fail(cause: unknown, closeCode?: number): void {
+    if (this.#over) return;
+    // Once both have said Close, it does not matter how the connection ends.
+    if (this.#peerClose && this.#closeSent && closeCode === undefined) {
+      this.#finish();
+      return;
+    }
+    this.#end();
+    const code = cause instanceof FrameError ? cause.closeCode : closeCode;
+    if (code === undefined || this.#closeSent) this.#hangUp(Promise.reject(cause));
+    else this.#hangUp(this.#sendLast(code));
+    const error = cause instanceof FrameError ? protocolFailure(cause) : cause;
+    this.#listener.onEnd({ code: CloseCode.abnormal, reason: '', wasClean: false, error });
+  }
+
+  async #sendLast(code: number): Promise<void> {
+    const { writer } = this.#stream;
+    await writer.write(encodeFrame(Opcode.close, closePayload(code, new Uint8Array(0))));
+    await writer.close();
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#queue = [];
+    clearTimeout(this.#timer);
+    this.#wake();
+  }
+
+  /** Gives the connection up when the last words have gone, or do not go. */
+  #hangUp(lastWords: Promise<void>): void {
+    const { reader, writer } = this.#stream;
+    const giveUp = () => {
+      clearTimeout(timer);
+      writer.abort().catch(() => {});
+      reader.cancel().catch(() => {});
+    };
+    const timer = setTimeout(giveUp, LINGER_MS);
+    lastWords.then(() => untilEnd(reader)).then(giveUp, giveUp);
+  }
+}
+
+/** Bytes that are still on their way out may be lost when a connection is given up. */
+async function untilEnd(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  while (!(await reader.read()).done);
+}
+
+function closePayload(code: number | undefined, reason: Uint8Array): Uint8Array {
+  if (code === undefined) return new Uint8Array(0);
+  return concatenated([Uint8Array.of(code >> 8, code & 0xff), reason]);
+}
+
+function closedError(message: string): MtlsError {
+  return new MtlsError('ERR_WEBSOCKET_CLOSED', message);
+}
+
+function protocolFailure({ closeCode, message }: FrameError): MtlsError {
+  const code = closeCode === CloseCode.tooBig ? 'ERR_WEBSOCKET_TOO_LARGE' : 'ERR_WEBSOCKET_PROTOCOL';
+  return new MtlsError(code, `WebSocket: ${message}.`);
+}

@@ -1,0 +1,31 @@
+/** The platform's CloseEvent; Node has none before version 23. */
+class OwnCloseEvent extends Event {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+
+  constructor(type: string, init: CloseEventInit = {}) {
+    super(type);
+    this.code = init.code ?? 0;
+    this.reason = init.reason ?? '';
+    this.wasClean = init.wasClean ?? false;
+  }
+}
+
+export function closeEvent(init: CloseEventInit): Event {
+  const Platform = (globalThis as { CloseEvent?: typeof CloseEvent }).CloseEvent;
+  return Platform ? new Platform('close', init) : new OwnCloseEvent('close', init);
+}
+
+/** The event `error` of a `client.WebSocket`, which says why. */
+export class WebSocketErrorEvent extends Event {
+  /** An `MtlsError`, or what a challenge handler threw. */
+  readonly error: unknown;
+  readonly message: string;
+
+  constructor(error: unknown) {
+    super('error');
+    this.error = error;
+    this.message = error instanceof Error ? error.message : '';
+  }
+}

@@ -1,0 +1,79 @@
+/** Frame types (RFC 6455 section 5.2). */
+export const Opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+
+export const MAX_CONTROL_BYTES = 125;
+
+/** Status codes of a Close frame (RFC 6455 section 7.4.1) that this side sends. */
+export const CloseCode = {
+  normal: 1000,
+  goingAway: 1001,
+  protocolError: 1002,
+  noStatus: 1005,
+  abnormal: 1006,
+  invalidPayload: 1007,
+  tooBig: 1009,
+} as const;
+
+/** What the server sent is not as RFC 6455 has it, or too much. `closeCode` is what it is told. */
+export class FrameError extends Error {
+  readonly closeCode: number;
+
+  constructor(closeCode: number, message: string) {
+    super(message);
+    this.closeCode = closeCode;
+  }
+}
+
+export interface FrameHead {
+  final: boolean;
+  opcode: number;
+  length: number;
+}
+
+/** A frame of a client: masked with a key that the server can't foresee (RFC 6455 section 5.3). */
+export function encodeFrame(opcode: number, payload: Uint8Array, final = true): Uint8Array<ArrayBuffer> {
+  const { length } = payload;
+  const extended = length > 0xffff ? 8 : length > MAX_CONTROL_BYTES ? 2 : 0;
+  const frame = new Uint8Array(2 + extended + 4 + length);
+  const view = new DataView(frame.buffer);
+  frame[0] = (final ? 0x80 : 0) | opcode;
+  frame[1] = 0x80 | (extended === 8 ? 127 : extended === 2 ? 126 : length);
+  if (extended === 2) view.setUint16(2, length);
+  if (extended === 8) view.setBigUint64(2, BigInt(length));
+  const mask = crypto.getRandomValues(frame.subarray(2 + extended, 6 + extended));
+  const body = frame.subarray(6 + extended);
+  for (let i = 0; i < length; i++) body[i] = (payload[i] as number) ^ (mask[i & 3] as number);
+  return frame;
+}
+
+/** The frame's head at the beginning of `bytes`, and its own length; undefined when it is not all there. */
+export function readFrameHead(bytes: Uint8Array): { head: FrameHead; size: number } | undefined {
+  const [first, second] = bytes;
+  if (first === undefined || second === undefined) return undefined;
+  const opcode = first & 0x0f;
+  const head: FrameHead = { final: (first & 0x80) !== 0, opcode, length: second & 0x7f };
+  if (first & 0x70) throw protocolError('a reserved bit is set, without an extension');
+  if (second & 0x80) throw protocolError('a frame of the server is masked');
+  const control = opcode >= Opcode.close;
+  if (opcode > (control ? Opcode.pong : Opcode.binary)) throw protocolError('an opcode is unknown');
+  if (control && (!head.final || head.length > MAX_CONTROL_BYTES)) {
+    throw protocolError('a control frame is fragmented or too long');
+  }
+  const extended = head.length === 127 ? 8 : head.length === 126 ? 2 : 0;
+  if (bytes.length < 2 + extended) return undefined;
+  if (extended) head.length = readLength(new DataView(bytes.buffer, bytes.byteOffset + 2, extended));
+  return { head, size: 2 + extended };
+}
+
+function readLength(view: DataView): number {
+  const short = view.byteLength === 2;
+  const length = short ? BigInt(view.getUint16(0)) : view.getBigUint64(0);
+  if (length <= (short ? MAX_CONTROL_BYTES : 0xffff))
+    throw protocolError('a length is not in its shortest form');
+  if (length >> 63n) throw protocolError('a length is negative');
+  return Number(length);
+}
+
+export function protocolError(message: string): FrameError {
+  return new FrameError(CloseCode.protocolError, message);
+}

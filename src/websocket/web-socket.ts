@@ -1,0 +1,245 @@
+import { MtlsError } from '../errors.js';
+import { parseAddress, parseClose, parseProtocols, snapshot } from './arguments.js';
+import { WebSocketConnection, type WebSocketEnd, type WebSocketListener } from './connection.js';
+import { closeEvent, WebSocketErrorEvent } from './events.js';
+import { CloseCode, Opcode } from './frames.js';
+import { type HandshakeParts, type OpenedWebSocket, openWebSocket } from './handshake.js';
+
+export interface WebSocketOptions {
+  /** A message of the server that is larger ends the connection with 1009. Default: 64 MiB; any positive number. */
+  maxMessageBytes?: number;
+}
+
+const DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
+
+const State = { connecting: 0, open: 1, closing: 2, closed: 3 } as const;
+type State = (typeof State)[keyof typeof State];
+
+type Handler = ((this: WebSocket, event: never) => unknown) | null;
+
+/** The `WebSocket` of a client, and the sockets made by it. */
+export class WebSockets {
+  readonly constructorOf: typeof globalThis.WebSocket;
+  #parts: HandshakeParts;
+  #maxMessageBytes: number;
+  #sockets = new Set<ClientWebSocket>();
+  #closed: MtlsError | undefined;
+
+  /** @throws TypeError for a wrong option */
+  constructor(parts: HandshakeParts, { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: WebSocketOptions = {}) {
+    if (!(maxMessageBytes > 0)) throw new TypeError('webSocket.maxMessageBytes: a positive number');
+    this.#parts = parts;
+    this.#maxMessageBytes = maxMessageBytes;
+    const host: SocketHost = {
+      maxMessageBytes: this.#maxMessageBytes,
+      enter: socket => this.#sockets.add(socket),
+      leave: socket => this.#sockets.delete(socket),
+      open: async request => {
+        if (this.#closed) throw this.#closed;
+        return openWebSocket(this.#parts, request);
+      },
+    };
+    const bound = class WebSocket extends ClientWebSocket {
+      constructor(url: string | URL, protocols: string | string[] = []) {
+        super(host, { url: parseAddress(url), protocols: parseProtocols(protocols) });
+      }
+    };
+    this.constructorOf = bound as unknown as typeof globalThis.WebSocket;
+  }
+
+  /** Ends all sockets; none is opened any more. */
+  close(error: MtlsError): void {
+    this.#closed = error;
+    for (const socket of [...this.#sockets]) fail(socket, error);
+  }
+}
+
+interface SocketHost {
+  maxMessageBytes: number;
+  enter(socket: ClientWebSocket): void;
+  leave(socket: ClientWebSocket): void;
+  open(request: { url: URL; protocols: string[]; signal: AbortSignal }): Promise<OpenedWebSocket>;
+}
+
+/** Beside the class's own names: the instance has no others than the platform's. */
+let fail: (socket: ClientWebSocket, error: MtlsError) => void;
+
+/** A `WebSocket` as the WHATWG's standard has it, over a connection of the client. */
+class ClientWebSocket extends EventTarget {
+  static readonly CONNECTING = State.connecting;
+  static readonly OPEN = State.open;
+  static readonly CLOSING = State.closing;
+  static readonly CLOSED = State.closed;
+  readonly CONNECTING = State.connecting;
+  readonly OPEN = State.open;
+  readonly CLOSING = State.closing;
+  readonly CLOSED = State.closed;
+  /** None is offered. */
+  readonly extensions = '';
+
+  #host: SocketHost;
+  #url: URL;
+  #state: State = State.connecting;
+  #protocol = '';
+  #bufferedAmount = 0;
+  #binaryType: BinaryType = 'blob';
+  #abort = new AbortController();
+  #connection: WebSocketConnection | undefined;
+  #handlers = new Map<string, { handler: Handler }>();
+
+  static {
+    fail = (socket, error) => socket.#fail(error);
+  }
+
+  constructor(host: SocketHost, { url, protocols }: { url: URL; protocols: string[] }) {
+    super();
+    this.#host = host;
+    this.#url = url;
+    host.enter(this);
+    host
+      .open({ url, protocols, signal: this.#abort.signal })
+      .then(opened => this.#onOpened(opened))
+      .catch(error => this.#onEnd(failure(error)));
+  }
+
+  get url(): string {
+    return this.#url.href;
+  }
+
+  get readyState(): State {
+    return this.#state;
+  }
+
+  get protocol(): string {
+    return this.#protocol;
+  }
+
+  /** Bytes of messages that have not left for the network yet. */
+  get bufferedAmount(): number {
+    return this.#bufferedAmount;
+  }
+
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: BinaryType) {
+    if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type;
+  }
+
+  get onopen(): Handler {
+    return this.#handler('open');
+  }
+  set onopen(handler: Handler) {
+    this.#setHandler('open', handler);
+  }
+  get onmessage(): Handler {
+    return this.#handler('message');
+  }
+  set onmessage(handler: Handler) {
+    this.#setHandler('message', handler);
+  }
+  get onerror(): Handler {
+    return this.#handler('error');
+  }
+  set onerror(handler: Handler) {
+    this.#setHandler('error', handler);
+  }
+  get onclose(): Handler {
+    return this.#handler('close');
+  }
+  set onclose(handler: Handler) {
+    this.#setHandler('close', handler);
+  }
+
+  /** @throws DOMException InvalidStateError before the event `open` */
+  send(data: string | Blob | BufferSource): void {
+    if (this.#state === State.connecting) {
+      throw new DOMException('the WebSocket is not open yet', 'InvalidStateError');
+    }
+    const { isText, payload } = snapshot(data);
+    this.#bufferedAmount += payload instanceof Blob ? payload.size : payload.length;
+    if (this.#state === State.open) this.#connection?.send(isText ? Opcode.text : Opcode.binary, payload);
+  }
+
+  /** @throws DOMException InvalidAccessError (`code`: 1000, or from 3000 to 4999), SyntaxError (`reason`: at most 123 bytes) */
+  close(code?: number, reason?: string): void {
+    const given = parseClose(code, reason);
+    if (this.#state === State.connecting) {
+      this.#abort.abort(
+        new MtlsError('ERR_WEBSOCKET_CLOSED', 'The WebSocket was closed before it was open.'),
+      );
+    }
+    if (this.#state === State.open) this.#connection?.close(given.code, given.reason);
+    if (this.#state < State.closing) this.#state = State.closing;
+  }
+
+  #onOpened({ stream, protocol }: OpenedWebSocket): void {
+    const listener: WebSocketListener = {
+      onMessage: data => this.#onMessage(data),
+      onSent: bytes => {
+        this.#bufferedAmount -= bytes;
+      },
+      onClosing: () => {
+        this.#state = State.closing;
+      },
+      onEnd: end => this.#onEnd(end),
+    };
+    const connection = new WebSocketConnection(stream, listener, this.#host.maxMessageBytes);
+    this.#connection = connection;
+    const { signal } = this.#abort;
+    if (signal.aborted) {
+      connection.abort(signal.reason, CloseCode.goingAway);
+      return;
+    }
+    this.#state = State.open;
+    this.#protocol = protocol;
+    this.dispatchEvent(new Event('open'));
+    connection.start();
+  }
+
+  #onMessage(data: string | Uint8Array<ArrayBuffer>): void {
+    if (this.#state !== State.open) return;
+    const { origin } = this.#url;
+    this.dispatchEvent(new MessageEvent('message', { data: this.#presented(data), origin }));
+  }
+
+  #presented(data: string | Uint8Array<ArrayBuffer>): string | Blob | ArrayBuffer {
+    if (typeof data === 'string') return data;
+    return this.#binaryType === 'blob' ? new Blob([data]) : data.buffer;
+  }
+
+  #fail(error: MtlsError): void {
+    if (this.#connection) this.#connection.abort(error, CloseCode.goingAway);
+    else this.#abort.abort(error);
+  }
+
+  #onEnd({ error, ...end }: WebSocketEnd): void {
+    if (this.#state === State.closed) return;
+    this.#state = State.closed;
+    this.#host.leave(this);
+    if (!end.wasClean) this.dispatchEvent(new WebSocketErrorEvent(error));
+    this.dispatchEvent(closeEvent(end));
+  }
+
+  #handler(type: string): Handler {
+    return this.#handlers.get(type)?.handler ?? null;
+  }
+
+  /** A handler keeps the place among the listeners that the first one had. */
+  #setHandler(type: string, handler: Handler): void {
+    const given = typeof handler === 'function' ? handler : null;
+    const known = this.#handlers.get(type);
+    if (known) {
+      known.handler = given;
+      return;
+    }
+    const entry = { handler: given };
+    this.#handlers.set(type, entry);
+    this.addEventListener(type, event => entry.handler?.call(this as unknown as WebSocket, event as never));
+  }
+}
+
+function failure(error: unknown): WebSocketEnd {
+  return { code: CloseCode.abnormal, reason: '', wasClean: false, error };
+}
