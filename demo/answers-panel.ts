@@ -15,7 +15,12 @@ export function startAnswersPanel(clients: Clients): () => Promise<void> {
   async function refresh(): Promise<void> {
     try {
       const answers = await clients.answers();
-      list.replaceChildren(...answers.map(answer => row(answer, () => forget(answer.host))));
+      const hosts = [...new Set(answers.map(({ host }) => host))];
+      const rowOf = (host: string) => {
+        const own = answers.filter(answer => answer.host === host);
+        return row(host, own, () => forget(host));
+      };
+      list.replaceChildren(...hosts.map(rowOf));
       byId('answers-empty', HTMLElement).hidden = answers.length > 0;
       all.hidden = answers.length === 0;
       problems.replaceChildren();
@@ -39,24 +44,23 @@ export function startAnswersPanel(clients: Clients): () => Promise<void> {
   return refresh;
 }
 
-function row(answer: RememberedAnswer, onForget: () => void): HTMLElement {
-  const { host, persistence, identity, fingerprint } = answer;
-  const what = identity
-    ? `is shown ${nameOf(identity)}`
-    : fingerprint
-      ? 'is trusted by its certificate'
-      : 'is shown no certificate';
+function row(host: string, answers: RememberedAnswer[], onForget: () => void): HTMLElement {
   return h(
     'li',
     { 'data-testid': 'answer' },
-    h(
-      'div',
-      {},
-      h('strong', {}, host),
-      ` ${what} `,
-      h('span', { class: 'badge' }, persistence === 'permanent' ? 'on this device' : 'until closed'),
-      fingerprint && h('p', { class: 'mono hint' }, formatFingerprint(fingerprint)),
-    ),
-    button('Forget', onForget, { 'data-testid': 'forget', 'aria-label': `Forget the answer for ${host}` }),
+    h('div', {}, h('strong', {}, host), ...answers.map(line)),
+    button('Forget', onForget, { 'data-testid': 'forget', 'aria-label': `Forget the answers for ${host}` }),
   );
+}
+
+function line({ identity, fingerprint, persistence }: RememberedAnswer): HTMLElement {
+  const place = h(
+    'span',
+    { class: 'badge' },
+    persistence === 'permanent' ? 'on this device' : 'until closed',
+  );
+  if (identity) return h('p', {}, `is shown ${nameOf(identity)} `, place);
+  if (!fingerprint) return h('p', {}, 'is shown no certificate ', place);
+  const what = h('p', {}, 'is trusted by its certificate ', place);
+  return h('div', {}, what, h('p', { class: 'mono hint' }, formatFingerprint(fingerprint)));
 }

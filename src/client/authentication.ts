@@ -7,15 +7,10 @@ import type { Identity, StoredIdentity } from '../identity/types.js';
 import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
 import { type AnswerStore, KeptAnswers } from './answer-store.js';
 import { isAllowed, sortIdentities } from './candidates.js';
-import type {
-  ChallengeHandler,
-  Disposition,
-  IdentityCredential,
-  RememberedAnswer,
-  TrustCredential,
-} from './challenge.js';
+import type { ChallengeHandler, Disposition, IdentityCredential, RememberedAnswer } from './challenge.js';
 import { ConnectionAuthentication } from './connection-authentication.js';
 import { choiceOf, defaultChoice, type KnownIdentities } from './default-choice.js';
+import { checkDisposition, identityOf, persistenceOf, trustOf } from './dispositions.js';
 import { type Choice, type Given, HostAnswers, hostKey, type Verdict } from './host-answers.js';
 import { schemeName } from './scheme-names.js';
 import { Standing } from './standing.js';
@@ -150,7 +145,7 @@ export class Authentication {
     return answers.choice.get(async () => {
       const kept = await this.#kept.choice(target, known, candidates);
       if (kept) return { value: kept, holds: false };
-      const disposition = await handler({
+      const answer = await handler({
         method: 'client-certificate',
         host: target.hostname,
         port: target.port,
@@ -160,6 +155,7 @@ export class Authentication {
         candidates: candidates.fit,
         others: candidates.unfit,
       });
+      const disposition = checkDisposition(answer);
       if (disposition.disposition === 'default')
         return { value: defaultChoice(target, known, candidates), holds: false };
       return this.#handlerChoice(disposition, answers);
@@ -171,10 +167,9 @@ export class Authentication {
     if (disposition.disposition === 'cancel') throw cancelled(target);
     if (disposition.disposition !== 'use-credential')
       return { value: { absence: 'the challenge handler rejected the request' }, holds: true };
-    const { credential } = disposition;
-    if (!('identity' in credential))
-      throw new TypeError('a client-certificate challenge is answered with an identity');
-    const { persistence = 'session', intermediates = [] } = credential;
+    const credential = identityOf(disposition.credential);
+    const persistence = persistenceOf(credential);
+    const { intermediates = [] } = credential;
     const { epoch } = answers;
     const wasAllowed = await this.#wasAllowed(credential, target);
     const value: Choice = {
@@ -208,17 +203,18 @@ export class Authentication {
     return answers.verdict(seen.fingerprint, seen.code).get(async () => {
       if (await this.#kept.trusts(target, seen)) return { value: { trust: 'trust' }, holds: false };
       const { hostname: host, port } = target;
-      const disposition = await handler({
+      const answer = await handler({
         method: 'server-trust',
         host,
         port,
         chain,
         ...(error && { error }),
       });
+      const disposition = checkDisposition(answer);
       if (disposition.disposition === 'default') return { value: { trust: 'as-verified' }, holds: false };
       if (disposition.disposition === 'cancel') throw cancelled(target);
       if (disposition.disposition !== 'use-credential') throw untrusted(target, error);
-      const { persistence = 'session' } = trustOf(disposition.credential);
+      const persistence = persistenceOf(trustOf(disposition.credential));
       if (persistence === 'none') return { value: { trust: 'trust', once: true }, holds: false };
       const kept = persistence === 'permanent' && (await this.#kept.keepTrust(target, seen));
       return { value: { trust: 'trust' }, holds: !kept };
@@ -236,12 +232,6 @@ export function hostMatcher(host: string | undefined): (target: KeyTarget) => bo
 function rememberedChoice(host: string, choice: Choice): RememberedAnswer {
   const identity = 'absence' in choice ? {} : { identity: choice.identity };
   return { method: 'client-certificate', host, persistence: 'session', ...identity };
-}
-
-/** An identity is no verdict: a handler that answers every challenge with one must not make every server trusted. */
-function trustOf(credential: IdentityCredential | TrustCredential): TrustCredential {
-  if ('trust' in credential && credential.trust === true) return credential;
-  throw new TypeError('a server-trust challenge is answered with { trust: true }');
 }
 
 function cancelled(target: KeyTarget): MtlsError {

@@ -120,7 +120,10 @@ export class Records {
         if ((await enrolments.getKey(enrolment)) === undefined) throw notFound();
         await enrolments.delete(enrolment);
       }
-      if (replaces !== undefined) await deleteIdentity(transaction, replaces);
+      if (replaces !== undefined) {
+        await moveAnswers(transaction, replaces, record.id);
+        await deleteIdentity(transaction, replaces);
+      }
       const holder = await identities.index('fingerprint').getKey(record.fingerprint);
       if (holder !== undefined) throw duplicate();
       await identities.add(record);
@@ -173,6 +176,14 @@ export class Records {
 
   close(): void {
     this.#database.then(database => database.close()).catch(() => {});
+  }
+}
+
+/** A renewed identity is shown where the one before it was. */
+async function moveAnswers(transaction: Transaction, from: string, to: string): Promise<void> {
+  const answers = transaction.objectStore('answers');
+  for (const record of await answers.index('identity').getAll(from)) {
+    if (record.method === 'client-certificate') await answers.put({ ...record, identityId: to });
   }
 }
 

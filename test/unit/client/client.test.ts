@@ -302,6 +302,27 @@ describe('challenges', () => {
     });
   });
 
+  it.each<[unknown, RegExp]>([
+    [undefined, /disposition/],
+    [{ disposition: 'perhaps' }, /use-credential, default, reject or cancel/],
+    [{ disposition: 'use-credential' }, /with an identity/],
+    [{ disposition: 'use-credential', credential: { trust: true } }, /with an identity/],
+  ])('take %j for no answer to a client certificate challenge', async (answer, message) => {
+    const client = await clientWith({
+      onChallenge: ({ method }) =>
+        method === 'server-trust' ? { disposition: 'default' } : (answer as Disposition),
+    });
+    await expect(presentedBy(client, await listen())).rejects.toThrow(message);
+  });
+
+  it('take no persistence that is none', async () => {
+    const forever = await clientWith({
+      onChallenge: ({ method }) =>
+        method === 'server-trust' ? { disposition: 'default' } : show(ada, 'forever' as 'none'),
+    });
+    await expect(presentedBy(forever, await listen())).rejects.toThrow(/none, session or permanent/);
+  });
+
   it('take no identity for a verdict on a server', async () => {
     const port = await listen(otherPki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' }));
     const client = await clientWith({ onChallenge: () => show(ada) });

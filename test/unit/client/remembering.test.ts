@@ -13,12 +13,14 @@ import {
   IdentityStore,
   type MtlsClient,
   type Persistence,
+  renew,
   type StoredIdentity,
 } from '../../../src/index.js';
 import { identityOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
 import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
 import { tcpTunnel } from '../../support/tcp-tunnel.js';
+import { RequestSigner } from '../enroll/openssl.js';
 
 let pki: OpensslPki;
 let serverPair: KeyPair;
@@ -138,6 +140,22 @@ describe('an answer for good', () => {
     const next = await page(nobody);
     expect(await next.text(url)).toBe('nobody');
     expect(next.asked).toEqual(['client-certificate']);
+  });
+
+  it('goes over to the identity that renews it', async () => {
+    const { url } = await listen();
+    const [stored] = await addBoth(['localhost']);
+    const identity = stored as StoredIdentity;
+    expect(await (await page(choosing(identity, 'permanent'))).text(url)).toBe('Ada');
+    const signer = new RequestSigner();
+    const issue = async (request: Uint8Array | undefined) => signer.issue(request ?? new Uint8Array());
+    const engine = engineModule();
+    const renewed = await renew(identity, { issue, renew: issue }, { store, newKey: 'ECDSA P-256', engine });
+    signer.close();
+    expect(renewed.id).not.toBe(identity.id);
+    const next = await page(nobody);
+    expect(await next.client.answers()).toMatchObject([{ identity: { id: renewed.id } }]);
+    expect([await next.text(url), next.asked]).toEqual(['Ada', []]);
   });
 
   it('is for the session where the identity is in no store', async () => {

@@ -1,0 +1,34 @@
+import type { Disposition, IdentityCredential, Persistence, TrustCredential } from './challenge.js';
+
+const dispositions: readonly unknown[] = ['use-credential', 'default', 'reject', 'cancel'];
+const persistences: readonly unknown[] = ['none', 'session', 'permanent'];
+
+/** @throws TypeError for what is no answer to a challenge */
+export function checkDisposition(given: Disposition): Disposition {
+  if (dispositions.includes(given?.disposition)) return given;
+  throw new TypeError(
+    'a challenge is answered with { disposition }: use-credential, default, reject or cancel',
+  );
+}
+
+/** @throws TypeError */
+export function identityOf(credential: IdentityCredential | TrustCredential | undefined): IdentityCredential {
+  if (credential && 'identity' in credential) return credential;
+  throw new TypeError('a client-certificate challenge is answered with an identity');
+}
+
+/**
+ * An identity is no verdict: a handler that answers every challenge with one must not make every server trusted.
+ *
+ * @throws TypeError
+ */
+export function trustOf(credential: IdentityCredential | TrustCredential | undefined): TrustCredential {
+  if (credential && 'trust' in credential && credential.trust === true) return credential;
+  throw new TypeError('a server-trust challenge is answered with { trust: true }');
+}
+
+/** @throws TypeError */
+export function persistenceOf({ persistence = 'session' }: { persistence?: Persistence }): Persistence {
+  if (persistences.includes(persistence)) return persistence;
+  throw new TypeError('persistence is none, session or permanent');
+}
