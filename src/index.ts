@@ -16,7 +16,7 @@ export {
   createClient,
   type MtlsClient,
 } from './client/create-client.js';
-export type { Socket, SocketInfo } from './client/socket.js';
+export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
 export {
   type AuthorityAnswer,

@@ -13,14 +13,20 @@ import type { IdentityStore } from '../store/identity-store.js';
 import { TlsEngine } from '../tls/tls-engine.js';
 import { readMaterial, type TrustOptions } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
-import type { Tunnel } from '../tunnel/tunnel.js';
+import type { Tunnel, TunnelAddress } from '../tunnel/tunnel.js';
 import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
 import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
 import { Authentication, hostMatcher } from './authentication.js';
 import type { ChallengeHandler, RememberedAnswer } from './challenge.js';
 import { type Dialed, Dialer } from './dial.js';
 import { ServerTrust } from './server-trust.js';
-import { type Socket, TlsSocket } from './socket.js';
+import {
+  parseSocketAddress,
+  parseSocketOptions,
+  type Socket,
+  type SocketOptions,
+  TlsSocket,
+} from './socket.js';
 
 export interface ClientOptions {
   /** The relay's address (`ws:` or `wss:`), or another transport. */
@@ -64,8 +70,12 @@ export interface MtlsClient {
    * `MtlsError`, with ERR_WEBSOCKET_…, ERR_HTTP_…, ERR_TLS_… or ERR_TUNNEL_….
    */
   readonly WebSocket: typeof globalThis.WebSocket;
-  /** Opens a TLS connection without HTTP. */
-  connect(address: { hostname: string; port: number }): Socket;
+  /**
+   * Opens a TLS connection without HTTP, to `{ hostname, port }` or `host:port` (`docs/websocket.md`).
+   *
+   * @throws TypeError for a wrong argument; MtlsError ERR_CLIENT_CLOSED
+   */
+  connect(address: string | TunnelAddress, options?: SocketOptions): Socket;
   /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
   connectionInfo(response: Response): ConnectionInfo | undefined;
   /** The answers to challenges that hold: those of this client, and those of its store. */
@@ -150,13 +160,14 @@ class Client implements MtlsClient {
     this.WebSocket = this.#webSockets.constructorOf;
   }
 
-  connect({ hostname, port }: { hostname: string; port: number }): Socket {
+  connect(address: string | TunnelAddress, options?: SocketOptions): Socket {
     if (this.#closed) throw new MtlsError('ERR_CLIENT_CLOSED', 'The client has been closed.');
-    if (!Number.isInteger(port) || port < 1 || port > 65_535)
-      throw new TypeError('port: a number from 1 to 65535');
-    const socket = new TlsSocket(`${hostname}:${port}`, async signal => {
-      const { connection } = await this.#dialer.dial({ hostname, port }, { alpn: [], signal });
-      return connection;
+    const target = parseSocketAddress(address);
+    const { alpn, allowHalfOpen } = parseSocketOptions(options);
+    const socket = new TlsSocket({
+      address: target,
+      allowHalfOpen,
+      open: async signal => (await this.#dialer.dial(target, { alpn, signal })).connection,
     });
     this.#sockets.add(socket);
     const forget = () => this.#sockets.delete(socket);

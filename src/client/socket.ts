@@ -1,27 +1,82 @@
 import { MtlsError } from '../errors.js';
 import type { TlsConnection } from '../tls/tls-connection.js';
+import type { TunnelAddress } from '../tunnel/tunnel.js';
+
+export interface SocketOptions {
+  /** Anything but `on` is a TypeError: the connection is TLS from its first byte. Default: `on`. */
+  secureTransport?: 'on';
+  /**
+   * Whether `writable` stays open when the server has ended its side. Default: false: it is closed then, behind what has been
+   * written.
+   */
+  allowHalfOpen?: boolean;
+  /** Protocol names in order of preference (RFC 7301), each of 1 to 255 bytes. Default: none. */
+  alpn?: readonly string[];
+}
 
 /** What a socket learns when it is open. */
 export interface SocketInfo {
   /** `hostname:port` as asked for. */
   remoteAddress: string;
+  /** The relay has the connection, and its address there is not told. */
+  localAddress: null;
+  /** What ALPN agreed on. */
   alpn: string | null;
 }
 
 /**
  * A TLS connection in the shape of the WinterTC Sockets API: `readable` and `writable` can be used at once and wait
- * for the handshake. Closing `writable` half-closes.
+ * for the handshake. Closing `writable` half-closes; cancelling `readable`, or aborting `writable`, gives both directions up.
  */
 export interface Socket {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
   /** Resolves when the handshake is complete, rejects with an `MtlsError` when it failed. */
   readonly opened: Promise<SocketInfo>;
-  /** Resolves when both directions have ended, rejects with the reason of a failure. */
+  /**
+   * Resolves when both directions have ended, or by `close()`, or when `readable` was cancelled; rejects with the reason of a
+   * failure, or of `writable.abort()`.
+   */
   readonly closed: Promise<void>;
   readonly secureTransport: 'on';
-  /** Gives both directions up. */
-  close(): Promise<void>;
+  /** No socket comes of another by `startTls`. */
+  readonly upgraded: false;
+  /** Gives both directions up; their streams fail with the reason, by default an `MtlsError` ERR_CLIENT_CLOSED. */
+  close(reason?: unknown): Promise<void>;
+  /** @throws TypeError always: it is TLS already */
+  startTls(): never;
+}
+
+/** A target as `connect` takes it. @throws TypeError */
+export function parseSocketAddress(address: string | TunnelAddress): TunnelAddress {
+  const { hostname, port } = typeof address === 'string' ? splitAddress(address) : address;
+  if (typeof hostname !== 'string' || hostname === '')
+    throw new TypeError('hostname: a name or an IP address');
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new TypeError('port: a number from 1 to 65535');
+  }
+  return { hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port };
+}
+
+function splitAddress(address: string): TunnelAddress {
+  const [, hostname, port] = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(address) ?? [];
+  if (!hostname) throw new TypeError('address: host:port, with an IPv6 address in brackets');
+  return { hostname, port: Number(port) };
+}
+
+/** @throws TypeError */
+export function parseSocketOptions(options: SocketOptions = {}): { allowHalfOpen: boolean; alpn: string[] } {
+  const { secureTransport = 'on', allowHalfOpen = false, alpn = [] } = options;
+  if (secureTransport !== 'on') throw new TypeError("secureTransport: 'on', the only one there is");
+  const fits = (name: unknown) => typeof name === 'string' && name.length > 0 && name.length < 256;
+  if (!alpn.every(fits)) throw new TypeError('alpn: names of 1 to 255 bytes');
+  return { allowHalfOpen, alpn: [...alpn] };
+}
+
+export interface SocketParts {
+  address: TunnelAddress;
+  allowHalfOpen: boolean;
+  open: (signal: AbortSignal) => Promise<TlsConnection>;
 }
 
 export class TlsSocket implements Socket {
@@ -30,45 +85,145 @@ export class TlsSocket implements Socket {
   readonly opened: Promise<SocketInfo>;
   readonly closed: Promise<void>;
   readonly secureTransport = 'on';
+  readonly upgraded = false;
+  #allowHalfOpen: boolean;
   #abort = new AbortController();
+  #halves: Promise<Halves>;
+  #settle: { resolve: () => void; reject: (reason: unknown) => void } = { resolve() {}, reject() {} };
+  #readEnded = false;
+  #writeEnded = false;
+  #errorReadable: (reason: unknown) => void = () => {};
+  #errorWritable: (reason: unknown) => void = () => {};
 
-  constructor(remoteAddress: string, open: (signal: AbortSignal) => Promise<TlsConnection>) {
-    const connection = open(this.#abort.signal);
-    const incoming = new TransformStream<Uint8Array, Uint8Array>();
-    const outgoing = new TransformStream<Uint8Array, Uint8Array>();
-    this.readable = incoming.readable;
-    this.writable = outgoing.writable;
-    this.opened = connection.then(({ info }) => ({ remoteAddress, alpn: info.alpn || null }));
-    this.closed = this.#carry(connection, incoming.writable, outgoing.readable);
+  constructor({ address: { hostname, port }, allowHalfOpen, open }: SocketParts) {
+    const { signal } = this.#abort;
+    const connection = open(signal);
+    this.#allowHalfOpen = allowHalfOpen;
+    this.#halves = connection.then(halvesOf);
+    this.closed = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    const host = hostname.includes(':') ? `[${hostname}]` : hostname;
+    this.opened = connection.then(({ info }) => ({
+      remoteAddress: `${host}:${port}`,
+      localAddress: null,
+      alpn: info.alpn || null,
+    }));
+    this.readable = this.#makeReadable();
+    this.writable = this.#makeWritable();
+    // Beside the streams: a write in progress may be waiting for the server.
+    const giveUp = (it: TlsConnection) => {
+      if (signal.aborted) it.abort(signal.reason);
+      signal.addEventListener('abort', () => it.abort(signal.reason), { once: true });
+    };
+    connection.then(giveUp, error => this.#giveUp(error));
     // Whoever cares looks; nobody has to.
     this.opened.catch(() => {});
     this.closed.catch(() => {});
   }
 
-  async close(): Promise<void> {
-    this.#abort.abort(new MtlsError('ERR_CLIENT_CLOSED', 'The socket has been closed.'));
-    await this.closed.catch(() => {});
+  async close(reason: unknown = closedError()): Promise<void> {
+    this.#settle.resolve();
+    this.#giveUp(reason);
   }
 
-  async #carry(
-    connecting: Promise<TlsConnection>,
-    incoming: WritableStream<Uint8Array>,
-    outgoing: ReadableStream<Uint8Array>,
-  ): Promise<void> {
-    const { signal } = this.#abort;
+  startTls(): never {
+    throw new TypeError('the socket is TLS already');
+  }
+
+  #makeReadable(): ReadableStream<Uint8Array> {
+    // One piece is read ahead, so that an end is noticed although nobody reads.
+    return new ReadableStream<Uint8Array>({
+      start: controller => {
+        this.#errorReadable = reason => controller.error(reason);
+      },
+      pull: async controller => {
+        const { done, value } = await this.#guarded(({ reader }) => reader.read());
+        if (!done) {
+          controller.enqueue(value);
+          return;
+        }
+        controller.close();
+        await this.#onReadEnd();
+      },
+      cancel: reason => this.close(reason),
+    });
+  }
+
+  #makeWritable(): WritableStream<Uint8Array> {
+    return new WritableStream<Uint8Array>({
+      start: controller => {
+        this.#errorWritable = reason => controller.error(reason);
+        // The sink's own `abort` would come only after a write, which may be waiting for the server.
+        controller.signal.addEventListener('abort', () => this.#onAborted(controller.signal.reason));
+      },
+      write: async chunk => {
+        if (this.#writeEnded)
+          throw new MtlsError('ERR_CLIENT_CLOSED', 'The server has ended the connection.');
+        await this.#guarded(({ writer }) => writer.write(chunk));
+      },
+      close: () => this.#endWriting(),
+    });
+  }
+
+  async #onReadEnd(): Promise<void> {
+    this.#readEnded = true;
+    if (!this.#allowHalfOpen && !this.#writeEnded) {
+      this.#writeEnded = true;
+      const { writer } = await this.#halves;
+      // A server that has said all may take nothing more, not even our end.
+      await writer.close().catch(() => {});
+    }
+    this.#settleIfEnded();
+  }
+
+  async #endWriting(): Promise<void> {
+    if (this.#writeEnded) return;
+    await this.#guarded(({ writer }) => writer.close());
+    this.#writeEnded = true;
+    this.#settleIfEnded();
+  }
+
+  #settleIfEnded(): void {
+    if (this.#readEnded && this.#writeEnded) this.#settle.resolve();
+  }
+
+  /** A failure of one half is one of both. */
+  async #guarded<T>(act: (halves: Halves) => Promise<T>): Promise<T> {
     try {
-      const connection = await connecting;
-      // A pipe that is aborted waits for the write in progress, which may be waiting for the server.
-      signal.addEventListener('abort', () => connection.abort(signal.reason), { once: true });
-      await Promise.all([
-        connection.readable.pipeTo(incoming, { signal }),
-        outgoing.pipeTo(connection.writable, { signal }),
-      ]);
+      return await act(await this.#halves);
     } catch (error) {
-      await Promise.allSettled([incoming.abort(error), outgoing.cancel(error)]);
-      this.#abort.abort(error);
-      if (signal.reason === error && error instanceof MtlsError && error.code === 'ERR_CLIENT_CLOSED') return;
+      this.#giveUp(error);
       throw error;
     }
   }
+
+  #giveUp(reason: unknown): void {
+    this.#onAborted(reason);
+    this.#errorWritable(reason);
+  }
+
+  /** `writable` is not told: it is being aborted, and Node fails when it is told now. */
+  #onAborted(reason: unknown): void {
+    this.#settle.reject(reason);
+    this.#abort.abort(reason);
+    this.#errorReadable(reason);
+  }
+}
+
+interface Halves {
+  reader: ReadableStreamDefaultReader<Uint8Array>;
+  writer: WritableStreamDefaultWriter<Uint8Array>;
+}
+
+function halvesOf({ readable, writable }: TlsConnection): Halves {
+  const halves = { reader: readable.getReader(), writer: writable.getWriter() };
+  // What fails shows where it is read and written.
+  halves.reader.closed.catch(() => {});
+  halves.writer.closed.catch(() => {});
+  return halves;
+}
+
+function closedError(): MtlsError {
+  return new MtlsError('ERR_CLIENT_CLOSED', 'The socket has been closed.');
 }

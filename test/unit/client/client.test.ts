@@ -450,7 +450,7 @@ describe('a socket', () => {
     await writer.write(new TextEncoder().encode('all of it'));
     await writer.close();
     expect(await readAll(socket)).toBe('heard all of it');
-    expect(await socket.opened).toEqual({ remoteAddress: `localhost:${port}`, alpn: null });
+    expect(await socket.opened).toMatchObject({ remoteAddress: `localhost:${port}`, alpn: null });
     await socket.closed;
   });
 
