@@ -7,12 +7,17 @@
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature, WebPkiSupportedAlgorithms};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+use rustls::crypto::{
+    verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+    WebPkiSupportedAlgorithms,
+};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use webpki::{EndEntityCert, RawPublicKeyEntity};
 
 use super::failure::UNANSWERED;
 use crate::host::{Answer, Host, QuestionKind};
+use crate::pki::certificate::Certificate;
 use crate::trust::evaluate::{evaluate, Demand, Evaluation, Purpose};
 use crate::trust::pins::{self, Pins};
 use crate::trust::policy::Policy;
@@ -110,7 +115,22 @@ impl ServerCertVerifier for AskingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
+        if is_of_version_3(cert) {
+            return verify_tls12_signature(message, cert, dss, &self.algorithms);
+        }
+        let key = key_of(cert)?;
+        let key = RawPublicKeyEntity::try_from(&key).map_err(|_| unreadable())?;
+        let mut algorithms = self.algorithms.mapping.iter();
+        let algorithms = algorithms.find(|(scheme, _)| *scheme == dss.scheme);
+        let is_valid = algorithms.is_some_and(|(_, all)| {
+            all.iter()
+                .any(|it| key.verify_signature(*it, message, dss.signature()).is_ok())
+        });
+        if is_valid {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            Err(CertificateError::BadSignature.into())
+        }
     }
 
     fn verify_tls13_signature(
@@ -119,10 +139,27 @@ impl ServerCertVerifier for AskingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
+        if is_of_version_3(cert) {
+            return verify_tls13_signature(message, cert, dss, &self.algorithms);
+        }
+        verify_tls13_signature_with_raw_key(message, &key_of(cert)?, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// Others are trusted only for their key (pins) or by the host's word; webpki does not read them.
+fn is_of_version_3(certificate: &CertificateDer<'_>) -> bool {
+    EndEntityCert::try_from(certificate).is_ok()
+}
+
+fn key_of<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'a>, Error> {
+    let certificate = Certificate::read(certificate).map_err(|_| unreadable())?;
+    Ok(SubjectPublicKeyInfoDer::from(certificate.spki()))
+}
+
+fn unreadable() -> Error {
+    CertificateError::BadEncoding.into()
 }
