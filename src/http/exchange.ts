@@ -185,7 +185,7 @@ export class Exchange implements ExchangeListener {
   }
 
   async #sendPiece(): Promise<void> {
-    if (!this.#piece.length) {
+    while (!this.#piece.length) {
       this.bodyTouched = true;
       this.#reader ??= this.#source?.open();
       const next = await this.#reader?.next();
@@ -194,7 +194,6 @@ export class Exchange implements ExchangeListener {
         this.#endBody();
         return;
       }
-      if (!next.length) return this.#sendPiece();
       this.#piece = next as Uint8Array<ArrayBuffer>;
     }
     const piece = this.#piece.subarray(0, PIECE_BYTES);

@@ -100,6 +100,44 @@ test.each([
   },
 );
 
+test('50 readers that stop on one h2 connection hold no more than their windows, and nobody else up', async () => {
+  const target = targets[0] as NodeServer;
+  const user = await pages.open(browser);
+  try {
+    const connections = target.connections();
+    const page = { tunnel: relayUrl, anchor: pki.ca.cert, origin: `https://localhost:${target.port}` };
+    await user.page.evaluate(async ({ tunnel, anchor, origin }) => {
+      const client = await library.createClient({ tunnel, trust: { anchors: [anchor] } });
+      await (await client.fetch(`${origin}/`)).text();
+      Object.assign(globalThis, { client });
+    }, page);
+    const before = await memory(browser, relay.pid);
+    const statuses = await user.page.evaluate(async ({ origin }) => {
+      const { client } = globalThis as unknown as { client: { fetch: typeof fetch } };
+      const stalled = await Promise.all(
+        Array.from({ length: 50 }, () => client.fetch(`${origin}/bytes?size=${1 << 30}`)),
+      );
+      Object.assign(globalThis, { stalled });
+      await new Promise(resolve => setTimeout(resolve, 5_000));
+      const statuses: number[] = [];
+      for (let count = 0; count < 10; count++) {
+        const response = await client.fetch(`${origin}/`);
+        await response.text();
+        statuses.push(response.status);
+      }
+      return statuses;
+    }, page);
+    const after = await memory(browser, relay.pid);
+    expect(statuses).toEqual(Array.from({ length: 10 }, () => 200));
+    expect(target.connections() - connections).toBe(1);
+    // The windows, and as much again that is not collected yet.
+    expect(after.page - before.page).toBeLessThan(2 * 50 * MIB + MOST_GROWTH_BYTES);
+    expect(after.relay - before.relay).toBeLessThan(MOST_GROWTH_BYTES);
+  } finally {
+    await user.close();
+  }
+});
+
 /** Resident bytes of the browser's renderers and of the relay. */
 async function memory(of: Browser, relayPid: number) {
   const session = await of.newBrowserCDPSession();

@@ -171,6 +171,30 @@ describe('an upload over h2', () => {
     expect(tested.engine.memoryBytes).toBeLessThan(24 * MIB);
   });
 
+  it('that fails behind the head of its answer, fails the body of that', async () => {
+    await start('h2', (request, response) => {
+      request.on('error', () => {});
+      request.pipe(response);
+    });
+    const broken = new Error('disk');
+    let fail = () => {};
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new Uint8Array(1000));
+        fail = () => controller.error(broken);
+      },
+    });
+    const response = await tested.fetch(url(server), { method: 'POST', body });
+    fail();
+    expect(await rejection(response.arrayBuffer())).toMatchObject({
+      code: 'ERR_HTTP_BODY',
+      cause: { cause: broken },
+    });
+    const next = await tested.fetch(url(server), { method: 'POST', body: 'next' });
+    expect(await next.text()).toBe('next');
+    expect(tested.connects.count).toBe(1);
+  });
+
   it.each([
     ['NO_ERROR', 0],
     ['CANCEL', 8],
