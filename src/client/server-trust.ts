@@ -39,7 +39,7 @@ export class ServerTrust {
       chain: question.chain.map(der => describeCertificate(this.#reader, der)),
       result: this.#result(question),
     });
-    if (!accepts(answer)) throw refusal(target, question.error);
+    if (!accepts(answer)) throw question.error ?? refusal(target);
     const trusts = typeof answer === 'object' && question.error?.code !== 'ERR_TLS_PIN';
     const verdict = await handler(trusts ? { ...question, error: undefined } : question);
     return trusts ? 'trust' : verdict;
@@ -60,7 +60,7 @@ function accepts(answer: TrustAnswer): boolean {
   throw new TypeError('trust.evaluate answers with a boolean, nothing, or { trust: true }');
 }
 
-function refusal({ hostname, port }: KeyTarget, cause: MtlsError | undefined): MtlsError {
+function refusal({ hostname, port }: KeyTarget): MtlsError {
   const message = `The option trust.evaluate does not trust ${hostname}:${port}.`;
-  return new MtlsError('ERR_TLS_CERT_UNTRUSTED', message, cause && { cause });
+  return new MtlsError('ERR_TLS_CERT_UNTRUSTED', message);
 }

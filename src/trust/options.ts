@@ -36,7 +36,7 @@ export interface TrustOptions extends TrustSources {
    * Asked about every server after its verification, before anything is sent to it (not when a session is resumed).
    * A rejection fails the connection.
    *
-   * - `false`: the server is refused, whatever was found.
+   * - `false`: the server is refused, whatever was found (with `ERR_TLS_CERT_UNTRUSTED` where nothing was).
    * - `true` or nothing: what was found holds.
    * - `{ trust: true }`: the server is trusted in spite of what was found, unless its keys are pinned and it has another.
    */

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, expect, it } from 'vitest';
+import { createClient } from '../../../src/index.js';
+import { codeOf } from '../../support/client.js';
+import { engineModule } from '../../support/engine.js';
+import { startNodeServer } from '../../support/node-server.js';
+import type { KeyPair } from '../../support/openssl-pki.js';
+import { tcpTunnel } from '../../support/tcp-tunnel.js';
+import { CA, daysFromNow, pinOf, SERVER, TrustPki } from '../../support/trust-pki.js';
+import { knownServers } from './examples/known-servers.js';
+
+const pki = new TrustPki();
+const authority = pki.issue({ subject: '/CN=Authority', extensions: CA });
+const forServer = {
+  by: authority,
+  subject: '/CN=Service',
+  extensions: [...SERVER, 'subjectAltName=DNS:localhost'],
+};
+const service = pki.issue(forServer);
+const backup = pki.issue(forServer);
+const device = pki.issue({ subject: '/CN=Device' });
+afterAll(() => pki.close());
+
+it('the documentation has the example as it is run here', () => {
+  const example = readFileSync(new URL('examples/known-servers.ts', import.meta.url), 'utf8');
+  expect(readFileSync('docs/trust.md', 'utf8')).toContain(`\`\`\`ts\n${example}\`\`\``);
+});
+
+it('the example lets the service and the device in, and nobody else', async () => {
+  const servers = await Promise.all(
+    [
+      service,
+      device,
+      pki.issue(forServer),
+      pki.issue({ ...forServer, keyPem: backup.key, dates: [daysFromNow(-1), daysFromNow(99)] }),
+    ].map(serve),
+  );
+  const [first, second, otherKey, longLived] = servers.map(it => it.port);
+  const outcomes = async (revoked: KeyPair[]) => {
+    const trust = (port: number | undefined, devicePort = second) =>
+      knownServers({
+        authority: authority.cert,
+        revoked: pki.crl(authority, revoked),
+        service: `localhost:${port}`,
+        device: `localhost:${devicePort}`,
+        serviceKey: pinOf(service.cert),
+        backupKey: pinOf(backup.cert),
+        deviceKey: pinOf(device.cert),
+      });
+    const fetched = async (port: number | undefined) => {
+      const client = await createClient({
+        tunnel: tcpTunnel,
+        engine: engineModule(),
+        trust: trust(port === second ? first : port),
+      });
+      const code = await codeOf(client.fetch(`https://localhost:${port}/`));
+      await client.close();
+      return code;
+    };
+    return Promise.all([first, second, otherKey, longLived].map(fetched));
+  };
+  try {
+    expect(await outcomes([])).toEqual(['no error', 'no error', 'ERR_TLS_PIN', 'ERR_TLS_CERT_UNTRUSTED']);
+    expect((await outcomes([service]))[0]).toBe('ERR_TLS_CERT_REVOKED');
+  } finally {
+    await Promise.all(servers.map(it => it.stop()));
+  }
+});
+
+function serve(server: KeyPair) {
+  return startNodeServer({ server, clientCa: authority.cert, requireClient: false });
+}
