@@ -51,7 +51,12 @@ const STEPS = [
     'tools/notices.mjs',
     '--check',
   ]),
-  vitestStep('interop', 'Interop: nginx, openssl s_server, Node', ['openssl', 'nginx', 'go'], ['build']),
+  vitestStep(
+    'interop',
+    'Interop: nginx, openssl s_server, Node, Python',
+    ['openssl', 'nginx', 'go', 'websockets'],
+    ['build'],
+  ),
   vitestStep('pack', 'The packed tarball in other projects', ['openssl', 'chromium'], ['build']),
   vitestStep(
     'browser',

@@ -21,6 +21,11 @@ const PACKAGES = [
   { need: 'webkit', name: 'webkit2gtk-driver', has: () => existsSync('/usr/bin/WebKitWebDriver') },
   { need: 'webkit', name: 'libwebkit2gtk-4.1-0', has: () => webkitBrowser() !== undefined },
   { need: 'webkit', name: 'xvfb', has: () => onPath('Xvfb') },
+  {
+    need: 'websockets',
+    name: 'python3-websockets',
+    has: () => succeeds('/usr/bin/python3', ['-c', 'import websockets']),
+  },
   { need: 'producers', name: 'libnss3-tools', has: () => onPath('pk12util') },
   { need: 'producers', name: 'gnutls-bin', has: () => onPath('certtool') },
   { need: 'producers', name: 'default-jdk-headless', has: () => onPath('javac') && onPath('keytool') },

@@ -25,7 +25,7 @@ export interface NginxServer {
 export interface NginxOptions {
   /** Files to serve under `/files/`, by name. */
   files?: Record<string, Uint8Array>;
-  /** Port of an HTTP server that gets what is asked under `/backend/`. */
+  /** Port of an HTTP server that gets what is asked under `/backend/`, and the WebSockets under `/sockets/`. */
   backendPort?: number;
   /** Whether it has a master process, which {@link Nginx.reload} needs. Default false. */
   master?: boolean;
@@ -76,6 +76,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
       location = / { default_type application/json; return 200 '{${WHO}}'; }
       location /files/ { root ${folder}; }
       ${options.backendPort ? `location /backend/ { proxy_pass http://127.0.0.1:${options.backendPort}/; }` : ''}
+      ${options.backendPort ? socketsLocation(options.backendPort) : ''}
     }`);
   }
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -104,6 +105,16 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
     throw new Error(`nginx did not start:\n${program.output()}`, { cause: error });
   }
   return { ports, log: program.output, reload: () => process.kill(program.pid, 'SIGHUP'), stop };
+}
+
+/** As nginx's documentation has it for WebSockets. */
+function socketsLocation(port: number): string {
+  return `location /sockets/ {
+    proxy_pass http://127.0.0.1:${port}/;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection "upgrade";
+    proxy_set_header X-Client $ssl_client_s_dn;
+  }`;
 }
 
 /** Resolves when something listens on the port; rejects when `alive` says no, or after 10 s. */
