@@ -287,6 +287,17 @@ describe('an h2 server', () => {
     }
   });
 
+  it('that sends byte by byte is understood', async () => {
+    await answering(async (socket, stream) => {
+      socket.setNoDelay(true);
+      for (const byte of ok(stream)) {
+        socket.write(Buffer.from([byte]));
+        await sleep(1);
+      }
+    });
+    expect(await outcome()).toBe('ok');
+  });
+
   it('that sends trailers is understood', async () => {
     await answering((socket, stream) => {
       const body = frame([Frame.data], stream, Buffer.from('ok'));

@@ -3,6 +3,7 @@ import type net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import { readPoolOptions } from '../../../src/http/pool-options.js';
+import { createClient } from '../../../src/index.js';
 import { END_STREAM, Frame, frame, headers, serveFrames } from './h2-frames.js';
 import {
   client,
@@ -233,6 +234,8 @@ describe('the options', () => {
       { reconnectAttempts: 1.5 },
     ]) {
       expect(() => readPoolOptions(wrong)).toThrow(TypeError);
+      const made = createClient({ tunnel: 'ws://127.0.0.1/', pool: wrong });
+      await expect(made).rejects.toThrow(TypeError);
     }
   });
 });
