@@ -1,16 +1,21 @@
+import { IDBFactory } from 'fake-indexeddb';
+import 'fake-indexeddb/auto';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocketServer } from 'ws';
 import {
   type Challenge,
   type ClientOptions,
   createClient,
   type Disposition,
   type Identity,
+  IdentityStore,
   type MtlsClient,
+  passphraseVerification,
 } from '../../../src/index.js';
 import { identityOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
@@ -51,6 +56,7 @@ async function listen(options: TlsOptions = {}) {
     const { subject } = (request.socket as import('node:tls').TLSSocket).getPeerCertificate();
     response.end(subject.CN);
   });
+  new WebSocketServer({ server }).on('connection', socket => socket.send('hello'));
   let hungUp = 0;
   server.on('tlsClientError', () => hungUp++);
   servers.push(server.listen(0, '127.0.0.1'));
@@ -94,8 +100,14 @@ describe('a person who takes longer than the server waits', () => {
     const { asked, onChallenge } = slowly({ 'client-certificate': show(ada) });
     const client = await clientWith({ onChallenge });
     const socket = client.connect({ hostname: 'localhost', port });
+    const webSocket = new client.WebSocket(url.replace('https:', 'wss:'));
+    const greeting = new Promise<unknown>(resolve => {
+      webSocket.onmessage = ({ data }) => resolve(data);
+    });
     const answers = Array.from({ length: 10 }, async () => (await client.fetch(url)).text());
     expect(new Set(await Promise.all(answers))).toEqual(new Set(['Ada']));
+    expect(await greeting).toBe('hello');
+    webSocket.close();
     await socket.opened;
     await socket.close();
     expect(asked).toEqual(['client-certificate']);
@@ -157,6 +169,26 @@ describe('a person who takes longer than the server waits', () => {
     await expect.poll(async () => (await client.answers()).length, { timeout: 10_000 }).toBe(1);
     expect(await (await client.fetch(url)).text()).toBe('Ada');
     expect(asked).toHaveLength(1);
+  });
+
+  it('may take long to confirm the use of an identity', async () => {
+    globalThis.indexedDB = new IDBFactory();
+    const purposes: string[] = [];
+    const verification = passphraseVerification({
+      ask: async ({ purpose }) => {
+        purposes.push(purpose);
+        if (purpose === 'unlock') await delay(PERSON_MS);
+        return 'sesame';
+      },
+    });
+    const store = await IdentityStore.open({ verification });
+    const bob = await identityOf(pki.issue({ subject: '/CN=Bob' }));
+    await store.add(bob, { hosts: ['localhost'], userVerification: 'required' });
+    const { url, hungUp } = await listen();
+    const client = await clientWith({ identities: store });
+    expect(await (await client.fetch(url)).text()).toBe('Bob');
+    expect([purposes, hungUp()]).toEqual([['set', 'unlock'], 1]);
+    store.close();
   });
 
   it('may refuse late', async () => {
