@@ -74,8 +74,6 @@ class ClientWebSocket extends EventTarget {
   readonly OPEN = State.open;
   readonly CLOSING = State.closing;
   readonly CLOSED = State.closed;
-  /** None is offered. */
-  readonly extensions = '';
 
   #host: SocketHost;
   #url: URL;
@@ -108,6 +106,11 @@ class ClientWebSocket extends EventTarget {
 
   get readyState(): State {
     return this.#state;
+  }
+
+  /** None is offered. */
+  get extensions(): string {
+    return '';
   }
 
   get protocol(): string {
