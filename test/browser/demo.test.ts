@@ -347,6 +347,30 @@ test('a megabyte comes and goes', async () => {
   }
 });
 
+test.each(['download', 'upload'])(
+  'fifty megabytes of %s stream, and show how far they are',
+  async direction => {
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await at('transfer-size').selectOption('50');
+    // Watched from within, because a poll from outside might come too late.
+    await at('transfer-progress').evaluate((progress: HTMLProgressElement) => {
+      const values = new Set<number>();
+      const watch = () => {
+        values.add(progress.value);
+        progress.dataset.values = String(values.size);
+        requestAnimationFrame(watch);
+      };
+      watch();
+    });
+    await at(direction).click();
+    await at('transfer-status').filter({ hasText: 'every byte as sent' }).waitFor({ timeout: 120_000 });
+    const values = Number(await at('transfer-progress').getAttribute('data-values'));
+    // Beside nothing and all.
+    expect(values).toBeGreaterThan(3);
+    expect(await at('transfer-panel').getByTestId('error').count()).toBe(0);
+  },
+);
+
 test('Ctrl-C stops all of it, and quietly', async () => {
   const second = startProgram('npm', ['start'], { group: true, env: { NO_COLOR: '1' } });
   try {
