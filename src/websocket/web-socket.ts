@@ -94,8 +94,11 @@ class ClientWebSocket extends EventTarget {
     this.#host = host;
     this.#url = url;
     host.enter(this);
+    const { signal } = this.#abort;
+    // Whatever is waited for, a tunnel say, may take no notice of the signal.
+    signal.addEventListener('abort', () => queueMicrotask(() => this.#onEnd(failure(signal.reason))));
     host
-      .open({ url, protocols, signal: this.#abort.signal })
+      .open({ url, protocols, signal })
       .then(opened => this.#onOpened(opened))
       .catch(error => this.#onEnd(failure(error)));
   }

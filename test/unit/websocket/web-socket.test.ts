@@ -254,6 +254,18 @@ describe('the end', () => {
     expect(await endOf(socket)).toMatchObject({ code: 1006, wasClean: false, error: 'ERR_WEBSOCKET_CLOSED' });
   });
 
+  it('before it is open, through a tunnel that never answers', async () => {
+    const client = await stage.client({ tunnel: { connect: () => new Promise(() => {}) } });
+    const [first, second] = [
+      new client.WebSocket('wss://localhost/'),
+      new client.WebSocket('wss://localhost/'),
+    ];
+    const ends = Promise.all([endOf(first), endOf(second)]);
+    first.close();
+    await client.close();
+    expect(await ends).toMatchObject([{ error: 'ERR_WEBSOCKET_CLOSED' }, { error: 'ERR_CLIENT_CLOSED' }]);
+  });
+
   it('with the client: the server is told 1001', async () => {
     const { server, url } = await stage.serveWs();
     const client = await stage.client();
