@@ -103,6 +103,35 @@ describe.each(['TLSv1.3', 'TLSv1.2'] as const)('openssl s_server with %s', tls =
       }),
     );
   });
+
+  test('a socket ends with the server, by its close_notify', async () => {
+    await withServer({ server: serverPair('rsa'), tls, mode: 'reverse' }, server =>
+      withClient({ relay, ca: pki.ca.cert, identities: [clientPair('p256')] }, async client => {
+        const socket = client.connect(`localhost:${server.port}`);
+        const writer = socket.writable.getWriter();
+        const reader = socket.readable.getReader();
+        await writer.write(new TextEncoder().encode('abc\n'));
+        expect(new TextDecoder().decode((await reader.read()).value)).toBe('cba\n');
+        // What this server takes for the order to end.
+        await writer.write(new TextEncoder().encode('CLOSE\n'));
+        expect((await reader.read()).done).toBe(true);
+        await socket.closed;
+        await writer.close();
+      }),
+    );
+  });
+
+  test('a socket ends with the client: the server answers its close_notify', async () => {
+    await withServer({ server: serverPair('rsa'), tls, mode: 'reverse' }, server =>
+      withClient({ relay, ca: pki.ca.cert, identities: [clientPair('p256')] }, async client => {
+        const socket = client.connect(`localhost:${server.port}`);
+        const reader = socket.readable.getReader();
+        await socket.writable.close();
+        expect((await reader.read()).done).toBe(true);
+        await socket.closed;
+      }),
+    );
+  });
 });
 
 // With TLS 1.2 a server that goes by RFC 8422 section 5.1.1 takes no certificate on a curve that the client does not offer for
