@@ -12,7 +12,7 @@ import { installedVersion, makeProject, packPackage, type Tarball } from '../sup
 /** A name that stands in PKI.js and nowhere else, minified or not. */
 const PKIJS_MARK = 'AuthenticatedSafe';
 
-const MAIN = `import { MtlsError, openPkcs12 } from 'browser-mtls';
+const MAIN = `import { evaluateTrust, MtlsError, openPkcs12 } from 'browser-mtls';
 import { IdentityPicker } from 'browser-mtls/elements';
 globalThis.subjectOf = async (base64, password) => {
   const bytes = Uint8Array.from(atob(base64), character => character.charCodeAt(0));
@@ -22,6 +22,10 @@ globalThis.subjectOf = async (base64, password) => {
   } catch (error) {
     return error instanceof MtlsError ? error.code : String(error);
   }
+};
+globalThis.mozillaSaysOf = async pem => {
+  const { trusted, code } = await evaluateTrust(pem, { anchors: 'mozilla' });
+  return trusted ? 'trusted' : code;
 };
 if (document.createElement('identity-picker') instanceof IdentityPicker) document.title = 'ready';
 `;
@@ -33,12 +37,14 @@ let project: ReturnType<typeof makeProject>;
 let browser: Browser;
 let modern: string;
 let legacy: string;
+let certificate: string;
 
 beforeAll(async () => {
   const pki = new OpensslPki();
   const pair = pki.issue({ subject: '/CN=Ada', kind: 'rsa', usage: 'clientAuth' });
   const base64 = (legacyFile: boolean) =>
     Buffer.from(writePkcs12(pair, { password: 'secret', legacy: legacyFile })).toString('base64');
+  certificate = pair.cert;
   modern = base64(false);
   legacy = base64(true);
   pki.close();
@@ -65,6 +71,8 @@ async function opensFiles(url: string): Promise<void> {
     const scripts = scriptsOf(page);
     const engineRequests: string[] = [];
     page.on('request', request => request.url().includes('.wasm') && engineRequests.push(request.url()));
+    const rootsRequests: string[] = [];
+    page.on('request', request => request.url().includes('.der') && rootsRequests.push(request.url()));
     await page.goto(url);
     await page.waitForFunction(() => document.title === 'ready');
     expect(await holdMark(scripts)).toEqual([]);
@@ -75,6 +83,9 @@ async function opensFiles(url: string): Promise<void> {
     expect(await subjectOf(page, legacy, 'secret')).toBe('CN=Ada');
     expect(await subjectOf(page, legacy, 'wrong')).toBe('ERR_P12_PASSWORD');
     expect(engineRequests).toHaveLength(1);
+    expect(rootsRequests).toEqual([]);
+    expect(await mozillaSaysOf(page, certificate)).toBe('ERR_TLS_CERT_UNTRUSTED');
+    expect(rootsRequests).toHaveLength(1);
     expect(complaints).toEqual([]);
   } finally {
     await page.close();
@@ -89,6 +100,13 @@ function subjectOf(page: Page, file: string, password: string): Promise<string> 
         secret,
       ),
     [file, password] as const,
+  );
+}
+
+function mozillaSaysOf(page: Page, pem: string): Promise<string> {
+  return page.evaluate(
+    it => (globalThis as unknown as { mozillaSaysOf(pem: string): Promise<string> }).mozillaSaysOf(it),
+    pem,
   );
 }
 
