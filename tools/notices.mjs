@@ -108,7 +108,7 @@ function runtime() {
   ];
 }
 
-/** The data of `mozilla-roots.der`, by way of a crate. */
+/** The data of `mozilla-roots.bin`, by way of a crate. */
 function mozillaRoots() {
   const folder = 'tools/mozilla-roots';
   const name = 'webpki-root-certs';
@@ -160,7 +160,7 @@ function render(all) {
   return [
     '# Third-party notices',
     '',
-    'What is inside the built files of this package: npm packages in the JavaScript, Rust code in `engine.wasm`, and the certificates in `mozilla-roots.der`. Made by `npm run notices`.',
+    'What is inside the built files of this package: npm packages in the JavaScript, Rust code in `engine.wasm`, and the certificates in `mozilla-roots.bin`. Made by `npm run notices`.',
     '',
     '| Name | Version | Kind | Licence |',
     '| --- | --- | --- | --- |',

@@ -13,7 +13,7 @@ let defaultRoots: Promise<Uint8Array<ArrayBuffer>[]> | undefined;
  */
 export function loadMozillaRoots(source?: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
   if (source !== undefined) return load(source);
-  defaultRoots ??= load(new URL('./mozilla-roots.der?no-inline', import.meta.url)).catch(error => {
+  defaultRoots ??= load(new URL('./mozilla-roots.bin?no-inline', import.meta.url)).catch(error => {
     defaultRoots = undefined;
     throw error;
   });
@@ -31,7 +31,7 @@ async function load(source: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
 }
 
 function failure(options?: { cause: unknown }): MtlsError {
-  const message = 'The Mozilla roots could not be loaded: check that mozilla-roots.der is served.';
+  const message = 'The Mozilla roots could not be loaded: check that mozilla-roots.bin is served.';
   return new MtlsError('ERR_TRUST_ROOTS_LOAD', message, options);
 }
 

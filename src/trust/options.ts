@@ -24,7 +24,7 @@ export interface TrustSources {
    * looked at: it must be signed by the issuer and up to date. An issuer without a list is let pass. Default: none.
    */
   crls?: RevocationList | readonly RevocationList[];
-  /** Where `'mozilla'` comes from. Default: `mozilla-roots.der` of this package. */
+  /** Where `'mozilla'` comes from. Default: `mozilla-roots.bin` of this package. */
   mozillaRoots?: RootsSource;
 }
 

@@ -72,7 +72,10 @@ async function opensFiles(url: string): Promise<void> {
     const engineRequests: string[] = [];
     page.on('request', request => request.url().includes('.wasm') && engineRequests.push(request.url()));
     const rootsRequests: string[] = [];
-    page.on('request', request => request.url().includes('.der') && rootsRequests.push(request.url()));
+    page.on(
+      'request',
+      request => request.url().includes('mozilla-roots') && rootsRequests.push(request.url()),
+    );
     await page.goto(url);
     await page.waitForFunction(() => document.title === 'ready');
     expect(await holdMark(scripts)).toEqual([]);
@@ -84,7 +87,7 @@ async function opensFiles(url: string): Promise<void> {
     expect(await subjectOf(page, legacy, 'wrong')).toBe('ERR_P12_PASSWORD');
     expect(engineRequests).toHaveLength(1);
     expect(rootsRequests).toEqual([]);
-    expect(await mozillaSaysOf(page, certificate)).toBe('ERR_TLS_CERT_UNTRUSTED');
+    expect(await mozillaSaysOf(page, certificate)).toBe('ERR_TLS_CERT_PURPOSE');
     expect(rootsRequests).toHaveLength(1);
     expect(complaints).toEqual([]);
   } finally {

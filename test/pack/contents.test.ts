@@ -97,7 +97,7 @@ describe('the tarball', () => {
       .map(({ path }) => path)
       .filter(
         path =>
-          !/^(dist\/([\w-]+\/)*[\w.-]+\.(js|d\.ts|wasm|der)|docs\/[\w.-]+\.md|[A-Z_]+(\.md)?|package\.json)$/.test(
+          !/^(dist\/([\w-]+\/)*[\w.-]+\.(js|d\.ts|wasm|bin)|docs\/[\w.-]+\.md|[A-Z_]+(\.md)?|package\.json)$/.test(
             path,
           ),
       );
@@ -172,9 +172,9 @@ describe('Node', () => {
     expect(node(code)).toMatch(/browser-mtls\/dist\/engine\.wasm\n$/);
   });
 
-  test('finds mozilla-roots.der by its export', () => {
-    const code = `console.log(import.meta.resolve('browser-mtls/mozilla-roots.der'))`;
-    expect(node(code)).toMatch(/browser-mtls\/dist\/mozilla-roots\.der\n$/);
+  test('finds mozilla-roots.bin by its export', () => {
+    const code = `console.log(import.meta.resolve('browser-mtls/mozilla-roots.bin'))`;
+    expect(node(code)).toMatch(/browser-mtls\/dist\/mozilla-roots\.bin\n$/);
   });
 
   test('npx browser-mtls-relay --help prints the flags', () => {

@@ -1,4 +1,4 @@
-//! `npm run roots`: writes `src/trust/mozilla-roots.der`.
+//! `npm run roots`: writes `src/trust/mozilla-roots.bin`.
 
 use std::io::{stdout, Result, Write};
 
