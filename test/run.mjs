@@ -53,8 +53,8 @@ const STEPS = [
   ]),
   vitestStep(
     'interop',
-    'Interop: nginx, openssl s_server, Node, Python',
-    ['openssl', 'nginx', 'go', 'websockets'],
+    'Interop: real servers',
+    ['openssl', 'nginx', 'servers', 'go', 'websockets'],
     ['build'],
   ),
   vitestStep('pack', 'The packed tarball in other projects', ['openssl', 'chromium'], ['build']),

@@ -1,8 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyPair } from './openssl-pki.js';
 import { freePort, startProgram } from './process.js';
 
@@ -99,7 +97,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    for (const port of ports) await accepts(port, () => program.exitCode() === null);
+    await program.listensOn(ports);
   } catch (error) {
     await stop();
     throw new Error(`nginx did not start:\n${program.output()}`, { cause: error });
@@ -115,19 +113,4 @@ function socketsLocation(port: number): string {
     proxy_set_header Connection "upgrade";
     proxy_set_header X-Client $ssl_client_s_dn;
   }`;
-}
-
-/** Resolves when something listens on the port; rejects when `alive` says no, or after 10 s. */
-async function accepts(port: number, alive: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (alive() && Date.now() < deadline) {
-    const open = await new Promise<boolean>(resolve => {
-      const socket = connect(port, '127.0.0.1');
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
-    });
-    if (open) return;
-    await delay(20);
-  }
-  throw new Error(`nothing listens on port ${port}`);
 }

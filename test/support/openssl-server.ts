@@ -10,6 +10,8 @@ export interface OpensslServerOptions {
   clientCa: string;
   /** `www` answers every request with a page about the connection; `reverse` gives lines back reversed. Default `www`. */
   mode?: 'www' | 'reverse';
+  /** Whether it insists on a client certificate. Default true. */
+  requireClient?: boolean;
   /** More flags, such as `-cipher`. */
   args?: string[];
 }
@@ -20,7 +22,7 @@ export interface OpensslServer {
   stop(): Promise<void>;
 }
 
-/** `openssl s_server`, which insists on a client certificate and ends the handshake with an alert when that is not good. */
+/** `openssl s_server`, which ends the handshake with an alert when the client certificate is not good. */
 export async function startOpensslServer(options: OpensslServerOptions): Promise<OpensslServer> {
   const folder = mkdtempSync(join(tmpdir(), 'mtls-s_server-'));
   const file = (name: string, content: string) => {
@@ -32,7 +34,8 @@ export async function startOpensslServer(options: OpensslServerOptions): Promise
     's_server',
     ...['-accept', '127.0.0.1:0', options.tls === 'TLSv1.3' ? '-tls1_3' : '-tls1_2'],
     ...['-cert', certificate, '-cert_chain', certificate, '-key', file('server.key', options.server.key)],
-    ...['-CAfile', file('ca.pem', options.clientCa), '-Verify', '3', '-verify_return_error'],
+    ...['-CAfile', file('ca.pem', options.clientCa), '-verify_return_error'],
+    ...[options.requireClient === false ? '-verify' : '-Verify', '3'],
     options.mode === 'reverse' ? '-rev' : '-www',
     ...(options.args ?? []),
   ]);

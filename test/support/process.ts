@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const STOP_TIMEOUT_MS = 5_000;
@@ -20,6 +20,8 @@ export interface RunningProgram {
   exitCode(): number | null;
   /** Resolves with the match as soon as the output has one; rejects when the program ends, or after `timeoutMs` (default 15,000). */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /** Resolves when connections to all these ports of the loopback address are taken; rejects when it ends, or after 10 s. */
+  listensOn(ports: number[]): Promise<void>;
   /** Ends it with the signal (default SIGTERM), or by force when that takes too long; resolves with its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -74,6 +76,16 @@ export function startProgram(file: string, args: string[], options: ProgramOptio
         await delay(20);
       }
     },
+    async listensOn(ports) {
+      const deadline = Date.now() + 10_000;
+      for (const port of ports) {
+        while (!(await isListenedOn(port))) {
+          if (hasEnded() || Date.now() > deadline)
+            throw new Error(`${file} does not listen on port ${port}; it printed:\n${output}`);
+          await delay(20);
+        }
+      }
+    },
     async stop(signal = 'SIGTERM') {
       send(signal);
       const timer = setTimeout(() => send('SIGKILL'), STOP_TIMEOUT_MS);
@@ -93,4 +105,15 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   if (typeof address !== 'object' || !address) throw new Error('no port');
   return address.port;
+}
+
+function isListenedOn(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
 }
