@@ -1,5 +1,6 @@
 import type { MtlsRequestInit, OnProgress } from './progress.js';
 import { bodyOf, bodyOfRequest, type RequestBody } from './request-body.js';
+import { acceptLanguage, addCacheFields, readOptions } from './request-options.js';
 
 /** A request as `fetch` was asked for it. */
 export interface FetchRequest {
@@ -8,6 +9,10 @@ export interface FetchRequest {
   headers: Headers;
   body: RequestBody | undefined;
   redirect: RequestRedirect;
+  /** Only the page's own origin may be asked, also by redirects. */
+  sameOriginOnly: boolean;
+  /** What the response's body must be; empty: anything. */
+  integrity: string;
   signal: AbortSignal | undefined;
   onUploadProgress: OnProgress | undefined;
   onDownloadProgress: OnProgress | undefined;
@@ -40,8 +45,11 @@ export async function readFetchRequest(
   const url = readUrl(given?.url ?? String(input));
   const method = readMethod(init.method ?? given?.method ?? 'GET');
   const headers = new Headers(init.headers ?? given?.headers);
-  const redirect = readRedirect(init.redirect ?? given?.redirect ?? 'follow');
-  if (init.integrity || given?.integrity) throw new TypeError('integrity is not supported');
+  const { cache, ...options } = readOptions(given, init);
+  if (options.sameOriginOnly && !isPageOrigin(url))
+    throw new TypeError('the mode "same-origin" allows addresses of the page\'s own origin only');
+  if (cache === 'only-if-cached')
+    throw new TypeError('nothing is cached here, and cache is "only-if-cached"');
   const hasBody = init.body !== undefined && init.body !== null;
   const bodyless = method === 'GET' || method === 'HEAD';
   if (bodyless && hasBody) throw new TypeError(`a ${method} request cannot have a body`);
@@ -53,9 +61,9 @@ export async function readFetchRequest(
   return {
     method,
     url,
-    headers: withDefaults(headers, body),
+    headers: withDefaults(headers, body, cache),
     body,
-    redirect,
+    ...options,
     signal,
     onUploadProgress,
     onDownloadProgress,
@@ -70,12 +78,25 @@ async function readBody(
   return request ? bodyOfRequest(request) : undefined;
 }
 
-function withDefaults(headers: Headers, body: RequestBody | undefined): Headers {
+function withDefaults(headers: Headers, body: RequestBody | undefined, cache: RequestCache): Headers {
   if (body?.contentType && !headers.has('content-type')) headers.set('content-type', body.contentType);
   if (!headers.has('accept')) headers.set('accept', '*/*');
-  const userAgent = globalThis.navigator?.userAgent;
+  const { userAgent, languages } = globalThis.navigator ?? {};
   if (userAgent && !headers.has('user-agent')) headers.set('user-agent', userAgent);
+  if (languages?.length && !headers.has('accept-language'))
+    headers.set('accept-language', acceptLanguage(languages));
+  addCacheFields(headers, cache);
   return headers;
+}
+
+/** Whether an address holds its own content (`data:`, `blob:`): the platform's fetch reads it, and no server is asked. */
+export function isLocal(input: RequestInfo | URL): boolean {
+  return /^[\0-\x20]*(data|blob):/i.test(input instanceof Request ? input.url : String(input));
+}
+
+/** Without a page, as in Node, nothing is of its origin. */
+export function isPageOrigin(url: URL): boolean {
+  return url.origin === globalThis.location?.origin;
 }
 
 function readUrl(text: string): URL {
@@ -109,9 +130,4 @@ function readProgress({ onUploadProgress, onDownloadProgress }: MtlsRequestInit)
       throw new TypeError('onUploadProgress and onDownloadProgress are functions');
   }
   return { onUploadProgress, onDownloadProgress };
-}
-
-function readRedirect(redirect: string): RequestRedirect {
-  if (redirect === 'follow' || redirect === 'manual' || redirect === 'error') return redirect;
-  throw new TypeError('redirect must be follow, manual or error');
 }

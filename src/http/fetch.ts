@@ -1,8 +1,10 @@
 import { checkCertificateRefusal } from './certificate-refusal.js';
 import { fetchError } from './fetch-error.js';
-import { type FetchRequest, readFetchRequest } from './fetch-request.js';
+import { type FetchRequest, isLocal, readFetchRequest } from './fetch-request.js';
+import { checkIntegrity } from './integrity.js';
 import type { Pool, RawResponse } from './pool.js';
 import { type MtlsRequestInit, reportDownload } from './progress.js';
+import { readAll } from './read-all.js';
 import { isRedirect, MAX_REDIRECTS, redirectError, redirected } from './redirect.js';
 import { discard, makeOpaqueRedirect, makeResponse } from './response.js';
 
@@ -17,6 +19,7 @@ export type MtlsFetch = (input: RequestInfo | URL, init?: MtlsRequestInit) => Pr
  */
 export function createFetch(pool: Pool): MtlsFetch {
   return async (input, init) => {
+    if (isLocal(input)) return globalThis.fetch(input, init);
     const request = await readFetchRequest(input, init);
     try {
       return await follow(pool, request);
@@ -34,7 +37,8 @@ async function follow(pool: Pool, first: FetchRequest): Promise<Response> {
     const next = nextRequest(request, response);
     if (next === 'opaque') return makeOpaqueRedirect(request.url);
     if (!next) {
-      return makeResponse(reportDownload(response, request.onDownloadProgress), {
+      const reported = reportDownload(response, request.onDownloadProgress);
+      return makeResponse(await checked(reported, request.integrity), {
         method: request.method,
         url: request.url,
         redirected: redirects > 0,
@@ -43,6 +47,14 @@ async function follow(pool: Pool, first: FetchRequest): Promise<Response> {
     if (redirects === MAX_REDIRECTS) throw redirectError(`more than ${MAX_REDIRECTS} redirects in a row`);
     request = next;
   }
+}
+
+/** The response once its whole body is known to be the right one. */
+async function checked(response: RawResponse, integrity: string): Promise<RawResponse> {
+  if (!integrity) return response;
+  const bytes = await readAll(response.body);
+  await checkIntegrity(bytes, integrity);
+  return { ...response, body: new Blob([bytes]).stream() };
 }
 
 function send(pool: Pool, request: FetchRequest): Promise<RawResponse> {

@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import type { FetchRequest } from './fetch-request.js';
+import { type FetchRequest, isPageOrigin } from './fetch-request.js';
 import type { ResponseHead } from './http-engine.js';
 
 /** Fetch standard, "HTTP-redirect fetch". */
@@ -24,6 +24,8 @@ export function redirected(request: FetchRequest, head: ResponseHead): FetchRequ
   const location = head.headers.find(([name]) => name === 'location')?.[1];
   if (location === undefined) return undefined;
   const url = readLocation(location, request.url);
+  if (request.sameOriginOnly && !isPageOrigin(url))
+    throw redirectError('the server redirects to another origin, and the mode is "same-origin"');
   const becomesGet =
     head.status === 303
       ? request.method !== 'GET' && request.method !== 'HEAD'

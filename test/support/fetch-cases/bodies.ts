@@ -1,0 +1,187 @@
+import { answerUrl, equal, type FetchCase, failure, fetchCase, shown, typeError } from './case.js';
+
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+const streamOf = (...chunks: unknown[]) =>
+  new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk);
+      controller.close();
+    },
+  });
+
+const bodies: [string, () => BodyInit, string, string | undefined][] = [
+  ['a string', () => 'text', 'text', 'text/plain;charset=UTF-8'],
+  ['an empty string', () => '', '', 'text/plain;charset=UTF-8'],
+  ['a string beyond ASCII', () => '\u20ac', '\u00e2\u0082\u00ac', 'text/plain;charset=UTF-8'],
+  ['a lone surrogate', () => '\ud800', '\u00ef\u00bf\u00bd', 'text/plain;charset=UTF-8'],
+  [
+    'URLSearchParams',
+    () => new URLSearchParams({ a: '1 2', b: '&' }),
+    'a=1+2&b=%26',
+    'application/x-www-form-urlencoded;charset=UTF-8',
+  ],
+  ['a Blob', () => new Blob(['blob'], { type: 'text/x-blob' }), 'blob', 'text/x-blob'],
+  ['a Blob without a type', () => new Blob(['blob']), 'blob', undefined],
+  ['a File', () => new File(['file'], 'name', { type: 'text/x-file' }), 'file', 'text/x-file'],
+  ['an ArrayBuffer', () => new Uint8Array([1, 2, 255]).buffer, '\x01\x02\xff', undefined],
+  ['a Uint8Array of a part', () => new Uint8Array([0, 1, 2, 0]).subarray(1, 3), '\x01\x02', undefined],
+  ['a Float32Array', () => new Float32Array([1]), '\0\0\x80?', undefined],
+  ['a DataView', () => new DataView(new Uint8Array([9, 8, 7]).buffer, 1, 2), '\x08\x07', undefined],
+  ['a stream', () => streamOf(bytesOf('one '), bytesOf('two')), 'one two', undefined],
+  ['an empty stream', () => streamOf(), '', undefined],
+  ['an object, as its text', () => ({}) as never, '[object Object]', 'text/plain;charset=UTF-8'],
+];
+
+const readers: [string, (response: Response) => Promise<unknown>, unknown][] = [
+  ['text', it => it.text(), '{"a":1}'],
+  ['json', it => it.json(), { a: 1 }],
+  ['arrayBuffer', async it => (await it.arrayBuffer()).byteLength, 7],
+  ['bytes', async it => Array.from(await it.bytes()), Array.from(bytesOf('{"a":1}'))],
+  ['blob', async it => (await it.blob()).size, 7],
+];
+
+const json = { headers: { 'content-type': 'application/json' }, body: '{"a":1}' };
+
+export const bodyCases: FetchCase[] = [
+  ...bodies.map(([name, make, text, type]) =>
+    fetchCase(`sends ${name}`, async context => {
+      const { body, headers } = await shown(context, {
+        method: 'POST',
+        body: make(),
+        duplex: 'half',
+      } as RequestInit);
+      equal([body, headers['content-type']], [text, type]);
+    }),
+  ),
+  fetchCase('sends a FormData', async context => {
+    const body = new FormData();
+    body.append('a', 'value');
+    body.append('f', new File(['content'], 'n"ame.txt', { type: 'text/x-test' }));
+    const seen = await shown(context, { method: 'POST', body });
+    const boundary = /^multipart\/form-data; ?boundary=(.+)$/.exec(seen.headers['content-type'] ?? '')?.[1];
+    equal([seen.body.includes(`--${boundary}\r\n`), seen.body.includes('n%22ame.txt')], [true, true]);
+  }),
+  fetchCase("the caller's Content-Type is kept", async context => {
+    const { headers } = await shown(context, {
+      method: 'POST',
+      body: 'x',
+      headers: { 'content-type': 'a/b' },
+    });
+    equal(headers['content-type'], 'a/b');
+  }),
+  ...['POST', 'PUT'].map(method =>
+    fetchCase(`a ${method} without a body has the length 0`, async context =>
+      equal((await shown(context, { method })).headers['content-length'], '0'),
+    ),
+  ),
+  fetchCase('a string has its length in bytes', async context =>
+    equal((await shown(context, { method: 'POST', body: '\u20ac' })).headers['content-length'], '3'),
+  ),
+  fetchCase('a GET has no length', async context =>
+    equal((await shown(context)).headers['content-length'], undefined),
+  ),
+  ...[
+    ['a string', 'text'],
+    ['null', null],
+    ['a number', 5],
+  ].map(([name, chunk]) =>
+    fetchCase(`a stream of ${name} fails`, ({ fetch, origin }) =>
+      typeError(
+        fetch(`${origin}/show`, { method: 'POST', body: streamOf(chunk), duplex: 'half' } as RequestInit),
+      ),
+    ),
+  ),
+  fetchCase('a locked stream is refused', ({ fetch, origin }) => {
+    const body = streamOf(bytesOf('x'));
+    body.getReader();
+    return typeError(fetch(`${origin}/show`, { method: 'POST', body, duplex: 'half' } as RequestInit));
+  }),
+  fetchCase('a stream that has been read is refused', async ({ fetch, origin }) => {
+    const body = streamOf(bytesOf('x'));
+    const request = new Request(`${origin}/show`, { method: 'POST', body, duplex: 'half' } as RequestInit);
+    await request.arrayBuffer();
+    await typeError(fetch(request));
+  }),
+  ...readers.map(([name, read, expected]) =>
+    fetchCase(`reads a response by ${name}()`, async ({ fetch, origin }) =>
+      equal(await read(await fetch(answerUrl(origin, json))), expected),
+    ),
+  ),
+  ...readers.map(([name, read]) =>
+    fetchCase(`${name}() reads once`, async ({ fetch, origin }) => {
+      const response = await fetch(answerUrl(origin, json));
+      equal(response.bodyUsed, false);
+      await response.text();
+      equal(response.bodyUsed, true);
+      await typeError(read(response));
+    }),
+  ),
+  fetchCase('blob() has the type of the response', async ({ fetch, origin }) => {
+    const response = await fetch(
+      answerUrl(origin, { headers: { 'content-type': 'Text/X-Test; a=b' }, body: 'x' }),
+    );
+    equal((await response.blob()).type, 'text/x-test;a=b');
+  }),
+  fetchCase('formData() reads a URL-encoded body', async ({ fetch, origin }) => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const data = await (await fetch(answerUrl(origin, { headers, body: 'a=1&b=2+3' }))).formData();
+    equal([data.get('a'), data.get('b')], ['1', '2 3']);
+  }),
+  fetchCase('formData() reads a multipart body', async ({ fetch, origin }) => {
+    const headers = { 'content-type': 'multipart/form-data; boundary=xx' };
+    const body = '--xx\r\nContent-Disposition: form-data; name="a"\r\n\r\nvalue\r\n--xx--\r\n';
+    const data = await (await fetch(answerUrl(origin, { headers, body }))).formData();
+    equal(data.get('a'), 'value');
+  }),
+  fetchCase('formData() of another type is a TypeError', async ({ fetch, origin }) =>
+    typeError((await fetch(answerUrl(origin, json))).formData()),
+  ),
+  fetchCase('json() of what is none is a SyntaxError', async ({ fetch, origin }) =>
+    equal((await failure((await fetch(answerUrl(origin, { body: '{' }))).json())).name, 'SyntaxError'),
+  ),
+  fetchCase('json() of nothing is a SyntaxError', async ({ fetch, origin }) =>
+    equal((await failure((await fetch(answerUrl(origin, {}))).json())).name, 'SyntaxError'),
+  ),
+  fetchCase('text() skips the byte order mark', async ({ fetch, origin }) =>
+    equal(await (await fetch(answerUrl(origin, { body: '\u00ef\u00bb\u00bfx' }))).text(), 'x'),
+  ),
+  fetchCase('text() replaces bytes that are no UTF-8', async ({ fetch, origin }) =>
+    equal(await (await fetch(answerUrl(origin, { body: '\u00ff' }))).text(), '\ufffd'),
+  ),
+  fetchCase('text() takes everything for UTF-8', async ({ fetch, origin }) => {
+    const headers = { 'content-type': 'text/plain;charset=iso-8859-1' };
+    equal(await (await fetch(answerUrl(origin, { headers, body: '\u00c3\u00a9' }))).text(), '\u00e9');
+  }),
+  fetchCase('a body can be read as a stream', async ({ fetch, origin }) => {
+    const response = await fetch(answerUrl(origin, { body: 'stream' }));
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    let text = '';
+    for (let next = await reader.read(); !next.done; next = await reader.read())
+      text += new TextDecoder().decode(next.value);
+    equal([text, response.bodyUsed], ['stream', true]);
+  }),
+  fetchCase('a locked body is not read', async ({ fetch, origin }) => {
+    const response = await fetch(answerUrl(origin, json));
+    response.body?.getReader();
+    await typeError(response.text());
+  }),
+  fetchCase('clone() gives the same again', async ({ fetch, origin }) => {
+    const response = await fetch(answerUrl(origin, { ...json, status: 201 }));
+    const clone = response.clone();
+    equal([clone.status, clone.url, clone.type], [201, response.url, response.type]);
+    equal(clone.headers.get('content-type'), 'application/json');
+    equal([await clone.text(), await response.text()], [json.body, json.body]);
+  }),
+  fetchCase('clone() of a body that has been read is a TypeError', async ({ fetch, origin }) => {
+    const response = await fetch(answerUrl(origin, json));
+    await response.text();
+    await typeError((async () => response.clone())());
+  }),
+  fetchCase('one of two clones can be cancelled', async ({ fetch, origin }) => {
+    const response = await fetch(answerUrl(origin, json));
+    const clone = response.clone();
+    const cancelled = response.body?.cancel();
+    equal(await clone.text(), json.body);
+    await cancelled;
+  }),
+];

@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createSecureServer } from 'node:http2';
+import { createServer } from 'node:https';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import type { NodeServerOptions } from './node-server.js';
+
+export interface FetchServer {
+  origin: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * A server that asks for a client certificate and does what a request tells it: `/show` answers with what came, `/answer` sends the status, reason,
+ * headers and body of its query, `/redirect` redirects, `/never` and `/part` stop before and after the response's head.
+ */
+export async function startFetchServer(options: NodeServerOptions): Promise<FetchServer> {
+  const settings = {
+    ...options.server,
+    ca: options.clientCa,
+    requestCert: true,
+    rejectUnauthorized: options.requireClient ?? true,
+  };
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, response).catch(() => response.destroy());
+  };
+  const server: Server = options.http2
+    ? createSecureServer(settings, onRequest as never)
+    : createServer(settings, onRequest);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    origin: `https://localhost:${(server.address() as AddressInfo).port}`,
+    async stop() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'https://localhost');
+  const status = Number(searchParams.get('status') ?? 200);
+  switch (pathname) {
+    case '/show': {
+      const body = await buffer(request);
+      const { method, headers, url } = request;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return response.end(JSON.stringify({ method, headers, url, body: body.toString('latin1') }));
+    }
+    case '/answer': {
+      request.resume();
+      const headers = JSON.parse(searchParams.get('headers') ?? '{}') as Record<string, string>;
+      const reason = searchParams.get('reason');
+      if (reason !== null) response.statusMessage = reason;
+      response.writeHead(status, headers);
+      return response.end(Buffer.from(searchParams.get('body') ?? '', 'latin1'));
+    }
+    case '/redirect': {
+      request.resume();
+      const left = Number(searchParams.get('count') ?? 1) - 1;
+      const location = searchParams.get('location');
+      const again = new URLSearchParams(searchParams);
+      again.set('count', String(left));
+      const next = left > 0 ? `/redirect?${again}` : location;
+      response.writeHead(status, next === null ? {} : { location: next });
+      return response.end('moved');
+    }
+    case '/range': {
+      const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
+      const whole = Buffer.from('0123456789');
+      if (from === undefined) return response.end(whole);
+      const part = whole.subarray(Number(from), to ? Number(to) + 1 : undefined);
+      if (part.length === 0) {
+        response.writeHead(416, { 'content-range': 'bytes */10' });
+        return response.end();
+      }
+      response.writeHead(206, { 'content-range': `bytes ${from}-${Number(from) + part.length - 1}/10` });
+      return response.end(part);
+    }
+    case '/part':
+      response.writeHead(200, { 'content-type': 'text/plain' });
+      return response.write('begin');
+    case '/never':
+      return;
+    default:
+      response.writeHead(404);
+      return response.end('no such path');
+  }
+}
