@@ -4,7 +4,7 @@ import { MtlsError } from '../errors.js';
 import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
 import { createFetch, type MtlsFetch } from '../http/fetch.js';
 import { HttpEngine } from '../http/http-engine.js';
-import type { Connect, PlaintextStream } from '../http/plaintext-stream.js';
+import type { Connect, Origin, PlaintextStream } from '../http/plaintext-stream.js';
 import { Pool } from '../http/pool.js';
 import { type PoolOptions, readPoolOptions } from '../http/pool-options.js';
 import { describeCertificate } from '../identity/certificate.js';
@@ -18,7 +18,7 @@ import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
 import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
 import { Authentication, hostMatcher } from './authentication.js';
 import type { ChallengeHandler, RememberedAnswer } from './challenge.js';
-import { type Dialed, Dialer } from './dial.js';
+import { type Dialed, Dialer, type DialOptions } from './dial.js';
 import { ServerTrust } from './server-trust.js';
 import {
   parseSocketAddress,
@@ -149,8 +149,8 @@ class Client implements MtlsClient {
     this.#reader = parts.reader;
     const connectWith =
       (alpn: readonly string[]): Connect =>
-      async (origin, signal) =>
-        plaintextStream(await this.#dialer.dial(origin, { alpn, signal }));
+      (origin, signal) =>
+        this.#dial(origin, { alpn, signal });
     this.#pool = new Pool(parts.http, connectWith(httpProtocols), parts.pool);
     this.fetch = createFetch(this.#pool);
     this.#webSockets = new WebSockets(
@@ -158,6 +158,15 @@ class Client implements MtlsClient {
       parts.webSocket,
     );
     this.WebSocket = this.#webSockets.constructorOf;
+  }
+
+  async #dial(origin: Origin, options: DialOptions): Promise<PlaintextStream> {
+    const dialed = await this.#dialer.dial(origin, options);
+    const { authentication } = dialed;
+    return {
+      ...plaintextStream(dialed),
+      again: signal => this.#dial(origin, { ...options, signal, authentication }),
+    };
   }
 
   connect(address: string | TunnelAddress, options?: SocketOptions): Socket {

@@ -15,11 +15,14 @@ export interface Dialed {
   admits: () => boolean;
   /** Why the server got no certificate although it asked for one, for people. */
   absence: string | undefined;
+  authentication: ConnectionAuthentication;
 }
 
-interface DialOptions {
+export interface DialOptions {
   alpn: readonly string[];
   signal: AbortSignal;
+  /** Of another connection to the target, whose answers are to be used again. */
+  authentication?: ConnectionAuthentication;
 }
 
 /** One handshake asks three things of a person at most: the server's trust, the identity, and to confirm its use. */
@@ -54,7 +57,7 @@ export class Dialer {
    */
   async dial(target: KeyTarget, options: DialOptions): Promise<Dialed> {
     options.signal.throwIfAborted();
-    const authentication = await this.#authentication.prepare(target);
+    const authentication = options.authentication ?? (await this.#authentication.prepare(target));
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(target, authentication, options);
@@ -98,6 +101,7 @@ export class Dialer {
         timings,
         admits: authentication.admission({ partition, resumed }),
         absence: authentication.absence(),
+        authentication,
       };
     } catch (error) {
       lifetime.abort(error);

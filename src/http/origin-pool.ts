@@ -28,6 +28,8 @@ export class OriginPool {
   /** What the last connection spoke: how many to open is not known before. */
   #protocol: 'h2' | 'http/1.1' | undefined;
   #ended = false;
+  /** The last connection, and who was waiting while it was made. */
+  #precedent: { stream: PlaintextStream; waiters: ReadonlySet<Waiter> } | undefined;
   #proven = false;
 
   constructor(
@@ -152,10 +154,18 @@ export class OriginPool {
   #open(): void {
     const attempt = new AbortController();
     this.#attempts.add(attempt);
-    this.#connect(attempt.signal).then(
+    const connect = this.#precedented() ?? this.#connect;
+    connect(attempt.signal).then(
       stream => this.#adopt(stream, attempt),
       error => this.#onRefused(error, attempt),
     );
+  }
+
+  /** Nobody is asked twice on behalf of requests that were waiting for the same answer. */
+  #precedented(): PlaintextStream['again'] {
+    const { stream, waiters } = this.#precedent ?? {};
+    const isAwaited = [...(waiters ?? [])].some(it => this.#waiters.has(it));
+    return isAwaited && stream?.admits?.() !== false ? stream?.again : undefined;
   }
 
   #adopt(stream: PlaintextStream, attempt: AbortController): void {
@@ -170,6 +180,7 @@ export class OriginPool {
     });
     this.#protocol = connection.protocol;
     this.#connections.add(connection);
+    this.#precedent = { stream, waiters: new Set(this.#waiters) };
     this.#onChange(connection);
   }
 

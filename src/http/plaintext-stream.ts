@@ -14,6 +14,8 @@ export interface PlaintextStream {
   alpn: string;
   /** Asked before each request: whether it may still go over this connection. Default: it may. */
   admits?: () => boolean;
+  /** Another connection by the answers that this one was made by: for requests that were waiting for them too. */
+  again?: (signal: AbortSignal) => Promise<PlaintextStream>;
   /** About the connection beneath. */
   info: TransportInfo;
 }

@@ -125,6 +125,15 @@ describe('a person who takes longer than the server waits', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('is asked once for all that wait, also with an answer for one connection and one connection for each', async () => {
+    const { url } = await listen();
+    const { asked, onChallenge } = slowly({ 'client-certificate': show(ada, 'none') });
+    const client = await clientWith({ onChallenge });
+    const answers = Array.from({ length: 10 }, async () => (await client.fetch(url)).text());
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['Ada']));
+    expect(asked).toHaveLength(1);
+  });
+
   it('may take long for each of the questions', async () => {
     const strange = new OpensslPki('Strange CA');
     const { url, hungUp } = await listen(
