@@ -61,7 +61,7 @@ const STEPS = [
   vitestStep(
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',
-    ['openssl', 'nginx', 'chromium', 'firefox', 'webkit', 'producers', 'go'],
+    ['openssl', 'nginx', 'servers', 'chromium', 'firefox', 'webkit', 'producers', 'go'],
     ['build'],
   ),
 ];

@@ -4,23 +4,18 @@ import type { MtlsClient } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
 import { clientOf, codeOf, insistOn, startRelay, withClient } from '../support/client.js';
 import { type NodeServer, sha256, startPlainServer } from '../support/node-server.js';
-import { type KeyPair, OpensslPki } from '../support/openssl-pki.js';
+import { OpensslPki } from '../support/openssl-pki.js';
 import { serverKinds } from '../support/servers/index.js';
-import type { RunningServers, ServerKind, Setting } from '../support/servers/types.js';
+import { KEYS, nameOf, serverPairsOf, settingsOf } from '../support/servers/settings.js';
+import type { RunningServers } from '../support/servers/types.js';
 
-const KEYS = ['rsa', 'p256'] as const;
 /** A server's build or start may be slow. */
 const START_TIMEOUT_MS = 6 * 60_000;
 
 const pki = new OpensslPki('Test CA');
 const otherPki = new OpensslPki('Other CA');
 const stranger = otherPki.issue({ subject: '/CN=Client stranger', usage: 'clientAuth' });
-const serverPairs = new Map(
-  KEYS.map(kind => [
-    kind,
-    pki.issue({ subject: '/CN=localhost', kind, altNames: 'DNS:localhost', usage: 'serverAuth' }),
-  ]),
-);
+const serverPairs = serverPairsOf(pki);
 const body = randomBytes(256 * 1024);
 const clients = new Map<string, MtlsClient>();
 const results: { server: string; passed: boolean }[] = [];
@@ -47,7 +42,7 @@ afterAll(async () => {
 });
 
 for (const kind of serverKinds) {
-  const settings = settingsOf(kind);
+  const settings = settingsOf(kind, { pairs: serverPairs, clientCa: pki.ca.cert });
   describe(kind.name, () => {
     let servers: RunningServers;
 
@@ -110,25 +105,6 @@ for (const kind of serverKinds) {
       });
     });
   });
-}
-
-function settingsOf({ http }: ServerKind): Setting[] {
-  const settings: Setting[] = [];
-  for (const tls of ['TLSv1.3', 'TLSv1.2'] as const) {
-    for (const protocol of http) {
-      for (const clientAuth of ['required', 'optional'] as const) {
-        for (const serverKey of KEYS) {
-          const server = serverPairs.get(serverKey) as KeyPair;
-          settings.push({ tls, clientAuth, http: protocol, serverKey, server, clientCa: pki.ca.cert });
-        }
-      }
-    }
-  }
-  return settings;
-}
-
-function nameOf({ tls, http, serverKey, clientAuth }: Setting): string {
-  return `${tls}, ${http}, server ${serverKey}, certificate ${clientAuth}`;
 }
 
 function clientWith(kind: string): MtlsClient {
