@@ -59,6 +59,7 @@ export type MtlsErrorCode =
   | 'ERR_HTTP_RESET'
   | 'ERR_HTTP_HEADERS_TOO_LARGE'
   | 'ERR_HTTP_BODY'
+  | 'ERR_HTTP_DECODING'
   | 'ERR_HTTP_INTEGRITY'
   | 'ERR_HTTP_TIMEOUT'
   // WebSocket

@@ -1,3 +1,4 @@
+import { acceptEncoding } from './content-decoding.js';
 import type { MtlsRequestInit, OnProgress } from './progress.js';
 import { bodyOf, bodyOfRequest, type RequestBody } from './request-body.js';
 import { acceptLanguage, addCacheFields, readOptions } from './request-options.js';
@@ -85,6 +86,9 @@ function withDefaults(headers: Headers, body: RequestBody | undefined, cache: Re
   if (userAgent && !headers.has('user-agent')) headers.set('user-agent', userAgent);
   if (languages?.length && !headers.has('accept-language'))
     headers.set('accept-language', acceptLanguage(languages));
+  // Parts of a coded body could not be put together.
+  if (!headers.has('accept-encoding'))
+    headers.set('accept-encoding', headers.has('range') ? 'identity' : acceptEncoding());
   addCacheFields(headers, cache);
   return headers;
 }

@@ -1,4 +1,5 @@
 import { checkCertificateRefusal } from './certificate-refusal.js';
+import { decodeContent } from './content-decoding.js';
 import { fetchError } from './fetch-error.js';
 import { type FetchRequest, isLocal, readFetchRequest } from './fetch-request.js';
 import { checkIntegrity } from './integrity.js';
@@ -37,7 +38,7 @@ async function follow(pool: Pool, first: FetchRequest): Promise<Response> {
     const next = nextRequest(request, response);
     if (next === 'opaque') return makeOpaqueRedirect(request.url);
     if (!next) {
-      const reported = reportDownload(response, request.onDownloadProgress);
+      const reported = decodeContent(reportDownload(response, request.onDownloadProgress));
       return makeResponse(await checked(reported, request.integrity), {
         method: request.method,
         url: request.url,

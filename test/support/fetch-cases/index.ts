@@ -1,5 +1,6 @@
 import { bodyCases } from './bodies.js';
 import type { CaseContext, FetchCase } from './case.js';
+import { decodingCases } from './decoding.js';
 import { redirectCases } from './redirects.js';
 import { requestCases } from './requests.js';
 import { abortCases, responseCases } from './responses.js';
@@ -7,6 +8,7 @@ import { abortCases, responseCases } from './responses.js';
 export const fetchCases: FetchCase[] = [
   ...requestCases,
   ...bodyCases,
+  ...decodingCases,
   ...redirectCases,
   ...responseCases,
   ...abortCases,
