@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MtlsClient } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
@@ -5,6 +6,7 @@ import { clientOf, startRelay } from '../support/client.js';
 import { failedCases, fetchCases } from '../support/fetch-cases/index.js';
 import { type FetchServer, startFetchServer } from '../support/fetch-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
+import { load } from './examples/load.js';
 
 const pki = new OpensslPki('Test CA');
 const server = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost', usage: 'serverAuth' });
@@ -18,6 +20,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await relay?.close();
   pki.close();
+});
+
+it('the documentation has the example as it is run here', () => {
+  const example = readFileSync(new URL('examples/load.ts', import.meta.url), 'utf8');
+  expect(readFileSync('docs/fetch.md', 'utf8')).toContain(`\`\`\`ts\n${example}\`\`\``);
 });
 
 describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
@@ -41,5 +48,13 @@ describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
     const { length } = fetchCases;
     console.log(`fetch cases: ${length - failed.length} of ${length} pass (Node, ${protocol})`);
     expect(failed).toEqual([]);
+  });
+
+  it('runs the example of the documentation', async () => {
+    const [origin = ''] = servers.map(it => it.origin);
+    expect(await load(client, `${origin}/show`)).toMatchObject({
+      method: 'GET',
+      headers: { pragma: 'no-cache' },
+    });
   });
 });
