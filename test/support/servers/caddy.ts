@@ -26,6 +26,7 @@ export const caddy: ServerKind = {
   }
   respond / "subject={http.request.tls.client.subject}"
   reverse_proxy /sum 127.0.0.1:${backendPort}
+  reverse_proxy /bytes 127.0.0.1:${backendPort}
 }`;
     });
     const config = folder.write(

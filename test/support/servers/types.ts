@@ -14,7 +14,7 @@ export interface Setting {
 
 /**
  * A server with a listener for each setting. `GET /` answers with a text that has the client certificate's subject in it, `POST /sum`
- * with the length and the SHA-256 of the body as JSON.
+ * with the length and the SHA-256 of the body as JSON, `GET /bytes?size=N`, beside it, with N bytes of `patternOf`.
  */
 export interface RunningServers {
   /** In the order of the settings. */

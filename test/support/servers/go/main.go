@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 )
 
 type setting struct {
@@ -29,6 +30,7 @@ func main() {
 	check(json.Unmarshal(content, &settings))
 	http.HandleFunc("/", who)
 	http.HandleFunc("/sum", sum)
+	http.HandleFunc("/bytes", sendBytes)
 	for _, it := range settings {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", it.Port))
 		check(err)
@@ -73,6 +75,25 @@ func sum(response http.ResponseWriter, request *http.Request) {
 		return
 	}
 	fmt.Fprintf(response, `{"length":%d,"sha256":"%s"}`, length, hex.EncodeToString(hash.Sum(nil)))
+}
+
+// Byte i is i mod 251, from the start again every 64 KiB.
+func sendBytes(response http.ResponseWriter, request *http.Request) {
+	left, err := strconv.Atoi(request.URL.Query().Get("size"))
+	if err != nil {
+		http.Error(response, "no size", http.StatusBadRequest)
+		return
+	}
+	block := make([]byte, 1<<16)
+	for i := range block {
+		block[i] = byte(i % 251)
+	}
+	response.Header().Set("Content-Length", strconv.Itoa(left))
+	for ; left > 0; left -= len(block) {
+		if _, err := response.Write(block[:min(left, len(block))]); err != nil {
+			return
+		}
+	}
 }
 
 func check(err error) {

@@ -48,6 +48,7 @@ public final class Server {
         });
     server.createContext("/", Server::who);
     server.createContext("/sum", Server::sum);
+    server.createContext("/bytes", Server::bytes);
     server.setExecutor(Executors.newCachedThreadPool());
     server.start();
   }
@@ -89,6 +90,20 @@ public final class Server {
     } catch (java.security.NoSuchAlgorithmException impossible) {
       throw new IOException(impossible);
     }
+  }
+
+  /** `?size=N`: byte i is i mod 251, from the start again every 64 KiB. */
+  private static void bytes(HttpExchange exchange) throws IOException {
+    int left = Integer.parseInt(exchange.getRequestURI().getQuery().substring("size=".length()));
+    byte[] block = new byte[1 << 16];
+    for (int i = 0; i < block.length; i++) {
+      block[i] = (byte) (i % 251);
+    }
+    exchange.sendResponseHeaders(200, left);
+    for (; left > 0; left -= block.length) {
+      exchange.getResponseBody().write(block, 0, Math.min(left, block.length));
+    }
+    exchange.close();
   }
 
   private static void answer(HttpExchange exchange, String text) throws IOException {
