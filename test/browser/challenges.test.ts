@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Relay } from '../../src/relay/index.js';
+import { inEachEngine, pageReady } from '../support/engines/each.js';
 import type { BrowserEngine } from '../support/engines/engine.js';
-import { openChromium, openFirefox } from '../support/engines/playwright.js';
-import { openWebKit } from '../support/engines/webkit.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { writePkcs12 } from '../support/pkcs12.js';
@@ -32,92 +31,73 @@ afterAll(async () => {
   pki.close();
 });
 
-describe.each([
-  ['Chromium', openChromium],
-  ['Firefox', openFirefox],
-  ['WebKitGTK', openWebKit],
-])('%s', (_, launch) => {
-  let browser: BrowserEngine;
-
-  beforeAll(async () => {
-    browser = await launch();
-    await browser.open(pages.origin);
-    await loaded(browser);
-  }, 60_000);
-  afterAll(() => browser?.close());
-
-  it('asks once, also where the server hangs up meanwhile, and keeps answers over a reload until they are forgotten', async () => {
-    await importInPage(browser);
-    const visit = async (answers: boolean) =>
-      browser.run(
-        async ({ relayUrl, address, label, answers: mayAnswer, waitMs }) => {
-          const { createClient, IdentityStore } = globalThis.library;
-          const store = await IdentityStore.open();
-          const asked: string[] = [];
-          const client = await createClient({
-            tunnel: relayUrl,
-            identities: store,
-            onChallenge: async challenge => {
-              asked.push(challenge.method);
-              if (!mayAnswer) return { disposition: 'cancel' };
-              if (challenge.method === 'server-trust')
-                return {
-                  disposition: 'use-credential',
-                  credential: { trust: true, persistence: 'permanent' },
-                };
-              await new Promise(resolve => setTimeout(resolve, waitMs));
-              const identity = challenge.candidates.find(it => it.label === label);
-              if (!identity) return { disposition: 'reject' };
-              return { disposition: 'use-credential', credential: { identity, persistence: 'permanent' } };
-            },
-          });
-          const ask = async () => (await (await client.fetch(address)).json()).subject as string;
-          const subjects = await Promise.all([ask(), ask(), ask()]);
-          const kept = (await client.answers()).map(it => `${it.method} ${it.persistence}`).sort();
-          let afterwards = '';
-          if (!mayAnswer) {
-            await client.forget('localhost');
-            afterwards = await ask().catch(error => error.code);
-          }
-          await client.close();
-          store.close();
-          return { asked, subjects, kept, afterwards };
-        },
-        {
-          relayUrl: relay.url,
-          address: `https://localhost:${nginx.ports[0]}/`,
-          label: CLIENT,
-          answers,
-          waitMs: 2_500,
-        },
-      );
-    const kept = ['client-certificate permanent', 'server-trust permanent'];
-    const subjects = Array(3).fill(`CN=${CLIENT}`);
-    expect(await visit(true)).toEqual({
-      asked: ['server-trust', 'client-certificate'],
-      subjects,
-      kept,
-      afterwards: '',
-    });
-    await browser.reload();
-    await loaded(browser);
-    expect(await visit(false)).toEqual({
-      asked: ['server-trust'],
-      subjects,
-      kept,
-      afterwards: 'ERR_TLS_CHALLENGE_CANCELLED',
-    });
-  }, 60_000);
-});
-
-function loaded(browser: BrowserEngine): Promise<void> {
-  return browser.run(async () => {
-    for (let waited = 0; document.title !== 'ready'; waited += 20) {
-      if (waited > 10_000) throw new Error('the page does not get ready');
-      await new Promise(resolve => setTimeout(resolve, 20));
-    }
-  });
-}
+inEachEngine(
+  () => pages.origin,
+  browser => {
+    it('asks once, also where the server hangs up meanwhile, and keeps answers over a reload until they are forgotten', async () => {
+      await importInPage(browser);
+      const visit = async (answers: boolean) =>
+        browser.run(
+          async ({ relayUrl, address, label, answers: mayAnswer, waitMs }) => {
+            const { createClient, IdentityStore } = globalThis.library;
+            const store = await IdentityStore.open();
+            const asked: string[] = [];
+            const client = await createClient({
+              tunnel: relayUrl,
+              identities: store,
+              onChallenge: async challenge => {
+                asked.push(challenge.method);
+                if (!mayAnswer) return { disposition: 'cancel' };
+                if (challenge.method === 'server-trust')
+                  return {
+                    disposition: 'use-credential',
+                    credential: { trust: true, persistence: 'permanent' },
+                  };
+                await new Promise(resolve => setTimeout(resolve, waitMs));
+                const identity = challenge.candidates.find(it => it.label === label);
+                if (!identity) return { disposition: 'reject' };
+                return { disposition: 'use-credential', credential: { identity, persistence: 'permanent' } };
+              },
+            });
+            const ask = async () => (await (await client.fetch(address)).json()).subject as string;
+            const subjects = await Promise.all([ask(), ask(), ask()]);
+            const kept = (await client.answers()).map(it => `${it.method} ${it.persistence}`).sort();
+            let afterwards = '';
+            if (!mayAnswer) {
+              await client.forget('localhost');
+              afterwards = await ask().catch(error => error.code);
+            }
+            await client.close();
+            store.close();
+            return { asked, subjects, kept, afterwards };
+          },
+          {
+            relayUrl: relay.url,
+            address: `https://localhost:${nginx.ports[0]}/`,
+            label: CLIENT,
+            answers,
+            waitMs: 2_500,
+          },
+        );
+      const kept = ['client-certificate permanent', 'server-trust permanent'];
+      const subjects = Array(3).fill(`CN=${CLIENT}`);
+      expect(await visit(true)).toEqual({
+        asked: ['server-trust', 'client-certificate'],
+        subjects,
+        kept,
+        afterwards: '',
+      });
+      await browser.reload();
+      await pageReady(browser);
+      expect(await visit(false)).toEqual({
+        asked: ['server-trust'],
+        subjects,
+        kept,
+        afterwards: 'ERR_TLS_CHALLENGE_CANCELLED',
+      });
+    }, 60_000);
+  },
+);
 
 function importInPage(browser: BrowserEngine): Promise<void> {
   return browser.run(

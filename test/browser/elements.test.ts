@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BrowserEngine } from '../support/engines/engine.js';
-import { openChromium, openFirefox } from '../support/engines/playwright.js';
-import { openWebKit } from '../support/engines/webkit.js';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { inEachEngine } from '../support/engines/each.js';
 import { OpensslFiles } from '../support/openssl-files.js';
 import { startPages } from '../support/pages.js';
 import { builtFolder } from '../support/user-page.js';
@@ -36,179 +34,164 @@ afterAll(async () => {
   files.close();
 });
 
-describe.each([
-  ['Chromium', openChromium],
-  ['Firefox', openFirefox],
-  ['WebKitGTK', openWebKit],
-])('%s', (_name, launch) => {
-  let browser: BrowserEngine;
-
-  beforeAll(async () => {
-    browser = await launch();
-    await browser.open(pages.origin);
-    await browser.run(async () => {
-      for (let waited = 0; document.title !== 'ready'; waited += 20) {
-        if (waited > 10_000) throw new Error(`the page is ${document.title}`);
-        await new Promise(resolve => setTimeout(resolve, 20));
-      }
-    });
-  }, 60_000);
-  afterAll(() => browser?.close());
-
-  it('imports a file, after telling that the password is wrong', async () => {
-    const found = await browser.run(
-      async (contents: string[]) => {
-        const element = document.querySelector('identity-import');
-        const root = element?.shadowRoot;
-        const part = <T extends HTMLElement>(name: string) => root?.querySelector(`[part="${name}"]`) as T;
-        if (!element || !root) throw new Error('no element');
-        element.store = await globalThis.library.IdentityStore.open({ name: 'elements' });
-        const next = (name: string) =>
-          new Promise<CustomEvent>(resolve =>
-            element.addEventListener(name, event => resolve(event as CustomEvent), { once: true }),
-          );
-        const submit = async (password: string, event: string) => {
-          part<HTMLInputElement>('password').value = password;
-          const told = next(event);
+inEachEngine(
+  () => pages.origin,
+  browser => {
+    it('imports a file, after telling that the password is wrong', async () => {
+      const found = await browser.run(
+        async (contents: string[]) => {
+          const element = document.querySelector('identity-import');
+          const root = element?.shadowRoot;
+          const part = <T extends HTMLElement>(name: string) => root?.querySelector(`[part="${name}"]`) as T;
+          if (!element || !root) throw new Error('no element');
+          element.store = await globalThis.library.IdentityStore.open({ name: 'elements' });
+          const next = (name: string) =>
+            new Promise<CustomEvent>(resolve =>
+              element.addEventListener(name, event => resolve(event as CustomEvent), { once: true }),
+            );
+          const submit = async (password: string, event: string) => {
+            part<HTMLInputElement>('password').value = password;
+            const told = next(event);
+            part<HTMLButtonElement>('submit').click();
+            return (await told).detail;
+          };
+          const [first = '', other = ''] = contents;
+          const take = (content: string, name: string) =>
+            element.choose(new Blob([Uint8Array.from(atob(content), it => it.charCodeAt(0))]), name);
+          const result: unknown[] = [];
           part<HTMLButtonElement>('submit').click();
-          return (await told).detail;
-        };
-        const [first = '', other = ''] = contents;
-        const take = (content: string, name: string) =>
-          element.choose(new Blob([Uint8Array.from(atob(content), it => it.charCodeAt(0))]), name);
-        const result: unknown[] = [];
-        part<HTMLButtonElement>('submit').click();
-        result.push(part('status').textContent);
-        take(first, 'ada.p12');
-        const { error } = await submit('wrong', 'identity-error');
-        const password = part<HTMLInputElement>('password');
-        result.push(error.code, part('error').textContent?.length, password.getAttribute('aria-invalid'));
-        result.push(root.activeElement === password);
-        part<HTMLButtonElement>('reveal').click();
-        result.push(password.type);
-        const { identities } = await submit('secret', 'identity-import');
-        result.push(password.type);
-        result.push(identities.length, identities[0].controls.hosts, part('error').hidden);
-        result.push(part<HTMLInputElement>('password').value, part('status').textContent);
-        take(first, 'ada.p12');
-        result.push((await submit('secret', 'identity-error')).error.code);
-        take(other, 'bob.p12');
-        result.push((await submit('secret', 'identity-import')).identities[0].controls.label);
-        return result;
-      },
-      [file, second],
-    );
-    expect(found).toEqual([
-      'Choose a file first.',
-      'ERR_P12_PASSWORD',
-      expect.any(Number),
-      'true',
-      true,
-      'text',
-      'password',
-      1,
-      ['localhost', '*.example.com'],
-      true,
-      '',
-      'Imported Ada.',
-      'ERR_IDENTITY_DUPLICATE',
-      'Bob',
-    ]);
-  });
-
-  it('asks which identity to show, one question after the other', async () => {
-    const found = await browser.run(async () => {
-      const picker = document.querySelector('identity-picker');
-      const root = picker?.shadowRoot;
-      if (!picker || !root) throw new Error('no element');
-      const store = await globalThis.library.IdentityStore.open({ name: 'elements' });
-      const [ada, bob] = await store.find();
-      if (!ada || !bob) throw new Error('the import before has failed');
-      const challenge = {
-        method: 'client-certificate' as const,
-        host: 'api.example.com',
-        port: 8443,
-        acceptableIssuers: [],
-        acceptableIssuersDer: [],
-        signatureSchemes: [],
-        candidates: [ada],
-        others: [
-          { identity: bob, code: 'ERR_TLS_CERT_EXPIRED' as const, message: 'expired', selectable: false },
-        ],
-      };
-      const button = (name: string) => root.querySelector(`button[part="${name}"]`) as HTMLButtonElement;
-      const turn = () => new Promise(resolve => setTimeout(resolve, 50));
-      const result: unknown[] = [];
-      const first = picker.answer(challenge);
-      const second = picker.answer({ ...challenge, host: 'other.example.com', port: 443 });
-      await turn();
-      const dialog = root.querySelector('dialog');
-      result.push(dialog?.open, root.querySelector('[part="question"]')?.textContent);
-      const radios = [...root.querySelectorAll<HTMLInputElement>('input[type="radio"]')];
-      result.push(radios.map(it => [it.checked, it.disabled]));
-      result.push(root.querySelector('[part="reason"]')?.textContent, root.activeElement === radios[0]);
-      // What Enter presses is the first one that submits.
-      const submits = [...root.querySelectorAll('button')].filter(it => it.type === 'submit');
-      result.push(submits[0]?.getAttribute('part'));
-      button('use').click();
-      const answer = await first;
-      if (answer.disposition === 'use-credential' && 'identity' in answer.credential)
-        result.push(answer.credential.identity.label, answer.credential.persistence);
-      await turn();
-      result.push(root.querySelector('[part="question"]')?.textContent);
-      root.querySelector('dialog')?.dispatchEvent(new Event('cancel', { cancelable: true }));
-      result.push((await second).disposition, root.querySelector('dialog'));
-      const third = picker.answer(challenge);
-      await turn();
-      button('without').click();
-      result.push((await third).disposition);
-      picker.setAttribute('remember', 'permanent');
-      const remembered = picker.answer(challenge);
-      await turn();
-      result.push(root.querySelector('[part="remember"]')?.textContent);
-      button('use').click();
-      const kept = await remembered;
-      if (kept.disposition === 'use-credential') result.push(kept.credential.persistence);
-      const trust = { method: 'server-trust' as const, host: 'a', port: 1, chain: [] };
-      result.push((await picker.answer(trust)).disposition);
-      picker.labels = { title: 'Zertifikat wählen' };
-      picker.setAttribute('inline', '');
-      const fourth = picker.answer(challenge);
-      await turn();
-      result.push(root.querySelector('[part="title"]')?.textContent, root.querySelector('dialog'));
-      picker.remove();
-      result.push((await fourth).disposition);
-      return result;
+          result.push(part('status').textContent);
+          take(first, 'ada.p12');
+          const { error } = await submit('wrong', 'identity-error');
+          const password = part<HTMLInputElement>('password');
+          result.push(error.code, part('error').textContent?.length, password.getAttribute('aria-invalid'));
+          result.push(root.activeElement === password);
+          part<HTMLButtonElement>('reveal').click();
+          result.push(password.type);
+          const { identities } = await submit('secret', 'identity-import');
+          result.push(password.type);
+          result.push(identities.length, identities[0].controls.hosts, part('error').hidden);
+          result.push(part<HTMLInputElement>('password').value, part('status').textContent);
+          take(first, 'ada.p12');
+          result.push((await submit('secret', 'identity-error')).error.code);
+          take(other, 'bob.p12');
+          result.push((await submit('secret', 'identity-import')).identities[0].controls.label);
+          return result;
+        },
+        [file, second],
+      );
+      expect(found).toEqual([
+        'Choose a file first.',
+        'ERR_P12_PASSWORD',
+        expect.any(Number),
+        'true',
+        true,
+        'text',
+        'password',
+        1,
+        ['localhost', '*.example.com'],
+        true,
+        '',
+        'Imported Ada.',
+        'ERR_IDENTITY_DUPLICATE',
+        'Bob',
+      ]);
     });
-    expect(found).toEqual([
-      true,
-      'api.example.com:8443 asks who you are.',
-      [
-        [true, false],
-        [false, true],
-      ],
-      'It has expired.',
-      true,
-      'use',
-      'Ada',
-      'session',
-      'other.example.com asks who you are.',
-      'cancel',
-      null,
-      'reject',
-      'Remember on this device',
-      'permanent',
-      'default',
-      'Zertifikat wählen',
-      null,
-      'cancel',
-    ]);
-  });
 
-  it('needs no style and no script that a strict policy forbids', async () => {
-    const violations = await browser.run(
-      () => (globalThis as unknown as { violations: string[] }).violations,
-    );
-    expect(violations).toEqual([]);
-  });
-});
+    it('asks which identity to show, one question after the other', async () => {
+      const found = await browser.run(async () => {
+        const picker = document.querySelector('identity-picker');
+        const root = picker?.shadowRoot;
+        if (!picker || !root) throw new Error('no element');
+        const store = await globalThis.library.IdentityStore.open({ name: 'elements' });
+        const [ada, bob] = await store.find();
+        if (!ada || !bob) throw new Error('the import before has failed');
+        const challenge = {
+          method: 'client-certificate' as const,
+          host: 'api.example.com',
+          port: 8443,
+          acceptableIssuers: [],
+          acceptableIssuersDer: [],
+          signatureSchemes: [],
+          candidates: [ada],
+          others: [
+            { identity: bob, code: 'ERR_TLS_CERT_EXPIRED' as const, message: 'expired', selectable: false },
+          ],
+        };
+        const button = (name: string) => root.querySelector(`button[part="${name}"]`) as HTMLButtonElement;
+        const turn = () => new Promise(resolve => setTimeout(resolve, 50));
+        const result: unknown[] = [];
+        const first = picker.answer(challenge);
+        const second = picker.answer({ ...challenge, host: 'other.example.com', port: 443 });
+        await turn();
+        const dialog = root.querySelector('dialog');
+        result.push(dialog?.open, root.querySelector('[part="question"]')?.textContent);
+        const radios = [...root.querySelectorAll<HTMLInputElement>('input[type="radio"]')];
+        result.push(radios.map(it => [it.checked, it.disabled]));
+        result.push(root.querySelector('[part="reason"]')?.textContent, root.activeElement === radios[0]);
+        // What Enter presses is the first one that submits.
+        const submits = [...root.querySelectorAll('button')].filter(it => it.type === 'submit');
+        result.push(submits[0]?.getAttribute('part'));
+        button('use').click();
+        const answer = await first;
+        if (answer.disposition === 'use-credential' && 'identity' in answer.credential)
+          result.push(answer.credential.identity.label, answer.credential.persistence);
+        await turn();
+        result.push(root.querySelector('[part="question"]')?.textContent);
+        root.querySelector('dialog')?.dispatchEvent(new Event('cancel', { cancelable: true }));
+        result.push((await second).disposition, root.querySelector('dialog'));
+        const third = picker.answer(challenge);
+        await turn();
+        button('without').click();
+        result.push((await third).disposition);
+        picker.setAttribute('remember', 'permanent');
+        const remembered = picker.answer(challenge);
+        await turn();
+        result.push(root.querySelector('[part="remember"]')?.textContent);
+        button('use').click();
+        const kept = await remembered;
+        if (kept.disposition === 'use-credential') result.push(kept.credential.persistence);
+        const trust = { method: 'server-trust' as const, host: 'a', port: 1, chain: [] };
+        result.push((await picker.answer(trust)).disposition);
+        picker.labels = { title: 'Zertifikat wählen' };
+        picker.setAttribute('inline', '');
+        const fourth = picker.answer(challenge);
+        await turn();
+        result.push(root.querySelector('[part="title"]')?.textContent, root.querySelector('dialog'));
+        picker.remove();
+        result.push((await fourth).disposition);
+        return result;
+      });
+      expect(found).toEqual([
+        true,
+        'api.example.com:8443 asks who you are.',
+        [
+          [true, false],
+          [false, true],
+        ],
+        'It has expired.',
+        true,
+        'use',
+        'Ada',
+        'session',
+        'other.example.com asks who you are.',
+        'cancel',
+        null,
+        'reject',
+        'Remember on this device',
+        'permanent',
+        'default',
+        'Zertifikat wählen',
+        null,
+        'cancel',
+      ]);
+    });
+
+    it('needs no style and no script that a strict policy forbids', async () => {
+      const violations = await browser.run(
+        () => (globalThis as unknown as { violations: string[] }).violations,
+      );
+      expect(violations).toEqual([]);
+    });
+  },
+);

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Relay } from '../../src/relay/index.js';
+import { inEachEngine } from '../support/engines/each.js';
 import type { BrowserEngine } from '../support/engines/engine.js';
-import { openChromium, openFirefox } from '../support/engines/playwright.js';
-import { openWebKit } from '../support/engines/webkit.js';
 import { type NodeServer, startPlainServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { writePkcs12 } from '../support/pkcs12.js';
@@ -59,37 +58,25 @@ afterAll(async () => {
   pki.close();
 });
 
-describe.each([
-  ['Chromium', openChromium],
-  ['Firefox', openFirefox],
-  ['WebKitGTK', openWebKit],
-])('%s', (_, launch) => {
-  let browser: BrowserEngine;
-
-  beforeAll(async () => {
-    browser = await launch();
-    await browser.open(pages.origin);
-    await browser.run(async () => {
-      while (document.title !== 'ready') await new Promise(resolve => setTimeout(resolve, 20));
-    });
-  }, 60_000);
-  afterAll(() => browser?.close());
-
-  it('shows a certificate to every server that demands one', async () => {
-    const problems: string[] = [];
-    for (const client of clients) {
-      const answers = await answersOf(browser, client.file);
-      for (const [i, { name, expected }] of targets.entries()) {
-        const answer = answers[i] ?? 'no answer';
-        if (!answer.startsWith(`200 ${expected} `) || !answer.includes(client.name))
-          problems.push(`${client.name} at ${name}: ${answer}`);
+inEachEngine(
+  () => pages.origin,
+  browser => {
+    it('shows a certificate to every server that demands one', async () => {
+      const problems: string[] = [];
+      for (const client of clients) {
+        const answers = await answersOf(browser, client.file);
+        for (const [i, { name, expected }] of targets.entries()) {
+          const answer = answers[i] ?? 'no answer';
+          if (!answer.startsWith(`200 ${expected} `) || !answer.includes(client.name))
+            problems.push(`${client.name} at ${name}: ${answer}`);
+        }
       }
-    }
-    const all = targets.length * clients.length;
-    console.log(`${browser.name}, servers x settings: ${all - problems.length} of ${all} pass`);
-    expect(problems).toEqual([]);
-  }, 180_000);
-});
+      const all = targets.length * clients.length;
+      console.log(`${browser.name}, servers x settings: ${all - problems.length} of ${all} pass`);
+      expect(problems).toEqual([]);
+    }, 180_000);
+  },
+);
 
 function answersOf(browser: BrowserEngine, file: string): Promise<string[]> {
   return browser.run(

@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Relay } from '../../src/relay/index.js';
-import type { BrowserEngine } from '../support/engines/engine.js';
-import { openChromium, openFirefox } from '../support/engines/playwright.js';
-import { openWebKit } from '../support/engines/webkit.js';
+import { inEachEngine } from '../support/engines/each.js';
 import { type NodeServer, startNodeServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { builtRelay, startUserPages, type UserPages } from '../support/user-page.js';
@@ -34,122 +32,107 @@ afterAll(async () => {
   pki.close();
 });
 
-describe.each([
-  ['Chromium', openChromium],
-  ['Firefox', openFirefox],
-  ['WebKitGTK', openWebKit],
-])('%s', (_name, launch) => {
-  let browser: BrowserEngine;
+inEachEngine(
+  () => pages.origin,
+  browser => {
+    const inPage = { anchor: pki.ca.cert };
 
-  beforeAll(async () => {
-    browser = await launch();
-    await browser.open(pages.origin);
-    await browser.run(async () => {
-      for (let waited = 0; document.title !== 'ready'; waited += 20) {
-        if (waited > 10_000) throw new Error('the page does not get ready');
-        await new Promise(resolve => setTimeout(resolve, 20));
-      }
+    it.each([
+      ['h2', 0],
+      ['http/1.1', 1],
+    ] as const)('streams 24 MiB up over %s, and tells of it', async (_protocol, index) => {
+      const before = targets[index]?.requests('/sum') ?? 0;
+      const seen = await browser.run(
+        async ({ anchor, tunnel, address, size }) => {
+          const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
+          let left = size;
+          const body = new ReadableStream<Uint8Array>({
+            pull(controller) {
+              controller.enqueue(new Uint8Array(65_536).fill(7));
+              left -= 65_536;
+              if (left === 0) controller.close();
+            },
+          });
+          const steps: number[] = [];
+          const response = await client.fetch(address, {
+            method: 'POST',
+            body,
+            onUploadProgress: ({ bytes }) => steps.push(bytes),
+          });
+          const { length } = (await response.json()) as { length: number };
+          await client.close();
+          const rising = steps.every((bytes, at) => at === 0 || bytes > (steps[at - 1] ?? 0));
+          return { length, rising, last: steps.at(-1) };
+        },
+        {
+          ...inPage,
+          tunnel: relay.url,
+          address: `https://localhost:${targets[index]?.port}/sum`,
+          size: 24 * MIB,
+        },
+      );
+      expect(seen).toEqual({ length: 24 * MIB, rising: true, last: 24 * MIB });
+      expect(targets[index]?.requests('/sum')).toBe(before + 1);
     });
-  }, 60_000);
-  afterAll(() => browser?.close());
 
-  const inPage = { anchor: pki.ca.cert };
+    it('talks both ways at once over h2', async () => {
+      const heard = await browser.run(
+        async ({ anchor, tunnel, address }) => {
+          const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
+          let line: ReadableStreamDefaultController<Uint8Array> | undefined;
+          const body = new ReadableStream<Uint8Array>({
+            start: controller => {
+              line = controller;
+            },
+          });
+          const say = (text: string) => line?.enqueue(new TextEncoder().encode(text));
+          say('one');
+          const response = await client.fetch(address, { method: 'POST', body });
+          const reader = response.body?.getReader();
+          const heard: string[] = [];
+          for (const next of ['two', 'three', '']) {
+            heard.push(new TextDecoder().decode((await reader?.read())?.value));
+            if (next) say(next);
+          }
+          line?.close();
+          heard.push(String((await reader?.read())?.done));
+          await client.close();
+          return heard;
+        },
+        { ...inPage, tunnel: relay.url, address: `https://localhost:${targets[0]?.port}/echo` },
+      );
+      expect(heard).toEqual(['one', 'two', 'three', 'true']);
+    });
 
-  it.each([
-    ['h2', 0],
-    ['http/1.1', 1],
-  ] as const)('streams 24 MiB up over %s, and tells of it', async (_protocol, index) => {
-    const before = targets[index]?.requests('/sum') ?? 0;
-    const seen = await browser.run(
-      async ({ anchor, tunnel, address, size }) => {
-        const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
-        let left = size;
-        const body = new ReadableStream<Uint8Array>({
-          pull(controller) {
-            controller.enqueue(new Uint8Array(65_536).fill(7));
-            left -= 65_536;
-            if (left === 0) controller.close();
-          },
-        });
-        const steps: number[] = [];
-        const response = await client.fetch(address, {
-          method: 'POST',
-          body,
-          onUploadProgress: ({ bytes }) => steps.push(bytes),
-        });
-        const { length } = (await response.json()) as { length: number };
-        await client.close();
-        const rising = steps.every((bytes, at) => at === 0 || bytes > (steps[at - 1] ?? 0));
-        return { length, rising, last: steps.at(-1) };
-      },
-      {
-        ...inPage,
-        tunnel: relay.url,
-        address: `https://localhost:${targets[index]?.port}/sum`,
-        size: 24 * MIB,
-      },
-    );
-    expect(seen).toEqual({ length: 24 * MIB, rising: true, last: 24 * MIB });
-    expect(targets[index]?.requests('/sum')).toBe(before + 1);
-  });
-
-  it('talks both ways at once over h2', async () => {
-    const heard = await browser.run(
-      async ({ anchor, tunnel, address }) => {
-        const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
-        let line: ReadableStreamDefaultController<Uint8Array> | undefined;
-        const body = new ReadableStream<Uint8Array>({
-          start: controller => {
-            line = controller;
-          },
-        });
-        const say = (text: string) => line?.enqueue(new TextEncoder().encode(text));
-        say('one');
-        const response = await client.fetch(address, { method: 'POST', body });
-        const reader = response.body?.getReader();
-        const heard: string[] = [];
-        for (const next of ['two', 'three', '']) {
-          heard.push(new TextDecoder().decode((await reader?.read())?.value));
-          if (next) say(next);
-        }
-        line?.close();
-        heard.push(String((await reader?.read())?.done));
-        await client.close();
-        return heard;
-      },
-      { ...inPage, tunnel: relay.url, address: `https://localhost:${targets[0]?.port}/echo` },
-    );
-    expect(heard).toEqual(['one', 'two', 'three', 'true']);
-  });
-
-  it('is held back by a server that does not read', async () => {
-    const taken = await browser.run(
-      async ({ anchor, tunnel, address }) => {
-        const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
-        let bytes = 0;
-        const body = new ReadableStream<Uint8Array>({
-          pull(controller) {
-            bytes += 65_536;
-            controller.enqueue(new Uint8Array(65_536));
-          },
-        });
-        const abort = new AbortController();
-        const fetching = client
-          .fetch(address, { method: 'POST', body, signal: abort.signal })
-          .catch((error: unknown) => error);
-        let before = -1;
-        while (before !== bytes) {
-          before = bytes;
-          await new Promise(resolve => setTimeout(resolve, 700));
-        }
-        abort.abort('enough');
-        const reason = await fetching;
-        await client.close();
-        return { bytes, reason };
-      },
-      { ...inPage, tunnel: relay.url, address: `https://localhost:${targets[0]?.port}/wait` },
-    );
-    expect(taken.reason).toBe('enough');
-    expect(taken.bytes).toBeLessThan(16 * MIB);
-  });
-});
+    it('is held back by a server that does not read', async () => {
+      const taken = await browser.run(
+        async ({ anchor, tunnel, address }) => {
+          const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
+          let bytes = 0;
+          const body = new ReadableStream<Uint8Array>({
+            pull(controller) {
+              bytes += 65_536;
+              controller.enqueue(new Uint8Array(65_536));
+            },
+          });
+          const abort = new AbortController();
+          const fetching = client
+            .fetch(address, { method: 'POST', body, signal: abort.signal })
+            .catch((error: unknown) => error);
+          let before = -1;
+          while (before !== bytes) {
+            before = bytes;
+            await new Promise(resolve => setTimeout(resolve, 700));
+          }
+          abort.abort('enough');
+          const reason = await fetching;
+          await client.close();
+          return { bytes, reason };
+        },
+        { ...inPage, tunnel: relay.url, address: `https://localhost:${targets[0]?.port}/wait` },
+      );
+      expect(taken.reason).toBe('enough');
+      expect(taken.bytes).toBeLessThan(16 * MIB);
+    });
+  },
+);

@@ -28,6 +28,8 @@ export async function openWebKit(): Promise<BrowserEngine> {
       XDG_RUNTIME_DIR: home,
       GDK_BACKEND: 'x11',
       LIBGL_ALWAYS_SOFTWARE: '1',
+      // Written long after the browser has ended, into a folder that is being removed.
+      MESA_SHADER_CACHE_DISABLE: 'true',
       NO_AT_BRIDGE: '1',
     },
   });
