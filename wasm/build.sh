@@ -3,7 +3,7 @@
 # usage: wasm/build.sh [folder]     into that folder; default is this one
 #
 # Needs clang, llvm-ar, wasi-libc's headers (Debian: clang llvm wasi-libc) and wasm-opt (npm's binaryen), and one of:
-#   rustup, any stable toolchain from 1.85 on: the target wasm32-wasip1 is added when it is missing
+#   rustup, any stable toolchain from 1.87 on: the target wasm32-wasip1 is added when it is missing
 #   Debian's rustc-web, cargo-web, rust-web-src and lld: taken when rustup cannot give the target, or with WASM_TOOLCHAIN=debian
 set -euo pipefail
 out="$(realpath "${1:-$(dirname "$0")}")"

@@ -229,6 +229,7 @@ function plaintextStream({ connection, timings, admits, absence }: Dialed): Plai
     info: {
       tlsVersion: info.version,
       cipherSuite: info.cipherSuite,
+      keyExchange: info.keyExchange,
       serverChain: info.serverChain,
       clientCertificateRequested: info.clientCertificateRequested,
       clientCertificateSent: info.clientCertificateSent,

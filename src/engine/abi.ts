@@ -45,6 +45,7 @@ export const FailureKind = {
   certificatePin: 10,
   revocationUnknown: 11,
   certificateMalformed: 12,
+  renegotiation: 13,
 } as const;
 
 export const HttpFailureKind = {

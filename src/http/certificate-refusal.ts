@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { renegotiationError } from '../tls/failure.js';
 import type { TransportInfo } from './connection-info.js';
 import type { ResponseHead } from './http-engine.js';
 import type { RawResponse } from './pool.js';
@@ -11,12 +12,15 @@ const MAX_PAGE_BYTES = 2048;
 const missing = '400 No required SSL certificate was sent';
 const rejected = '400 The SSL certificate error';
 
+/** In Apache's page for a Location that wants a certificate, in TLS 1.3, from a client that gives none after the handshake. */
+const afterHandshake = 'Cannot perform Post-Handshake Authentication';
+
 /**
  * nginx (`ssl_verify_client on`) completes the handshake whatever certificate it gets, and says what it thinks of
- * it in a page of its own. Throws if the response is that page; otherwise gives the response back, its body unread
- * or whole.
+ * it in a page of its own; so does Apache, when it can't ask for one any more. Throws if the response is such a page;
+ * otherwise gives the response back, its body unread or whole.
  *
- * @throws MtlsError ERR_TLS_CLIENT_CERT_REQUIRED, ERR_TLS_CLIENT_CERT_REJECTED
+ * @throws MtlsError ERR_TLS_CLIENT_CERT_REQUIRED, ERR_TLS_CLIENT_CERT_REJECTED, ERR_TLS_RENEGOTIATION
  */
 export async function checkCertificateRefusal(response: RawResponse): Promise<RawResponse> {
   if (!mayBeRefusal(response.head, response.connection.transport)) return response;
@@ -26,7 +30,7 @@ export async function checkCertificateRefusal(response: RawResponse): Promise<Ra
   return { ...response, body: streamOf(page) };
 }
 
-/** What a page says, if it is nginx's. */
+/** What a page says, if it is nginx's or Apache's. */
 export function certificateRefusal(
   page: Uint8Array,
   {
@@ -34,7 +38,9 @@ export function certificateRefusal(
     clientCertificateAbsence,
   }: Pick<TransportInfo, 'clientCertificateSent' | 'clientCertificateAbsence'>,
 ): MtlsError | undefined {
-  const title = /<title>(.*?)<\/title>/s.exec(new TextDecoder().decode(page))?.[1];
+  const text = new TextDecoder().decode(page);
+  const title = /<title>(.*?)<\/title>/s.exec(text)?.[1];
+  if (title === '403 Forbidden' && text.includes(afterHandshake)) return renegotiationError();
   if (title === missing && !clientCertificateSent) {
     return new MtlsError(
       'ERR_TLS_CLIENT_CERT_REQUIRED',
@@ -50,7 +56,8 @@ export function mayBeRefusal(
   head: ResponseHead,
   { clientCertificateRequested }: Pick<TransportInfo, 'clientCertificateRequested'>,
 ): boolean {
-  if (head.status !== 400 || !clientCertificateRequested) return false;
+  const refuses = head.status === 400 ? clientCertificateRequested : head.status === 403;
+  if (!refuses) return false;
   const fields = new Map(head.headers);
   const length = Number(fields.get('content-length') ?? Number.NaN);
   const isPage = /^text\/html\b/i.test(fields.get('content-type') ?? '') && !fields.has('content-encoding');

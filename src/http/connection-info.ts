@@ -2,6 +2,8 @@
 export interface TransportInfo {
   tlsVersion: string;
   cipherSuite: string;
+  /** The registered name of the group, e.g. `X25519MLKEM768`, which is post-quantum. */
+  keyExchange: string;
   /** DER, the server's own certificate first. */
   serverChain: Uint8Array[];
   clientCertificateRequested: boolean;
@@ -48,6 +50,7 @@ export function connectionInfo(response: Response): ConnectionInfo | undefined {
     protocol,
     tlsVersion: transport.tlsVersion,
     cipherSuite: transport.cipherSuite,
+    keyExchange: transport.keyExchange,
     serverChain: transport.serverChain,
     clientCertificateRequested: transport.clientCertificateRequested,
     clientCertificateSent: transport.clientCertificateSent,

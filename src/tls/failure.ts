@@ -60,9 +60,20 @@ const missing = new Set([40, 42, 46, 49, CERTIFICATE_REQUIRED]);
 /** The public error for a failure of the engine. */
 export function tlsError(failure: Failure, client: ClientCertificateState): MtlsError {
   if (failure.kind === FailureKind.alert) return alertError(failure, client);
+  if (failure.kind === FailureKind.renegotiation) return renegotiationError();
   return (
     certificateError(failure.kind, failure.message) ??
     new MtlsError('ERR_TLS_PROTOCOL', `The server and this client could not agree: ${failure.message}.`)
+  );
+}
+
+/** The error for a server that asks for the client certificate after the handshake, or for another handshake. */
+export function renegotiationError(): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_RENEGOTIATION',
+    'The server asked for a client certificate, or for a new handshake, after the handshake: this client, like any HTTP/2 client, ' +
+      'does not do that. Have the server ask during the handshake. Apache: SSLVerifyClient in the virtual host, not in a Location, ' +
+      'Directory or .htaccess. IIS: netsh http update sslcert … clientcertnegotiation=enable.',
   );
 }
 

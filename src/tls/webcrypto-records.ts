@@ -21,7 +21,12 @@ const MAX_OPEN_AT_ONCE = 16;
 /** New keys are due long before AES-GCM's limit of 2^24.5 records (RFC 8446 section 5.5). */
 const RECORDS_PER_KEY = 2 ** 23;
 
-const HandshakeType = { helloRequest: 0, newSessionTicket: 4, keyUpdate: 24 } as const;
+const HandshakeType = {
+  helloRequest: 0,
+  newSessionTicket: 4,
+  certificateRequest: 13,
+  keyUpdate: 24,
+} as const;
 const Alert = {
   closeNotify: 0,
   unexpectedMessage: 10,
@@ -207,7 +212,9 @@ export class WebCryptoRecords implements RecordLayer {
 
   async #takeMessage(type: number, body: Uint8Array): Promise<void> {
     if (type === HandshakeType.helloRequest && this.#version === 'TLSv1.2') {
-      await this.#sendAlert(WARNING, Alert.noRenegotiation);
+      throw new RenegotiationRequest(WARNING, Alert.noRenegotiation);
+    } else if (type === HandshakeType.certificateRequest && this.#version === 'TLSv1.3') {
+      throw new RenegotiationRequest(FATAL, Alert.unexpectedMessage);
     } else if (type === HandshakeType.newSessionTicket && this.#version === 'TLSv1.3') {
       if (!this.#external.keepTicket(body))
         throw new RecordError(Alert.decodeError, 'a session ticket is malformed');
@@ -248,9 +255,25 @@ export class WebCryptoRecords implements RecordLayer {
     if (error instanceof ReceivedAlert) {
       return { kind: FailureKind.alert, alert: error.alert, message: `received fatal alert ${error.alert}` };
     }
+    if (error instanceof RenegotiationRequest) {
+      await this.#sendAlert(error.level, error.alert).catch(() => {});
+      return { kind: FailureKind.renegotiation, alert: 0, message: error.message };
+    }
     if (!(error instanceof RecordError)) throw error;
     await this.#sendAlert(FATAL, error.alert).catch(() => {});
     return { kind: FailureKind.protocol, alert: 0, message: error.message };
+  }
+}
+
+/** The server asks for what this client does not do after the handshake; the alert says no. */
+class RenegotiationRequest extends Error {
+  readonly level: number;
+  readonly alert: number;
+
+  constructor(level: number, alert: number) {
+    super('another handshake, or a certificate, was asked for');
+    this.level = level;
+    this.alert = alert;
   }
 }
 

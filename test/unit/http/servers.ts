@@ -137,6 +137,7 @@ function plaintextOf(socket: net.Socket, alpn: string, transport: Partial<Transp
     info: {
       tlsVersion: 'TLSv1.3',
       cipherSuite: 'TLS_AES_128_GCM_SHA256',
+      keyExchange: 'X25519',
       serverChain: [],
       clientCertificateRequested: false,
       clientCertificateSent: false,

@@ -9,19 +9,22 @@
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 
+use ml_kem::ml_kem_768::EncapsulationKey;
 use mtls_engine::host::{Answer, Host, QuestionKind};
 use mtls_engine::tls::config::{Config, Settings};
 use mtls_engine::tls::connection::{Connection, Handshake, Target};
 use mtls_engine::tls::external::Direction;
 use mtls_engine::tls::failure::{Failure, FailureKind};
+use mtls_engine::tls::post_quantum::X25519MlKem768;
 use mtls_engine::trust::pins::Pins;
 use mtls_engine::wire::{Reader, Writer};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::crypto::ring;
+use rustls::crypto::{ring, ActiveKeyExchange, CompletedKeyExchange, SupportedKxGroup};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{
-    ConnectionTrafficSecrets, RootCertStore, ServerConfig, ServerConnection, SignatureScheme,
+    ConnectionTrafficSecrets, HandshakeKind, NamedGroup, RootCertStore, ServerConfig,
+    ServerConnection, SignatureScheme,
 };
 
 struct Pki {
@@ -170,6 +173,34 @@ fn server_config(pki: &Pki, leaf: &Leaf, client_auth: Option<bool>) -> Arc<Serve
     Arc::new(config)
 }
 
+/// A server's side of X25519MLKEM768.
+#[derive(Debug)]
+struct ServerGroup;
+
+impl SupportedKxGroup for ServerGroup {
+    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, rustls::Error> {
+        unreachable!("a server answers")
+    }
+
+    fn start_and_complete(&self, share: &[u8]) -> Result<CompletedKeyExchange, rustls::Error> {
+        let (encapsulation, classical) = share.split_at(1184);
+        let encapsulation = EncapsulationKey::new(encapsulation.try_into().unwrap()).unwrap();
+        let (ciphertext, secret) = encapsulation.encapsulate_deterministic(&[7; 32].into());
+        let classical = ring::kx_group::X25519.start_and_complete(classical)?;
+        Ok(CompletedKeyExchange {
+            group: self.name(),
+            pub_key: [ciphertext.as_slice(), &classical.pub_key].concat(),
+            secret: [secret.as_slice(), classical.secret.secret_bytes()]
+                .concat()
+                .into(),
+        })
+    }
+
+    fn name(&self) -> NamedGroup {
+        NamedGroup::X25519MLKEM768
+    }
+}
+
 fn config(host: &Arc<TestHost>, settings: &[u8]) -> Config {
     Config::new(&Settings::read(settings).unwrap(), host.clone())
         .unwrap_or_else(|failure| panic!("{failure:?}"))
@@ -272,6 +303,43 @@ fn completes_with_and_without_client_certificate() {
             assert_eq!(scene.received, b"answer");
             assert!(scene.closed && scene.failure.is_none());
         }
+    }
+}
+
+#[test]
+fn agrees_on_post_quantum_keys_and_falls_back_in_the_same_round_trip() {
+    let pki = Pki::new();
+    let leaf = pki.issue("server.example", |_| {});
+    let config = config(&Arc::default(), &settings(&[&pki.anchor], 3, false));
+    let known: [(Vec<&'static dyn SupportedKxGroup>, &str); 3] = [
+        (vec![&ServerGroup, ring::kx_group::X25519], "X25519MLKEM768"),
+        (vec![ring::kx_group::X25519], "X25519"),
+        (vec![ring::kx_group::SECP256R1], "secp256r1"),
+    ];
+    for (groups, agreed) in known {
+        let mut provider = ring::default_provider();
+        provider.kx_groups = groups;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf.key.clone()));
+        let server = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der.clone()], key)
+            .unwrap();
+        let scene = Scene::new(&config, &Arc::new(server)).play();
+        assert_eq!(scene.handshake().key_exchange, agreed);
+        let retried =
+            scene.server.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest);
+        assert_eq!(retried, agreed == "secp256r1");
+    }
+}
+
+#[test]
+fn a_post_quantum_share_of_the_wrong_length_is_refused() {
+    for length in [0, 32, 1088, 1119, 1121] {
+        let exchange = X25519MlKem768.start().unwrap();
+        assert_eq!(exchange.pub_key().len(), 1184 + 32);
+        assert!(exchange.complete(&vec![1; length]).is_err(), "{length}");
     }
 }
 

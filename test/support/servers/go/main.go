@@ -1,4 +1,6 @@
 // A server of Go's net/http with a listener for each setting in the JSON file that it is given.
+//
+//go:debug tlsmlkem=1
 package main
 
 import (

@@ -8,6 +8,7 @@ use rustls::CipherSuite;
 
 use super::credential::AskingResolver;
 use super::failure::Failure;
+use super::post_quantum::X25519MlKem768;
 use super::sessions::{Partition, Sessions};
 use super::verifier::AskingVerifier;
 use crate::host::Host;
@@ -112,12 +113,13 @@ impl Config {
 }
 
 /// ring's provider, AES-128-GCM first, as browsers have it: its records are the host's, and the fastest. ChaCha20-Poly1305 is
-/// last; those are ours, and in WebAssembly several times as fast as AES-GCM would be.
+/// last; those are ours, and in WebAssembly several times as fast as AES-GCM would be. Post-quantum keys are offered first.
 fn provider() -> CryptoProvider {
     let mut provider = ring::default_provider();
     provider
         .cipher_suites
         .sort_by_key(|suite| (suite.tls13().is_none(), rank(suite.suite())));
+    provider.kx_groups.insert(0, &X25519MlKem768);
     provider
 }
 

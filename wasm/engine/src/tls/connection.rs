@@ -194,12 +194,21 @@ impl Connection {
             progress.failure = Some(failure.clone());
             return progress;
         }
+        let settled = self.handshake_reported;
+        let is_tls12 = self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_2);
         let result = loop {
             let UnbufferedStatus { discard, state } =
                 self.tls.process_tls_records(&mut self.incoming);
             let step = match state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    encode(&mut data, &mut progress.ciphertext).map(|()| Step::Again)
+                    encode(&mut data, &mut progress.ciphertext).and(
+                        // All that rustls still has to say in TLS 1.2: no_renegotiation.
+                        if settled && is_tls12 {
+                            Err(Failure::renegotiation())
+                        } else {
+                            Ok(Step::Again)
+                        },
+                    )
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
                     data.done();
@@ -216,6 +225,7 @@ impl Connection {
                     on_writable(&mut traffic, &mut progress.ciphertext).map(|()| Step::Done)
                 }
                 Ok(_) => Ok(Step::Done),
+                Err(error) if settled => Err(Failure::after_handshake(error)),
                 Err(error) => Err(Failure::from(error)),
             };
             self.incoming.drain(..discard);

@@ -5,5 +5,6 @@ pub mod connection;
 pub mod credential;
 pub mod external;
 pub mod failure;
+pub mod post_quantum;
 pub mod sessions;
 pub mod verifier;
