@@ -3,13 +3,13 @@ import { fetchError } from './fetch-error.js';
 import type { RawResponse } from './pool.js';
 
 /** Content codings and what `DecompressionStream` calls them. `deflate` is told from its raw form by its first bytes. */
-const formats: Record<string, string> = {
-  gzip: 'gzip',
-  'x-gzip': 'gzip',
-  deflate: 'deflate',
-  br: 'brotli',
-  zstd: 'zstd',
-};
+const formats = new Map([
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['deflate', 'deflate'],
+  ['br', 'brotli'],
+  ['zstd', 'zstd'],
+]);
 /** More codings in a row than this are an attack. */
 const MAX_CODINGS = 5;
 /** A piece of this size becomes a few megabytes at most, so that a reader who stops is not flooded. */
@@ -19,7 +19,9 @@ const supported = new Map<string, boolean>();
 
 /** The codings that this platform can decode, for `Accept-Encoding`. */
 export function acceptEncoding(): string {
-  return ['gzip', 'deflate', 'br', 'zstd'].filter(coding => isSupported(formats[coding] ?? '')).join(', ');
+  return ['gzip', 'deflate', 'br', 'zstd']
+    .filter(coding => isSupported(formats.get(coding) ?? ''))
+    .join(', ');
 }
 
 /**
@@ -28,7 +30,7 @@ export function acceptEncoding(): string {
  */
 export function decodeContent(response: RawResponse): RawResponse {
   const codings = codingsOf(response);
-  if (codings.length === 0 || !codings.every(coding => coding in formats)) return response;
+  if (codings.length === 0 || !codings.every(coding => formats.has(coding))) return response;
   if (codings.length > MAX_CODINGS) {
     response.body.cancel().catch(() => {});
     throw new MtlsError('ERR_HTTP_DECODING', `HTTP: the body has ${codings.length} content codings.`);
@@ -74,7 +76,7 @@ async function open(source: Source, coding: string): Promise<ReadableStream<Uint
   const start = await source.peek();
   const pieces = source.stream();
   if (start.length === 0) return pieces;
-  const named = formats[coding] ?? coding;
+  const named = formats.get(coding) ?? coding;
   const format = named === 'deflate' && !isZlib(start) ? 'deflate-raw' : named;
   const decoder = new DecompressionStream(format as CompressionFormat);
   return pieces.pipeThrough(decoder as ReadableWritablePair<Uint8Array, Uint8Array>);
@@ -155,7 +157,7 @@ function isSupported(format: string): boolean {
 }
 
 function decodingError(coding: string, cause: unknown): TypeError {
-  const what = isSupported(formats[coding] ?? '')
+  const what = isSupported(formats.get(coding) ?? '')
     ? `the body is not valid ${coding}`
     : `this platform cannot decode ${coding}`;
   return fetchError(new MtlsError('ERR_HTTP_DECODING', `HTTP: ${what}.`, { cause })) as TypeError;

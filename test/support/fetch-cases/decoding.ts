@@ -43,12 +43,14 @@ export const decodingCases: FetchCase[] = [
       equal([error.name, error.code], ['TypeError', 'ERR_HTTP_DECODING']);
     }),
   ),
-  fetchCase('an unknown coding is left as it is', async ({ fetch, origin }) => {
-    const response = await fetch(
-      answerUrl(origin, { headers: { 'content-encoding': 'x-mine' }, body: 'as is' }),
-    );
-    equal(await response.text(), 'as is');
-  }),
+  ...['x-mine', 'constructor', 'gzip, x-mine'].map(coding =>
+    fetchCase(`the unknown coding ${coding} is left as it is`, async ({ fetch, origin }) => {
+      const response = await fetch(
+        answerUrl(origin, { headers: { 'content-encoding': coding }, body: 'as is' }),
+      );
+      equal(await response.text(), 'as is');
+    }),
+  ),
   fetchCase('six codings in a row are a TypeError', async ({ fetch, origin }) => {
     const headers = { 'content-encoding': 'gzip, gzip, gzip, gzip, gzip, gzip' };
     const error = (await failure(fetch(answerUrl(origin, { headers, body: 'x' })))) as Error & {
