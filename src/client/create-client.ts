@@ -27,6 +27,7 @@ import {
   type SocketOptions,
   TlsSocket,
 } from './socket.js';
+import { readConnectTimeout } from './turn.js';
 
 export interface ClientOptions {
   /** The relay's address (`ws:` or `wss:`), or another transport. */
@@ -44,6 +45,11 @@ export interface ClientOptions {
   trust?: TrustOptions;
   /** TLS versions to offer. Default: both. */
   tlsVersions?: ('TLSv1.2' | 'TLSv1.3')[];
+  /**
+   * How long a server may take over its part of a handshake, in milliseconds; then ERR_TLS_TIMEOUT. What a challenge
+   * handler takes does not count. A whole number from 1 to 2^31 - 1; default 30,000.
+   */
+  connectTimeoutMs?: number;
   /** How connections are kept, watched and made again. Its defaults fit most uses. */
   pool?: PoolOptions;
   /** Limits of `client.WebSocket`. */
@@ -103,6 +109,7 @@ const httpProtocols = ['h2', 'http/1.1'];
 export async function createClient(options: ClientOptions): Promise<MtlsClient> {
   const tunnel = openTunnel(options);
   const pool = readPoolOptions(options.pool);
+  const timeoutMs = readConnectTimeout(options.connectTimeoutMs);
   const { trust = {} } = options;
   const pins = new PinRules(trust.pins);
   const [material, module] = await Promise.all([readMaterial(trust), loadEngine(options.engine)]);
@@ -121,7 +128,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
     reader,
   });
   const serverTrust = new ServerTrust({ pins, evaluate: trust.evaluate, reader });
-  const dialer = new Dialer({ tunnel, tls, authentication, serverTrust });
+  const dialer = new Dialer({ tunnel, tls, authentication, serverTrust, timeoutMs });
   return new Client({ dialer, authentication, http, reader, pool, webSocket: options.webSocket ?? {} });
 }
 

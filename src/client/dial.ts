@@ -6,6 +6,7 @@ import type { Tunnel } from '../tunnel/tunnel.js';
 import type { Authentication } from './authentication.js';
 import type { ConnectionAuthentication } from './connection-authentication.js';
 import type { ServerTrust } from './server-trust.js';
+import { Turn } from './turn.js';
 import { HungUp, WatchedStream } from './watched-stream.js';
 
 export interface Dialed {
@@ -34,17 +35,21 @@ export class Dialer {
   #tls: TlsEngine;
   #authentication: Authentication;
   #serverTrust: ServerTrust;
+  #timeoutMs: number;
 
   constructor(parts: {
     tunnel: Tunnel;
     tls: TlsEngine;
     authentication: Authentication;
     serverTrust: ServerTrust;
+    /** How long a server may take over its part of a handshake. */
+    timeoutMs: number;
   }) {
     this.#tunnel = parts.tunnel;
     this.#tls = parts.tls;
     this.#authentication = parts.authentication;
     this.#serverTrust = parts.serverTrust;
+    this.#timeoutMs = parts.timeoutMs;
   }
 
   close(): void {
@@ -78,19 +83,24 @@ export class Dialer {
     const lifetime = new AbortController();
     const abort = () => lifetime.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
+    const turn = new Turn(this.#timeoutMs, reason => lifetime.abort(reason));
     try {
       signal.throwIfAborted();
       const stream = new WatchedStream(await this.#tunnel.connect(target, { signal: lifetime.signal }));
+      turn.begin();
       const connected = performance.now();
       const { partition } = authentication;
       const connection = await TlsConnection.connect(this.#tls, stream, {
         hostname: target.hostname,
         partition,
         alpn,
-        authenticate: request => stream.during(() => authentication.authenticate(request)),
+        authenticate: request =>
+          turn.without(() => stream.during(() => authentication.authenticate(request))),
         pins: this.#serverTrust.pinsFor(target),
         evaluateServer: question =>
-          stream.during(() => this.#serverTrust.evaluate(target, question, authentication.evaluateServer)),
+          turn.without(() =>
+            stream.during(() => this.#serverTrust.evaluate(target, question, authentication.evaluateServer)),
+          ),
         absence: authentication.absence,
         signal: lifetime.signal,
       });
@@ -107,6 +117,7 @@ export class Dialer {
       lifetime.abort(error);
       throw error;
     } finally {
+      turn.stop();
       signal.removeEventListener('abort', abort);
     }
   }

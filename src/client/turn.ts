@@ -1,0 +1,53 @@
+import { MtlsError } from '../errors.js';
+
+export const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
+const MOST_MS = 2 ** 31 - 1;
+
+/** @throws TypeError for what is no whole number from 1 to 2^31 - 1 */
+export function readConnectTimeout(value: number = DEFAULT_CONNECT_TIMEOUT_MS): number {
+  if (Number.isInteger(value) && value >= 1 && value <= MOST_MS) return value;
+  throw new TypeError(`connectTimeoutMs: a whole number from 1 to ${MOST_MS}`);
+}
+
+/** Bounds each time in which it is the other side's turn. */
+export class Turn {
+  #timeoutMs: number;
+  #end: (reason: MtlsError) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  /** `end` is called with ERR_TLS_TIMEOUT. The first turn starts with `begin`. */
+  constructor(timeoutMs: number, end: (reason: MtlsError) => void) {
+    this.#timeoutMs = timeoutMs;
+    this.#end = end;
+  }
+
+  /** The other side's turn, from its start. */
+  begin(): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => this.#end(timeoutError(this.#timeoutMs)), this.#timeoutMs);
+  }
+
+  /** Leaves out the time of an answer that somebody else gives. */
+  async without<T>(answer: () => Promise<T>): Promise<T> {
+    clearTimeout(this.#timer);
+    try {
+      return await answer();
+    } finally {
+      this.begin();
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+}
+
+function timeoutError(timeoutMs: number): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_TIMEOUT',
+    `The server took more than ${timeoutMs} ms over its part of the handshake.`,
+  );
+}
