@@ -17,7 +17,7 @@ console.log('                                   bytes     minified    gzip -9   
 const engine = readFileSync(ENGINE);
 const engineBrotli = report('engine.wasm', engine, engine);
 reportChunks('index.js and what it imports', entry);
-reportChunks('for PKCS#12, when a file is opened', later);
+reportChunks('for PKCS#12 and cookies, if needed', later);
 
 const difference = ENGINE_BUDGET_BYTES - engineBrotli;
 console.log(

@@ -2,6 +2,7 @@ import { Instance } from '../engine/instance.js';
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
+import { type ClientCookies, Cookies } from '../http/cookies.js';
 import { createFetch, type MtlsFetch } from '../http/fetch.js';
 import { HttpEngine } from '../http/http-engine.js';
 import type { Connect, Origin, PlaintextStream } from '../http/plaintext-stream.js';
@@ -82,6 +83,8 @@ export interface MtlsClient {
    * @throws TypeError for a wrong argument; MtlsError ERR_CLIENT_CLOSED
    */
   connect(address: string | TunnelAddress, options?: SocketOptions): Socket;
+  /** The cookies that `fetch` and `WebSocket` keep and send (`docs/fetch.md`). */
+  readonly cookies: ClientCookies;
   /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
   connectionInfo(response: Response): ConnectionInfo | undefined;
   /** The answers to challenges that hold: those of this client, and those of its store. */
@@ -89,7 +92,7 @@ export interface MtlsClient {
   /**
    * Forgets what was answered for a host, for the session and for good, so that the next request asks again: what logging out
    * is where certificates log in. No connection made so far takes a new request, and no TLS session is resumed. What is in
-   * progress ends in its own time; so do sockets.
+   * progress ends in its own time; so do sockets. The host's cookies are deleted.
    *
    * @param host `host` (every port), `host:port`, or a pattern as in the control `hosts`. Default: every host.
    * @throws TypeError for what is no such pattern; MtlsError ERR_STORE_…
@@ -135,6 +138,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
 class Client implements MtlsClient {
   readonly fetch: MtlsFetch;
   readonly WebSocket: typeof globalThis.WebSocket;
+  readonly cookies = new Cookies();
   #dialer: Dialer;
   #authentication: Authentication;
   #reader: Instance;
@@ -159,9 +163,9 @@ class Client implements MtlsClient {
       (origin, signal) =>
         this.#dial(origin, { alpn, signal });
     this.#pool = new Pool(parts.http, connectWith(httpProtocols), parts.pool);
-    this.fetch = createFetch(this.#pool);
+    this.fetch = createFetch(this.#pool, this.cookies);
     this.#webSockets = new WebSockets(
-      { engine: parts.http, connect: connectWith(['http/1.1']) },
+      { engine: parts.http, connect: connectWith(['http/1.1']), cookies: this.cookies },
       parts.webSocket,
     );
     this.WebSocket = this.#webSockets.constructorOf;
@@ -206,7 +210,7 @@ class Client implements MtlsClient {
     const matches = hostMatcher(host);
     const forgotten = this.#authentication.forget(matches);
     this.#pool.retire(matches);
-    await forgotten;
+    await Promise.all([forgotten, this.cookies.clear(host)]);
   }
 
   async close(): Promise<void> {

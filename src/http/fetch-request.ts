@@ -9,6 +9,8 @@ export interface FetchRequest {
   url: URL;
   headers: Headers;
   body: RequestBody | undefined;
+  /** Whether cookies are sent and kept. */
+  credentials: RequestCredentials;
   redirect: RequestRedirect;
   /** Only the page's own origin may be asked, also by redirects. */
   sameOriginOnly: boolean;

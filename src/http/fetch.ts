@@ -1,7 +1,9 @@
 import { checkCertificateRefusal } from './certificate-refusal.js';
 import { decodeContent } from './content-decoding.js';
+import { allowsCookies, type Cookies } from './cookies.js';
 import { fetchError } from './fetch-error.js';
 import { type FetchRequest, isLocal, readFetchRequest } from './fetch-request.js';
+import { valuesOf } from './http-engine.js';
 import { checkIntegrity } from './integrity.js';
 import type { Pool, RawResponse } from './pool.js';
 import { type MtlsRequestInit, reportDownload } from './progress.js';
@@ -18,12 +20,13 @@ export type MtlsFetch = (input: RequestInfo | URL, init?: MtlsRequestInit) => Pr
  * It rejects as fetch does: a `TypeError`, with the `MtlsError` as `cause` and its code on both; an abort gives the
  * signal's reason. Reads of a response's body fail in the same way.
  */
-export function createFetch(pool: Pool): MtlsFetch {
+export function createFetch(pool: Pool, cookies: Cookies): MtlsFetch {
+  const connections: Connections = { pool, cookies };
   return async (input, init) => {
     if (isLocal(input)) return globalThis.fetch(input, init);
     const request = await readFetchRequest(input, init);
     try {
-      return await follow(pool, request);
+      return await follow(connections, request);
     } catch (error) {
       if (request.signal?.aborted) throw request.signal.reason;
       throw fetchError(error);
@@ -31,10 +34,15 @@ export function createFetch(pool: Pool): MtlsFetch {
   };
 }
 
-async function follow(pool: Pool, first: FetchRequest): Promise<Response> {
+interface Connections {
+  pool: Pool;
+  cookies: Cookies;
+}
+
+async function follow(connections: Connections, first: FetchRequest): Promise<Response> {
   let request = first;
   for (let redirects = 0; ; redirects++) {
-    const response = await checkCertificateRefusal(await send(pool, request));
+    const response = await checkCertificateRefusal(await send(connections, request));
     const next = nextRequest(request, response);
     if (next === 'opaque') return makeOpaqueRedirect(request.url);
     if (!next) {
@@ -58,13 +66,25 @@ async function checked(response: RawResponse, integrity: string): Promise<RawRes
   return { ...response, body: new Blob([bytes]).stream() };
 }
 
-function send(pool: Pool, request: FetchRequest): Promise<RawResponse> {
+async function send({ pool, cookies }: Connections, request: FetchRequest): Promise<RawResponse> {
   const { method, url, headers, body, signal, onUploadProgress } = request;
   const sent = new Headers(headers);
   // Of a body without a length, hyper finds the framing; no body is said to be empty where one is usual.
   const length = body ? body.length : method === 'POST' || method === 'PUT' ? 0 : undefined;
   if (length !== undefined) sent.set('content-length', String(length));
-  return pool.send({ method, url, headers: sent, body, onUploadProgress }, signal);
+  const withCookies = allowsCookies(request.credentials, url);
+  // What the caller says himself stands.
+  const cookie = withCookies && !sent.has('cookie') ? await cookies.header(url) : undefined;
+  if (cookie !== undefined) sent.set('cookie', cookie);
+  const response = await pool.send({ method, url, headers: sent, body, onUploadProgress }, signal);
+  if (!withCookies) return response;
+  try {
+    await cookies.store(url, valuesOf(response.head, 'set-cookie'));
+    return response;
+  } catch (error) {
+    discard(response.body);
+    throw error;
+  }
 }
 
 /** Where a redirect leads; its own body is let go. Undefined: this is the response. */

@@ -37,6 +37,11 @@ export interface ResponseHead {
   headers: [name: string, value: string][];
 }
 
+/** All values of a field. */
+export function valuesOf({ headers }: ResponseHead, name: string): string[] {
+  return headers.filter(([it]) => it === name).map(([, value]) => value.trim());
+}
+
 /** Why an exchange failed. `kind` is one of `HttpFailureKind`. */
 export interface HttpFailure {
   kind: number;

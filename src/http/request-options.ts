@@ -22,6 +22,7 @@ const allowed = {
 
 export interface RequestOptions {
   cache: RequestCache;
+  credentials: RequestCredentials;
   redirect: RequestRedirect;
   sameOriginOnly: boolean;
   integrity: string;
@@ -52,6 +53,7 @@ export function readOptions(request: Request | undefined, init: MtlsRequestInit)
     throw new TypeError('"only-if-cached" goes with the mode "same-origin"');
   return {
     cache,
+    credentials: init.credentials ?? request?.credentials ?? 'same-origin',
     redirect: init.redirect ?? request?.redirect ?? 'follow',
     sameOriginOnly: mode === 'same-origin',
     integrity: init.integrity ?? request?.integrity ?? '',

@@ -5,6 +5,8 @@ import type { RawResponse } from './pool.js';
 
 /** Statuses whose responses have no body (Fetch standard, "null body status"). */
 const nullBodyStatuses = new Set([204, 205, 304]);
+/** Fields that a page does not see (Fetch standard, "forbidden response-header name"). */
+const hiddenFields = new Set(['set-cookie', 'set-cookie2']);
 /** What is read of a body that nobody wants, so that its connection can be used again. */
 const DISCARDED_BYTES = 64 * 1024;
 
@@ -16,7 +18,8 @@ export function makeResponse(
   const { head, body, connection, responseMs } = raw;
   const bodyless = request.method === 'HEAD' || nullBodyStatuses.has(head.status);
   if (bodyless) discard(body);
-  const { status, statusText, headers } = head;
+  const { status, statusText } = head;
+  const headers = head.headers.filter(([name]) => !hiddenFields.has(name));
   const shown: Shown = { url: withoutFragment(request.url), redirected: request.redirected, type: 'basic' };
   const source = { transport: connection.transport, protocol: connection.protocol, responseMs };
   try {

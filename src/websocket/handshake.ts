@@ -1,24 +1,17 @@
 import { MtlsError } from '../errors.js';
-import type { HttpEngine, ResponseHead } from '../http/http-engine.js';
+import type { Cookies } from '../http/cookies.js';
+import { type HttpEngine, type ResponseHead, valuesOf } from '../http/http-engine.js';
 import type { Connect } from '../http/plaintext-stream.js';
 import { type UpgradedStream, upgrade } from '../http/upgrade.js';
 
 /** What every server puts behind the key before it hashes it (RFC 6455 section 1.3). */
 const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** The cookies of a client, as far as a handshake needs them. */
-export interface HandshakeCookies {
-  /** The value of the header Cookie, for an https: URL. */
-  header(url: URL): Promise<string | undefined> | string | undefined;
-  /** Takes the values of Set-Cookie. */
-  store(url: URL, values: readonly string[]): Promise<void> | void;
-}
-
 export interface HandshakeParts {
   engine: HttpEngine;
   /** Connects by TLS with the ALPN protocol `http/1.1`. */
   connect: Connect;
-  cookies?: HandshakeCookies | undefined;
+  cookies: Cookies;
 }
 
 export interface HandshakeRequest {
@@ -47,11 +40,11 @@ export async function openWebSocket(
   const target = new URL(url.href.replace(/^wss:/, 'https:'));
   const address = { hostname: target.hostname.replace(/^\[|\]$/g, ''), port: Number(target.port) || 443 };
   const transport = await parts.connect(address, signal);
-  const headers = requestHeaders(target, { key, protocols, cookie: await parts.cookies?.header(target) });
+  const headers = requestHeaders(target, { key, protocols, cookie: await parts.cookies.header(target) });
   target.username = '';
   target.password = '';
   const { head, stream } = await upgrade(parts.engine, transport, { url: target, headers, signal });
-  await parts.cookies?.store(target, valuesOf(head, 'set-cookie'));
+  await parts.cookies.store(target, valuesOf(head, 'set-cookie'));
   if (!stream) throw unexpectedStatus(head.status);
   try {
     await checkAccept(head, key);
@@ -118,10 +111,6 @@ function chosenProtocol(head: ResponseHead, offered: readonly string[]): string 
   throw handshakeError(
     chosen.length === 0 ? 'it takes none of the subprotocols' : 'it takes a subprotocol that was not offered',
   );
-}
-
-function valuesOf({ headers }: ResponseHead, name: string): string[] {
-  return headers.filter(([it]) => it === name).map(([, value]) => value.trim());
 }
 
 function unexpectedStatus(status: number): MtlsError {

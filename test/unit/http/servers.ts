@@ -4,6 +4,7 @@ import net from 'node:net';
 import { Duplex } from 'node:stream';
 import { MtlsError } from '../../../src/errors.js';
 import type { TransportInfo } from '../../../src/http/connection-info.js';
+import { Cookies } from '../../../src/http/cookies.js';
 import { createFetch, type MtlsFetch } from '../../../src/http/fetch.js';
 import { HttpEngine } from '../../../src/http/http-engine.js';
 import type { PlaintextStream } from '../../../src/http/plaintext-stream.js';
@@ -99,7 +100,7 @@ export async function client(alpn: string, options: ClientOptions = {}): Promise
     options,
   );
   const close = () => pool.destroy();
-  return { fetch: createFetch(pool), pool, engine, connects, close };
+  return { fetch: createFetch(pool, new Cookies()), pool, engine, connects, close };
 }
 
 function plaintextOf(socket: net.Socket, alpn: string, transport: Partial<TransportInfo>): PlaintextStream {

@@ -1,0 +1,99 @@
+import type { Cookie, CookieJar } from 'tough-cookie';
+import { MtlsError } from '../errors.js';
+
+type CookieLibrary = typeof import('tough-cookie');
+
+/** Which site a request goes to, seen from the page (RFC 6265bis section 5.2). */
+type SameSiteContext = 'strict' | 'none';
+
+/** The cookies of a client: kept in memory, sent to no server of another client, and gone with the page. */
+export interface ClientCookies {
+  /**
+   * Deletes the cookies that requests to a host would carry.
+   *
+   * @param host a host name, or `*.example.com` for a domain and all below it; a port makes no difference. Default: every host.
+   */
+  clear(host?: string): Promise<void>;
+}
+
+/**
+ * A cookie jar (RFC 6265). The library is loaded when the first cookie comes.
+ *
+ * Cookies with SameSite `Lax` or `Strict` are kept and sent only where the server is of the page's site; without a page, as in Node,
+ * every server is.
+ */
+export class Cookies implements ClientCookies {
+  #jar: Promise<{ library: CookieLibrary; jar: CookieJar }> | undefined;
+
+  /** The value of the header Cookie for an https: URL; undefined: there is none. */
+  async header(url: URL): Promise<string | undefined> {
+    if (!this.#jar) return undefined;
+    const { library, jar } = await this.#jar;
+    const text = await jar.getCookieString(url.href, { sameSiteContext: siteOf(library, url) });
+    return text || undefined;
+  }
+
+  /**
+   * Takes the values of Set-Cookie; those that the standard refuses are ignored, as browsers do.
+   *
+   * @throws MtlsError ERR_HTTP_COOKIES
+   */
+  async store(url: URL, values: readonly string[]): Promise<void> {
+    if (values.length === 0) return;
+    const { library, jar } = await this.#open();
+    const options = { ignoreError: true, sameSiteContext: siteOf(library, url) };
+    for (const value of values) await jar.setCookie(value, url.href, options);
+  }
+
+  async clear(host?: string): Promise<void> {
+    if (!this.#jar) return;
+    const { library, jar } = await this.#jar;
+    for (const cookie of await jar.store.getAllCookies()) {
+      if (host === undefined || isOfHost(library, cookie, host)) await remove(jar, cookie);
+    }
+  }
+
+  #open(): Promise<{ library: CookieLibrary; jar: CookieJar }> {
+    this.#jar ??= import('tough-cookie').then(
+      library => ({ library, jar: new library.CookieJar(undefined, { prefixSecurity: 'silent' }) }),
+      cause => {
+        this.#jar = undefined;
+        throw new MtlsError(
+          'ERR_HTTP_COOKIES',
+          'The part of this library that keeps cookies could not be loaded.',
+          { cause },
+        );
+      },
+    );
+    return this.#jar;
+  }
+}
+
+/** Whether requests carry cookies, and keep those of their responses (Fetch standard, "credentials mode"). */
+export function allowsCookies(credentials: RequestCredentials, url: URL): boolean {
+  if (credentials !== 'same-origin') return credentials === 'include';
+  const origin = globalThis.location?.origin;
+  return origin === undefined || url.origin === origin;
+}
+
+function isOfHost({ domainMatch }: CookieLibrary, { domain, hostOnly }: Cookie, host: string): boolean {
+  const hostname = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase();
+  if (domain === null) return false;
+  if (hostname.startsWith('*.')) return domainMatch(domain, hostname.slice(2)) === true;
+  return hostOnly ? domain === hostname : domainMatch(hostname, domain) === true;
+}
+
+async function remove(jar: CookieJar, { domain, path, key }: Cookie): Promise<void> {
+  if (domain !== null && path !== null) await jar.store.removeCookie(domain, path, key);
+}
+
+function siteOf({ getPublicSuffix }: CookieLibrary, url: URL): SameSiteContext {
+  const page = globalThis.location;
+  if (!page?.hostname) return 'strict';
+  const site = (hostname: string) =>
+    getPublicSuffix(hostname, { allowSpecialUseDomain: true, ignoreError: true }) ?? hostname;
+  return site(page.hostname) === site(url.hostname) ? 'strict' : 'none';
+}

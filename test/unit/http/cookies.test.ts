@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { Cookies } from '../../../src/http/cookies.js';
+
+const urlOf = (host: string) => new URL(`https://${host}/`);
+
+async function filled(): Promise<Cookies> {
+  const cookies = new Cookies();
+  await cookies.store(urlOf('a.example.com'), ['own=1', 'shared=1; Domain=example.com']);
+  await cookies.store(urlOf('example.com'), ['root=1']);
+  await cookies.store(urlOf('example.org'), ['other=1']);
+  return cookies;
+}
+
+/** The cookies of each host, in order. */
+async function left(cookies: Cookies): Promise<string[]> {
+  const hosts = ['a.example.com', 'example.com', 'example.org'];
+  const texts = await Promise.all(hosts.map(host => cookies.header(urlOf(host))));
+  return texts.map(text => (text ?? '').split('; ').sort().join(' '));
+}
+
+describe('Cookies', () => {
+  it.each([
+    ['a.example.com', ['', 'root=1', 'other=1']],
+    ['A.EXAMPLE.COM:8443', ['', 'root=1', 'other=1']],
+    ['example.com', ['own=1', '', 'other=1']],
+    ['*.example.com', ['', '', 'other=1']],
+    ['b.example.com', ['own=1', 'root=1', 'other=1']],
+    ['ample.com', ['own=1 shared=1', 'root=1 shared=1', 'other=1']],
+    [undefined, ['', '', '']],
+  ])('clear(%s) deletes what requests there would carry', async (host, expected) => {
+    const cookies = await filled();
+    await cookies.clear(host);
+    expect(await left(cookies)).toEqual(expected);
+  });
+
+  it('clears the cookies of an IPv6 address', async () => {
+    const cookies = new Cookies();
+    await cookies.store(urlOf('[::1]:8443'), ['own=1']);
+    expect(await cookies.header(urlOf('[::1]:8443'))).toBe('own=1');
+    await cookies.clear('[::1]:8443');
+    expect(await cookies.header(urlOf('[::1]:8443'))).toBe(undefined);
+  });
+
+  it('refuses the cookies of a public suffix', async () => {
+    const cookies = new Cookies();
+    await cookies.store(urlOf('a.co.uk'), ['super=1; Domain=co.uk', 'own=1']);
+    expect(await cookies.header(urlOf('a.co.uk'))).toBe('own=1');
+    expect(await cookies.header(urlOf('b.co.uk'))).toBe(undefined);
+  });
+});
