@@ -16,6 +16,9 @@ const MAX_CONTENT_BYTES = 16_384;
 const MAX_OVERHEAD_BYTES = { 'TLSv1.2': 2048, 'TLSv1.3': 256 };
 /** Handshake messages after the handshake are small. */
 const MAX_HANDSHAKE_BYTES = 64 * 1024;
+/** What a server may do in a row without sending data, so that it cannot keep us busy, nor fill our memory with answers. As rustls does. */
+const MAX_EMPTY_RECORDS = 32;
+const MAX_KEY_UPDATE_REQUESTS = 32;
 /** Enough to keep WebCrypto busy; bounds what is opened in vain before new keys. */
 const MAX_OPEN_AT_ONCE = 16;
 /** New keys are due long before AES-GCM's limit of 2^24.5 records (RFC 8446 section 5.5). */
@@ -61,6 +64,8 @@ export class WebCryptoRecords implements RecordLayer {
   #opening: RecordCipher;
   #incoming: Uint8Array;
   #handshake: Uint8Array = new Uint8Array(0);
+  #emptyRecords = 0;
+  #keyUpdateRequests = 0;
   /** One at a time, so that records leave in the order of their numbers. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -95,7 +100,9 @@ export class WebCryptoRecords implements RecordLayer {
   async receive(ciphertext: Uint8Array): Promise<Received> {
     const received: Received = { plaintext: [], closed: false };
     try {
-      await this.#openAll(this.#completeRecords(ciphertext), received);
+      const { records, excess } = this.#completeRecords(ciphertext);
+      await this.#openAll(records, received);
+      if (excess && !received.closed) throw excess;
     } catch (error) {
       received.failure = await this.#fail(error);
     }
@@ -132,8 +139,8 @@ export class WebCryptoRecords implements RecordLayer {
     return this.#inTurn(() => this.#sealing.seal(ContentType.alert, Uint8Array.of(level, alert)));
   }
 
-  /** Cuts off the records that are there in full; the rest waits for more. */
-  #completeRecords(ciphertext: Uint8Array): Uint8Array[] {
+  /** Cuts off the records that are there in full; the rest waits for more. What came before an excessive record is good. */
+  #completeRecords(ciphertext: Uint8Array): { records: Uint8Array[]; excess?: RecordError } {
     const bytes = this.#incoming.length > 0 ? concatenated([this.#incoming, ciphertext]) : ciphertext;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const records: Uint8Array[] = [];
@@ -141,7 +148,7 @@ export class WebCryptoRecords implements RecordLayer {
     while (start + HEADER_BYTES <= bytes.length) {
       const length = view.getUint16(start + 3);
       if (length > MAX_CONTENT_BYTES + MAX_OVERHEAD_BYTES[this.#version]) {
-        throw new RecordError(Alert.recordOverflow, 'a record is too large');
+        return { records, excess: new RecordError(Alert.recordOverflow, 'a record is too large') };
       }
       const end = start + HEADER_BYTES + length;
       if (end > bytes.length) break;
@@ -149,7 +156,7 @@ export class WebCryptoRecords implements RecordLayer {
       start = end;
     }
     this.#incoming = bytes.slice(start);
-    return records;
+    return { records };
   }
 
   /** All at once, taken in order. After new keys, what was opened with the old ones is opened again. */
@@ -175,7 +182,11 @@ export class WebCryptoRecords implements RecordLayer {
     if (this.#handshake.length > 0 && type !== ContentType.handshake) {
       throw new RecordError(Alert.unexpectedMessage, 'a handshake message is interrupted');
     }
+    this.#emptyRecords = content.length > 0 ? 0 : this.#emptyRecords + 1;
+    if (this.#emptyRecords > MAX_EMPTY_RECORDS)
+      throw new RecordError(Alert.unexpectedMessage, 'too many records are empty');
     if (type === ContentType.applicationData) {
+      this.#keyUpdateRequests = 0;
       if (content.length > 0) received.plaintext.push(content);
     } else if (type === ContentType.alert) this.#takeAlert(content, received);
     else if (type === ContentType.handshake) await this.#takeHandshake(content);
@@ -234,6 +245,9 @@ export class WebCryptoRecords implements RecordLayer {
     }
     if (this.#handshake.length > 0) {
       throw new RecordError(Alert.unexpectedMessage, 'a key update is not the end of its record');
+    }
+    if (request === 1 && ++this.#keyUpdateRequests > MAX_KEY_UPDATE_REQUESTS) {
+      throw new RecordError(Alert.unexpectedMessage, 'too many key updates are asked for');
     }
     const keys = this.#external.updateKeys('receive');
     this.#opening = await RecordCipher.create(keys, { version: this.#version, for: 'decrypt' });
