@@ -94,8 +94,18 @@ export class Dialer {
         hostname: target.hostname,
         partition,
         alpn,
-        authenticate: request =>
-          turn.without(() => stream.during(() => authentication.authenticate(request))),
+        authenticate: async request => {
+          const credential = await turn.without(() =>
+            stream.during(() => authentication.authenticate(request)),
+          );
+          // The store may ask its user once more before the key is used.
+          return (
+            credential && {
+              ...credential,
+              sign: (scheme, message) => turn.without(() => credential.sign(scheme, message)),
+            }
+          );
+        },
         pins: this.#serverTrust.pinsFor(target),
         evaluateServer: question =>
           turn.without(() =>
