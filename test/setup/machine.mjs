@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { runCommand } from './command.mjs';
 
-const MINIMUM_RUST = [1, 85];
+const MINIMUM_RUST = [1, 87];
 
 /** Debian's packages by what needs them; `has` tells whether that is there already. */
 const PACKAGES = [
