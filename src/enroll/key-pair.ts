@@ -68,6 +68,9 @@ export interface KeyPair {
   sign(message: Der): Promise<Uint8Array>;
 }
 
+/** WebKitGTK fails to make some Ed25519 keys (4 of 500), by their own octets: the next one is another. */
+const ATTEMPTS = 5;
+
 /**
  * @throws MtlsError ERR_ENROLL_UNSUPPORTED when WebCrypto has no such keys here
  * @throws TypeError for an algorithm that is none of `KeyAlgorithmName`
@@ -75,26 +78,33 @@ export interface KeyPair {
 export async function generateKeyPair(algorithm: KeyAlgorithmName): Promise<KeyPair> {
   if (!Object.hasOwn(kinds, algorithm))
     throw new TypeError(`algorithm is one of ${Object.keys(kinds).join(', ')}`);
-  const { importAlgorithm, generation, signAlgorithm, signatureAlgorithm } = kinds[algorithm]();
-  try {
-    const pair = (await crypto.subtle.generateKey(generation, true, ['sign', 'verify'])) as CryptoKeyPair;
-    const keys = await withoutExport(pair.privateKey, algorithm);
-    await sealKey(keys, pair.privateKey, importAlgorithm);
-    const publicKey = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey));
-    const own = keys.find(key => key.algorithm.name === signAlgorithm.name) as CryptoKey;
-    return {
-      keys,
-      publicKey,
-      signatureAlgorithm,
-      async sign(message) {
-        const signature = new Uint8Array(await crypto.subtle.sign(signAlgorithm, own, message));
-        return signAlgorithm.name === 'ECDSA' ? ecdsaToDer(signature) : signature;
-      },
-    };
-  } catch (cause) {
-    const message = `The WebCrypto of this browser makes no ${algorithm} keys: choose another algorithm.`;
-    throw new MtlsError('ERR_ENROLL_UNSUPPORTED', message, { cause });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await tryToGenerate(algorithm);
+    } catch (cause) {
+      if (attempt < ATTEMPTS && (cause as DOMException).name === 'OperationError') continue;
+      const message = `The WebCrypto of this browser makes no ${algorithm} keys: choose another algorithm.`;
+      throw new MtlsError('ERR_ENROLL_UNSUPPORTED', message, { cause });
+    }
   }
+}
+
+async function tryToGenerate(algorithm: KeyAlgorithmName): Promise<KeyPair> {
+  const { importAlgorithm, generation, signAlgorithm, signatureAlgorithm } = kinds[algorithm]();
+  const pair = (await crypto.subtle.generateKey(generation, true, ['sign', 'verify'])) as CryptoKeyPair;
+  const keys = await withoutExport(pair.privateKey, algorithm);
+  await sealKey(keys, pair.privateKey, importAlgorithm);
+  const publicKey = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey));
+  const own = keys.find(key => key.algorithm.name === signAlgorithm.name) as CryptoKey;
+  return {
+    keys,
+    publicKey,
+    signatureAlgorithm,
+    async sign(message) {
+      const signature = new Uint8Array(await crypto.subtle.sign(signAlgorithm, own, message));
+      return signAlgorithm.name === 'ECDSA' ? ecdsaToDer(signature) : signature;
+    },
+  };
 }
 
 /**
