@@ -3,7 +3,7 @@ import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { fetchError } from './fetch-error.js';
 import type { ExchangeListener, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
 import { type OnProgress, ProgressCounter } from './progress.js';
-import type { BodyReader, RequestBody } from './request-body.js';
+import { type BodyReader, type RequestBody, unreadableBody } from './request-body.js';
 
 /** What is read ahead of the page, so that a small body frees its connection although nobody reads it. */
 const READ_AHEAD_BYTES = 64 * 1024;
@@ -231,11 +231,7 @@ export class Exchange implements ExchangeListener {
   #reasonOf(failure: HttpFailure): unknown {
     const { kind, message } = failure;
     if (kind === HttpFailureKind.misuse) return new TypeError(message);
-    if (kind === HttpFailureKind.bodyAborted) {
-      return new MtlsError('ERR_HTTP_BODY', "The request's body could not be read.", {
-        cause: this.#bodyError,
-      });
-    }
+    if (kind === HttpFailureKind.bodyAborted) return unreadableBody(this.#bodyError);
     const refused = kind === HttpFailureKind.unprocessed && failure.code !== 0;
     const code = refused ? 'ERR_HTTP_RESET' : codes[kind];
     return this.#host.error ?? new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', sentence(failure));

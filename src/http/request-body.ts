@@ -1,3 +1,7 @@
+import { MtlsError } from '../errors.js';
+import { fetchError } from './fetch-error.js';
+import { encodeForm } from './form-data.js';
+
 /** A request's body, read piece by piece. */
 export interface BodyReader {
   /** Undefined: the end. */
@@ -26,23 +30,35 @@ export function isStream(body: unknown): body is ReadableStream<Uint8Array> {
 
 /**
  * The body that an `init` names. Must be called with what the page gave: native requests lose streams (Firefox sends
- * "[object ReadableStream]"). The platform encodes everything else as its own fetch would.
+ * "[object ReadableStream]"). The platform encodes everything but forms as its own fetch would.
  */
 export function bodyOf(source: BodyInit): RequestBody | Promise<RequestBody> {
   if (isStream(source)) {
     if (source.locked) throw new TypeError('the body is locked: something else reads it already');
     return streamBody(source);
   }
+  if (source instanceof FormData) {
+    const { blob, contentType } = encodeForm(source);
+    return blobBody(blob, contentType);
+  }
   const encoded = new Response(source);
   const contentType = encoded.headers.get('content-type');
   return encoded.blob().then(blob => blobBody(blob, contentType));
 }
 
-/** The body of a `Request`; undefined when it has none. */
+/** The body of a `Request`; undefined when it has none. A body that cannot be read is a TypeError with ERR_HTTP_BODY. */
 export async function bodyOfRequest(request: Request): Promise<RequestBody | undefined> {
   if (request.bodyUsed) throw new TypeError("the request's body has been used already");
-  if (!('body' in request)) return blobBody(await (request as Request).blob(), null);
-  return request.body === null ? undefined : measured(request.body);
+  try {
+    if (!('body' in request)) return blobBody(await (request as Request).blob(), null);
+    return request.body === null ? undefined : await measured(request.body);
+  } catch (cause) {
+    throw fetchError(unreadableBody(cause));
+  }
+}
+
+export function unreadableBody(cause: unknown): MtlsError {
+  return new MtlsError('ERR_HTTP_BODY', "The request's body could not be read.", { cause });
 }
 
 function blobBody(blob: Blob, contentType: string | null): RequestBody {

@@ -12,8 +12,10 @@ declare global {
   var library: typeof Library;
 }
 
-const HTML = `<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="data:,">
-<meta http-equiv="Content-Security-Policy" content="default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; connect-src 'self' ws://127.0.0.1:*">
+const htmlOf = (
+  connect: string,
+) => `<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="data:,">
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; connect-src 'self' ws://127.0.0.1:* ${connect}">
 <script type="importmap">{ "imports": { "browser-mtls": "/lib/index.js" } }</script>
 <script type="module" src="/main.js"></script></head></html>`;
 const MAIN = `import * as library from 'browser-mtls';\nglobalThis.library = library;\ndocument.title = 'ready';\n`;
@@ -35,9 +37,17 @@ export interface UserPages {
   stop(): Promise<void>;
 }
 
-export async function startUserPages(): Promise<UserPages> {
+/**
+ * @param options.before a module that the page runs before it says that it is ready
+ * @param options.connect what else the page's policy lets it fetch by itself
+ */
+export async function startUserPages({ before = '', connect = '' } = {}): Promise<UserPages> {
   const dist = builtFolder();
-  const pages = await startPages({ pages: { '/': HTML, '/main.js': MAIN }, folders: { '/lib/': dist } });
+  const main = `import '/before.js';\n${MAIN}`;
+  const pages = await startPages({
+    pages: { '/': htmlOf(connect), '/main.js': main, '/before.js': before },
+    folders: { '/lib/': dist },
+  });
   return {
     origin: pages.origin,
     stop: pages.stop,

@@ -61,6 +61,19 @@ export const bodyCases: FetchCase[] = [
     const boundary = /^multipart\/form-data; ?boundary=(.+)$/.exec(seen.headers['content-type'] ?? '')?.[1];
     equal([seen.body.includes(`--${boundary}\r\n`), seen.body.includes('n%22ame.txt')], [true, true]);
   }),
+  fetchCase('the parts of a FormData are encoded as HTML says', async context => {
+    const body = new FormData();
+    body.append('l\ni"ne', 'one\ntwo\rthree\r\nfour');
+    body.append('b', new Blob(['\u20ac']), 'a\nb');
+    const seen = await shown(context, { method: 'POST', body });
+    const [, boundary] = seen.headers['content-type']?.split('boundary=') ?? [];
+    const parts = [
+      'Content-Disposition: form-data; name="l%0D%0Ai%22ne"\r\n\r\none\r\ntwo\r\nthree\r\nfour',
+      'Content-Disposition: form-data; name="b"; filename="a%0Ab"\r\nContent-Type: application/octet-stream\r\n\r\n\u00e2\u0082\u00ac',
+    ];
+    equal(seen.body, `${parts.map(part => `--${boundary}\r\n${part}\r\n`).join('')}--${boundary}--\r\n`);
+    equal(seen.headers['content-length'], String(seen.body.length));
+  }),
   fetchCase("the caller's Content-Type is kept", async context => {
     const { headers } = await shown(context, {
       method: 'POST',
@@ -117,10 +130,13 @@ export const bodyCases: FetchCase[] = [
     }),
   ),
   fetchCase('blob() has the type of the response', async ({ fetch, origin }) => {
-    const response = await fetch(
-      answerUrl(origin, { headers: { 'content-type': 'Text/X-Test; a=b' }, body: 'x' }),
+    const headers = { 'content-type': 'Text/X-Test; a=b' };
+    const { type } = await (await fetch(answerUrl(origin, { headers, body: 'x' }))).blob();
+    // Chromium and WebKit keep the space, in their own responses as well.
+    equal(
+      [type.replace(' ', ''), type],
+      ['text/x-test;a=b', (await new Response('x', { headers }).blob()).type],
     );
-    equal((await response.blob()).type, 'text/x-test;a=b');
   }),
   fetchCase('formData() reads a URL-encoded body', async ({ fetch, origin }) => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };

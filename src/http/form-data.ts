@@ -1,0 +1,33 @@
+const FALLBACK_TYPE = 'application/octet-stream';
+
+/**
+ * A form as `multipart/form-data` (HTML standard, "multipart/form-data encoding algorithm"; RFC 7578). The platform's own
+ * encoding is not used: WebKit cannot read a form with files back ("Unable to read form data blob").
+ */
+export function encodeForm(form: FormData): { blob: Blob; contentType: string } {
+  const boundary = `----form-${crypto.randomUUID()}`;
+  const parts: BlobPart[] = [];
+  for (const [name, value] of form) {
+    const start = `--${boundary}\r\nContent-Disposition: form-data; name="${escaped(withCrLf(name))}"`;
+    if (typeof value === 'string') {
+      parts.push(`${start}\r\n\r\n${withCrLf(value)}\r\n`);
+    } else {
+      const type = value.type || FALLBACK_TYPE;
+      parts.push(
+        `${start}; filename="${escaped(value.name)}"\r\nContent-Type: ${type}\r\n\r\n`,
+        value,
+        '\r\n',
+      );
+    }
+  }
+  parts.push(`--${boundary}--\r\n`);
+  return { blob: new Blob(parts), contentType: `multipart/form-data; boundary=${boundary}` };
+}
+
+function withCrLf(text: string): string {
+  return text.replace(/\r\n?|\n/g, '\r\n');
+}
+
+function escaped(text: string): string {
+  return text.replace(/\n/g, '%0A').replace(/\r/g, '%0D').replace(/"/g, '%22');
+}
