@@ -73,7 +73,8 @@ export function renegotiationError(): MtlsError {
     'ERR_TLS_RENEGOTIATION',
     'The server asked for a client certificate, or for a new handshake, after the handshake: this client, like any HTTP/2 client, ' +
       'does not do that. Have the server ask during the handshake. Apache: SSLVerifyClient in the virtual host, not in a Location, ' +
-      'Directory or .htaccess. IIS: netsh http update sslcert … clientcertnegotiation=enable.',
+      'Directory or .htaccess. IIS: netsh http update sslcert … clientcertnegotiation=enable. Python: verify_mode = CERT_REQUIRED ' +
+      'or CERT_OPTIONAL, without verify_client_post_handshake. OpenSSL: SSL_VERIFY_PEER, without SSL_VERIFY_POST_HANDSHAKE.',
   );
 }
 

@@ -113,12 +113,23 @@ export class TlsConnection {
       const step = await this.#negotiating.negotiate(input, this.#respondent);
       if (this.#freed) throw this.#failure;
       if (step?.handshake) this.#info = readHandshake(step.handshake, this.#respondent);
+      if (step?.handshake) return this.#complete(step);
       if (step) this.#take(step);
-      if (step?.handshake) return this.#changeRecords();
       const { done, value } = await this.#readCiphertext();
       if (done) throw this.#failWith(this.#truncation());
       input = step ? value : concatenated([input, value]);
     }
+  }
+
+  /** Data that came with the end of the handshake is delivered, although the connection may have failed behind it. */
+  async #complete(step: Received): Promise<void> {
+    try {
+      this.#take(step);
+    } catch (error) {
+      if (this.#plaintext.length === 0) throw error;
+      return;
+    }
+    await this.#changeRecords();
   }
 
   /** To WebCrypto's, where the cipher suite allows it. */

@@ -19,6 +19,8 @@ const MAX_HANDSHAKE_BYTES = 64 * 1024;
 /** What a server may do in a row without sending data, so that it cannot keep us busy, nor fill our memory with answers. As rustls does. */
 const MAX_EMPTY_RECORDS = 32;
 const MAX_KEY_UPDATE_REQUESTS = 32;
+/** In the life of a connection, whatever lies between them. As rustls does. */
+const MAX_WARNING_ALERTS = 4;
 /** Enough to keep WebCrypto busy; bounds what is opened in vain before new keys. */
 const MAX_OPEN_AT_ONCE = 16;
 /** New keys are due long before AES-GCM's limit of 2^24.5 records (RFC 8446 section 5.5). */
@@ -66,6 +68,7 @@ export class WebCryptoRecords implements RecordLayer {
   #handshake: Uint8Array = new Uint8Array(0);
   #emptyRecords = 0;
   #keyUpdateRequests = 0;
+  #warningAlerts = 0;
   /** One at a time, so that records leave in the order of their numbers. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -198,8 +201,11 @@ export class WebCryptoRecords implements RecordLayer {
     if (alert === undefined || content.length !== 2)
       throw new RecordError(Alert.decodeError, 'an alert is malformed');
     if (alert === Alert.closeNotify) received.closed = true;
-    else if (alert === Alert.userCanceled || (level === WARNING && this.#version === 'TLSv1.2')) return;
-    else throw new ReceivedAlert(alert);
+    else if (alert !== Alert.userCanceled && (level !== WARNING || this.#version !== 'TLSv1.2')) {
+      throw new ReceivedAlert(alert);
+    } else if (++this.#warningAlerts > MAX_WARNING_ALERTS) {
+      throw new RecordError(Alert.unexpectedMessage, 'too many alerts are warnings');
+    }
   }
 
   async #takeHandshake(content: Uint8Array): Promise<void> {

@@ -18,6 +18,8 @@ export interface RunningProgram {
   output(): string;
   /** Its exit code, when it has ended. */
   exitCode(): number | null;
+  /** Writes to its standard input; only with the option `stdin`. */
+  say(text: string): void;
   /** Resolves with the match as soon as the output has one; rejects when the program ends, or after `timeoutMs` (default 15,000). */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   /** Resolves when connections to all these ports of the loopback address are taken; rejects when it ends, or after 10 s. */
@@ -31,6 +33,8 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   /** Whether signals go to all that it starts as well, as those of a terminal do. Default false. */
   group?: boolean;
+  /** Whether it has a standard input, which stays open. Default false. */
+  stdin?: boolean;
 }
 
 export function startProgram(file: string, args: string[], options: ProgramOptions = {}): RunningProgram {
@@ -38,15 +42,19 @@ export function startProgram(file: string, args: string[], options: ProgramOptio
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     detached: options.group ?? false,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });
+  const { stdin, stdout, stderr } = child;
+  if (!stdout || !stderr) throw new Error(`${file}: no output`);
   running.add(child);
   let output = '';
   const append = (text: string) => {
     output += text;
   };
-  child.stdout.setEncoding('utf8').on('data', append);
-  child.stderr.setEncoding('utf8').on('data', append);
+  stdout.setEncoding('utf8').on('data', append);
+  stderr.setEncoding('utf8').on('data', append);
+  // What it does not read any more, its output or its end tells.
+  stdin?.on('error', () => {});
   child.on('error', error => append(`${file}: ${error.message}\n`));
   const ended = new Promise<void>(resolve => {
     child.once('close', () => resolve());
@@ -63,6 +71,10 @@ export function startProgram(file: string, args: string[], options: ProgramOptio
     pid: child.pid ?? 0,
     output: () => output,
     exitCode: () => child.exitCode,
+    say(text) {
+      if (!stdin) throw new Error(`${file} has no standard input`);
+      stdin.write(text);
+    },
     async waitFor(pattern, timeoutMs = 15_000) {
       const deadline = Date.now() + timeoutMs;
       for (;;) {

@@ -1,30 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KeyPair } from '../openssl-pki.js';
-import { startProgram } from '../process.js';
+import { startPython } from '../python.js';
 
 const SCRIPT = fileURLToPath(new URL('echo.py', import.meta.url));
 
 /** A WebSocket server by Python's `websockets`, which insists on a client certificate. */
-export async function startPythonEcho({ server, clientCa }: { server: KeyPair; clientCa: string }) {
-  const folder = mkdtempSync(join(tmpdir(), 'mtls-python-'));
-  const file = (name: string, content: string) => {
-    writeFileSync(join(folder, name), content, { mode: 0o600 });
-    return join(folder, name);
-  };
-  const args = [file('server.pem', server.cert), file('server.key', server.key), file('ca.pem', clientCa)];
-  const program = startProgram('/usr/bin/python3', [SCRIPT, ...args]);
-  const stop = async () => {
-    await program.stop();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    const [, port] = await program.waitFor(/^PORT (\d+)/m);
-    return { port: Number(port), stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+export function startPythonEcho(credentials: { server: KeyPair; clientCa: string }) {
+  return startPython(SCRIPT, credentials);
 }

@@ -1,25 +1,28 @@
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
-import type { TunnelStream } from '../../../src/tunnel/tunnel.js';
+import { type Attack as AnyAttack, attacked, secretsOf } from '../../support/attacked-tunnel.js';
 import { engineModule } from '../../support/engine.js';
 import { certificateDer, type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
+import {
+  type AttackedSuite,
+  type Protection,
+  type ServerRecords13,
+  suites,
+} from '../../support/server-records.js';
 import { dialTcp } from '../../support/tcp-tunnel.js';
 
 const ALERT = 21;
 const HANDSHAKE = 22;
 const DATA = 23;
 
-/** Both have SHA-256; WebCrypto does the records of the first, the engine those of the second. */
-const suites = {
-  TLS_AES_128_GCM_SHA256: { name: 'aes-128-gcm', keyBytes: 16 },
-  TLS_CHACHA20_POLY1305_SHA256: { name: 'chacha20-poly1305', keyBytes: 32 },
-} as const;
-type Suite = keyof typeof suites;
+type Attack = AnyAttack<ServerRecords13>;
+
+const suitesOf = (version: 'TLSv1.2' | 'TLSv1.3') =>
+  (Object.keys(suites) as AttackedSuite[]).filter(it => suites[it].version === version);
 
 let pki: OpensslPki;
 let pair: KeyPair;
@@ -36,136 +39,44 @@ afterEach(() => {
 
 afterAll(() => pki.close());
 
-/** RFC 8446 section 7.1, with an empty context and at most 32 bytes. */
-function expandLabel(secret: Buffer, label: string, length: number): Buffer {
-  const name = Buffer.from(`tls13 ${label}`);
-  const info = Buffer.concat([Buffer.of(0, length, name.length), name, Buffer.of(0, 1)]);
-  return createHmac('sha256', secret).update(info).digest().subarray(0, length);
-}
-
-/** The server's side of the record protection, from its logged secret. */
-class ServerRecords {
-  #suite: (typeof suites)[Suite];
-  #secret: Buffer;
-  #sequence = 0n;
-
-  constructor(suite: Suite, secret: Buffer) {
-    this.#suite = suites[suite];
-    this.#secret = secret;
-  }
-
-  seal(type: number, content: Uint8Array): Buffer {
-    return this.sealInner(Buffer.concat([content, Buffer.of(type)]));
-  }
-
-  /** The content with its type and padding. */
-  sealInner(inner: Uint8Array): Buffer {
-    const header = Buffer.of(DATA, 3, 3, 0, 0);
-    header.writeUInt16BE(inner.length + 16, 3);
-    const { key, nonce } = this.#protection();
-    const cipher = createCipheriv(this.#suite.name as 'aes-128-gcm', key, nonce, { authTagLength: 16 });
-    cipher.setAAD(header, { plaintextLength: inner.length });
-    const sealed = Buffer.concat([cipher.update(inner), cipher.final()]);
-    this.#sequence++;
-    return Buffer.concat([header, sealed, cipher.getAuthTag()]);
-  }
-
-  /** Undefined: not under these keys. */
-  open(record: Buffer): Buffer | undefined {
-    const { key, nonce } = this.#protection();
-    const decipher = createDecipheriv(this.#suite.name as 'aes-128-gcm', key, nonce, { authTagLength: 16 });
-    decipher.setAAD(record.subarray(0, 5), { plaintextLength: record.length - 21 });
-    decipher.setAuthTag(record.subarray(-16));
-    try {
-      const inner = Buffer.concat([decipher.update(record.subarray(5, -16)), decipher.final()]);
-      this.#sequence++;
-      return inner;
-    } catch {
-      return undefined;
-    }
-  }
-
-  nextKeys(): void {
-    this.#secret = expandLabel(this.#secret, 'traffic upd', 32);
-    this.#sequence = 0n;
-  }
-
-  #protection(): { key: Buffer; nonce: Buffer } {
-    const nonce = Buffer.from(expandLabel(this.#secret, 'iv', 12));
-    nonce.writeBigUInt64BE(nonce.readBigUInt64BE(4) ^ this.#sequence, 4);
-    return { key: expandLabel(this.#secret, 'key', this.#suite.keyBytes), nonce };
-  }
-}
-
-type Attack = (records: ServerRecords) => Uint8Array[];
-
 /**
- * A tunnel to a server that, behind its own first word, sends what `attack` makes. All is sealed as the server would.
+ * A connection to a server that says `hello`, is then attacked, and echoes. In TLS 1.2 that comes along with the end of the
+ * handshake, unless the server is to wait for the client's first byte.
  */
-function attacked(stream: TunnelStream, secretOf: () => Buffer, options: { suite: Suite; attack: Attack }) {
-  const reader = stream.readable.getReader();
-  let [incoming, opening, sealing] = [Buffer.alloc(0), undefined, undefined] as [
-    Buffer,
-    ServerRecords | undefined,
-    ServerRecords | undefined,
-  ];
-  let attacking = true;
-  const relayed = (record: Buffer): Buffer[] => {
-    if (record[0] !== DATA) return [record];
-    opening ??= new ServerRecords(options.suite, secretOf());
-    sealing ??= new ServerRecords(options.suite, secretOf());
-    const inner = opening.open(record);
-    if (!inner) return [record];
-    const own = sealing.sealInner(inner);
-    if (!attacking || inner.at(-1) !== DATA) return [own];
-    attacking = false;
-    return [own, ...options.attack(sealing).map(bytes => Buffer.from(bytes))];
-  };
-  const readable = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await reader.read();
-        if (done) return controller.close();
-        incoming = Buffer.concat([incoming, value]);
-        const records: Buffer[] = [];
-        while (incoming.length >= 5 && incoming.length >= 5 + incoming.readUInt16BE(3)) {
-          const end = 5 + incoming.readUInt16BE(3);
-          records.push(...relayed(incoming.subarray(0, end)));
-          incoming = incoming.subarray(end);
-        }
-        controller.enqueue(Buffer.concat(records));
-      },
-      cancel: reason => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
-  return { readable, writable: stream.writable };
-}
-
-/** A connection to a server that says `hello`, is then attacked, and echoes. */
-async function connect(suite: Suite, attack: Attack): Promise<TlsConnection> {
-  let secret = Buffer.alloc(0);
-  const server = createServer({ ...pair, ciphers: suite, minVersion: 'TLSv1.3' }, (socket: TLSSocket) => {
+async function connect<Records extends Protection>(
+  suite: AttackedSuite,
+  attack: AnyAttack<Records>,
+  waits = false,
+): Promise<TlsConnection> {
+  const { version } = suites[suite];
+  const limits = { ciphers: suite, minVersion: version, maxVersion: version };
+  const server = createServer({ ...pair, ...limits }, (socket: TLSSocket) => {
     socket.on('error', () => {});
-    socket.write('hello ');
-    socket.pipe(socket);
+    const greet = () => {
+      socket.write('hello ');
+      socket.pipe(socket);
+    };
+    if (waits) socket.once('data', greet);
+    else greet();
   });
   server.on('tlsClientError', () => {});
-  server.on('keylog', line => {
-    const [label, , value] = line.toString().trim().split(' ');
-    if (label === 'SERVER_TRAFFIC_SECRET_0') secret = Buffer.from(value ?? '', 'hex');
-  });
+  const secrets = secretsOf(server);
   servers.push(server.listen(0, '127.0.0.1'));
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const engine = await TlsEngine.create(engineModule(), { anchors: [certificateDer(pki.ca.cert)] });
-  const stream = attacked(dialTcp(port), () => secret, { suite, attack });
+  const stream = attacked(dialTcp(port), secrets, { suite, attack });
   const connection = await TlsConnection.connect(engine, stream, {
     hostname: 'localhost',
     partition: '',
     authenticate: async () => undefined,
   });
-  expect(connection.info.cipherSuite).toBe(suite);
+  expect(connection.info.version).toBe(version);
+  if (waits) {
+    const writer = connection.writable.getWriter();
+    await writer.write(text('!'));
+    writer.releaseLock();
+  }
   return connection;
 }
 
@@ -194,7 +105,7 @@ const message = (type: number, body: Uint8Array) => {
 const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
 const keyUpdate = (request: number) => message(24, Buffer.of(request));
-const askForNewKeys = (records: ServerRecords): Buffer => {
+const askForNewKeys = (records: ServerRecords13): Buffer => {
   const asked = records.seal(HANDSHAKE, keyUpdate(1));
   records.nextKeys();
   return asked;
@@ -210,6 +121,9 @@ const ticket = (nonce: number) =>
     ]),
   );
 
+/** RFC 8446 section 4.3.2: a context of four bytes, and ecdsa_secp256r1_sha256. */
+const certificateRequest = message(13, Buffer.of(4, 1, 2, 3, 4, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3));
+
 const harmless: [name: string, attack: Attack][] = [
   ['data cut into records of one byte', r => [...text('world')].map(byte => r.seal(DATA, Buffer.of(byte)))],
   [
@@ -219,6 +133,10 @@ const harmless: [name: string, attack: Attack][] = [
   [
     '32 records without content',
     r => [...times(32, () => r.seal(DATA, text(''))), r.seal(DATA, text('world'))],
+  ],
+  [
+    'four times the alert user_canceled',
+    r => [...times(4, () => r.seal(ALERT, Buffer.of(1, 90))), r.seal(DATA, text('world'))],
   ],
   ['the alert user_canceled', r => [r.seal(ALERT, Buffer.of(1, 90)), r.seal(DATA, text('world'))]],
   [
@@ -250,6 +168,16 @@ const harmless: [name: string, attack: Attack][] = [
 const fatal: [name: string, code: string, attack: Attack][] = [
   ['the alert internal_error', 'ERR_TLS_ALERT', r => [r.seal(ALERT, Buffer.of(2, 80))]],
   ['an error alert that says it is a warning', 'ERR_TLS_ALERT', r => [r.seal(ALERT, Buffer.of(1, 80))]],
+  [
+    'the alert user_canceled for the fifth time',
+    'ERR_TLS_PROTOCOL',
+    r => times(5, () => r.seal(ALERT, Buffer.of(1, 90))),
+  ],
+  [
+    'a request for a certificate, which was not agreed to',
+    'ERR_TLS_RENEGOTIATION',
+    r => [r.seal(HANDSHAKE, certificateRequest)],
+  ],
   ['half an alert', 'ERR_TLS_PROTOCOL', r => [r.seal(ALERT, Buffer.of(2))]],
   ['a record with too much content', 'ERR_TLS_PROTOCOL', r => [r.seal(DATA, Buffer.alloc(16_385))]],
   ['a record that announces too much', 'ERR_TLS_PROTOCOL', () => [Buffer.of(DATA, 3, 3, 0xff, 0xff)]],
@@ -303,7 +231,7 @@ const fatal: [name: string, code: string, attack: Attack][] = [
   ],
 ];
 
-describe.each(Object.keys(suites) as Suite[])('after a handshake with %s', suite => {
+describe.each(suitesOf('TLSv1.3'))('after a handshake with %s', suite => {
   it.each(harmless)('a server may send %s', async (_, attack) => {
     const connection = await connect(suite, attack);
     expect(await outcome(connection, 'world')).toEqual({
@@ -327,5 +255,40 @@ describe.each(Object.keys(suites) as Suite[])('after a handshake with %s', suite
     const writer = connection.writable.getWriter();
     await writer.write(text('still heard'));
     await writer.close();
+  });
+});
+
+/** no_renegotiation, as a warning. */
+const warning = Buffer.of(1, 100);
+const helloRequest = message(0, Buffer.alloc(0));
+
+describe.each(
+  suitesOf('TLSv1.2').flatMap(suite => [
+    [suite, 'along with its end', false] as const,
+    [suite, 'later', true] as const,
+  ]),
+)('after a handshake with %s, %s', (suite, _, waits) => {
+  it('a server may send four warnings', async () => {
+    const attack: AnyAttack = r => [...times(4, () => r.seal(ALERT, warning)), r.seal(DATA, text('world'))];
+    const connection = await connect(suite, attack, waits);
+    expect(await outcome(connection, 'world')).toEqual({ text: 'hello world', code: 'goes on' });
+  });
+
+  const attacks: [name: string, code: string, attack: AnyAttack][] = [
+    ['a fifth warning', 'ERR_TLS_PROTOCOL', r => times(5, () => r.seal(ALERT, warning))],
+    [
+      'a fifth warning, with data between them',
+      'ERR_TLS_PROTOCOL',
+      r => times(5, () => [r.seal(ALERT, warning), r.seal(DATA, text('x'))]).flat(),
+    ],
+    ['the alert internal_error', 'ERR_TLS_ALERT', r => [r.seal(ALERT, Buffer.of(2, 80))]],
+    ['a request for another handshake', 'ERR_TLS_RENEGOTIATION', r => [r.seal(HANDSHAKE, helloRequest)]],
+  ];
+  it.each(attacks)('%s ends the connection, behind what came before', async (name, code, attack) => {
+    const connection = await connect(suite, attack, waits);
+    const ended = await outcome(connection);
+    expect([name, ended.code]).toEqual([name, code]);
+    expect(ended.text).toMatch(/^hello x{0,4}$/);
+    await expect(connection.writable.getWriter().write(Uint8Array.of(1))).rejects.toMatchObject({ code });
   });
 });

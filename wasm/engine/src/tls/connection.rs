@@ -19,6 +19,8 @@ const RECORD_OVERHEAD: usize = 256;
 
 /// The content type of a record that may be queued before an alert.
 const CHANGE_CIPHER_SPEC: u8 = 20;
+/// That of an alert; in TLS 1.3 none shows it once there are keys.
+const ALERT: u8 = 21;
 
 pub struct Connection {
     tls: UnbufferedClientConnection,
@@ -194,21 +196,19 @@ impl Connection {
             progress.failure = Some(failure.clone());
             return progress;
         }
-        let settled = self.handshake_reported;
-        let is_tls12 = self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_2);
         let result = loop {
+            let settled = !self.tls.is_handshaking();
             let UnbufferedStatus { discard, state } =
                 self.tls.process_tls_records(&mut self.incoming);
             let step = match state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    encode(&mut data, &mut progress.ciphertext).and(
-                        // All that rustls still has to say in TLS 1.2: no_renegotiation.
-                        if settled && is_tls12 {
-                            Err(Failure::renegotiation())
-                        } else {
-                            Ok(Step::Again)
-                        },
-                    )
+                    let start = progress.ciphertext.len();
+                    let encoded = encode(&mut data, &mut progress.ciphertext);
+                    encoded.and_then(|()| match progress.ciphertext.get(start) {
+                        // The one alert that rustls sends without failing, in TLS 1.2: no_renegotiation.
+                        Some(&ALERT) => Err(Failure::renegotiation()),
+                        _ => Ok(Step::Again),
+                    })
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
                     data.done();
