@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { isA, platformFetch } from '../platform.js';
 
 /** Where the engine's WebAssembly comes from: an address, a response, its bytes, or a compiled module. */
 export type EngineSource = URL | string | Response | BufferSource | WebAssembly.Module;
@@ -26,8 +27,8 @@ async function compile(source: EngineSource): Promise<WebAssembly.Module> {
   try {
     if (source instanceof WebAssembly.Module) return source;
     if (typeof source === 'string' || source instanceof URL)
-      return await compileResponse(await fetch(source));
-    if (source instanceof Response) return await compileResponse(source);
+      return await compileResponse(await platformFetch(source));
+    if (isA(source, Response)) return await compileResponse(source);
     return await WebAssembly.compile(source);
   } catch (cause) {
     if (cause instanceof MtlsError) throw cause;

@@ -1,3 +1,4 @@
+import { isA } from '../platform.js';
 import { acceptEncoding } from './content-decoding.js';
 import type { MtlsRequestInit, OnProgress } from './progress.js';
 import { bodyOf, bodyOfRequest, type RequestBody } from './request-body.js';
@@ -44,7 +45,7 @@ export async function readFetchRequest(
   input: RequestInfo | URL,
   init: MtlsRequestInit = {},
 ): Promise<FetchRequest> {
-  const given = input instanceof Request ? input : undefined;
+  const given = isA(input, Request) ? input : undefined;
   const url = readUrl(given?.url ?? String(input));
   const method = readMethod(init.method ?? given?.method ?? 'GET');
   const headers = new Headers(init.headers ?? given?.headers);
@@ -97,7 +98,7 @@ function withDefaults(headers: Headers, body: RequestBody | undefined, cache: Re
 
 /** Whether an address holds its own content (`data:`, `blob:`): the platform's fetch reads it, and no server is asked. */
 export function isLocal(input: RequestInfo | URL): boolean {
-  return /^[\0-\x20]*(data|blob):/i.test(input instanceof Request ? input.url : String(input));
+  return /^[\0-\x20]*(data|blob):/i.test(isA(input, Request) ? input.url : String(input));
 }
 
 /** Without a page, as in Node, nothing is of its origin. */
@@ -105,11 +106,15 @@ export function isPageOrigin(url: URL): boolean {
   return url.origin === globalThis.location?.origin;
 }
 
+/** What relative addresses are relative to; undefined without a page. */
+export function baseAddress(): string | undefined {
+  return globalThis.document?.baseURI ?? globalThis.location?.href;
+}
+
 function readUrl(text: string): URL {
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
   let url: URL;
   try {
-    url = new URL(text, base);
+    url = new URL(text, baseAddress());
   } catch {
     throw new TypeError('the address is not a valid URL');
   }

@@ -1,3 +1,4 @@
+import { platformFetch } from '../platform.js';
 import { checkCertificateRefusal } from './certificate-refusal.js';
 import { decodeContent } from './content-decoding.js';
 import { allowsCookies, type Cookies } from './cookies.js';
@@ -23,7 +24,7 @@ export type MtlsFetch = (input: RequestInfo | URL, init?: MtlsRequestInit) => Pr
 export function createFetch(pool: Pool, cookies: Cookies): MtlsFetch {
   const connections: Connections = { pool, cookies };
   return async (input, init) => {
-    if (isLocal(input)) return globalThis.fetch(input, init);
+    if (isLocal(input)) return platformFetch(input, init);
     const request = await readFetchRequest(input, init);
     try {
       return await follow(connections, request);

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { isA } from '../platform.js';
 import { fetchError } from './fetch-error.js';
 import { encodeForm } from './form-data.js';
 
@@ -25,7 +26,7 @@ export interface RequestBody {
 const MEASURED_BYTES = 1024 * 1024;
 
 export function isStream(body: unknown): body is ReadableStream<Uint8Array> {
-  return body instanceof ReadableStream;
+  return isA(body, ReadableStream);
 }
 
 /**
@@ -37,7 +38,7 @@ export function bodyOf(source: BodyInit): RequestBody | Promise<RequestBody> {
     if (source.locked) throw new TypeError('the body is locked: something else reads it already');
     return streamBody(source);
   }
-  if (source instanceof FormData) {
+  if (isA(source, FormData)) {
     const { blob, contentType } = encodeForm(source);
     return blobBody(blob, contentType);
   }
@@ -108,7 +109,7 @@ function readerOf(stream: ReadableStream<Uint8Array>): BodyReader {
     async next() {
       const { done, value } = await reader.read();
       if (done) return undefined;
-      if (value instanceof Uint8Array) return value;
+      if (isA(value, Uint8Array)) return value;
       throw new TypeError("the chunks of a request's body must be Uint8Arrays");
     },
     cancel(reason) {

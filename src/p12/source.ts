@@ -1,4 +1,5 @@
 import { concatenated } from '../engine/bytes.js';
+import { isA } from '../platform.js';
 import { malformed } from './errors.js';
 
 interface ReadOptions {
@@ -11,17 +12,12 @@ export async function readSource(
   source: BufferSource | Blob | Response,
   options: ReadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (isA(source, 'Response', Response)) return readResponse(source as Response, options);
-  if (isA(source, 'Blob', Blob) || isA(source, 'File', Blob)) return readBlob(source as Blob, options);
+  if (isA(source, Response)) return readResponse(source, options);
+  if (isA(source, Blob) || isA(source, Blob, 'File')) return readBlob(source, options);
   if (ArrayBuffer.isView(source)) return copy(source, options);
-  if (isA(source, 'ArrayBuffer', ArrayBuffer) || isA(source, 'SharedArrayBuffer', ArrayBuffer))
-    return copy(new Uint8Array(source as ArrayBuffer), options);
+  if (isA(source, ArrayBuffer) || isA(source, ArrayBuffer, 'SharedArrayBuffer'))
+    return copy(new Uint8Array(source), options);
   throw new TypeError('the source is an ArrayBuffer, a view of one, a Blob or a Response');
-}
-
-/** One of another frame's is no instance of this one's class. */
-function isA(value: unknown, name: string, type: new (...args: never[]) => unknown): boolean {
-  return value instanceof type || Object.prototype.toString.call(value) === `[object ${name}]`;
 }
 
 function copy(

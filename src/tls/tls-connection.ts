@@ -1,5 +1,6 @@
 import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
+import { isA } from '../platform.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
 import { EngineRecords } from './engine-records.js';
 import { type ClientCertificateState, tlsError, truncationError } from './failure.js';
@@ -191,7 +192,7 @@ export class TlsConnection {
   };
 
   async #write(chunk: Uint8Array): Promise<void> {
-    if (!(chunk instanceof Uint8Array)) {
+    if (!isA(chunk, Uint8Array)) {
       const error = new TypeError('a connection takes chunks of Uint8Array');
       this.#abandon(error);
       throw error;

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { isA, platformFetch } from '../platform.js';
 
 /** Where the Mozilla roots come from: an address, a response or their bytes. */
 export type RootsSource = URL | string | Response | BufferSource;
@@ -36,9 +37,9 @@ function failure(options?: { cause: unknown }): MtlsError {
 }
 
 async function bytesOf(source: RootsSource): Promise<Uint8Array> {
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (isA(source, ArrayBuffer)) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  const response = source instanceof Response ? source : await fetch(source);
+  const response = isA(source, Response) ? source : await platformFetch(source);
   if (!response.ok) throw new TypeError(`${response.url} answered ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }

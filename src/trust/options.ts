@@ -3,6 +3,7 @@ import { MtlsError } from '../errors.js';
 import { parsePemOrDer } from '../identity/certificate.js';
 import { fromBase64 } from '../identity/encoding.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
+import { isA } from '../platform.js';
 import { loadMozillaRoots, type RootsSource } from './mozilla-roots.js';
 import type { PinsByHost } from './pins.js';
 
@@ -86,7 +87,7 @@ function parseRevocationList(source: RevocationList): Uint8Array<ArrayBuffer>[] 
 
 /** Undefined for a string. */
 export function bytesOf(source: string | BufferSource): Uint8Array<ArrayBuffer> | undefined {
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (isA(source, ArrayBuffer)) return new Uint8Array(source);
   if (!ArrayBuffer.isView(source)) return undefined;
   return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
 }

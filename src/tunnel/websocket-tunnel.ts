@@ -1,3 +1,4 @@
+import { platformWebSocket } from '../platform.js';
 import { CloseCode } from './close-codes.js';
 import { openError } from './close-error.js';
 import { encodeHello, fitsHello } from './frames.js';
@@ -13,7 +14,10 @@ export interface WebSocketTunnelOptions {
   windowBytes?: number;
   /** Milliseconds that the WebSocket may take to open; 0 waits as long as the browser does, default 20,000. */
   openTimeoutMs?: number;
-  /** The WebSocket class to use, where there is no global one. Default: `globalThis.WebSocket`. */
+  /**
+   * The WebSocket class to use, where there is no global one. Default: the platform's own, whatever has been put in its
+   * place since this module was loaded.
+   */
   WebSocket?: typeof globalThis.WebSocket;
 }
 
@@ -108,7 +112,7 @@ function parseSettings(url: string, options: WebSocketTunnelOptions): Settings {
     token = '',
     windowBytes = DEFAULT_WINDOW_BYTES,
     openTimeoutMs = 20_000,
-    WebSocket = globalThis.WebSocket,
+    WebSocket = platformWebSocket(),
   } = options;
   if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || url.includes('#')) {
     throw new TypeError('the tunnel must be a ws: or wss: URL without a fragment');

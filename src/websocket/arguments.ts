@@ -1,3 +1,5 @@
+import { baseAddress } from '../http/fetch-request.js';
+import { isA } from '../platform.js';
 import { MAX_CONTROL_BYTES } from './frames.js';
 
 /** A token of HTTP (RFC 9110 section 5.6.2). */
@@ -5,9 +7,8 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** The address as a `WebSocket` shows it: wss:. Plain ws: is refused, because nothing here goes without TLS. */
 export function parseAddress(address: string | URL): URL {
-  const { location } = globalThis as { location?: { href: string } };
   const text = String(address);
-  const url = tryParse(text, location?.href);
+  const url = tryParse(text, baseAddress());
   if (!url) throw syntaxError(`${text} is not a URL`);
   if (url.protocol === 'ws:' || url.protocol === 'http:') {
     throw new DOMException('this WebSocket speaks TLS: use a wss: address', 'SecurityError');
@@ -57,13 +58,17 @@ function clamped(value: number): number {
 
 /** What is sent, unchanged by what the page does with it later. */
 export function snapshot(data: unknown): { isText: boolean; payload: Uint8Array | Blob } {
-  if (data instanceof Blob) return { isText: false, payload: data };
+  if (isBlob(data)) return { isText: false, payload: data };
   if (ArrayBuffer.isView(data)) {
     const { buffer, byteOffset, byteLength } = data;
     return { isText: false, payload: new Uint8Array(buffer, byteOffset, byteLength).slice() };
   }
-  if (data instanceof ArrayBuffer) return { isText: false, payload: new Uint8Array(data.slice(0)) };
+  if (isA(data, ArrayBuffer)) return { isText: false, payload: new Uint8Array(data.slice(0)) };
   return { isText: true, payload: new TextEncoder().encode(String(data)) };
+}
+
+export function isBlob(value: unknown): value is Blob {
+  return isA(value, Blob) || isA(value, Blob, 'File');
 }
 
 function syntaxError(message: string): DOMException {

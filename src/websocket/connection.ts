@@ -1,6 +1,7 @@
 import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 import type { UpgradedStream } from '../http/upgrade.js';
+import { isBlob } from './arguments.js';
 import { CloseCode, encodeFrame, FrameError, Opcode } from './frames.js';
 import { MessageReader } from './message-reader.js';
 
@@ -143,7 +144,7 @@ export class WebSocketConnection {
 
   async #resolveBlob(): Promise<void> {
     const [first] = this.#queue;
-    if (!(first?.payload instanceof Blob)) return;
+    if (!first || !isBlob(first.payload)) return;
     first.payload = new Uint8Array(await first.payload.arrayBuffer());
   }
 
@@ -166,7 +167,7 @@ export class WebSocketConnection {
   /** `before` is what goes out before it: behind something else only a whole message follows. */
   #nextPiece(before: number): { opcode: number; piece: Uint8Array; final: boolean } | undefined {
     const [first] = this.#queue;
-    if (!first || first.payload instanceof Blob) return undefined;
+    if (!first || isBlob(first.payload)) return undefined;
     const { payload } = first;
     if (before > 0 && before + payload.length > FRAME_BYTES) return undefined;
     const opcode = this.#offset === 0 ? first.opcode : Opcode.continuation;

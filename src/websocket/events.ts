@@ -23,9 +23,15 @@ export class WebSocketErrorEvent extends Event {
   readonly error: unknown;
   readonly message: string;
 
-  constructor(error: unknown) {
-    super('error');
+  /** Takes what the platform's `ErrorEvent` takes: libraries copy events by `new event.constructor(event.type, event)`. */
+  constructor(type: string, { error, message = '' }: { error?: unknown; message?: string } = {}) {
+    super(type);
     this.error = error;
-    this.message = error instanceof Error ? error.message : '';
+    this.message = message;
   }
+}
+
+export function errorEvent(error: unknown): WebSocketErrorEvent {
+  const message = error instanceof Error ? error.message : '';
+  return new WebSocketErrorEvent('error', { error, message });
 }

@@ -1,7 +1,7 @@
 import { MtlsError } from '../errors.js';
-import { parseAddress, parseClose, parseProtocols, snapshot } from './arguments.js';
+import { isBlob, parseAddress, parseClose, parseProtocols, snapshot } from './arguments.js';
 import { WebSocketConnection, type WebSocketEnd, type WebSocketListener } from './connection.js';
-import { closeEvent, WebSocketErrorEvent } from './events.js';
+import { closeEvent, errorEvent } from './events.js';
 import { CloseCode, Opcode } from './frames.js';
 import { type HandshakeParts, type OpenedWebSocket, openWebSocket } from './handshake.js';
 
@@ -14,6 +14,9 @@ const DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
 
 const State = { connecting: 0, open: 1, closing: 2, closed: 3 } as const;
 type State = (typeof State)[keyof typeof State];
+const constants = Object.fromEntries(
+  Object.entries(State).map(([name, value]) => [name.toUpperCase(), { value, enumerable: true }]),
+);
 
 type Handler = ((this: WebSocket, event: never) => unknown) | null;
 
@@ -66,15 +69,6 @@ let fail: (socket: ClientWebSocket, error: MtlsError) => void;
 
 /** A `WebSocket` as the WHATWG's standard has it, over a connection of the client. */
 class ClientWebSocket extends EventTarget {
-  static readonly CONNECTING = State.connecting;
-  static readonly OPEN = State.open;
-  static readonly CLOSING = State.closing;
-  static readonly CLOSED = State.closed;
-  readonly CONNECTING = State.connecting;
-  readonly OPEN = State.open;
-  readonly CLOSING = State.closing;
-  readonly CLOSED = State.closed;
-
   #host: SocketHost;
   #url: URL;
   #state: State = State.connecting;
@@ -87,6 +81,13 @@ class ClientWebSocket extends EventTarget {
 
   static {
     fail = (socket, error) => socket.#fail(error);
+    // As Web IDL has it: on the class and on its prototype, unchangeable, and with the class's name on each instance.
+    for (const place of [ClientWebSocket, ClientWebSocket.prototype])
+      Object.defineProperties(place, constants);
+    Object.defineProperty(ClientWebSocket.prototype, Symbol.toStringTag, {
+      value: 'WebSocket',
+      configurable: true,
+    });
   }
 
   constructor(host: SocketHost, { url, protocols }: { url: URL; protocols: string[] }) {
@@ -164,7 +165,7 @@ class ClientWebSocket extends EventTarget {
       throw new DOMException('the WebSocket is not open yet', 'InvalidStateError');
     }
     const { isText, payload } = snapshot(data);
-    this.#bufferedAmount += payload instanceof Blob ? payload.size : payload.length;
+    this.#bufferedAmount += isBlob(payload) ? payload.size : payload.length;
     if (this.#state === State.open) this.#connection?.send(isText ? Opcode.text : Opcode.binary, payload);
   }
 
@@ -224,7 +225,7 @@ class ClientWebSocket extends EventTarget {
     if (this.#state === State.closed) return;
     this.#state = State.closed;
     this.#host.leave(this);
-    if (!end.wasClean) this.dispatchEvent(new WebSocketErrorEvent(error));
+    if (!end.wasClean) this.dispatchEvent(errorEvent(error));
     this.dispatchEvent(closeEvent(end));
   }
 

@@ -1,10 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { WebSocketServer } from 'ws';
 import type { Relay } from '../../src/relay/index.js';
+import { type EchoServer, startEchoServer } from '../support/echo-server.js';
 import { inEachEngine } from '../support/engines/each.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { writePkcs12 } from '../support/pkcs12.js';
@@ -13,45 +9,23 @@ import { builtRelay, startUserPages, type UserPages } from '../support/user-page
 const pki = new OpensslPki('Test CA');
 const pair = pki.issue({ subject: '/CN=Ada', usage: 'clientAuth' });
 const file = Buffer.from(writePkcs12(pair, { password: 'secret' })).toString('base64');
-let https: Server;
+let server: EchoServer;
 let relay: Relay;
 let pages: UserPages;
 
 beforeAll(async () => {
-  https = await startEcho();
+  server = await startEchoServer(pki);
   pages = await startUserPages();
   const { createRelay } = await builtRelay();
-  relay = await createRelay({ allow: [`localhost:${portOf(https)}`], origins: [pages.origin] });
+  relay = await createRelay({ allow: [server.host], origins: [pages.origin] });
 }, 60_000);
 
 afterAll(async () => {
   await relay?.close();
-  https?.close();
+  server?.stop();
   await pages?.stop();
   pki.close();
 });
-
-const portOf = (server: Server) => (server.address() as AddressInfo).port;
-
-/** Says first who the client is and where its page is from, then echoes. */
-async function startEcho(): Promise<Server> {
-  const pairOfServer = pki.issue({
-    subject: '/CN=localhost',
-    altNames: 'DNS:localhost',
-    usage: 'serverAuth',
-  });
-  const tls = { ...pairOfServer, ca: pki.ca.cert, requestCert: true, rejectUnauthorized: true };
-  const server = createServer(tls);
-  const sockets = new WebSocketServer({ server, maxPayload: 1 << 26 });
-  sockets.on('connection', (socket, request) => {
-    const { subject } = (request.socket as TLSSocket).getPeerCertificate();
-    socket.send(`${subject.CN} from ${request.headers.origin}`);
-    socket.on('message', (data, binary) => socket.send(data, { binary }));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return server;
-}
 
 inEachEngine(
   () => pages.origin,
@@ -116,7 +90,7 @@ inEachEngine(
         {
           relayUrl: relay.url,
           anchor: pki.ca.cert,
-          address: `wss://localhost:${portOf(https)}/`,
+          address: `wss://${server.host}/`,
           content: file,
         },
       );

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { WebSocket as WsSocket } from 'ws';
+import type { WebSocketErrorEvent } from '../../../src/websocket/events.js';
 import { endOf, messages, opened, Stage } from './servers.js';
 
 const stage = new Stage();
@@ -22,6 +23,9 @@ describe('the shape of the platform', () => {
     expect([socket.CONNECTING, socket.OPEN, socket.CLOSING, socket.CLOSED]).toEqual([0, 1, 2, 3]);
     const { CONNECTING, OPEN, CLOSING, CLOSED } = client.WebSocket;
     expect([CONNECTING, OPEN, CLOSING, CLOSED]).toEqual([0, 1, 2, 3]);
+    expect(client.WebSocket.prototype).toMatchObject({ CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 });
+    expect(() => Object.assign(socket, { OPEN: 2 })).toThrow(TypeError);
+    expect(String(socket)).toBe('[object WebSocket]');
     expect(socket).toBeInstanceOf(client.WebSocket);
     expect(socket).toBeInstanceOf(EventTarget);
     expect(socket).toMatchObject({ url, readyState: 0, bufferedAmount: 0, extensions: '', protocol: '' });
@@ -31,6 +35,31 @@ describe('the shape of the platform', () => {
     expect(() => socket.send('early')).toThrow(expect.objectContaining({ name: 'InvalidStateError' }));
     await opened(socket);
     expect(socket.readyState).toBe(1);
+  });
+
+  it('has an event error that libraries can copy', async () => {
+    const { url, server, client } = await echoing();
+    server.on('connection', socket => socket.terminate());
+    const socket = new client.WebSocket(url);
+    const event = await new Promise<Event>(resolve => {
+      socket.onerror = resolve;
+    });
+    const { constructor: Type, type } = event as { constructor: unknown; type: string };
+    const copy: unknown = new (Type as typeof WebSocketErrorEvent)(type, event as WebSocketErrorEvent);
+    const { error, message } = event as WebSocketErrorEvent;
+    expect(error).toMatchObject({ code: 'ERR_TLS_TRUNCATED', message });
+    expect(copy).toMatchObject({ type: 'error', error, message });
+  });
+
+  it('resolves addresses as the page does', async () => {
+    const { url, client } = await echoing();
+    vi.stubGlobal('document', { baseURI: url.replace('wss:', 'https:') });
+    vi.stubGlobal('location', new URL('http://localhost/page'));
+    try {
+      expect(new client.WebSocket('./chat?x=1').url).toBe(`${url}chat?x=1`);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it('has handlers as attributes, which keep their place among the listeners', async () => {

@@ -1,0 +1,24 @@
+/**
+ * What the platform gives, as it was when this module was loaded: a page may put `client.fetch` and `client.WebSocket` in the
+ * places of its own, and a tunnel must not go through itself.
+ */
+const own = { fetch: globalThis.fetch, WebSocket: globalThis.WebSocket };
+
+export const platformFetch: typeof globalThis.fetch = (input, init) => {
+  const { fetch } = own;
+  return fetch(input, init);
+};
+
+/** Undefined where there is none, as in Node 20. */
+export function platformWebSocket(): typeof globalThis.WebSocket | undefined {
+  return own.WebSocket ?? globalThis.WebSocket;
+}
+
+/** Whether a value is of this class of the platform: of another frame's, it is no instance of this one's. */
+export function isA<T>(
+  value: unknown,
+  type: abstract new (...args: never[]) => T,
+  name = type.name,
+): value is T {
+  return value instanceof type || Object.prototype.toString.call(value) === `[object ${name}]`;
+}
