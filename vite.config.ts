@@ -3,6 +3,7 @@ import { builtinModules } from 'node:module';
 import { resolve } from 'node:path';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { documentedModules } from './test/setup/documented-modules.js';
 
 const isExternal = (id: string) => id === 'ws' || id.startsWith('node:') || builtinModules.includes(id);
 
@@ -14,6 +15,7 @@ const executableCommand: Plugin = {
 
 const project = (name: string, timeoutMs: number, setupFiles: string[] = []) => ({
   extends: true as const,
+  plugins: [documentedModules],
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],

@@ -1,15 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type BodyProgress, createClient, type MtlsClient, type PoolOptions } from '../../src/index.js';
 import { codeOf } from '../support/client.js';
+import { documented } from '../support/documented.js';
 import { engineModule } from '../support/engine.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { type NodeServer, startNodeServer, startPlainServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { freePort, type RunningProgram, startProgram } from '../support/process.js';
-
-import { transfer } from './examples/transfer.js';
 
 const MIB = 1 << 20;
 const pki = new OpensslPki('Test CA');
@@ -17,6 +15,15 @@ const server = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost', 
 let relayPort: number;
 let relay: RunningProgram;
 let client: MtlsClient;
+
+interface Transfer {
+  from: ReadableStream<Uint8Array>;
+  show(direction: string, progress: BodyProgress): void;
+}
+
+interface Example {
+  transfer(client: MtlsClient, url: string, how: Transfer): AsyncGenerator<Uint8Array>;
+}
 
 /** The relay as a process of its own, always at the same port: what kills and freezes it leaves the test alone. */
 async function startRelay(): Promise<void> {
@@ -44,11 +51,6 @@ afterEach(() => client?.close());
 afterAll(async () => {
   await relay?.stop();
   pki.close();
-});
-
-test('the documentation has the example as it is run here', () => {
-  const example = readFileSync(new URL('examples/transfer.ts', import.meta.url), 'utf8');
-  expect(readFileSync('docs/connections.md', 'utf8')).toContain(`\`\`\`ts\n${example}\`\`\``);
 });
 
 describe.each([
@@ -123,6 +125,7 @@ describe.each([
     const urlOf = (path: string) => `https://localhost:${target.port}${path}`;
 
     test('carries the example of the documentation', async () => {
+      const { transfer } = await documented<Example>('docs/connections.md', 'transfer');
       await useClient();
       const last: Record<string, BodyProgress> = {};
       const show = (direction: string, progress: BodyProgress) => {

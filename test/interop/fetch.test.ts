@@ -1,17 +1,20 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MtlsClient } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
 import { clientOf, startRelay } from '../support/client.js';
+import { documented } from '../support/documented.js';
 import { failedCases, fetchCases } from '../support/fetch-cases/index.js';
 import { type FetchServer, startFetchServer } from '../support/fetch-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
-import { load } from './examples/load.js';
 
 const pki = new OpensslPki('Test CA');
 const server = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost', usage: 'serverAuth' });
 const pair = pki.issue({ subject: '/CN=Client', usage: 'clientAuth' });
 let relay: Relay;
+
+interface Example {
+  load(client: MtlsClient, url: string): Promise<unknown>;
+}
 
 beforeAll(async () => {
   relay = await startRelay();
@@ -20,11 +23,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await relay?.close();
   pki.close();
-});
-
-it('the documentation has the example as it is run here', () => {
-  const example = readFileSync(new URL('examples/load.ts', import.meta.url), 'utf8');
-  expect(readFileSync('docs/fetch.md', 'utf8')).toContain(`\`\`\`ts\n${example}\`\`\``);
 });
 
 describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
@@ -52,6 +50,7 @@ describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
 
   it('runs the example of the documentation', async () => {
     const [origin = ''] = servers.map(it => it.origin);
+    const { load } = await documented<Example>('docs/fetch.md', 'load');
     expect(await load(client, `${origin}/show`)).toMatchObject({
       method: 'GET',
       headers: { pragma: 'no-cache' },

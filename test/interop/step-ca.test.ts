@@ -1,7 +1,6 @@
 import 'fake-indexeddb/auto';
 import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createClient,
   createIdentity,
@@ -19,12 +18,10 @@ import {
 import type { Relay } from '../../src/relay/index.js';
 import { passphraseVerification } from '../../src/store/passphrase-verification.js';
 import { codeOf, startRelay } from '../support/client.js';
+import { documented } from '../support/documented.js';
 import { engineModule } from '../support/engine.js';
 import { freePort } from '../support/process.js';
 import { type RunningStepCa, startStepCa } from '../support/step-ca.js';
-
-// The example imports the package by its name, as a page does.
-vi.mock('browser-mtls', () => import('../../src/index.js'));
 
 const NAME = 'ada@example.com';
 const engine = engineModule();
@@ -244,10 +241,17 @@ it('gets the root by its fingerprint before anything is trusted', async () => {
   await trusting.close();
 });
 
+interface Setting extends Record<'relay' | 'authority' | 'rootPem' | 'rootFingerprint', string> {
+  getToken(): Promise<string>;
+}
+
+interface Example {
+  enrolHere(setting: Setting): Promise<StoredIdentity>;
+  renewWhenDue(setting: Setting, now?: number): Promise<void>;
+}
+
 it('does what the documentation shows', async () => {
-  const example = readFileSync(new URL('step-ca-page.ts', import.meta.url), 'utf8');
-  expect(readFileSync('docs/enrolment.md', 'utf8')).toContain(`\`\`\`ts\n${example}\`\`\``);
-  const { enrolHere, renewWhenDue } = await import('./step-ca-page.js');
+  const { enrolHere, renewWhenDue } = await documented<Example>('docs/enrolment.md', 'enrolHere');
   const setting = {
     relay: relay.url,
     authority: ca.url,

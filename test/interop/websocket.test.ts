@@ -1,21 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { Identity, MtlsClient } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
 import { clientOf, identityOf, startRelay, withClient } from '../support/client.js';
+import { documented } from '../support/documented.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { startPythonEcho } from '../support/websockets/python.js';
 import { endOf, messages, opened } from '../unit/websocket/servers.js';
-import { ask } from './examples/websocket.js';
-
-// The example imports the package by its name, as a page does.
-vi.mock('browser-mtls', () => import('../../src/index.js'));
 
 const pki = new OpensslPki('Test CA');
 const server = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost', usage: 'serverAuth' });
@@ -120,9 +116,19 @@ describe('Python’s websockets', () => {
   });
 });
 
-test('the documentation has the example as it is run here', async () => {
-  const example = readFileSync(new URL('examples/websocket.ts', import.meta.url), 'utf8');
-  expect(readFileSync('docs/websocket.md', 'utf8')).toContain(`\`\`\`ts\n${example}\`\`\``);
+interface Setting {
+  relay: string;
+  anchor: string;
+  identity: Identity;
+  address: string;
+}
+
+interface Example {
+  ask(question: string, setting: Setting): Promise<string>;
+}
+
+test('the example of the documentation asks, and tells where no WebSocket is', async () => {
+  const { ask } = await documented<Example>('docs/websocket.md', 'ask');
   const setting = { relay: relay.url, anchor: pki.ca.cert, identity };
   const address = `wss://localhost:${python.port}/`;
   expect(await ask('how are you?', { ...setting, address })).toBe('how are you?');

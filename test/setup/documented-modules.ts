@@ -1,0 +1,24 @@
+import { resolve } from 'node:path';
+import type { Plugin } from 'vite';
+import { exampleText } from '../support/documented.js';
+
+const REQUEST = 'virtual:documented/';
+/** Behind the document's name; what follows names the example. */
+const MARK = '@example-';
+
+/** Makes modules of the examples in the documents: what the tests run is the text that is read. */
+export const documentedModules: Plugin = {
+  name: 'documented-modules',
+  enforce: 'pre',
+  resolveId(id, importer = '') {
+    if (id === 'browser-mtls' && importer.includes(MARK)) return resolve('src/index.ts');
+    if (!id.startsWith(REQUEST)) return undefined;
+    const [, document = '', name] = /^(.+)\/(\w+)$/.exec(id.slice(REQUEST.length)) ?? [];
+    return `/${document}${MARK}${name}.ts`;
+  },
+  load(id) {
+    // Vite's own addresses begin at the root of the project.
+    const [document = '', name] = id.split(MARK);
+    return name === undefined ? undefined : exampleText(`.${document}`, name.replace(/\.ts$/, ''));
+  },
+};
