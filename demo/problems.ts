@@ -1,3 +1,4 @@
+import type { MtlsErrorCode } from 'browser-mtls';
 import { h } from './dom.js';
 
 /** An error as the page tells it. */
@@ -13,8 +14,11 @@ type Text = readonly [title: string, advice: string];
 
 const UNEXPECTED: Text = ['This should not have happened', 'The browser’s console may tell more.'];
 
+/** What the page itself finds wrong. */
+type PageCode = 'ADDRESS' | 'STATUS' | 'DIFFERENT' | 'ABORTED';
+
 /** What went wrong, and what to do about it. */
-const TEXTS: Record<string, Text> = {
+const TEXTS: Record<MtlsErrorCode | PageCode, Text> = {
   ERR_P12_PASSWORD: ['Wrong password', 'The file is still chosen: type its password again.'],
   ERR_P12_MALFORMED: ['Damaged, or not a PKCS#12 file', 'Export the file again, or choose another.'],
   ERR_P12_UNSUPPORTED: [
@@ -24,10 +28,6 @@ const TEXTS: Record<string, Text> = {
   ERR_P12_TOO_EXPENSIVE: [
     'The file asks for too much work',
     'Its iteration counts would keep the browser busy for very long. Export it with fewer.',
-  ],
-  ERR_P12_EMPTY: [
-    'No identity in the file',
-    'It holds certificates only. Export the certificate with its private key.',
   ],
   ERR_IDENTITY_DUPLICATE: [
     'Already here',
@@ -43,6 +43,10 @@ const TEXTS: Record<string, Text> = {
     'The identity may not go to this host',
     'Add the host to those that it may go to.',
   ],
+  ERR_IDENTITY_NOT_ACCEPTED: [
+    'The server does not accept this identity',
+    'It wants a certificate of another authority, or another kind of key. Choose another identity.',
+  ],
   ERR_VERIFICATION_FAILED: ['Not confirmed', 'Its use has to be confirmed by you. Try again.'],
   ERR_VERIFICATION_UNAVAILABLE: [
     'This browser cannot ask for a confirmation',
@@ -51,6 +55,11 @@ const TEXTS: Record<string, Text> = {
   ERR_STORE_RECORD: ['An identity that cannot be read', 'Delete it, and import it again.'],
   ERR_ENROLL_UNREACHABLE: ['The authority does not answer', 'Is npm start running?'],
   ERR_ENROLL_REJECTED: ['The authority refuses', 'Its log may tell why.'],
+  ERR_ENROLL_PENDING: [
+    'The authority has not decided yet',
+    'The key waits below, also when this page is closed. Ask again later.',
+  ],
+  ERR_ENROLL_UNSUPPORTED: ['This browser makes no keys of this kind', 'Choose another kind of key.'],
   ERR_ENROLL_CERTIFICATE: ['The authority gave another certificate', 'It does not belong to the key.'],
   ERR_STORE_UNAVAILABLE: [
     'The browser keeps nothing',
@@ -58,6 +67,10 @@ const TEXTS: Record<string, Text> = {
   ],
   ERR_STORE_QUOTA: ['No room left', 'The browser has no space for this site: free some and try again.'],
   ERR_CERT_MALFORMED: ['A certificate that cannot be read', 'Have it issued again.'],
+  ERR_TRUST_ROOTS_LOAD: [
+    'The list of trusted authorities did not load',
+    'Reload the page. Is mozilla-roots.bin served beside the library?',
+  ],
   ERR_TLS_CERT_NAME: [
     'The server’s certificate is for another name',
     'Nothing was sent. The address may be wrong, or someone is in between.',
@@ -74,7 +87,15 @@ const TEXTS: Record<string, Text> = {
     'The server’s certificate is from a CA that is not trusted here',
     'Nothing was sent. This page trusts the demo’s own CA, and no other.',
   ],
+  ERR_TLS_CERT_PURPOSE: [
+    'The certificate is for another purpose',
+    'Nothing was sent. A server’s must be for server authentication, a client’s for client authentication.',
+  ],
   ERR_TLS_CERT_REVOKED: ['The server’s certificate is revoked', 'Nothing was sent.'],
+  ERR_TLS_CERT_REVOCATION_UNKNOWN: [
+    'Nobody says whether the server’s certificate is revoked',
+    'Nothing was sent. What should tell it is missing or out of date; its operator can mend that.',
+  ],
   ERR_TLS_PIN: ['The server’s key is not the pinned one', 'Nothing was sent.'],
   ERR_TLS_CLIENT_CERT_REQUIRED: [
     'The server wants a client certificate',
@@ -90,6 +111,7 @@ const TEXTS: Record<string, Text> = {
     'The server asks for the certificate too late',
     'It wants TLS 1.2 renegotiation. It must ask in the first handshake.',
   ],
+  ERR_TLS_TIMEOUT: ['The server did not finish the handshake', 'Try again. Is this port a TLS port?'],
   ERR_TLS_TRUNCATED: ['The connection was cut', 'What arrived is not complete. Try again.'],
   ERR_TLS_ALERT: ['The server ended the handshake', 'Its log may tell why.'],
   ERR_TLS_PROTOCOL: ['The server does not speak TLS as it should', 'Is this port a TLS port?'],
@@ -100,6 +122,7 @@ const TEXTS: Record<string, Text> = {
   ],
   ERR_TUNNEL_UNREACHABLE: ['Nobody answers', 'Is the server, or the relay (npm start), running?'],
   ERR_TUNNEL_CLOSED: ['The tunnel was cut', 'The relay or the server went away. Try again.'],
+  ERR_TUNNEL_RESET: ['The server broke the connection', 'Its log may tell why. Try again.'],
   ERR_TUNNEL_PROTOCOL: [
     'The relay answered in an unknown way',
     'Page and relay may be of different versions.',
@@ -107,6 +130,27 @@ const TEXTS: Record<string, Text> = {
   ERR_HTTP_PROTOCOL: ['The server’s answer is not HTTP as it should be', 'Its log may tell why.'],
   ERR_HTTP_TRUNCATED: ['The answer was cut', 'Less arrived than was announced. Try again.'],
   ERR_HTTP_REDIRECT: ['A redirect that was not followed', 'Ask for the final address.'],
+  ERR_HTTP_CLOSED: ['The server closed the connection before it answered', 'Try again.'],
+  ERR_HTTP_RESET: ['The server gave this request up', 'Its log may tell why. Try again.'],
+  ERR_HTTP_TIMEOUT: ['The server has gone silent', 'The network may be down. Try again.'],
+  ERR_HTTP_HEADERS_TOO_LARGE: ['The answer’s head is too large', 'The server sends more than 256 KiB of it.'],
+  ERR_HTTP_BODY: ['What was to be sent could not be read', 'The request ended in the middle. Try again.'],
+  ERR_HTTP_COOKIES: [
+    'The part that keeps cookies did not load',
+    'Reload the page; the browser’s console may tell more.',
+  ],
+  ERR_HTTP_DECODING: [
+    'The answer is packed in a way that cannot be read',
+    'It is damaged, or this browser does not know the coding.',
+  ],
+  ERR_HTTP_INTEGRITY: ['The answer is not the expected one', 'Its hash is another. Do not use it.'],
+  ERR_WEBSOCKET_HANDSHAKE: ['The server opens no WebSocket here', 'Is this the right server and path?'],
+  ERR_WEBSOCKET_PROTOCOL: ['The server does not speak WebSocket as it should', 'Its log may tell why.'],
+  ERR_WEBSOCKET_TOO_LARGE: [
+    'The server sent too large a message',
+    'The connection was ended before it was taken in.',
+  ],
+  ERR_WEBSOCKET_CLOSED: ['The WebSocket was cut', 'Open it again.'],
   ERR_ENGINE_LOAD: ['The TLS engine did not load', 'Reload the page; the browser’s console may tell more.'],
   ERR_ENGINE_FAILED: ['The TLS engine stopped', 'Reload the page, and please report what led to it.'],
   ERR_CLIENT_CLOSED: ['The connection was closed', 'Connect again.'],
@@ -132,7 +176,7 @@ export function stopped(): DOMException {
 
 export function problemOf(error: unknown): Problem {
   const code = codeOf(error);
-  const [title, advice] = TEXTS[code] ?? UNEXPECTED;
+  const [title, advice] = isKnown(code) ? TEXTS[code] : UNEXPECTED;
   if (code === 'UNEXPECTED') console.error(error);
   return { code, title, advice, message: messageOf(error) };
 }
@@ -146,6 +190,10 @@ export function problemBox(problem: Problem): HTMLElement {
     h('p', {}, problem.advice),
     h('p', { class: 'problem-detail' }, h('code', {}, problem.code), ` ${problem.message}`),
   );
+}
+
+function isKnown(code: string): code is keyof typeof TEXTS {
+  return Object.hasOwn(TEXTS, code);
 }
 
 function codeOf(error: unknown): string {

@@ -37,19 +37,21 @@ export async function startApache<Host>(
         ${describe(host, { folder, index })}
       </VirtualHost>`,
   );
-  const config = folder.write(
-    'apache.conf',
-    `ServerRoot ${folder.path}
+  const config = folder.write('apache.conf', apacheMain(folder.path, blocks.join('\n')));
+  return served(startProgram('apache2', ['-f', config, '-DFOREGROUND']), ports, folder);
+}
+
+/** A whole configuration around virtual hosts; relative names in them are of the folder. */
+export function apacheMain(folder: string, hosts: string): string {
+  return `ServerRoot ${folder}
     ${MODULES.map(name => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join('\n')}
-    DefaultRuntimeDir ${folder.path}
-    PidFile ${folder.path}/pid
+    DefaultRuntimeDir ${folder}
+    PidFile ${folder}/pid
     ErrorLog "|/bin/cat"
     User www-data
     Group www-data
     ServerName localhost
     StartServers 1
     SSLSessionCache none
-    ${blocks.join('\n')}`,
-  );
-  return served(startProgram('apache2', ['-f', config, '-DFOREGROUND']), ports, folder);
+    ${hosts}`;
 }
