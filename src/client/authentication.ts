@@ -11,8 +11,9 @@ import type { ChallengeHandler, Disposition, IdentityCredential, RememberedAnswe
 import { ConnectionAuthentication } from './connection-authentication.js';
 import { choiceOf, defaultChoice, type KnownIdentities } from './default-choice.js';
 import { checkDisposition, identityOf, persistenceOf, trustOf } from './dispositions.js';
-import { type Choice, type Given, HostAnswers, hostKey, type Verdict } from './host-answers.js';
+import { type Choice, HostAnswers, hostKey, type Verdict } from './host-answers.js';
 import { schemeName } from './scheme-names.js';
+import type { Given } from './slot.js';
 import { Standing } from './standing.js';
 
 /** Where identities come from: a store, or a list whose members are allowed everywhere. */
@@ -132,7 +133,11 @@ export class Authentication {
     this.#sessionOwners.set(partition, id);
   }
 
-  async choose(answers: HostAnswers, request: CertificateRequest, known: KnownIdentities): Promise<Choice> {
+  async choose(
+    answers: HostAnswers,
+    request: CertificateRequest,
+    { known, waiting }: { known: KnownIdentities; waiting: AbortSignal },
+  ): Promise<Choice> {
     const { target } = answers;
     const candidates = sortIdentities(known.all, {
       target,
@@ -142,9 +147,10 @@ export class Authentication {
     });
     const handler = this.#handler;
     if (!handler) return defaultChoice(target, known, candidates);
-    return answers.choice.get(async () => {
+    return answers.choice.get(async signal => {
       const kept = await this.#kept.choice(target, known, candidates);
       if (kept) return { value: kept, holds: false };
+      signal.throwIfAborted();
       const answer = await handler({
         method: 'client-certificate',
         host: target.hostname,
@@ -154,12 +160,13 @@ export class Authentication {
         signatureSchemes: request.schemes.map(schemeName),
         candidates: candidates.fit,
         others: candidates.unfit,
+        signal,
       });
       const disposition = checkDisposition(answer);
       if (disposition.disposition === 'default')
         return { value: defaultChoice(target, known, candidates), holds: false };
       return this.#handlerChoice(disposition, answers);
-    });
+    }, waiting);
   }
 
   async #handlerChoice(disposition: Disposition, answers: HostAnswers): Promise<Given<Choice>> {
@@ -194,14 +201,19 @@ export class Authentication {
     return stored && isAllowed(stored, target, false);
   }
 
-  async evaluate(answers: HostAnswers, { chain: ders, error }: ServerTrustQuestion): Promise<Verdict> {
+  async evaluate(
+    answers: HostAnswers,
+    { chain: ders, error }: ServerTrustQuestion,
+    waiting: AbortSignal,
+  ): Promise<Verdict> {
     const handler = this.#handler;
     if (!handler) return { trust: 'as-verified' };
     const { target } = answers;
     const chain = ders.map(der => describeCertificate(this.#reader, der));
     const seen = { fingerprint: chain[0]?.fingerprint ?? '', code: error?.code };
-    return answers.verdict(seen.fingerprint, seen.code).get(async () => {
+    return answers.verdict(seen.fingerprint, seen.code).get(async signal => {
       if (await this.#kept.trusts(target, seen)) return { value: { trust: 'trust' }, holds: false };
+      signal.throwIfAborted();
       const { hostname: host, port } = target;
       const answer = await handler({
         method: 'server-trust',
@@ -209,6 +221,7 @@ export class Authentication {
         port,
         chain,
         ...(error && { error }),
+        signal,
       });
       const disposition = checkDisposition(answer);
       if (disposition.disposition === 'default') return { value: { trust: 'as-verified' }, holds: false };
@@ -218,7 +231,7 @@ export class Authentication {
       if (persistence === 'none') return { value: { trust: 'trust', once: true }, holds: false };
       const kept = persistence === 'permanent' && (await this.#kept.keepTrust(target, seen));
       return { value: { trust: 'trust' }, holds: !kept };
-    });
+    }, waiting);
   }
 }
 

@@ -19,6 +19,11 @@ export interface ClientCertificateChallenge {
   candidates: StoredIdentity[];
   /** The other ones, and why each does not fit. */
   others: UnfitIdentity[];
+  /**
+   * Aborts when nobody waits for the answer any more: each request, socket and WebSocket that did has been aborted or closed, or
+   * the client has been. A dialog may close then; an answer that comes all the same holds as ever.
+   */
+  signal: AbortSignal;
 }
 
 /** An identity that is not shown by default. */
@@ -41,6 +46,8 @@ export interface ServerTrustChallenge {
   chain: Certificate[];
   /** Why verification failed; absent when it passed. */
   error?: MtlsError;
+  /** As in `ClientCertificateChallenge`. */
+  signal: AbortSignal;
 }
 
 export type Challenge = ClientCertificateChallenge | ServerTrustChallenge;

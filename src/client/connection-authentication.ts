@@ -14,8 +14,8 @@ export class ConnectionAuthentication {
   #owner: Authentication;
   #answers: HostAnswers;
   #known: KnownIdentities;
-  #choice: Promise<Choice> | undefined;
-  #verdicts = new Map<string, Promise<Verdict>>();
+  #choice: Choice | undefined;
+  #verdicts = new Map<string, Verdict>();
   #absence: string | undefined;
   /** Of the answers that it was made by. */
   #epoch: number;
@@ -39,9 +39,14 @@ export class ConnectionAuthentication {
     return this.#owner.partition(this.#target, this.#known);
   }
 
-  readonly authenticate = async (request: CertificateRequest): Promise<ClientCredential | undefined> => {
-    this.#choice ??= this.#owner.choose(this.#answers, request, this.#known);
-    const choice = await this.#choice;
+  /** @param waiting aborts when the connection is not wanted any more */
+  async authenticate(
+    request: CertificateRequest,
+    waiting: AbortSignal,
+  ): Promise<ClientCredential | undefined> {
+    const known = this.#known;
+    this.#choice ??= await this.#owner.choose(this.#answers, request, { known, waiting });
+    const choice = this.#choice;
     this.#noteAnswer(choice);
     if ('absence' in choice) {
       this.#absence = choice.absence;
@@ -57,16 +62,16 @@ export class ConnectionAuthentication {
       this.#owner.standing.enter(choice.identity, this.#target);
     }
     return credential;
-  };
+  }
 
-  readonly evaluateServer = async (question: ServerTrustQuestion): Promise<Verdict['trust']> => {
+  /** @param waiting aborts when the connection is not wanted any more */
+  async evaluateServer(question: ServerTrustQuestion, waiting: AbortSignal): Promise<Verdict['trust']> {
     const key = verdictKey(question);
-    const answer = this.#verdicts.get(key) ?? this.#owner.evaluate(this.#answers, question);
-    this.#verdicts.set(key, answer);
-    const verdict = await answer;
+    const verdict = this.#verdicts.get(key) ?? (await this.#owner.evaluate(this.#answers, question, waiting));
+    this.#verdicts.set(key, verdict);
     this.#noteAnswer(verdict);
     return verdict.trust;
-  };
+  }
 
   /**
    * Whether the connection, once made, may be used for something more: asked before each request. Stored identities have

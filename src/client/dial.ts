@@ -96,7 +96,7 @@ export class Dialer {
         alpn,
         authenticate: async request => {
           const credential = await turn.without(() =>
-            stream.during(() => authentication.authenticate(request)),
+            stream.during(() => authentication.authenticate(request, lifetime.signal)),
           );
           // The store may ask its user once more before the key is used.
           return (
@@ -109,7 +109,11 @@ export class Dialer {
         pins: this.#serverTrust.pinsFor(target),
         evaluateServer: question =>
           turn.without(() =>
-            stream.during(() => this.#serverTrust.evaluate(target, question, authentication.evaluateServer)),
+            stream.during(() =>
+              this.#serverTrust.evaluate(target, question, it =>
+                authentication.evaluateServer(it, lifetime.signal),
+              ),
+            ),
           ),
         absence: authentication.absence,
         signal: lifetime.signal,

@@ -1,5 +1,6 @@
 import type { KeyTarget } from '../identity/key-access.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
+import { Slot } from './slot.js';
 
 /** Whom to show, or why nobody. */
 export type Choice =
@@ -16,43 +17,6 @@ export type Choice =
 export interface Verdict {
   trust: 'as-verified' | 'trust';
   once?: boolean;
-}
-
-/** An answer just given, and whether those who ask later get it too. */
-export interface Given<T> {
-  value: T;
-  holds: boolean;
-}
-
-/** One answer for all that ask while it is being given or holds; a failed one is asked for again. */
-export class Slot<T> {
-  #answer: Promise<T> | undefined;
-  /** What holds. */
-  held: T | undefined;
-
-  get(ask: () => Promise<Given<T>>): Promise<T> {
-    this.#answer ??= this.#ask(ask);
-    return this.#answer;
-  }
-
-  /** What holds, that is. */
-  forget(): void {
-    if (this.held === undefined) return;
-    this.#answer = undefined;
-    this.held = undefined;
-  }
-
-  async #ask(ask: () => Promise<Given<T>>): Promise<T> {
-    try {
-      const { value, holds } = await ask();
-      if (holds) this.held = value;
-      else this.#answer = undefined;
-      return value;
-    } catch (error) {
-      this.#answer = undefined;
-      throw error;
-    }
-  }
 }
 
 /** What was answered about one host and port. */

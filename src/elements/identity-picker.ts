@@ -18,6 +18,8 @@ export interface PickerQuestion {
   others?: UnfitIdentity[];
   /** Who asks: `host`, or `host:port`. */
   host?: string;
+  /** Takes the question back: it is cancelled. */
+  signal?: AbortSignal;
 }
 
 /** What the person decided. */
@@ -61,12 +63,12 @@ export class IdentityPicker extends Base {
 
   /**
    * A challenge handler: asks which identity to show, and leaves servers to their verification. `Go on without one` rejects,
-   * `Cancel` cancels.
+   * `Cancel` cancels; so does the end of the challenge, when nobody waits for the answer any more.
    */
   readonly answer = async (challenge: Challenge): Promise<Disposition> => {
     if (challenge.method !== 'client-certificate') return { disposition: 'default' };
-    const { candidates, others } = challenge;
-    const answer = await this.ask({ candidates, others, host: hostOf(challenge) });
+    const { candidates, others, signal } = challenge;
+    const answer = await this.ask({ candidates, others, signal, host: hostOf(challenge) });
     if (answer.decision === 'cancel') return { disposition: 'cancel' };
     if (answer.decision === 'without') return { disposition: 'reject' };
     const { identity, remember } = answer;
@@ -89,7 +91,8 @@ export class IdentityPicker extends Base {
 
   #show(question: PickerQuestion): Promise<PickerAnswer> {
     const root = this.shadowRoot;
-    if (!root || !this.isConnected) return Promise.resolve({ decision: 'cancel' });
+    const { signal } = question;
+    if (!root || !this.isConnected || signal?.aborted) return Promise.resolve({ decision: 'cancel' });
     const labels = this.#labels;
     const remember = this.#persistence === 'permanent' ? labels.rememberPermanently : labels.remember;
     const { form, options } = makeForm(question, { ...labels, remember });
@@ -101,11 +104,14 @@ export class IdentityPicker extends Base {
     return new Promise(resolve => {
       const close = (answer: PickerAnswer) => {
         this.#abandon = () => {};
+        signal?.removeEventListener('abort', abandon);
         if (frame instanceof HTMLDialogElement) frame.close();
         frame.remove();
         resolve(answer);
       };
-      this.#abandon = () => close({ decision: 'cancel' });
+      const abandon = () => close({ decision: 'cancel' });
+      this.#abandon = abandon;
+      signal?.addEventListener('abort', abandon, { once: true });
       frame.addEventListener('cancel', event => {
         event.preventDefault();
         close({ decision: 'cancel' });

@@ -143,9 +143,9 @@ export class OriginPool {
     return Math.min(most, room);
   }
 
-  /** Once nobody waits any more, nobody needs the first connection. */
+  /** Once nobody waits any more, nobody needs another connection; a person may be being asked for it. */
   #dropNeedlessAttempts(): void {
-    if (this.#waiters.size > 0 || this.#connections.size > 0) return;
+    if (this.#waiters.size > 0) return;
     for (const attempt of this.#attempts)
       attempt.abort(new DOMException('Nobody waits any more.', 'AbortError'));
     this.#attempts.clear();

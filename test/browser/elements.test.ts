@@ -117,6 +117,7 @@ inEachEngine(
           others: [
             { identity: bob, code: 'ERR_TLS_CERT_EXPIRED' as const, message: 'expired', selectable: false },
           ],
+          signal: new AbortController().signal,
         };
         const button = (name: string) => root.querySelector(`button[part="${name}"]`) as HTMLButtonElement;
         const turn = () => new Promise(resolve => setTimeout(resolve, 50));
@@ -151,7 +152,8 @@ inEachEngine(
         button('use').click();
         const kept = await remembered;
         if (kept.disposition === 'use-credential') result.push(kept.credential.persistence);
-        const trust = { method: 'server-trust' as const, host: 'a', port: 1, chain: [] };
+        const { signal } = challenge;
+        const trust = { method: 'server-trust' as const, host: 'a', port: 1, chain: [], signal };
         result.push((await picker.answer(trust)).disposition);
         picker.labels = { title: 'Zertifikat wählen' };
         picker.setAttribute('inline', '');
@@ -184,6 +186,54 @@ inEachEngine(
         'Zertifikat wählen',
         null,
         'cancel',
+      ]);
+    });
+
+    it('takes a question back that nobody waits for any more, shown or not yet', async () => {
+      const found = await browser.run(async () => {
+        const picker = document.createElement('identity-picker');
+        document.body.append(picker);
+        const root = picker.shadowRoot;
+        if (!root) throw new Error('no element');
+        const challenge = (host: string, { signal }: AbortController) => ({
+          method: 'client-certificate' as const,
+          host,
+          port: 443,
+          acceptableIssuers: [],
+          acceptableIssuersDer: [],
+          signatureSchemes: [],
+          candidates: [],
+          others: [],
+          signal,
+        });
+        const turn = () => new Promise(resolve => setTimeout(resolve, 50));
+        const asking = () => root.querySelector('[part="question"]')?.textContent ?? 'nothing';
+        const controllers = [1, 2, 3].map(() => new AbortController());
+        const [first, second, third] = controllers as [AbortController, AbortController, AbortController];
+        const answers = controllers.map((it, i) => picker.answer(challenge(`host${i + 1}`, it)));
+        await turn();
+        const result = [asking()];
+        second.abort();
+        await turn();
+        result.push(asking());
+        first.abort();
+        await turn();
+        result.push(asking());
+        third.abort();
+        for (const answer of answers) result.push((await answer).disposition);
+        result.push(asking(), String(root.querySelector('dialog')));
+        picker.remove();
+        return result;
+      });
+      expect(found).toEqual([
+        'host1 asks who you are.',
+        'host1 asks who you are.',
+        'host3 asks who you are.',
+        'cancel',
+        'cancel',
+        'cancel',
+        'nothing',
+        'null',
       ]);
     });
 

@@ -203,6 +203,7 @@ describe('challenges', () => {
         host: 'localhost',
         port,
         chain: expect.arrayContaining([expect.objectContaining({ subject: 'CN=localhost' })]),
+        signal: expect.any(AbortSignal),
       },
       {
         method: 'client-certificate',
@@ -220,6 +221,7 @@ describe('challenges', () => {
           expect.objectContaining(bob),
         ],
         others: [],
+        signal: expect.any(AbortSignal),
       },
     ]);
   });
