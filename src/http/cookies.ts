@@ -24,6 +24,14 @@ export interface ClientCookies {
  */
 export class Cookies implements ClientCookies {
   #jar: Promise<{ library: CookieLibrary; jar: CookieJar }> | undefined;
+  #clearings = 0;
+  /** When each was cleared the last time; undefined: every host. */
+  #cleared = new Map<string | undefined, number>();
+
+  /** How often cookies have been cleared, for `store`. */
+  get clearings(): number {
+    return this.#clearings;
+  }
 
   /** The value of the header Cookie for an https: URL; undefined: there is none. */
   async header(url: URL): Promise<string | undefined> {
@@ -34,23 +42,39 @@ export class Cookies implements ClientCookies {
   }
 
   /**
-   * Takes the values of Set-Cookie; those that the standard refuses are ignored, as browsers do.
+   * Takes the values of Set-Cookie; those that the standard refuses are ignored, as browsers do. So are those that have been
+   * cleared since the request was sent.
    *
+   * @param since `clearings` when the request was sent
    * @throws MtlsError ERR_HTTP_COOKIES
    */
-  async store(url: URL, values: readonly string[]): Promise<void> {
+  async store(url: URL, values: readonly string[], since = this.#clearings): Promise<void> {
     if (values.length === 0) return;
     const { library, jar } = await this.#open();
     const options = { ignoreError: true, sameSiteContext: siteOf(library, url) };
-    for (const value of values) await jar.setCookie(value, url.href, options);
+    for (const value of values) {
+      if (!this.#isCleared(library, value, { url, since })) await jar.setCookie(value, url.href, options);
+    }
   }
 
   async clear(host?: string): Promise<void> {
+    this.#cleared.set(host, ++this.#clearings);
     if (!this.#jar) return;
     const { library, jar } = await this.#jar;
     for (const cookie of await jar.store.getAllCookies()) {
       if (host === undefined || isOfHost(library, cookie, host)) await remove(jar, cookie);
     }
+  }
+
+  /** Whether it is a cookie that a later `clear` would have deleted. */
+  #isCleared(library: CookieLibrary, value: string, { url, since }: { url: URL; since: number }): boolean {
+    if (this.#clearings === since) return false;
+    const domain = library.Cookie.parse(value)?.domain ?? null;
+    const hostname = url.hostname.replace(/^\[|\]$/g, '');
+    const place = { domain: domain ?? hostname, hostOnly: domain === null };
+    return [...this.#cleared].some(
+      ([host, clearing]) => clearing > since && (host === undefined || isOfHost(library, place, host)),
+    );
   }
 
   #open(): Promise<{ library: CookieLibrary; jar: CookieJar }> {
@@ -76,7 +100,11 @@ export function allowsCookies(credentials: RequestCredentials, url: URL): boolea
   return origin === undefined || url.origin === origin;
 }
 
-function isOfHost({ domainMatch }: CookieLibrary, { domain, hostOnly }: Cookie, host: string): boolean {
+function isOfHost(
+  { domainMatch }: CookieLibrary,
+  { domain, hostOnly }: Pick<Cookie, 'domain' | 'hostOnly'>,
+  host: string,
+): boolean {
   const hostname = host
     .replace(/:\d+$/, '')
     .replace(/^\[|\]$/g, '')

@@ -74,13 +74,14 @@ async function send({ pool, cookies }: Connections, request: FetchRequest): Prom
   const length = body ? body.length : method === 'POST' || method === 'PUT' ? 0 : undefined;
   if (length !== undefined) sent.set('content-length', String(length));
   const withCookies = allowsCookies(request.credentials, url);
+  const { clearings } = cookies;
   // What the caller says himself stands.
   const cookie = withCookies && !sent.has('cookie') ? await cookies.header(url) : undefined;
   if (cookie !== undefined) sent.set('cookie', cookie);
   const response = await pool.send({ method, url, headers: sent, body, onUploadProgress }, signal);
   if (!withCookies) return response;
   try {
-    await cookies.store(url, valuesOf(response.head, 'set-cookie'));
+    await cookies.store(url, valuesOf(response.head, 'set-cookie'), clearings);
     return response;
   } catch (error) {
     discard(response.body);

@@ -102,7 +102,8 @@ function certificateRequired(client: ClientCertificateState, evidence: string): 
 
 /**
  * The error for a connection that ended without close_notify. Some servers (Node's) just hang up on a client whose
- * certificate they don't like: an end before any data, after a request for a certificate, is told as that.
+ * certificate they don't like: an end before any data, after a request for a certificate, is told as that. A server that
+ * went away for another reason looks the same, so the message says what was seen.
  */
 export function truncationError(
   seen: { handshakeDone: boolean; anyData: boolean; resumed: boolean },
@@ -110,14 +111,13 @@ export function truncationError(
   cause?: unknown,
 ): MtlsError {
   if (!seen.anyData && !seen.resumed && client.requested) {
-    const evidence = 'it hung up right after asking for one';
-    return client.sent
-      ? new MtlsError(
-          'ERR_TLS_CLIENT_CERT_REJECTED',
-          `The server refused the client certificate: ${evidence}.`,
-          { cause },
-        )
-      : certificateRequired(client, evidence);
+    if (!client.sent) return certificateRequired(client, 'it hung up right after asking for one');
+    return new MtlsError(
+      'ERR_TLS_CLIENT_CERT_REJECTED',
+      'The server hung up right after it was sent the client certificate, and gave no reason (no alert): most likely it refuses ' +
+        'the certificate, but it may as well have gone away. Try once more, and look at its log.',
+      { cause },
+    );
   }
   const when = seen.handshakeDone
     ? 'without saying so (no close_notify): data may be missing'

@@ -40,18 +40,19 @@ export async function openWebSocket(
   const target = new URL(url.href.replace(/^wss:/, 'https:'));
   const address = { hostname: target.hostname.replace(/^\[|\]$/g, ''), port: Number(target.port) || 443 };
   const transport = await parts.connect(address, signal);
+  const { clearings } = parts.cookies;
   const headers = requestHeaders(target, { key, protocols, cookie: await parts.cookies.header(target) });
   target.username = '';
   target.password = '';
   const { head, stream } = await upgrade(parts.engine, transport, { url: target, headers, signal });
-  await parts.cookies.store(target, valuesOf(head, 'set-cookie'));
-  if (!stream) throw unexpectedStatus(head.status);
   try {
+    await parts.cookies.store(target, valuesOf(head, 'set-cookie'), clearings);
+    if (!stream) throw unexpectedStatus(head.status);
     await checkAccept(head, key);
     return { stream, protocol: chosenProtocol(head, protocols) };
   } catch (error) {
-    stream.writer.abort(error).catch(() => {});
-    stream.reader.cancel(error).catch(() => {});
+    stream?.writer.abort(error).catch(() => {});
+    stream?.reader.cancel(error).catch(() => {});
     throw error;
   }
 }

@@ -13,7 +13,12 @@ const server = pki.issue({
   altNames: 'DNS:localhost,IP:127.0.0.1',
   usage: 'serverAuth',
 });
-/** `/set?c=…` (repeatable) sets cookies, `/to?url=…` redirects and sets one; both answer with the cookies that came. */
+/** Answers that wait. */
+const held: (() => void)[] = [];
+/**
+ * `/set?c=…` (repeatable) sets cookies, `/to?url=…` redirects and sets one; both answer with the cookies that came. With
+ * `&held` the answer waits.
+ */
 const backend = createServer({ ...server }, (request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'https://localhost');
   if (pathname === '/to') {
@@ -22,7 +27,9 @@ const backend = createServer({ ...server }, (request, response) => {
     return;
   }
   for (const cookie of searchParams.getAll('c')) response.appendHeader('set-cookie', cookie);
-  response.end(request.headers.cookie ?? '');
+  const answer = () => void response.end(request.headers.cookie ?? '');
+  if (searchParams.has('held')) held.push(answer);
+  else answer();
 });
 let relay: Relay;
 let port: number;
@@ -120,6 +127,18 @@ describe('cookies', () => {
     await both();
     await client.cookies.clear();
     expect([await sent(client), await ofOther()]).toEqual(['', '']);
+  });
+
+  it('are not set by answers to requests from before they were forgotten', async () => {
+    const client = await open();
+    const late = client.fetch(`${urlOf(setting('a=1'))}&held`);
+    await expect.poll(() => held.length).toBe(1);
+    await client.forget(`localhost:${port}`);
+    held.shift()?.();
+    await (await late).text();
+    expect(await sent(client)).toBe('');
+    await client.fetch(urlOf(setting('a=2')));
+    expect(await sent(client)).toBe('a=2');
   });
 
   it('go along with WebSockets', async () => {

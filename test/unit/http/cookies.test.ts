@@ -33,11 +33,39 @@ describe('Cookies', () => {
     expect(await left(cookies)).toEqual(expected);
   });
 
+  it.each([
+    ['a.example.com', ['', 'root=2', 'other=2']],
+    ['A.EXAMPLE.COM:8443', ['', 'root=2', 'other=2']],
+    ['example.com', ['own=2', '', 'other=2']],
+    ['*.example.com', ['', '', 'other=2']],
+    ['b.example.com', ['own=2', 'root=2', 'other=2']],
+    [undefined, ['', '', '']],
+  ])(
+    'clear(%s) holds for the answers to requests of before, and not for later ones',
+    async (host, expected) => {
+      const cookies = new Cookies();
+      const since = cookies.clearings;
+      const answers = async (at?: number) => {
+        await cookies.store(urlOf('a.example.com'), ['own=2', 'shared=2; Domain=example.com'], at);
+        await cookies.store(urlOf('example.com'), ['root=2'], at);
+        await cookies.store(urlOf('example.org'), ['other=2'], at);
+      };
+      await cookies.clear('elsewhere.example');
+      await cookies.clear(host);
+      await answers(since);
+      expect(await left(cookies)).toEqual(expected);
+      await answers();
+      expect(await left(cookies)).toEqual(['own=2 shared=2', 'root=2 shared=2', 'other=2']);
+    },
+  );
+
   it('clears the cookies of an IPv6 address', async () => {
     const cookies = new Cookies();
     await cookies.store(urlOf('[::1]:8443'), ['own=1']);
     expect(await cookies.header(urlOf('[::1]:8443'))).toBe('own=1');
     await cookies.clear('[::1]:8443');
+    expect(await cookies.header(urlOf('[::1]:8443'))).toBe(undefined);
+    await cookies.store(urlOf('[::1]:8443'), ['own=1'], 0);
     expect(await cookies.header(urlOf('[::1]:8443'))).toBe(undefined);
   });
 
