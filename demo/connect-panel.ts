@@ -44,8 +44,19 @@ export function startConnectPanel(
 
   const origin = () => originOf(target.value, config.targets);
 
+  const address = () => new URL(path.value.startsWith('/') ? path.value : `/${path.value}`, origin()).href;
+
+  /** For the log: what was typed need not be an address. */
+  function askedFor(): string {
+    try {
+      return address();
+    } catch {
+      return path.value;
+    }
+  }
+
   async function run(signal: AbortSignal): Promise<void> {
-    const url = new URL(path.value.startsWith('/') ? path.value : `/${path.value}`, origin()).href;
+    const url = address();
     const relayBefore = await relayReport();
     const startedAt = performance.now();
     const client = await clients.get(choice.value);
@@ -98,7 +109,7 @@ export function startConnectPanel(
       problems.replaceChildren(problemBox(problem), ...refusedServer());
       result.replaceChildren();
       status.textContent = isExpected(problem) ? 'As it should be: this server must be refused.' : '';
-      log(`${method.value} ${path.value}: ${problem.title} (${problem.code})`, 'bad');
+      log(`${method.value} ${askedFor()}: ${problem.title} (${problem.code})`, 'bad');
     } finally {
       running = undefined;
       setRunning(false);

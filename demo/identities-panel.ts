@@ -217,7 +217,7 @@ async function exportAttempts({ keys }: StoredIdentity): Promise<Array<string | 
 function confirmDelete(name: string): Promise<boolean> {
   const dialog = byId('delete-dialog', HTMLDialogElement);
   byId('delete-text', HTMLElement).textContent =
-    `“${name}” and its key go from this browser for good. To use it again you need the .p12 file and its password.`;
+    `“${name}” and its key go from this browser for good. With its .p12 file and the password it can be imported again; one that was enrolled here cannot come back.`;
   const done = (answer: string) => () => dialog.close(answer);
   byId('delete-confirm', HTMLButtonElement).onclick = done('delete');
   byId('delete-cancel', HTMLButtonElement).onclick = done('keep');

@@ -14,7 +14,7 @@ export function startImportPanel(store: IdentityStore, config: DemoConfig | unde
   const url = byId('p12-url', HTMLInputElement);
   const problems = byId('import-error', HTMLElement);
   importer.store = store;
-  byId('verification-hint', HTMLElement).textContent = describeVerification();
+  byId('verification-hint', HTMLElement).replaceChildren(...describeVerification());
 
   const form = byId('controls-form', HTMLFormElement);
   const takeControls = () => {

@@ -8,11 +8,14 @@ import { log } from './log.js';
 import { DemoError, problemBox, problemOf, stopped } from './problems.js';
 
 const REDRAW_MS = 100;
+/** Screen readers are told that much less often than the eye: at each quarter. */
+const SPOKEN_PERCENT = 25;
 
 export function startTransferPanel(clients: Clients, connection: ConnectPanel, onAnswered: () => void): void {
   const cancel = byId('transfer-cancel', HTMLButtonElement);
   const progress = byId('transfer-progress', HTMLProgressElement);
   const status = byId('transfer-status', HTMLElement);
+  const spoken = byId('transfer-spoken', HTMLElement);
   const problems = byId('transfer-error', HTMLElement);
   let running: AbortController | undefined;
 
@@ -20,12 +23,16 @@ export function startTransferPanel(clients: Clients, connection: ConnectPanel, o
   function meter(size: number) {
     const startedAt = performance.now();
     let shownAt = 0;
+    let spokenPercent = 0;
     return (done: number, note = '') => {
       const now = performance.now();
       if (done < size && now - shownAt < REDRAW_MS) return;
       shownAt = now;
       const seconds = Math.max(now - startedAt, 1) / 1000;
       progress.value = done / size;
+      const percent = Math.floor((done / size) * (100 / SPOKEN_PERCENT)) * SPOKEN_PERCENT;
+      if (percent > spokenPercent && percent < 100) spoken.textContent = `${percent} percent`;
+      spokenPercent = percent;
       status.textContent = `${formatBytes(done)} of ${formatBytes(size)}, ${formatBytes(done / seconds)}/s${note}`;
     };
   }
@@ -63,6 +70,7 @@ export function startTransferPanel(clients: Clients, connection: ConnectPanel, o
     problems.replaceChildren();
     progress.value = 0;
     status.textContent = 'Starting …';
+    spoken.textContent = '';
     const size = Number(byId('transfer-size', HTMLSelectElement).value) * 1_000_000;
     const startedAt = performance.now();
     try {

@@ -1,5 +1,5 @@
 import { passphraseVerification, type UserVerification, webAuthnVerification } from 'browser-mtls';
-import { byId } from './dom.js';
+import { byId, h } from './dom.js';
 
 /** `?verification=passphrase` in the address takes the passphrase where an authenticator could be had too. */
 export const byPassphrase =
@@ -15,10 +15,13 @@ export function demoVerification(): UserVerification {
     : webAuthnVerification({ rpName: 'browser-mtls demo' });
 }
 
-export function describeVerification(): string {
-  return byPassphrase
-    ? 'By a passphrase: the key is stored only encrypted under it.'
-    : 'By your device or security key (WebAuthn): the key is stored only encrypted under what it gives. Without one, open this page with ?verification=passphrase.';
+export function describeVerification(): Array<Node | string> {
+  if (byPassphrase) return ['By a passphrase: the key is stored only encrypted under it.'];
+  return [
+    'By your device or security key (WebAuthn): the key is stored only encrypted under what it gives. Without one, ',
+    h('a', { href: '?verification=passphrase' }, 'take a passphrase'),
+    '.',
+  ];
 }
 
 interface Question {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `npm run bench`: the package as built, beside a peer or a bare baseline in the same run, in Node. Ratios count; times are this machine's.
 import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
@@ -12,11 +13,12 @@ import forge from 'node-forge';
 import * as pkijs from 'pkijs';
 import { WebSocket } from 'ws';
 import { ensurePki } from '../demo/pki.mjs';
-import { createClient, createWebSocketTunnel, openPkcs12 } from '../dist/index.js';
+import { createClient, createWebSocketTunnel, evaluateTrust, openPkcs12 } from '../dist/index.js';
 import { createRelay } from '../dist/relay.js';
 
 globalThis.WebSocket ??= WebSocket;
 const ROUNDS = 7;
+const JUDGEMENTS = 200;
 const DOWNLOAD_BYTES = 64 * 1024 * 1024;
 const TLS13_AES = 'TLS_AES_128_GCM_SHA256';
 const TLS13_CHACHA = 'TLS_CHACHA20_POLY1305_SHA256';
@@ -34,6 +36,7 @@ console.log(
 );
 await compare(`download of ${DOWNLOAD_BYTES >> 20} MiB`, await downloads());
 await compare('new connection and one small request', await handshakes());
+await compare(`${JUDGEMENTS} judgements of a chain of two, root apart`, judgements());
 const tripleDes = ['-legacy', '-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES'];
 await compare('import, RSA-2048, 3DES, 2,048 iterations', imports(tripleDes), 31);
 const aes = ['-iter', '600000', '-macalg', 'sha256', '-keypbe', 'AES-256-CBC', '-certpbe', 'AES-256-CBC'];
@@ -115,6 +118,32 @@ async function handshakes() {
   return [
     ["Node's own TLS, no relay", node],
     ['a new client, through the relay', ours],
+  ];
+}
+
+/** The baseline is what Node offers: signatures, issuers and the name, without dates, purposes, constraints and the search for a path. */
+function judgements() {
+  const chain = pki.servers.good.cert.match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g);
+  const anchors = [pki.caPem];
+  const node = () => {
+    for (let count = 0; count < JUDGEMENTS; count++) {
+      const path = [...chain, pki.caPem].map(pem => new X509Certificate(pem));
+      if (!path[0].checkHost('localhost')) throw new Error('another name');
+      for (let at = 0; at + 1 < path.length; at++) {
+        const [subject, issuer] = path.slice(at);
+        if (!subject.checkIssued(issuer) || !subject.verify(issuer.publicKey)) throw new Error('no path');
+      }
+    }
+  };
+  const ours = async () => {
+    for (let count = 0; count < JUDGEMENTS; count++) {
+      const { trusted } = await evaluateTrust(chain, { anchors, hostname: 'localhost', engine });
+      if (!trusted) throw new Error('not trusted');
+    }
+  };
+  return [
+    ["Node's X509Certificate: parts of it", node],
+    ['evaluateTrust', ours],
   ];
 }
 
