@@ -10,6 +10,7 @@ import { startIdentitiesPanel } from './identities-panel.js';
 import { startImportPanel } from './import-panel.js';
 import { log } from './log.js';
 import { problemBox, problemOf } from './problems.js';
+import { startSocketPanel } from './socket-panel.js';
 import { startTransferPanel } from './transfer-panel.js';
 import { demoVerification } from './verification.js';
 
@@ -21,8 +22,10 @@ async function start(): Promise<void> {
   const clients = config && new Clients(config, store);
   const showAnswers = clients && startAnswersPanel(clients);
   const connection = config && clients && startConnectPanel(config, clients, () => showAnswers?.());
-  if (clients && connection) startTransferPanel(clients, connection, () => showAnswers?.());
-  else explainMissingServers();
+  if (clients && connection) {
+    startTransferPanel(clients, connection, () => showAnswers?.());
+    startSocketPanel(clients, connection, () => showAnswers?.());
+  } else explainMissingServers();
 
   const enrolment = config && startEnrollPanel(store, config);
   const refresh = startIdentitiesPanel({
@@ -51,7 +54,7 @@ function explainMissingServers(): void {
       '.',
     ),
   );
-  for (const id of ['connect-form', 'transfer-form', 'enroll-form']) {
+  for (const id of ['connect-form', 'transfer-form', 'socket-form', 'enroll-form']) {
     for (const control of byId(id, HTMLFormElement).elements) control.setAttribute('disabled', '');
   }
 }

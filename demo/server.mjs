@@ -5,6 +5,7 @@ import { createServer } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { WebSocketServer } from 'ws';
 
 const BLOCK = Buffer.from(Array.from({ length: 64 * 1024 }, (_, index) => index % 251));
 const MAX_BYTES = 1024 ** 3;
@@ -57,6 +58,7 @@ export async function startServers(pki, listen) {
         requestCert: true,
         rejectUnauthorized: true,
       });
+      takeSockets(server);
       const port = await listen(server);
       running.push(stopperOf(server));
       targets.push({ id, title, hostname: 'localhost', port, ...(expect && { expect }) });
@@ -74,6 +76,17 @@ function modernServer(options) {
 
 function tls12Server(options) {
   return createServer({ ...options, maxVersion: 'TLSv1.2' }, answer);
+}
+
+/** WebSockets at `/socket`: each is greeted by its certificate, and gets back what it sends. */
+function takeSockets(server) {
+  const sockets = new WebSocketServer({ server, path: '/socket' });
+  sockets.on('connection', (socket, request) => {
+    socket.on('error', () => {});
+    const certificate = request.socket.getPeerX509Certificate();
+    socket.send(`Welcome, ${oneLine(certificate.subject)}.`);
+    socket.on('message', (data, binary) => socket.send(data, { binary }));
+  });
 }
 
 /** Sockets outlive `server.close()` while they are in use; a demo that was told to stop does not wait for them. */
@@ -99,7 +112,10 @@ async function answer(request, response) {
     else if (pathname === '/slow') await slow(response, searchParams.get('seconds'));
     else if (pathname === '/') json(response, 200, whoIs(request));
     else
-      json(response, 404, { error: 'not found', paths: ['/', '/echo', '/bytes?size=N', '/slow?seconds=N'] });
+      json(response, 404, {
+        error: 'not found',
+        paths: ['/', '/echo', '/bytes?size=N', '/slow?seconds=N', '/socket (WebSocket)'],
+      });
   } catch {
     // The client went away in the middle, which is its right.
     response.destroy?.();

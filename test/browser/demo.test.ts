@@ -371,6 +371,28 @@ test.each(['download', 'upload'])(
   },
 );
 
+test.each(['modern', 'tls12'])(
+  'a WebSocket to the server %s knows the client and gives messages back',
+  async target => {
+    await imported('ada-ecdsa.p12', 'Ada Lovelace');
+    await at('target').selectOption(target);
+    await at('socket-toggle').click();
+    await at('socket-lines').getByText('Welcome, CN=Ada Lovelace').waitFor();
+    await at('socket-message').fill('Grüße');
+    await page.keyboard.press('Enter');
+    await at('socket-lines').getByText('Grüße').nth(1).waitFor();
+    await at('socket-toggle').click();
+    await at('socket-lines').getByText('closed (1000)').waitFor();
+  },
+);
+
+test('a WebSocket without an identity says what is missing', async () => {
+  await at('identity-choice').selectOption('none');
+  await at('socket-toggle').click();
+  expect(await errorCode('socket-panel')).toBe('ERR_TLS_CLIENT_CERT_REQUIRED');
+  expect(await at('socket-toggle').textContent()).toBe('Open');
+});
+
 test('Ctrl-C stops all of it, and quietly', async () => {
   const second = startProgram('npm', ['start'], { group: true, env: { NO_COLOR: '1' } });
   try {
