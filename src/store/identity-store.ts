@@ -7,7 +7,7 @@ import { changedControls, checkedControls, checkKeys } from './controls.js';
 import { type JournalEntry, withEntry } from './journal.js';
 import { compileQuery, type IdentityQuery } from './query.js';
 import { deleteIdentity, Records, type UnreadableIdentity } from './records.js';
-import { type EnrolmentRecord, type IdentityRecord, present, toRecord } from './schema.js';
+import { type EnrolmentRecord, type IdentityRecord, ownChain, present, toRecord } from './schema.js';
 import { joinSession, type Session } from './session.js';
 import { assertUsable, isLocked } from './usability.js';
 import type { UserVerification } from './user-verification.js';
@@ -302,7 +302,7 @@ export class IdentityStore {
     const record = await this.#records.revise(id, it => ({
       ...it,
       fingerprint: certificate.fingerprint,
-      chain: identity.chain,
+      chain: ownChain(identity.chain),
       trust,
     }));
     this.#changes.tell({ type: 'updated', id });

@@ -125,13 +125,21 @@ export function toRecord(
     id,
     fingerprint: certificate.fingerprint,
     ...(keyId !== undefined && { keyId }),
-    chain: [certificate, ...chain.slice(1)],
+    chain: ownChain([certificate, ...chain.slice(1)]),
     keys: wrapped ? [] : keys,
     ...(wrapped && { wrapped }),
     trust: judgement,
     controls,
     createdAt: new Date(),
   };
+}
+
+/**
+ * With an object of its own for the identity's certificate: the way to the keys goes by it, and the same identity may be in other
+ * stores, or be used without any.
+ */
+export function ownChain([certificate, ...issuers]: readonly Certificate[]): Certificate[] {
+  return certificate ? [{ ...certificate }, ...issuers] : [];
 }
 
 export function present(record: IdentityRecord, locked: boolean): StoredIdentity {

@@ -2,6 +2,7 @@ import { IDBFactory } from 'fake-indexeddb';
 import 'fake-indexeddb/auto';
 import { openDB } from 'idb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { keyAccessOf } from '../../../src/identity/key-access.js';
 import type { Identity } from '../../../src/identity/types.js';
 import { openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { IdentityStore } from '../../../src/store/identity-store.js';
@@ -53,6 +54,17 @@ it('keeps an identity from one opening to the next', async () => {
   if (!key) throw new Error('no key');
   const algorithm = { name: 'RSA-PSS', saltLength: 32 };
   expect((await crypto.subtle.sign(algorithm, key, new Uint8Array(3))).byteLength).toBe(256);
+});
+
+it('keeps its hold on an identity to itself', async () => {
+  const target = { hostname: 'example.com', port: 443 };
+  const stored = await store.add(ada, { hosts: ['example.com'] });
+  const other = await IdentityStore.open({ name: 'other' });
+  const elsewhere = await other.add(ada);
+  other.close();
+  expect(keyAccessOf(ada)).toBeUndefined();
+  expect(await keyAccessOf(stored)?.use(target)).toEqual(stored.keys);
+  await expect(keyAccessOf(elsewhere)?.use(target)).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' });
 });
 
 it('keeps stores of different names apart', async () => {
