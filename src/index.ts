@@ -10,12 +10,8 @@ export type {
   TrustCredential,
   UnfitIdentity,
 } from './client/challenge.js';
-export {
-  type ClientOptions,
-  type ConnectionInfo,
-  createClient,
-  type MtlsClient,
-} from './client/create-client.js';
+export type { ClientOptions } from './client/client-options.js';
+export { type ConnectionInfo, createClient, type MtlsClient } from './client/create-client.js';
 export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
 export {

@@ -1,5 +1,5 @@
 import { Instance } from '../engine/instance.js';
-import { type EngineSource, loadEngine } from '../engine/load.js';
+import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
 import { type ClientCookies, Cookies } from '../http/cookies.js';
@@ -9,16 +9,15 @@ import type { Connect, Origin, PlaintextStream } from '../http/plaintext-stream.
 import { Pool } from '../http/pool.js';
 import { type PoolOptions, readPoolOptions } from '../http/pool-options.js';
 import { describeCertificate } from '../identity/certificate.js';
-import type { Certificate, Identity } from '../identity/types.js';
-import type { IdentityStore } from '../store/identity-store.js';
+import type { Certificate } from '../identity/types.js';
 import { TlsEngine } from '../tls/tls-engine.js';
-import { readMaterial, type TrustOptions } from '../trust/options.js';
+import { readMaterial } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
-import type { Tunnel, TunnelAddress } from '../tunnel/tunnel.js';
-import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
+import type { TunnelAddress } from '../tunnel/tunnel.js';
 import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
 import { Authentication, hostMatcher } from './authentication.js';
-import type { ChallengeHandler, RememberedAnswer } from './challenge.js';
+import type { RememberedAnswer } from './challenge.js';
+import { type ClientOptions, checkClientOptions, openTunnel } from './client-options.js';
 import { type Dialed, Dialer, type DialOptions } from './dial.js';
 import { ServerTrust } from './server-trust.js';
 import {
@@ -29,35 +28,6 @@ import {
   TlsSocket,
 } from './socket.js';
 import { readConnectTimeout } from './turn.js';
-
-export interface ClientOptions {
-  /** The relay's address (`ws:` or `wss:`), or another transport. */
-  tunnel: string | Tunnel;
-  /** What the relay asks for (its `--token`). Default: none. */
-  tunnelToken?: string;
-  /**
-   * Whom the client may present itself as. From a store, identities go to the hosts of their `hosts` control; given in a list,
-   * an identity without that control goes to every host. Default: none.
-   */
-  identities?: IdentityStore | Identity[];
-  /** Asked which identity to show, and about every server. Default: the one identity that fits, and what verification says. */
-  onChallenge?: ChallengeHandler;
-  /** Which servers are trusted. Default: none but those that the challenge handler accepts. */
-  trust?: TrustOptions;
-  /** TLS versions to offer. Default: both. */
-  tlsVersions?: ('TLSv1.2' | 'TLSv1.3')[];
-  /**
-   * How long a server may take over its part of a handshake, in milliseconds; then ERR_TLS_TIMEOUT. What a challenge
-   * handler takes does not count. A whole number from 1 to 2^31 - 1; default 30,000.
-   */
-  connectTimeoutMs?: number;
-  /** How connections are kept, watched and made again. Its defaults fit most uses. */
-  pool?: PoolOptions;
-  /** Limits of `client.WebSocket`. */
-  webSocket?: WebSocketOptions;
-  /** Where the engine comes from. Default: `engine.wasm` of this package. */
-  engine?: EngineSource;
-}
 
 /** How a response came to the page. */
 export interface ConnectionInfo extends Omit<HttpConnectionInfo, 'serverChain'> {
@@ -110,6 +80,7 @@ const httpProtocols = ['h2', 'http/1.1'];
  * @throws MtlsError ERR_ENGINE_LOAD, ERR_TRUST_ROOTS_LOAD, ERR_CERT_MALFORMED (an anchor, a revocation list); TypeError for a wrong option
  */
 export async function createClient(options: ClientOptions): Promise<MtlsClient> {
+  checkClientOptions(options);
   const tunnel = openTunnel(options);
   const pool = readPoolOptions(options.pool);
   const timeoutMs = readConnectTimeout(options.connectTimeoutMs);
@@ -220,14 +191,6 @@ class Client implements MtlsClient {
     this.#webSockets.close(new MtlsError('ERR_CLIENT_CLOSED', 'The client has been closed.'));
     await Promise.all(Array.from(this.#sockets, socket => socket.close()));
   }
-}
-
-function openTunnel({ tunnel, tunnelToken }: ClientOptions): Tunnel {
-  if (typeof tunnel !== 'string') {
-    if (tunnelToken !== undefined) throw new TypeError('tunnelToken goes with the address of a relay');
-    return tunnel;
-  }
-  return createWebSocketTunnel(tunnel, tunnelToken === undefined ? {} : { token: tunnelToken });
 }
 
 function plaintextStream({ connection, timings, admits, absence }: Dialed): PlaintextStream {

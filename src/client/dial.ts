@@ -84,6 +84,7 @@ export class Dialer {
     const abort = () => lifetime.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     const turn = new Turn(this.#timeoutMs, reason => lifetime.abort(reason));
+    const given = <T>(answer: () => Promise<T>) => turn.without(() => withReason(answer));
     try {
       signal.throwIfAborted();
       const stream = new WatchedStream(await this.#tunnel.connect(target, { signal: lifetime.signal }));
@@ -95,20 +96,20 @@ export class Dialer {
         partition,
         alpn,
         authenticate: async request => {
-          const credential = await turn.without(() =>
+          const credential = await given(() =>
             stream.during(() => authentication.authenticate(request, lifetime.signal)),
           );
           // The store may ask its user once more before the key is used.
           return (
             credential && {
               ...credential,
-              sign: (scheme, message) => turn.without(() => credential.sign(scheme, message)),
+              sign: (scheme, message) => given(() => credential.sign(scheme, message)),
             }
           );
         },
         pins: this.#serverTrust.pinsFor(target),
         evaluateServer: question =>
-          turn.without(() =>
+          given(() =>
             stream.during(() =>
               this.#serverTrust.evaluate(target, question, it =>
                 authentication.evaluateServer(it, lifetime.signal),
@@ -134,5 +135,16 @@ export class Dialer {
       turn.stop();
       signal.removeEventListener('abort', abort);
     }
+  }
+}
+
+/** Nothing, when it is thrown, would be lost on its way to whoever waits. */
+async function withReason<T>(answer: () => Promise<T>): Promise<T> {
+  try {
+    return await answer();
+  } catch (error) {
+    const message =
+      'A callback (challenge handler, trust.evaluate, user verification) failed and gave no reason.';
+    throw error ?? new MtlsError('ERR_TLS_CHALLENGE_CANCELLED', message);
   }
 }

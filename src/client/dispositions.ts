@@ -1,3 +1,4 @@
+import { isCertificate, isIdentity } from '../identity/is-identity.js';
 import type { Disposition, IdentityCredential, Persistence, TrustCredential } from './challenge.js';
 
 const dispositions: readonly unknown[] = ['use-credential', 'default', 'reject', 'cancel'];
@@ -13,8 +14,12 @@ export function checkDisposition(given: Disposition): Disposition {
 
 /** @throws TypeError */
 export function identityOf(credential: IdentityCredential | TrustCredential | undefined): IdentityCredential {
-  if (credential && 'identity' in credential) return credential;
-  throw new TypeError('a client-certificate challenge is answered with an identity');
+  const { identity, intermediates = [] } = (credential ?? {}) as Partial<IdentityCredential>;
+  if (!isIdentity(identity))
+    throw new TypeError('a client-certificate challenge is answered with an identity, as in its candidates');
+  if (!Array.isArray(intermediates) || !intermediates.every(isCertificate))
+    throw new TypeError('intermediates: a list of certificates, as parseCertificates gives it');
+  return credential as IdentityCredential;
 }
 
 /**
@@ -23,7 +28,8 @@ export function identityOf(credential: IdentityCredential | TrustCredential | un
  * @throws TypeError
  */
 export function trustOf(credential: IdentityCredential | TrustCredential | undefined): TrustCredential {
-  if (credential && 'trust' in credential && credential.trust === true) return credential;
+  const { trust } = (credential ?? {}) as Partial<TrustCredential>;
+  if (trust === true) return credential as TrustCredential;
   throw new TypeError('a server-trust challenge is answered with { trust: true }');
 }
 

@@ -309,6 +309,9 @@ describe('challenges', () => {
     [{ disposition: 'perhaps' }, /use-credential, default, reject or cancel/],
     [{ disposition: 'use-credential' }, /with an identity/],
     [{ disposition: 'use-credential', credential: { trust: true } }, /with an identity/],
+    [{ disposition: 'use-credential', credential: 'Ada' }, /with an identity/],
+    [{ disposition: 'use-credential', credential: { identity: null } }, /with an identity/],
+    [{ disposition: 'use-credential', credential: { identity: { keys: [] } } }, /with an identity/],
   ])('take %j for no answer to a client certificate challenge', async (answer, message) => {
     const client = await clientWith({
       onChallenge: ({ method }) =>
@@ -323,6 +326,21 @@ describe('challenges', () => {
         method === 'server-trust' ? { disposition: 'default' } : show(ada, 'forever' as 'none'),
     });
     await expect(presentedBy(forever, await listen())).rejects.toThrow(/none, session or permanent/);
+  });
+
+  it.each(['PEM', [Uint8Array.of(1)], null])('take no intermediates that are %j', async intermediates => {
+    const client = await clientWith({
+      onChallenge: ({ method }) =>
+        method === 'server-trust'
+          ? { disposition: 'default' }
+          : {
+              disposition: 'use-credential',
+              credential: { identity: ada, intermediates: intermediates as never },
+            },
+    });
+    await expect(presentedBy(client, await listen())).rejects.toThrow(
+      /intermediates: a list of certificates/,
+    );
   });
 
   it('take no identity for a verdict on a server', async () => {
@@ -420,6 +438,26 @@ describe('challenges', () => {
       code: 'ERR_TLS_CLIENT_CERT_REQUIRED',
       message: expect.stringMatching(/signs in no way/),
     });
+  });
+
+  it.each([undefined, null])('name a reason when %s is thrown', async reason => {
+    const port = await listen();
+    const throwing: Partial<ClientOptions>[] = [
+      { onChallenge: () => Promise.reject(reason) },
+      {
+        onChallenge: ({ method }) => {
+          if (method === 'server-trust') return { disposition: 'default' };
+          throw reason;
+        },
+      },
+      { trust: { anchors: pki.ca.cert, evaluate: () => Promise.reject(reason) } },
+    ];
+    for (const options of throwing) {
+      await expect(presentedBy(await clientWith(options), port)).rejects.toMatchObject({
+        code: 'ERR_TLS_CHALLENGE_CANCELLED',
+        message: expect.stringMatching(/gave no reason/),
+      });
+    }
   });
 
   it('pass on what the handler throws, and ask again next time', async () => {
@@ -532,6 +570,21 @@ describe('options', () => {
     const client = await clientWith({});
     expect(() => client.connect({ hostname: 'localhost', port: 70_000 })).toThrow(TypeError);
     await expect(client.connect({ hostname: 'not a host', port: 1 }).opened).rejects.toThrow(TypeError);
+  });
+
+  it.each<[unknown, RegExp]>([
+    [undefined, /tunnel: the address/],
+    [{ tunnel: undefined }, /tunnel: the address/],
+    [{ identities: () => ada }, /identities: an IdentityStore, or a list/],
+    [{ identities: [{ certificate: {} }] }, /identities: an IdentityStore, or a list/],
+    [{ onChallenge: 'default' }, /onChallenge: a function/],
+    [{ trust: null }, /trust: an object/],
+    [{ trust: { evaluate: true } }, /trust.evaluate: a function/],
+  ])('are not %j', async (options, message) => {
+    const made =
+      options === undefined ? createClient(options as never) : clientWith(options as ClientOptions);
+    await expect(made).rejects.toThrow(TypeError);
+    await expect(made).rejects.toThrow(message);
   });
 
   it('choose the TLS version', async () => {

@@ -1,0 +1,68 @@
+import type { EngineSource } from '../engine/load.js';
+import type { PoolOptions } from '../http/pool-options.js';
+import { isIdentity } from '../identity/is-identity.js';
+import type { Identity } from '../identity/types.js';
+import type { IdentityStore } from '../store/identity-store.js';
+import type { TrustOptions } from '../trust/options.js';
+import type { Tunnel } from '../tunnel/tunnel.js';
+import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
+import type { WebSocketOptions } from '../websocket/web-socket.js';
+import type { ChallengeHandler } from './challenge.js';
+
+export interface ClientOptions {
+  /** The relay's address (`ws:` or `wss:`), or another transport. */
+  tunnel: string | Tunnel;
+  /** What the relay asks for (its `--token`). Default: none. */
+  tunnelToken?: string;
+  /**
+   * Whom the client may present itself as. From a store, identities go to the hosts of their `hosts` control; given in a list,
+   * an identity without that control goes to every host. Default: none.
+   */
+  identities?: IdentityStore | Identity[];
+  /** Asked which identity to show, and about every server. Default: the one identity that fits, and what verification says. */
+  onChallenge?: ChallengeHandler;
+  /** Which servers are trusted. Default: none but those that the challenge handler accepts. */
+  trust?: TrustOptions;
+  /** TLS versions to offer. Default: both. */
+  tlsVersions?: ('TLSv1.2' | 'TLSv1.3')[];
+  /**
+   * How long a server may take over its part of a handshake, in milliseconds; then ERR_TLS_TIMEOUT. What a challenge
+   * handler takes does not count. A whole number from 1 to 2^31 - 1; default 30,000.
+   */
+  connectTimeoutMs?: number;
+  /** How connections are kept, watched and made again. Its defaults fit most uses. */
+  pool?: PoolOptions;
+  /** Limits of `client.WebSocket`. */
+  webSocket?: WebSocketOptions;
+  /** Where the engine comes from. Default: `engine.wasm` of this package. */
+  engine?: EngineSource;
+}
+
+/**
+ * The mistakes that types do not catch, or JavaScript makes, told before anything is loaded. What only one part reads, that part
+ * checks.
+ *
+ * @throws TypeError
+ */
+export function checkClientOptions(options: ClientOptions): void {
+  const { tunnel, identities = [], onChallenge, trust = {} } = options ?? {};
+  if (typeof tunnel !== 'string' && typeof tunnel?.connect !== 'function')
+    throw new TypeError('tunnel: the address of a relay (ws: or wss:), or an object with connect()');
+  if (Array.isArray(identities) ? !identities.every(isIdentity) : typeof identities?.find !== 'function')
+    throw new TypeError('identities: an IdentityStore, or a list of identities, as openPkcs12 gives it');
+  if (onChallenge !== undefined && typeof onChallenge !== 'function')
+    throw new TypeError('onChallenge: a function');
+  if (trust === null || typeof trust !== 'object')
+    throw new TypeError('trust: an object with anchors, pins, crls or evaluate');
+  if (trust.evaluate !== undefined && typeof trust.evaluate !== 'function')
+    throw new TypeError('trust.evaluate: a function');
+}
+
+/** @throws TypeError for what is no address, and for a token without one */
+export function openTunnel({ tunnel, tunnelToken }: ClientOptions): Tunnel {
+  if (typeof tunnel !== 'string') {
+    if (tunnelToken !== undefined) throw new TypeError('tunnelToken goes with the address of a relay');
+    return tunnel;
+  }
+  return createWebSocketTunnel(tunnel, tunnelToken === undefined ? {} : { token: tunnelToken });
+}
