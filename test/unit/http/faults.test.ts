@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import {
   client,
@@ -15,11 +15,6 @@ import {
 
 let tested: TestClient;
 let server: TestServer;
-
-afterEach(async () => {
-  tested.close();
-  await server.close();
-});
 
 /** A server that reads a request's head, and then does what `answer` does; the argument counts the connections. */
 function answering(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type http from 'node:http';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { connectionInfo } from '../../../src/http/connection-info.js';
 import {
   bodyOf,
@@ -85,10 +85,6 @@ for (const protocol of protocols) {
     beforeEach(async () => {
       server = await serve(protocol, route);
       tested = await client(protocol);
-    });
-    afterEach(async () => {
-      tested.close();
-      await server.close();
     });
 
     const get = (path: string, init?: RequestInit) => tested.fetch(url(server, path), init);

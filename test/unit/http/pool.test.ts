@@ -1,6 +1,6 @@
 import http2 from 'node:http2';
 import type net from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import { readPoolOptions } from '../../../src/http/pool-options.js';
 import { createClient } from '../../../src/index.js';
@@ -22,11 +22,6 @@ const MIB = 1 << 20;
 
 let tested: TestClient;
 let server: TestServer;
-
-afterEach(async () => {
-  tested?.close();
-  await server?.close();
-});
 
 /** Writes as long as somebody reads. */
 const endless: Handler = (_request, response) => {

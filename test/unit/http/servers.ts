@@ -2,6 +2,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { Duplex } from 'node:stream';
+import { expect, onTestFinished } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import type { TransportInfo } from '../../../src/http/connection-info.js';
 import { Cookies } from '../../../src/http/cookies.js';
@@ -31,7 +32,7 @@ export async function bodyOf(request: http.IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** A cleartext server: `h2` with prior knowledge, or HTTP/1.1. */
+/** A cleartext server, which ends with the test: `h2` with prior knowledge, or HTTP/1.1. */
 export async function serve(protocol: 'h2' | 'http/1.1', handler: Handler): Promise<TestServer> {
   const server =
     protocol === 'h2'
@@ -67,6 +68,7 @@ export async function listen(server: net.Server): Promise<TestServer> {
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   running.port = (server.address() as net.AddressInfo).port;
+  onTestFinished(running.close);
   return running;
 }
 
@@ -74,7 +76,12 @@ export interface TestClient {
   fetch: MtlsFetch;
   pool: Pool;
   engine: HttpEngine;
-  connects: { count: number; failWith?: unknown; delayMs: number };
+  connects: {
+    count: number /** Sockets that the client has not closed. */;
+    open: number;
+    failWith?: unknown;
+    delayMs: number;
+  };
   close(): void;
 }
 
@@ -82,10 +89,10 @@ interface ClientOptions extends PoolOptions {
   transport?: Partial<TransportInfo>;
 }
 
-/** A client whose "TLS" is plain TCP to 127.0.0.1 and the URL's port. */
+/** A client whose "TLS" is plain TCP to 127.0.0.1 and the URL's port. It ends with the test. */
 export async function client(alpn: string, options: ClientOptions = {}): Promise<TestClient> {
   const engine = await HttpEngine.create(engineModule());
-  const connects: TestClient['connects'] = { count: 0, delayMs: 0 };
+  const connects: TestClient['connects'] = { count: 0, open: 0, delayMs: 0 };
   const pool = new Pool(
     engine,
     async ({ port }, signal) => {
@@ -95,11 +102,14 @@ export async function client(alpn: string, options: ClientOptions = {}): Promise
       signal.throwIfAborted();
       const socket = net.connect(port, '127.0.0.1');
       await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+      connects.open++;
+      socket.once('close', () => connects.open--);
       return plaintextOf(socket, alpn, options.transport ?? {});
     },
     options,
   );
   const close = () => pool.destroy();
+  onTestFinished(close);
   return { fetch: createFetch(pool, new Cookies()), pool, engine, connects, close };
 }
 
@@ -167,6 +177,17 @@ export async function rejection(
     return error as Error;
   }
   throw new Error('it did not reject');
+}
+
+/** What the engine may hold however a server behaves with one response. */
+const MOST_ENGINE_BYTES = 8 << 20;
+
+/** The body of a response, or the code of what came instead. */
+export async function outcomeOf({ fetch, engine }: TestClient, address: string): Promise<string> {
+  const answer = async () => (await fetch(address)).text();
+  const result = await answer().catch((error: { code?: string }) => error.code ?? String(error));
+  expect(engine.memoryBytes).toBeLessThan(MOST_ENGINE_BYTES);
+  return result;
 }
 
 export const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));

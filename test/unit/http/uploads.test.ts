@@ -1,5 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BodyProgress } from '../../../src/http/progress.js';
 import {
   bodyOf,
@@ -20,11 +20,6 @@ const MIB = 1024 * KIB;
 
 let tested: TestClient;
 let server: TestServer;
-
-afterEach(async () => {
-  tested.close();
-  await server.close();
-});
 
 const start = async (protocol: 'h2' | 'http/1.1', handler: Handler) => {
   server = await serve(protocol, handler);

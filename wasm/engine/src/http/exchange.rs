@@ -107,11 +107,20 @@ fn fault_of(head: &ResponseHead, upgrades: bool) -> Option<Failure> {
     if head.status == StatusCode::SWITCHING_PROTOCOLS && !upgrades {
         return Some(Failure::protocol("the protocol is changed unasked"));
     }
+    fault_of_framing(head)
+}
+
+/// Of an h1 body.
+fn fault_of_framing(head: &ResponseHead) -> Option<Failure> {
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    let coding = codings.next().filter(|_| head.version < Version::HTTP_2)?;
     // Whoever is between may have gone by the other one (RFC 9112 section 6.3).
-    let ambiguous = head.version < Version::HTTP_2
-        && head.headers.contains_key(CONTENT_LENGTH)
-        && head.headers.contains_key(TRANSFER_ENCODING);
-    ambiguous.then(|| Failure::protocol("a body has both a length and chunks"))
+    if head.headers.contains_key(CONTENT_LENGTH) {
+        return Some(Failure::protocol("a body has both a length and chunks"));
+    }
+    // No other coding was asked for (RFC 9112 section 7), and hyper would pass on what is coded.
+    let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+    (!chunked).then(|| Failure::protocol("a body has a transfer coding that was not asked for"))
 }
 
 enum Rest {
