@@ -167,8 +167,8 @@ export class Exchange implements ExchangeListener {
   }
 
   onBodyStopped(): void {
-    // What nobody has read yet may serve another attempt.
-    this.#reader?.cancel(bodyUnwanted());
+    // What nobody has read yet may serve another attempt. A failure that is the cause of it is told next, and has a better reason.
+    queueMicrotask(() => this.#reader?.cancel(bodyUnwanted()));
     this.#endBody();
   }
 
