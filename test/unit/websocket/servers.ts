@@ -18,7 +18,7 @@ import { tcpTunnel } from '../../support/tcp-tunnel.js';
 /** Servers and clients of one test file; `close` ends them all. */
 export class Stage {
   readonly pki = new OpensslPki();
-  readonly #pair: KeyPair = this.pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
+  readonly serverPair: KeyPair = this.pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
   readonly #ada: KeyPair = this.pki.issue({ subject: '/CN=Ada' });
   readonly #identity = identityOf(this.#ada);
   #shared: Promise<MtlsClient> | undefined;
@@ -87,7 +87,7 @@ export class Stage {
   }
 
   #tls() {
-    return { ...this.#pair, ca: this.pki.ca.cert, requestCert: true, rejectUnauthorized: true };
+    return { ...this.serverPair, ca: this.pki.ca.cert, requestCert: true, rejectUnauthorized: true };
   }
 
   async #listen(server: Server): Promise<number> {
