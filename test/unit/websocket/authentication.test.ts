@@ -112,14 +112,14 @@ describe('the challenges of a WebSocket', () => {
     const socket = client.connect(new URL(url).host);
     expect(await Promise.all(sockets.map(firstMessage))).toEqual(['Ada', 'Ada', 'Ada']);
     await socket.opened;
-    expect(asked.map(it => it.method).sort()).toEqual(['client-certificate', 'server-trust']);
-    const trust = asked.find(it => it.method === 'server-trust');
-    expect(trust).toMatchObject({
-      host: 'localhost',
-      port: Number(new URL(url).port),
-      chain: [{ subject: 'CN=localhost' }],
-      error: { code: 'ERR_TLS_CERT_UNTRUSTED' },
-    });
+    expect(asked.filter(it => it.method === 'server-trust')).toMatchObject([
+      {
+        host: 'localhost',
+        port: Number(new URL(url).port),
+        chain: expect.arrayContaining([expect.objectContaining({ subject: 'CN=localhost' })]),
+        error: { code: 'ERR_TLS_CERT_UNTRUSTED' },
+      },
+    ]);
   });
 
   it.each([
