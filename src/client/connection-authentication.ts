@@ -1,3 +1,4 @@
+import { MtlsError } from '../errors.js';
 import { toHex } from '../identity/encoding.js';
 import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
 import { type Credential, credentialOf } from '../identity/signing.js';
@@ -52,7 +53,7 @@ export class ConnectionAuthentication {
       this.#absence = choice.absence;
       return undefined;
     }
-    const credential = await usableCredential(choice, this.#target);
+    const credential = await this.#credentialOf(choice);
     if (!credential.schemes.some(scheme => request.schemes.includes(scheme))) {
       this.#absence = 'the chosen identity signs in no way that the server accepts';
       return undefined;
@@ -62,6 +63,17 @@ export class ConnectionAuthentication {
       this.#owner.standing.enter(choice.identity, this.#target);
     }
     return credential;
+  }
+
+  /** An answer that names an identity which no store has is not given to anybody else. */
+  async #credentialOf(choice: Shown): Promise<Credential> {
+    try {
+      return await usableCredential(choice, this.#target);
+    } catch (error) {
+      const isGone = error instanceof MtlsError && error.code === 'ERR_IDENTITY_NOT_FOUND';
+      if (isGone && this.#answers.choice.held === choice) this.#answers.choice.forget();
+      throw error;
+    }
   }
 
   /** @param waiting aborts when the connection is not wanted any more */
@@ -101,11 +113,10 @@ function verdictKey({ chain, error }: ServerTrustQuestion): string {
   return JSON.stringify([toHex(chain[0] ?? new Uint8Array(0)), error?.code]);
 }
 
+type Shown = Exclude<Choice, { absence: string }>;
+
 /** A stored identity's keys come from its store each time, which looks at the controls. */
-async function usableCredential(
-  { identity, chain }: Exclude<Choice, { absence: string }>,
-  target: KeyTarget,
-): Promise<Credential> {
+async function usableCredential({ identity, chain }: Shown, target: KeyTarget): Promise<Credential> {
   const access = keyAccessOf(identity);
   if (!access) return credentialOf({ keys: identity.keys, chain });
   return {

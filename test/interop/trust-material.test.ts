@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ClientOptions, createClient, type MtlsClient, type TrustOptions } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
 import { codeOf, identityOf, startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
+import { startNginx } from '../support/nginx.js';
 import type { KeyPair } from '../support/openssl-pki.js';
 import { type OpensslServer, startOpensslServer } from '../support/openssl-server.js';
 import { CA, daysFromNow, pinOf, SERVER, TrustPki } from '../support/trust-pki.js';
@@ -109,6 +110,42 @@ describe.each<Tls>(['TLSv1.3', 'TLSv1.2'])('with %s, a server', tls => {
   test.each(CASES)('%s', async (_what, scene, code) => {
     expect(await outcome({ ...scene(), tls })).toBe(code);
   });
+});
+
+test.each<Tls>(['TLSv1.3', 'TLSv1.2'])('what nginx staples counts, with %s', async tls => {
+  const response = (of: KeyPair, status: 'good' | 'revoked') => pki.ocsp(of, { issuer: middle, status });
+  const scenes: [KeyPair, Uint8Array | undefined, string][] = [
+    [leaf, undefined, '200'],
+    [leaf, response(leaf, 'good'), '200'],
+    [leaf, response(leaf, 'revoked'), 'ERR_TLS_CERT_REVOKED'],
+    [demanding, response(demanding, 'good'), '200'],
+    [demanding, undefined, 'ERR_TLS_CERT_REVOCATION_UNKNOWN'],
+  ];
+  const nginx = await startNginx(
+    scenes.map(([{ cert, key }, staple]) => ({
+      server: { cert: cert + middle.cert, key },
+      clientCa: root.cert,
+      tls,
+      ...(staple && { staple }),
+    })),
+  );
+  try {
+    const outcomeAt = (port: number | undefined) =>
+      withClient({}, mtls =>
+        mtls.fetch(`https://localhost:${port}/`).then(
+          it => String(it.status),
+          error => error.code,
+        ),
+      );
+    expect(await Promise.all(nginx.ports.map(outcomeAt))).toEqual(scenes.map(([, , code]) => code));
+    // A day after the response's nextUpdate.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3 * 86_400_000 });
+    expect(await outcomeAt(nginx.ports[0])).toBe('200');
+    expect(await outcomeAt(nginx.ports[1])).toBe('ERR_TLS_CERT_REVOCATION_UNKNOWN');
+  } finally {
+    vi.useRealTimers();
+    await nginx.stop();
+  }
 });
 
 test('a revocation list that has the server, or one of its issuers', async () => {

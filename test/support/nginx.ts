@@ -18,6 +18,8 @@ export interface NginxServer {
   requestsPerConnection?: number;
   /** How long it waits for a handshake; default: nginx's own, a minute. */
   handshakeTimeoutSeconds?: number;
+  /** An OCSP response to staple, DER. */
+  staple?: Uint8Array;
 }
 
 export interface NginxOptions {
@@ -71,6 +73,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
       ssl_verify_client ${server.verifyClient ?? 'on'};
       ${server.requestsPerConnection ? `keepalive_requests ${server.requestsPerConnection};` : ''}
       ${server.handshakeTimeoutSeconds ? `client_header_timeout ${server.handshakeTimeoutSeconds}s;` : ''}
+      ${server.staple ? `ssl_stapling on; ssl_stapling_file ${write(`${index}.ocsp`, server.staple)};` : ''}
       location = / { default_type application/json; return 200 '{${WHO}}'; }
       location /files/ { root ${folder}; }
       ${options.backendPort ? `location /backend/ { proxy_pass http://127.0.0.1:${options.backendPort}/; }` : ''}

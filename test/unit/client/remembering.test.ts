@@ -167,6 +167,18 @@ describe('an answer for good', () => {
     expect(await (await page(nobody)).text(url)).toBe('nobody');
   });
 
+  it('is asked for again where it names an identity that is deleted already', async () => {
+    const { url } = await listen();
+    const [stored, other] = await addBoth(['localhost']);
+    await store.delete({ id: stored?.id as string });
+    let chosen = stored as StoredIdentity;
+    const { asked, text } = await page(() => choosing(chosen, 'session')());
+    await expect(text(url)).rejects.toMatchObject({ code: 'ERR_IDENTITY_NOT_FOUND' });
+    chosen = other as StoredIdentity;
+    expect(await text(url)).toBe('Bob');
+    expect(asked).toHaveLength(2);
+  });
+
   it('trusts this certificate of an untrusted server, and no other', async () => {
     const { url, port, server } = await listen();
     const first = await page(trusting('permanent'), []);
