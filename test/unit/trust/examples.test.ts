@@ -1,7 +1,11 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { createClient, type TrustOptions } from '../../../src/index.js';
+import { createClient, evaluateTrust, type TrustOptions } from '../../../src/index.js';
 import { codeOf } from '../../support/client.js';
-import { documented } from '../../support/documented.js';
+import { blockOf, documented } from '../../support/documented.js';
 import { engineModule } from '../../support/engine.js';
 import { startNodeServer } from '../../support/node-server.js';
 import type { KeyPair } from '../../support/openssl-pki.js';
@@ -28,6 +32,20 @@ const service = pki.issue(forServer);
 const backup = pki.issue(forServer);
 const device = pki.issue({ subject: '/CN=Device' });
 afterAll(() => pki.close());
+
+it('the openssl command of the documentation prints the pin of a certificate', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mtls-pin-'));
+  try {
+    writeFileSync(join(folder, 'server.pem'), service.cert);
+    const command = blockOf('docs/trust.md', ({ language }) => language === 'sh');
+    const printed = execFileSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8' });
+    const { chain } = await evaluateTrust(service.cert, { anchors: authority.cert, engine: engineModule() });
+    expect(chain[0]?.subject).toBe('CN=Service');
+    expect(printed.trim()).toBe(chain[0]?.spkiPin);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
 
 it('the example lets the service and the device in, and nobody else', async () => {
   const { knownServers } = await documented<Example>('docs/trust.md', 'knownServers');
