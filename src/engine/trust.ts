@@ -28,6 +28,8 @@ export interface TrustDemand {
   /** An OCSP response, DER. */
   ocsp: Uint8Array | undefined;
   pins: KeyPins | undefined;
+  /** Of authorities between the certificate in question and the anchor, at most 254; undefined: no limit. */
+  maxIntermediates: number | undefined;
 }
 
 /** What the engine found. */
@@ -72,6 +74,7 @@ export function encodePins(pins: KeyPins | undefined): Uint8Array {
 }
 
 const nothing = new Uint8Array();
+const UNLIMITED = 255;
 const purposes = { server: 0, client: 1 } as const;
 
 /** Runs an evaluation: the certificate in question first in `chain`, others behind it in any order. */
@@ -88,6 +91,7 @@ export function evaluateChain(
     .u8(purposes[demand.purpose])
     .bytes(demand.ocsp ?? nothing)
     .bytes(encodePins(demand.pins))
+    .u8(demand.maxIntermediates ?? UNLIMITED)
     .finish();
   const input = new WireWriter().bytes(encodeMaterial(material)).list(chain).bytes(encodedDemand).finish();
   const { emitted } = instance.call('trust_evaluate', [input]);

@@ -26,6 +26,12 @@ export interface EvaluateTrustOptions extends TrustSources {
   purpose?: 'server' | 'client';
   /** Pins as in `TrustOptions.pins`, for which `hostname` is needed; or a list, for whatever host this is. */
   pins?: PinsByHost | readonly string[];
+  /**
+   * How many certificates of authorities may stand between the certificate in question and the anchor, counted as path lengths are
+   * (RFC 5280, section 4.2.1.9): those whose issuer has the same name count for nothing. From 0 on. Default: no limit but
+   * that of the search, 6.
+   */
+  maxChainLength?: number;
   /** The OCSP response that the server stapled, DER (RFC 6960). Default: none. */
   ocsp?: BufferSource;
   /** The engine's .wasm. Default: the one of this package. */
@@ -55,11 +61,14 @@ export async function evaluateTrust(
   return trustResult(finding, await foundChain(instance, finding, ders));
 }
 
-function readDemand({ hostname, port, at, purpose, pins, ocsp }: EvaluateTrustOptions): TrustDemand {
+function readDemand(options: EvaluateTrustOptions): TrustDemand {
+  const { hostname, port, at, purpose, pins, ocsp, maxChainLength } = options;
   if (at !== undefined && !(at instanceof Date && !Number.isNaN(at.getTime())))
     throw new TypeError('at: a valid Date');
   if (purpose !== undefined && purpose !== 'server' && purpose !== 'client')
     throw new TypeError('purpose: server or client');
+  if (maxChainLength !== undefined && !(Number.isInteger(maxChainLength) && maxChainLength >= 0))
+    throw new TypeError('maxChainLength: a whole number from 0 on');
   const staple = ocsp === undefined ? undefined : bytesOf(ocsp);
   if (ocsp !== undefined && !staple) throw new TypeError('ocsp: DER bytes');
   return {
@@ -68,8 +77,12 @@ function readDemand({ hostname, port, at, purpose, pins, ocsp }: EvaluateTrustOp
     purpose: purpose ?? 'server',
     ocsp: staple,
     pins: demandedPins(pins, hostname, port),
+    maxIntermediates: maxChainLength === undefined ? undefined : Math.min(maxChainLength, MOST_COUNTED),
   };
 }
+
+/** No path that is searched for is that long. */
+const MOST_COUNTED = 254;
 
 function demandedPins(
   pins: EvaluateTrustOptions['pins'],

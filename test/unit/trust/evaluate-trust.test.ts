@@ -167,8 +167,14 @@ describe('what makes a chain untrusted', () => {
       /serverAuth/,
     ],
     [
-      'an authority as a server',
-      () => [issue([...CA, `subjectAltName=DNS:${hostname}`])],
+      'an authority as a server that is none by its key usage',
+      () => [
+        issue([
+          'basicConstraints=critical,CA:TRUE',
+          'keyUsage=digitalSignature',
+          `subjectAltName=DNS:${hostname}`,
+        ]),
+      ],
       'ERR_TLS_CERT_UNTRUSTED',
       /CA:TRUE/,
     ],
@@ -176,7 +182,7 @@ describe('what makes a chain untrusted', () => {
       'an issuer that is no authority',
       () => below(ca('basicConstraints=CA:FALSE')),
       'ERR_TLS_CERT_UNTRUSTED',
-      /no authority/,
+      /no certificate authority/,
     ],
     [
       'an issuer without keyCertSign',
@@ -292,6 +298,15 @@ it('judges for another time and for clients', async () => {
   expect(server.code).toBe('ERR_TLS_CERT_PURPOSE');
 });
 
+it('limits how many authorities stand in between', async () => {
+  expect(await outcome([leaf, middle], { maxChainLength: 1 })).toBe('trusted');
+  expect(await outcome([leaf, middle], { maxChainLength: 1000 })).toBe('trusted');
+  const result = await evaluate([leaf, middle], { maxChainLength: 0 });
+  expect(result.code).toBe('ERR_TLS_CERT_UNTRUSTED');
+  expect(result.message).toContain('maxChainLength');
+  expect(await outcome([issue(forServer)], { maxChainLength: 0 })).toBe('trusted');
+});
+
 it('a wrong option is a TypeError', async () => {
   const wrong = [
     { at: new Date(Number.NaN) },
@@ -299,6 +314,8 @@ it('a wrong option is a TypeError', async () => {
     { hostname: 'not a host' },
     { pins: ['sha256/short'] },
     { pins: { [hostname]: [] } },
+    { maxChainLength: -1 },
+    { maxChainLength: 1.5 },
     { ocsp: 'text' as unknown as Uint8Array<ArrayBuffer> },
   ];
   for (const options of wrong) await expect(evaluate([leaf], options)).rejects.toThrow(TypeError);

@@ -53,6 +53,7 @@ fn encode(asked: &Asked<'_>) -> Vec<u8> {
         .u8(0)
         .bytes(asked.staple)
         .bytes(asked.pins)
+        .u8(u8::MAX)
         .finish();
     Writer::default()
         .bytes(&policy)

@@ -12,6 +12,10 @@ use crate::wire::Writer;
 /// The content of the feature (RFC 7633, RFC 6066 section 8).
 const STATUS_REQUEST: [u8; 1] = [5];
 
+/// id-ce-subjectAltName
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+
+#[derive(Clone)]
 pub struct Certificate<'a> {
     der: &'a [u8],
     to_be_signed: &'a [u8],
@@ -24,6 +28,7 @@ pub struct Certificate<'a> {
     subject: Element<'a>,
     not_before: String,
     not_after: String,
+    validity: Element<'a>,
     spki: Element<'a>,
     subject_alt_names: Vec<String>,
     extensions: Option<Element<'a>>,
@@ -33,6 +38,13 @@ pub struct Certificate<'a> {
     /// Bit n of the extension at bit n; `None` without the extension.
     key_usage: Option<u16>,
     extended_key_usage: Option<Vec<String>>,
+}
+
+/// Bits of keyUsage that issuers need (RFC 5280 section 4.2.1.3).
+#[derive(Clone, Copy)]
+pub enum KeyUsageBit {
+    KeyCertSign = 5,
+    CrlSign = 6,
 }
 
 /// An extension (RFC 5280 section 4.1.2.9).
@@ -73,7 +85,8 @@ impl<'a> Certificate<'a> {
         let serial = fields.expect(INTEGER)?;
         fields.expect(SEQUENCE)?;
         let issuer = fields.expect(SEQUENCE)?;
-        let mut validity = fields.expect(SEQUENCE)?.children();
+        let validity_element = fields.expect(SEQUENCE)?;
+        let mut validity = validity_element.children();
         let subject = fields.expect(SEQUENCE)?;
         let spki = fields.expect(SEQUENCE)?;
         fields.optional(0x81)?;
@@ -90,6 +103,7 @@ impl<'a> Certificate<'a> {
             subject,
             not_before: time(validity.any()?)?,
             not_after: time(validity.any()?)?,
+            validity: validity_element,
             spki,
             subject_alt_names: Vec::new(),
             extensions: None,
@@ -175,6 +189,11 @@ impl<'a> Certificate<'a> {
         &self.not_after
     }
 
+    /// Two times, as they are encoded.
+    pub fn validity(&self) -> Elements<'a> {
+        self.validity.children()
+    }
+
     pub fn key_algorithm(&self) -> Result<String, Malformed> {
         key_algorithm(self.spki)
     }
@@ -197,6 +216,30 @@ impl<'a> Certificate<'a> {
 
     pub fn issuer(&self) -> &'a [u8] {
         self.issuer.whole
+    }
+
+    pub fn der(&self) -> &'a [u8] {
+        self.der
+    }
+
+    /// Whether it names its own subject as its issuer (RFC 5280 section 3.2), whoever's key has signed it.
+    pub fn is_self_issued(&self) -> bool {
+        self.subject() == self.issuer()
+    }
+
+    pub fn subject_element(&self) -> Element<'a> {
+        self.subject
+    }
+
+    /// The subjectAltName as it is; none without the extension.
+    pub fn general_names(&self) -> Result<Vec<Element<'a>>, Malformed> {
+        match self.extensions().find(|it| it.oid == SUBJECT_ALT_NAME) {
+            Some(extension) => Elements::new(extension.value)
+                .expect(SEQUENCE)?
+                .children()
+                .collect(),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The content of the INTEGER.
@@ -233,6 +276,11 @@ impl<'a> Certificate<'a> {
     /// Bit n of the extension at bit n.
     pub fn key_usage(&self) -> Option<u16> {
         self.key_usage
+    }
+
+    /// Whether its key may be used for that: so it may where nothing is said.
+    pub fn may(&self, bit: KeyUsageBit) -> bool {
+        self.key_usage.is_none_or(|it| it & 1 << bit as u16 != 0)
     }
 
     pub fn extended_key_usage(&self) -> Option<&[String]> {
@@ -292,8 +340,11 @@ fn algorithm(identifier: Element<'_>) -> Result<String, Malformed> {
     dotted(identifier.children().expect(OBJECT_IDENTIFIER)?.content)
 }
 
-/// Of an INTEGER; more than fits is more than any limit.
+/// Of an INTEGER that limits something: more than fits is more than any limit, and nothing is less than nothing.
 fn small_number(element: Element<'_>) -> usize {
+    if element.content.first().is_some_and(|it| *it > 0x7f) {
+        return 0;
+    }
     element
         .content
         .iter()

@@ -83,7 +83,7 @@ fn short_name(oid: &str) -> Option<&'static str> {
 }
 
 /// What a string type of ASN.1 holds; `None` for other types.
-fn text(value: Element<'_>) -> Option<String> {
+pub fn text(value: Element<'_>) -> Option<String> {
     let content = value.content;
     Some(match value.tag {
         // UTF8String, NumericString, PrintableString, IA5String, VisibleString

@@ -92,6 +92,7 @@ impl ServerCertVerifier for AskingVerifier {
             purpose: Purpose::Server,
             staple: ocsp_response,
             pins: self.pins.clone(),
+            max_intermediates: None,
         };
         let found = evaluate(&self.policy, &chain, &demand);
         let verdict = if self.ask {

@@ -1,13 +1,20 @@
 //! Whether a certificate chain is to be trusted: the one meaning that TLS connections and `evaluateTrust` share.
 //!
-//! webpki builds and verifies the path (RFC 5280 section 6); here is what it leaves to its callers: which certificates may
-//! issue, the anchors' own limits, weak keys, stapled OCSP responses, pins, and reasons that people can read.
+//! The path is searched for and judged here (RFC 5280 section 6), because webpki cannot be asked for names other than hosts in
+//! constraints, for self-issued certificates, for the anchors' own limits or for reasons that people can read. webpki
+//! reads certificates and lists strictly, checks signatures, and compares host names.
 
 mod asn1_time;
+mod certificate_rules;
 pub mod evaluate;
+mod identifiers;
+mod name_constraints;
+mod name_forms;
 mod ocsp;
+mod path;
 mod path_rules;
 pub mod pins;
 pub mod policy;
 pub mod refusal;
+mod revocation;
 mod signatures;

@@ -158,19 +158,13 @@ impl<'a> Response<'a> {
 }
 
 fn is_responder(candidate: &Certificate<'_>, issuer: &Certificate<'_>, now: &str) -> bool {
-    let (algorithm, signature) = candidate.signature();
-    let certificate = Signed {
-        message: candidate.to_be_signed(),
-        algorithm,
-        signature,
-    };
     candidate.issuer() == issuer.subject()
         && candidate
             .extended_key_usage()
             .is_some_and(|usages| usages.iter().any(|it| it == OCSP_SIGNING))
         && candidate.not_before() <= now
         && now <= candidate.not_after()
-        && is_signed_by(&certificate, issuer.spki())
+        && is_signed_by(&Signed::from(candidate), issuer.spki())
 }
 
 /// ResponseData (RFC 6960 section 4.2.1).

@@ -1,0 +1,255 @@
+//! What a certificate of a path must be, on its own (RFC 5280 section 4).
+
+use rustls::pki_types::CertificateDer;
+use webpki::{EndEntityCert, Error};
+
+use super::asn1_time::readable;
+use super::refusal::{Reason, Refusal};
+use crate::pki::certificate::{Certificate, Extension};
+use crate::pki::der::{
+    Element, Elements, Malformed, GENERALIZED_TIME, OBJECT_IDENTIFIER, SEQUENCE, UTC_TIME,
+};
+
+/// RFC 5280 section 4.1.2.2.
+const MAX_SERIAL_OCTETS: usize = 20;
+const MIN_RSA_BITS: u32 = 2048;
+
+/// Last octets of the extensions of RFC 5280 section 4.2.1, id-ce and one octet.
+const SUBJECT_KEY_IDENTIFIER: u8 = 14;
+const SUBJECT_ALT_NAME: u8 = 17;
+const AUTHORITY_KEY_IDENTIFIER: u8 = 35;
+const POLICY_CONSTRAINTS: u8 = 36;
+/// Those that are understood here, or that change nothing here: they may be critical.
+const UNDERSTOOD: [u8; 9] = [15, 17, 19, 30, 31, 32, 33, 36, 37];
+/// id-pe-authorityInfoAccess (RFC 5280 section 4.2.2.1)
+const AUTHORITY_INFO_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
+
+/// What a search asks of every certificate and path.
+pub struct Limits<'a> {
+    /// YYYYMMDDHHMMSSZ
+    pub now: &'a str,
+    pub purpose: Purpose,
+    /// Of authorities between the certificate in question and the anchor, counted as path lengths are. `None`: no limit.
+    pub max_intermediates: Option<usize>,
+}
+
+/// What the certificate in question is to be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Server,
+    Client,
+}
+
+impl Purpose {
+    /// RFC 5280 section 4.2.1.12.
+    fn oid(self) -> &'static str {
+        match self {
+            Self::Server => "1.3.6.1.5.5.7.3.1",
+            Self::Client => "1.3.6.1.5.5.7.3.2",
+        }
+    }
+}
+
+/// Of one below the anchor, on its own.
+pub fn check_certificate(
+    certificate: &Certificate<'_>,
+    limits: &Limits<'_>,
+) -> Result<(), Refusal> {
+    check_dates(certificate, limits.now)?;
+    check_encoding(certificate)?;
+    check_purpose(certificate, limits.purpose)?;
+    check_serial(certificate)?;
+    check_alternative_names(certificate)?;
+    check_access_descriptions(certificate)?;
+    check_profile(certificate)
+}
+
+/// Of a certificate that is its own anchor.
+pub fn check_alone(certificate: &Certificate<'_>, limits: &Limits<'_>) -> Result<(), Refusal> {
+    check_dates(certificate, limits.now)?;
+    check_criticality(certificate)?;
+    let negative = certificate
+        .serial_number()
+        .first()
+        .is_some_and(|it| *it > 0x7f);
+    if negative {
+        return refuse("its serial number is negative");
+    }
+    check_profile(certificate)?;
+    check_purpose(certificate, limits.purpose)
+}
+
+pub fn check_dates(certificate: &Certificate<'_>, now: &str) -> Result<(), Refusal> {
+    let name = certificate.display_name();
+    let (reason, what, when) = if now > certificate.not_after() {
+        (Reason::Expired, "expired on", certificate.not_after())
+    } else if now < certificate.not_before() {
+        (
+            Reason::NotYetValid,
+            "is not valid before",
+            certificate.not_before(),
+        )
+    } else {
+        return Ok(());
+    };
+    let message = format!("{name} {what} {}", readable(when));
+    Err(Refusal::new(reason, message))
+}
+
+pub fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(Reason::Untrusted, message))
+}
+
+pub fn unreadable() -> Refusal {
+    Refusal::new(
+        Reason::Untrusted,
+        "a certificate is not encoded as RFC 5280 wants it",
+    )
+}
+
+/// Strictly, by webpki: DER, version 3, one algorithm inside and outside, no extension twice, none critical that is unknown. Times
+/// have seconds (RFC 5280 section 4.1.2.5).
+fn check_encoding(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+    let what = match EndEntityCert::try_from(&CertificateDer::from(certificate.der())) {
+        Ok(_) if certificate.validity().all(has_seconds) => return Ok(()),
+        Ok(_) => "has dates without seconds",
+        Err(Error::UnsupportedCertVersion) => "is not of version 3",
+        Err(Error::UnsupportedCriticalExtension) => "has a critical extension that is unknown here",
+        Err(Error::SignatureAlgorithmMismatch) => {
+            "names one signature algorithm inside and another outside"
+        }
+        Err(Error::MalformedExtensions | Error::ExtensionValueInvalid) => {
+            "has an extension that is malformed, or twice the same"
+        }
+        Err(_) => "is not encoded as RFC 5280 wants it",
+    };
+    refuse(format!("{} {what}", certificate.display_name()))
+}
+
+fn has_seconds(time: Result<Element<'_>, Malformed>) -> bool {
+    time.is_ok_and(|it| match it.tag {
+        UTC_TIME => it.content.len() == "YYMMDDHHMMSSZ".len(),
+        GENERALIZED_TIME => it.content.len() == "YYYYMMDDHHMMSSZ".len(),
+        _ => false,
+    })
+}
+
+fn check_purpose(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Refusal> {
+    let Some(purposes) = certificate.extended_key_usage() else {
+        return Ok(());
+    };
+    if purposes.iter().any(|it| it == purpose.oid()) {
+        return Ok(());
+    }
+    let name = certificate.display_name();
+    let lacks = match purpose {
+        Purpose::Server => "servers (extKeyUsage without serverAuth)",
+        Purpose::Client => "clients (extKeyUsage without clientAuth)",
+    };
+    Err(Refusal::new(
+        Reason::Purpose,
+        format!("{name} is not for {lacks}"),
+    ))
+}
+
+/// webpki does not look at what is critical in an anchor.
+pub fn check_criticality(anchor: &Certificate<'_>) -> Result<(), Refusal> {
+    let unknown = anchor
+        .extensions()
+        .any(|it| it.critical && !UNDERSTOOD.iter().any(|&known| is_ce(&it, known)));
+    if unknown {
+        let name = anchor.display_name();
+        return refuse(format!(
+            "{name} has a critical extension that is unknown here"
+        ));
+    }
+    Ok(())
+}
+
+fn check_serial(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+    let positive = match certificate.serial_number() {
+        [0, rest @ ..] => !rest.is_empty() && rest.len() <= MAX_SERIAL_OCTETS,
+        [first, ..] => *first <= 0x7f && certificate.serial_number().len() <= MAX_SERIAL_OCTETS,
+        [] => false,
+    };
+    if !positive {
+        let name = certificate.display_name();
+        return refuse(format!(
+            "the serial number of {name} is no positive number of at most 20 octets"
+        ));
+    }
+    Ok(())
+}
+
+/// RFC 5280 section 4.2.1.6: of a certificate without a subject, the alternative names have to be critical.
+fn check_alternative_names(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+    let is_lax = |it: Extension<'_>| is_ce(&it, SUBJECT_ALT_NAME) && !it.critical;
+    if certificate.has_empty_subject() && certificate.extensions().any(is_lax) {
+        let name = certificate.display_name();
+        return refuse(format!(
+            "the certificate for {name} has neither a subject nor a subjectAltName that is critical; it needs one of both"
+        ));
+    }
+    Ok(())
+}
+
+fn check_access_descriptions(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+    let mut extensions = certificate.extensions();
+    if extensions
+        .any(|it| it.oid == AUTHORITY_INFO_ACCESS && access_descriptions(it.value).is_err())
+    {
+        let name = certificate.display_name();
+        return refuse(format!("the authorityInfoAccess of {name} is malformed"));
+    }
+    Ok(())
+}
+
+/// A sequence of pairs of a method and a general name.
+fn access_descriptions(value: &[u8]) -> Result<(), Malformed> {
+    let mut input = Elements::new(value);
+    let descriptions = input.expect(SEQUENCE)?;
+    input.finish()?;
+    for description in descriptions.children() {
+        let description = description?;
+        let mut fields = description.children();
+        fields.expect(OBJECT_IDENTIFIER)?;
+        fields.any()?;
+        fields.finish()?;
+    }
+    Ok(())
+}
+
+pub fn check_profile(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+    let name = certificate.display_name();
+    let kind = certificate.key_algorithm().unwrap_or_default();
+    if !is_strong(&kind) {
+        return refuse(format!("{name} has a weak or unsupported key ({kind})"));
+    }
+    let wrong = certificate.extensions().any(|it| {
+        let identifier = is_ce(&it, AUTHORITY_KEY_IDENTIFIER) || is_ce(&it, SUBJECT_KEY_IDENTIFIER);
+        identifier && it.critical || is_ce(&it, POLICY_CONSTRAINTS) && !it.critical
+    });
+    if wrong {
+        return refuse(format!(
+            "{name} has an extension that is critical and must not be, or the other way round"
+        ));
+    }
+    Ok(())
+}
+
+fn is_strong(kind: &str) -> bool {
+    let bits = kind
+        .strip_prefix("RSA-")
+        .or_else(|| kind.strip_prefix("RSASSA-PSS-"));
+    match bits.map(str::parse::<u32>) {
+        Some(bits) => bits.is_ok_and(|bits| bits >= MIN_RSA_BITS && bits % 8 == 0),
+        None => matches!(
+            kind,
+            "ECDSA P-256" | "ECDSA P-384" | "ECDSA P-521" | "Ed25519"
+        ),
+    }
+}
+
+pub fn is_ce(extension: &Extension<'_>, last: u8) -> bool {
+    extension.oid == [0x55, 0x1d, last]
+}
