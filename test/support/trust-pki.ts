@@ -17,8 +17,27 @@ export interface IssueOptions {
   keyPem?: string;
   /** Arguments of `openssl x509 -req`, such as `-sha1`. */
   args?: string[];
+  /** Hexadecimal. Default: another one each time. */
+  serial?: string;
   /** From and to, as openssl writes times. Default: yesterday to thirty days from now. */
   dates?: [from: string, to: string];
+}
+
+export interface CrlOptions {
+  /** Issued and outdated, from now. Default: yesterday, in a week. */
+  days?: [number, number];
+  /** Default: true. */
+  hasNumber?: boolean;
+  /** Lines of an openssl extension section. */
+  extensions?: string[] | undefined;
+}
+
+interface ConfigOptions {
+  extensions?: string[];
+  serial?: string | undefined;
+  index?: string;
+  hasNumber?: boolean;
+  crlExtensions?: string[] | undefined;
 }
 
 const P256 = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
@@ -45,11 +64,12 @@ export class TrustPki {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  issue({ by, subject, extensions = [], key = P256, keyPem, args = [], dates }: IssueOptions): KeyPair {
+  issue(options: IssueOptions): KeyPair {
+    const { by, subject, extensions = [], key = P256, keyPem, args = [], dates } = options;
     const own = keyPem ?? this.run(['genpkey', ...key]).toString();
     const keyFile = this.file('key', own);
     const request = this.file('csr', this.run(['req', '-new', '-key', keyFile, '-subj', subject]));
-    const config = this.file('ca.cnf', this.#config(extensions));
+    const config = this.file('ca.cnf', this.#config({ extensions, serial: options.serial }));
     const issuer = by
       ? ['-cert', this.file('ca', by.cert), '-keyfile', this.file('cakey', by.key)]
       : ['-selfsign', '-keyfile', keyFile];
@@ -63,13 +83,17 @@ export class TrustPki {
   }
 
   /** A revocation list, PEM. */
-  crl(by: KeyPair, revoked: KeyPair[], { days = [-1, 7] as [number, number] } = {}): string {
+  crl(by: KeyPair, revoked: KeyPair[], options: CrlOptions = {}): string {
+    const { days = [-1, 7], hasNumber = true, extensions } = options;
     const index = revoked.map(it => {
       const { serialNumber, validTo } = new X509Certificate(it.cert);
       const until = new Date(validTo).toISOString().replace(/^..|[-:T]|\..*/g, '');
       return `R\t${until}Z\t${daysFromNow(-1).slice(2)}\t${serialNumber}\tunknown\t/CN=x\n`;
     });
-    const config = this.file('crl.cnf', this.#config([], index.join('')));
+    const config = this.file(
+      'crl.cnf',
+      this.#config({ index: index.join(''), hasNumber, crlExtensions: extensions }),
+    );
     const issuer = ['-cert', this.file('ca', by.cert), '-keyfile', this.file('cakey', by.key)];
     const dates = ['-crl_lastupdate', daysFromNow(days[0]), '-crl_nextupdate', daysFromNow(days[1])];
     return this.run(['ca', '-gencrl', '-config', config, ...issuer, ...dates]).toString();
@@ -125,16 +149,18 @@ export class TrustPki {
     return execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
-  #config(extensions: string[], index = ''): string {
-    const serial = `${(0x1000 + ++this.#count).toString(16)}\n`;
+  #config({ extensions = [], index = '', hasNumber = true, ...more }: ConfigOptions): string {
+    const counted = `${(0x1000 + ++this.#count).toString(16)}\n`;
+    const serial = more.serial === undefined ? counted : `${more.serial}\n`;
     const sections = extensions.join('\n').split('\n[');
     return [
       '[ca]\ndefault_ca=d\n[d]',
       `database=${this.file('index', index)}\nserial=${this.file('serial', serial)}`,
-      `crlnumber=${this.file('crlnumber', serial)}\nnew_certs_dir=${this.folder}\ncrl_extensions=c`,
+      ...(hasNumber ? [`crlnumber=${this.file('crlnumber', counted)}`] : []),
+      `new_certs_dir=${this.folder}\ncrl_extensions=c`,
       'default_md=sha256\npolicy=p\nunique_subject=no',
       '[p]\ncommonName=optional\norganizationName=optional\ncountryName=optional\nemailAddress=optional',
-      '[c]\nauthorityKeyIdentifier=keyid',
+      `[c]\n${(more.crlExtensions ?? ['authorityKeyIdentifier=keyid']).join('\n')}`,
       `[x]\n${sections.join('\n[')}`,
     ].join('\n');
   }
