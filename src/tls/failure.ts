@@ -100,17 +100,21 @@ function certificateRequired(client: ClientCertificateState, evidence: string): 
   );
 }
 
+/** How soon after the handshake a server hangs up that refuses the certificate, the way of the network included. */
+const REFUSAL_MS = 5_000;
+
 /**
  * The error for a connection that ended without close_notify. Some servers (Node's) just hang up on a client whose
- * certificate they don't like: an end before any data, after a request for a certificate, is told as that. A server that
- * went away for another reason looks the same, so the message says what was seen.
+ * certificate they don't like: an end soon after the handshake and before any data, after a request for a certificate, is told
+ * as that. A server that went away just then for another reason looks the same, so the message says what was seen.
  */
 export function truncationError(
-  seen: { handshakeDone: boolean; anyData: boolean; resumed: boolean },
+  seen: { handshakeDone: boolean; sinceHandshakeMs: number; anyData: boolean; resumed: boolean },
   client: ClientCertificateState,
   cause?: unknown,
 ): MtlsError {
-  if (!seen.anyData && !seen.resumed && client.requested) {
+  const soon = seen.sinceHandshakeMs <= REFUSAL_MS;
+  if (soon && !seen.anyData && !seen.resumed && client.requested) {
     if (!client.sent) return certificateRequired(client, 'it hung up right after asking for one');
     return new MtlsError(
       'ERR_TLS_CLIENT_CERT_REJECTED',

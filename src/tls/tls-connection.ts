@@ -35,6 +35,7 @@ export class TlsConnection {
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #info: TlsInfo | undefined;
+  #handshakeEndMs: number | undefined;
   #plaintext: Uint8Array[] = [];
   #anyData = false;
   #peerClosed = false;
@@ -124,6 +125,7 @@ export class TlsConnection {
 
   /** Data that came with the end of the handshake is delivered, although the connection may have failed behind it. */
   async #complete(step: Received): Promise<void> {
+    this.#handshakeEndMs = performance.now();
     try {
       this.#take(step);
     } catch (error) {
@@ -250,6 +252,7 @@ export class TlsConnection {
   #truncation(cause?: unknown): MtlsError {
     const seen = {
       handshakeDone: this.#info !== undefined,
+      sinceHandshakeMs: this.#handshakeEndMs === undefined ? 0 : performance.now() - this.#handshakeEndMs,
       anyData: this.#anyData,
       resumed: this.#info?.resumed ?? false,
     };

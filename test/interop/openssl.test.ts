@@ -134,6 +134,60 @@ describe.each(['TLSv1.3', 'TLSv1.2'] as const)('openssl s_server with %s', tls =
   });
 });
 
+/** A body that stops in the middle, and what it is cancelled with. */
+function unfinished() {
+  let cancel: (reason: unknown) => void = () => {};
+  const cancelled = new Promise<unknown>(resolve => {
+    cancel = resolve;
+  });
+  const body = new ReadableStream<Uint8Array>({
+    start: controller => controller.enqueue(new TextEncoder().encode(`${'.'.repeat(100_000)}half\n`)),
+    cancel: reason => cancel(reason),
+  });
+  return { body, cancelled };
+}
+
+describe.each(['TLSv1.3', 'TLSv1.2'] as const)('an upload to openssl s_server with %s', tls => {
+  /** The server has half of the upload. */
+  async function uploading(
+    use: (
+      server: OpensslServer,
+      upload: { response: Promise<Response>; cancelled: Promise<unknown> },
+    ) => Promise<void>,
+  ) {
+    const { body, cancelled } = unfinished();
+    await withServer({ server: serverPair('p256'), tls, mode: 'console', askClient: false }, server =>
+      withClient({ relay, ca: pki.ca.cert }, async client => {
+        const response = client.fetch(`https://localhost:${server.port}/`, { method: 'POST', body });
+        response.catch(() => {});
+        await server.waitFor(/half/);
+        await use(server, { response, cancelled });
+      }),
+    );
+  }
+
+  test('that is refused by an answer of a server that hangs up: the answer counts', async () => {
+    await uploading(async (server, { response, cancelled }) => {
+      server.say('HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large');
+      const answer = await response;
+      server.say('q\n');
+      expect([answer.status, await answer.text()]).toEqual([413, 'too large']);
+      expect(await cancelled).toBeInstanceOf(TypeError);
+    });
+  });
+
+  test.each<[name: string, end: (server: OpensslServer) => unknown]>([
+    ['when it hangs up', server => server.say('q\n')],
+    ['by the end of the server', server => server.stop('SIGKILL')],
+  ])('that is cut %s fails, and its stream is cancelled', async (_, end) => {
+    await uploading(async (server, { response, cancelled }) => {
+      await end(server);
+      await expect(response).rejects.toMatchObject({ code: 'ERR_TLS_TRUNCATED' });
+      expect(await cancelled).toMatchObject({ code: 'ERR_TLS_TRUNCATED' });
+    });
+  });
+});
+
 // With TLS 1.2 a server that goes by RFC 8422 section 5.1.1 takes no certificate on a curve that the client does not offer for
 // the key exchange, and ring has no P-521 to offer.
 test('TLS 1.3 takes a client key on P-521', async () => {

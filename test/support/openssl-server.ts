@@ -13,6 +13,8 @@ export interface OpensslServerOptions {
    * receives and sends what it is told to, or obeys: `r`, `R`, `c`, `k`, `K` at the beginning of what it reads are commands. Default `www`.
    */
   mode?: 'www' | 'reverse' | 'console';
+  /** Whether it asks for a client certificate. Default true. */
+  askClient?: boolean;
   /** Whether it insists on a client certificate. Default true. */
   requireClient?: boolean;
   /** More flags, such as `-cipher`. */
@@ -26,7 +28,8 @@ export interface OpensslServer {
   waitFor(pattern: RegExp): Promise<RegExpExecArray>;
   /** In the mode `console`: what to send, or a command, which has to be said alone. */
   say(text: string): void;
-  stop(): Promise<void>;
+  /** With the signal (default SIGTERM). */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 const modes = { www: ['-www'], reverse: ['-rev'], console: [] } as const;
@@ -44,13 +47,13 @@ export async function startOpensslServer(options: OpensslServerOptions): Promise
     ...['-accept', '127.0.0.1:0', options.tls === 'TLSv1.3' ? '-tls1_3' : '-tls1_2'],
     ...['-cert', certificate, '-cert_chain', certificate, '-key', file('server.key', options.server.key)],
     ...['-CAfile', file('ca.pem', options.clientCa), '-verify_return_error'],
-    ...[options.requireClient === false ? '-verify' : '-Verify', '3'],
+    ...(options.askClient === false ? [] : [options.requireClient === false ? '-verify' : '-Verify', '3']),
     ...modes[options.mode ?? 'www'],
     ...(options.args ?? []),
   ];
   const program = startProgram('openssl', args, { stdin: options.mode === 'console' });
-  const stop = async () => {
-    await program.stop();
+  const stop = async (signal?: NodeJS.Signals) => {
+    await program.stop(signal);
     rmSync(folder, { recursive: true, force: true });
   };
   try {

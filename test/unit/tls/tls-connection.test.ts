@@ -2,7 +2,7 @@ import { createPrivateKey, sign as nodeSign } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
 import type { ClientCredential, TlsConnectOptions, TlsSettings } from '../../../src/tls/types.js';
@@ -139,6 +139,35 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
     );
     await expect(refused).rejects.toMatchObject({ code: 'ERR_TLS_CLIENT_CERT_REJECTED' });
   });
+
+  it.each([
+    ['sent', () => credential(clientKey), 'ERR_TLS_CLIENT_CERT_REJECTED'],
+    ['not sent', () => undefined, 'ERR_TLS_CLIENT_CERT_REQUIRED'],
+  ])(
+    'takes a hang-up for a refusal soon after the handshake only: certificate %s',
+    async (_, own, refusal) => {
+      const sockets: TLSSocket[] = [];
+      const asking = { ...only, requestCert: true, rejectUnauthorized: false };
+      const port = await listen(asking, socket => void sockets.push(socket));
+      const clock = vi.spyOn(performance, 'now');
+      try {
+        for (const [waitMs, code] of [
+          [0, refusal],
+          [5_001, 'ERR_TLS_TRUNCATED'],
+        ] as const) {
+          clock.mockReturnValue(1_000);
+          const connection = await connect(port, { authenticate: async () => own() });
+          const reading = connection.readable.getReader().read();
+          await expect.poll(() => sockets.length).toBe(1);
+          clock.mockReturnValue(1_000 + waitMs);
+          sockets.pop()?.destroy();
+          await expect(reading).rejects.toMatchObject({ code });
+        }
+      } finally {
+        clock.mockRestore();
+      }
+    },
+  );
 
   it('tells a wrong signature', async () => {
     const port = await listen({ ...only, requestCert: true, rejectUnauthorized: true });
