@@ -40,6 +40,10 @@ export interface ExchangeHost {
   onExchangeOver(exchange: Exchange, clean: boolean): void;
 }
 
+export interface BodyFailure {
+  reason: unknown;
+}
+
 /** One request and its response on a connection. */
 export class Exchange implements ExchangeListener {
   readonly head: Promise<ResponseHead>;
@@ -47,6 +51,8 @@ export class Exchange implements ExchangeListener {
   readonly body: ReadableStream<Uint8Array>;
   /** Whether any of the request's body was read. */
   bodyTouched = false;
+  /** What the response's body failed with, before all of it was taken. */
+  bodyFailure: BodyFailure | undefined;
 
   #engine: HttpEngine;
   #host: ExchangeHost;
@@ -55,6 +61,11 @@ export class Exchange implements ExchangeListener {
   #rejectHead: (error: unknown) => void = () => {};
   #answered = false;
   #over = false;
+  /** The response is complete, but not all of it has been taken. */
+  #complete = false;
+  /** The page wants no more of the response. */
+  #dropped = false;
+  #onLateAbort: (() => void) | undefined;
   #bodyController: ReadableStreamDefaultController<Uint8Array> | undefined;
   #pulled: (() => void) | undefined;
   #source: RequestBody | undefined;
@@ -84,11 +95,17 @@ export class Exchange implements ExchangeListener {
     this.head.catch(() => {});
     this.body = new ReadableStream<Uint8Array>(
       {
+        // Of its own, as the others are: not what a page may have put into Object.prototype.
+        type: undefined,
         start: controller => {
           this.#bodyController = controller;
         },
         pull: () => this.#pull(),
-        cancel: reason => this.cancel(reason),
+        cancel: reason => {
+          this.#dropped = true;
+          this.#stopListening();
+          this.cancel(reason);
+        },
       },
       new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
     );
@@ -145,7 +162,9 @@ export class Exchange implements ExchangeListener {
     const unwanted = !this.#bodyDone && this.#status >= 400;
     if (unwanted) this.#stopBody();
     this.#finish(!unwanted || this.#host.protocol === 'h2');
-    this.#bodyController?.close();
+    this.#complete = true;
+    this.#listenUntilTaken();
+    this.#closeWhenTaken();
     this.#settlePull();
   }
 
@@ -202,7 +221,35 @@ export class Exchange implements ExchangeListener {
     this.#sent?.add(piece.length);
   }
 
+  /** Until the page has taken what was read ahead, an abort takes it away (Fetch standard, "abort a fetch() call"). */
+  #closeWhenTaken(): void {
+    if (this.#bodyController?.desiredSize !== READ_AHEAD_BYTES) return;
+    this.#bodyController.close();
+    this.#stopListening();
+  }
+
+  /** A signal that lives long keeps no response that nobody reads. */
+  #listenUntilTaken(): void {
+    const signal = this.#signal;
+    if (!signal) return;
+    const exchange = new WeakRef(this);
+    this.#onLateAbort = () => exchange.deref()?.failLate(signal.reason);
+    signal.addEventListener('abort', this.#onLateAbort, { once: true });
+  }
+
+  failLate(reason: unknown): void {
+    this.#failBody(reason);
+  }
+
+  #stopListening(): void {
+    if (this.#onLateAbort) this.#signal?.removeEventListener('abort', this.#onLateAbort);
+  }
+
   #pull(): Promise<void> {
+    if (this.#complete) {
+      this.#closeWhenTaken();
+      return Promise.resolve();
+    }
     return new Promise(resolve => {
       this.#pulled = resolve;
       if (this.#answered) this.#engine.pull(this.#handle);
@@ -216,7 +263,9 @@ export class Exchange implements ExchangeListener {
   }
 
   #failBody(reason: unknown): void {
-    this.#bodyController?.error(fetchError(reason));
+    const failure = { reason: fetchError(reason) };
+    if (!this.#dropped) this.bodyFailure = failure;
+    this.#bodyController?.error(failure.reason);
     this.#settlePull();
   }
 

@@ -1,7 +1,8 @@
 import { isA } from '../platform.js';
 import { acceptEncoding } from './content-decoding.js';
 import type { MtlsRequestInit, OnProgress } from './progress.js';
-import { bodyOf, bodyOfRequest, type RequestBody } from './request-body.js';
+import { type Referrer, readReferrer } from './referrer.js';
+import { bodyOf, bodyOfRequest, dropBody, isStream, type RequestBody } from './request-body.js';
 import { acceptLanguage, addCacheFields, readOptions } from './request-options.js';
 
 /** A request as `fetch` was asked for it. */
@@ -13,6 +14,7 @@ export interface FetchRequest {
   /** Whether cookies are sent and kept. */
   credentials: RequestCredentials;
   redirect: RequestRedirect;
+  referrer: Referrer | undefined;
   /** Only the page's own origin may be asked, also by redirects. */
   sameOriginOnly: boolean;
   /** What the response's body must be; empty: anything. */
@@ -39,39 +41,53 @@ const connectionFields = [
 /** Method names that fetch accepts in any case (Fetch standard, "normalize a method"). */
 const normalised = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']);
 const forbidden = new Set(['CONNECT', 'TRACE', 'TRACK']);
+/** Methods that the mode "no-cors" allows. */
+const simple = new Set(['GET', 'HEAD', 'POST']);
 
-/** Reads the arguments of `fetch`. The first turn reads all of the caller's objects; misuse is a TypeError. */
-export async function readFetchRequest(
+/**
+ * Reads the arguments of `fetch`: all of the caller's objects before it returns. Misuse is a TypeError and an aborted signal its
+ * reason, both thrown.
+ */
+export function readFetchRequest(
   input: RequestInfo | URL,
   init: MtlsRequestInit = {},
 ): Promise<FetchRequest> {
   const given = isA(input, Request) ? input : undefined;
   const url = readUrl(given?.url ?? String(input));
   const method = readMethod(init.method ?? given?.method ?? 'GET');
-  const headers = new Headers(init.headers ?? given?.headers);
+  const headers = new Headers(init.headers === undefined ? given?.headers : init.headers);
   const { cache, ...options } = readOptions(given, init);
   if (options.sameOriginOnly && !isPageOrigin(url))
     throw new TypeError('the mode "same-origin" allows addresses of the page\'s own origin only');
+  if ((init.mode ?? given?.mode) === 'no-cors' && !simple.has(method))
+    throw new TypeError(`the mode "no-cors" does not allow the method ${method}`);
   if (cache === 'only-if-cached')
     throw new TypeError('nothing is cached here, and cache is "only-if-cached"');
-  const hasBody = init.body !== undefined && init.body !== null;
   const bodyless = method === 'GET' || method === 'HEAD';
-  if (bodyless && hasBody) throw new TypeError(`a ${method} request cannot have a body`);
+  checkBody(init, bodyless && method);
   for (const name of connectionFields) headers.delete(name);
   const signal = (init.signal === undefined ? given?.signal : init.signal) ?? undefined;
-  signal?.throwIfAborted();
-  const { onUploadProgress, onDownloadProgress } = readProgress(init);
-  const body = await readBody(init.body ?? undefined, bodyless ? undefined : given);
-  return {
+  const reading = { referrer: readReferrer(given, init), ...readProgress(init) };
+  if (signal?.aborted) {
+    dropBody(init.body ?? given, signal.reason);
+    throw signal.reason;
+  }
+  const body = readBody(init.body ?? undefined, bodyless ? undefined : given);
+  return body.then(body => ({
     method,
     url,
     headers: withDefaults(headers, body, cache),
     body,
     ...options,
     signal,
-    onUploadProgress,
-    onDownloadProgress,
-  };
+    ...reading,
+  }));
+}
+
+function checkBody({ body, keepalive }: MtlsRequestInit, bodyless: string | false): void {
+  if (body === undefined || body === null) return;
+  if (bodyless) throw new TypeError(`a ${bodyless} request cannot have a body`);
+  if (keepalive && isStream(body)) throw new TypeError('a stream cannot be sent with keepalive');
 }
 
 async function readBody(

@@ -10,6 +10,8 @@ export interface Shown {
 
 interface Details {
   shown: Shown;
+  /** What the body has failed with, so that reads fail at once. */
+  failure?: () => { reason: unknown } | undefined;
   /** Called with the response, and with each of its clones. */
   onCreated?: (response: Response) => void;
 }
@@ -54,34 +56,45 @@ export class FetchResponse extends Response {
     return new FetchResponse(super.clone().body, { ...this.#init, headers: this.headers }, this.#details);
   }
 
-  override async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.bodyUsed || this.body?.locked)
-      throw new TypeError('the body has been read already, or is being read');
-    return this.body ? readAll(this.body) : new Uint8Array(0);
+  override bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#read(bytes => bytes);
   }
 
-  override async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer;
+  override arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#read(({ buffer }) => buffer);
   }
 
-  override async text(): Promise<string> {
-    return new TextDecoder().decode(await this.bytes());
+  override text(): Promise<string> {
+    return this.#read(textOf);
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the type that Response has
-  override async json(): Promise<any> {
-    return JSON.parse(await this.text());
+  override json(): Promise<any> {
+    return this.#read(bytes => JSON.parse(textOf(bytes)));
   }
 
-  override async blob(): Promise<Blob> {
-    return this.#whole(await this.bytes()).blob();
+  override blob(): Promise<Blob> {
+    return this.#read(bytes => this.#whole(bytes).blob());
   }
 
-  override async formData(): Promise<FormData> {
-    return this.#whole(await this.bytes()).formData();
+  override formData(): Promise<FormData> {
+    return this.#read(bytes => this.#whole(bytes).formData());
+  }
+
+  #read<T>(convert: (bytes: Uint8Array<ArrayBuffer>) => T | Promise<T>): Promise<T> {
+    const failure = this.#details.failure?.();
+    if (failure) return Promise.reject(failure.reason);
+    if (this.bodyUsed || this.body?.locked)
+      return Promise.reject(new TypeError('the body has been read already, or is being read'));
+    const bytes = this.body ? readAll(this.body) : Promise.resolve(new Uint8Array(0));
+    return bytes.then(convert);
   }
 
   #whole(bytes: Uint8Array<ArrayBuffer>): Response {
     return new Response(bytes, { headers: this.headers });
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }

@@ -10,6 +10,8 @@ import type { Pool, RawResponse } from './pool.js';
 import { type MtlsRequestInit, reportDownload } from './progress.js';
 import { readAll } from './read-all.js';
 import { isRedirect, MAX_REDIRECTS, redirectError, redirected } from './redirect.js';
+import { refererTo } from './referrer.js';
+import { isStream } from './request-body.js';
 import { discard, makeOpaqueRedirect, makeResponse } from './response.js';
 
 /** `fetch`, with what this library adds to its `init`. */
@@ -23,16 +25,30 @@ export type MtlsFetch = (input: RequestInfo | URL, init?: MtlsRequestInit) => Pr
  */
 export function createFetch(pool: Pool, cookies: Cookies): MtlsFetch {
   const connections: Connections = { pool, cookies };
-  return async (input, init) => {
-    if (isLocal(input)) return platformFetch(input, init);
-    const request = await readFetchRequest(input, init);
+  return (input, init) => {
     try {
-      return await follow(connections, request);
+      if (isLocal(input)) return fetchLocal(input, init);
+      return answered(connections, readFetchRequest(input, init));
     } catch (error) {
-      if (request.signal?.aborted) throw request.signal.reason;
-      throw fetchError(error);
+      // At once, as fetch does.
+      return Promise.reject(error);
     }
   };
+}
+
+/** No server gets a body here, and WebKit refuses streams. */
+function fetchLocal(input: RequestInfo | URL, init: MtlsRequestInit = {}): Promise<Response> {
+  return platformFetch(input, isStream(init.body) ? { ...init, body: null } : init);
+}
+
+async function answered(connections: Connections, reading: Promise<FetchRequest>): Promise<Response> {
+  const request = await reading;
+  try {
+    return await follow(connections, request);
+  } catch (error) {
+    if (request.signal?.aborted) throw request.signal.reason;
+    throw fetchError(error);
+  }
 }
 
 interface Connections {
@@ -64,7 +80,7 @@ async function checked(response: RawResponse, integrity: string): Promise<RawRes
   if (!integrity) return response;
   const bytes = await readAll(response.body);
   await checkIntegrity(bytes, integrity);
-  return { ...response, body: new Blob([bytes]).stream() };
+  return { ...response, body: new Blob([bytes]).stream(), failure: () => undefined };
 }
 
 async function send({ pool, cookies }: Connections, request: FetchRequest): Promise<RawResponse> {
@@ -73,6 +89,8 @@ async function send({ pool, cookies }: Connections, request: FetchRequest): Prom
   // Of a body without a length, hyper finds the framing; no body is said to be empty where one is usual.
   const length = body ? body.length : method === 'POST' || method === 'PUT' ? 0 : undefined;
   if (length !== undefined) sent.set('content-length', String(length));
+  const referer = refererTo(url, request.referrer);
+  if (referer !== undefined && !sent.has('referer')) sent.set('referer', referer);
   const withCookies = allowsCookies(request.credentials, url);
   const { clearings } = cookies;
   // What the caller says himself stands.

@@ -21,7 +21,7 @@ export async function checkIntegrity(bytes: Uint8Array<ArrayBuffer>, integrity: 
   if (!first) return;
   const name = first.algorithm.replace('sha', 'SHA-');
   const actual = base64(new Uint8Array(await crypto.subtle.digest(name, bytes)));
-  if (digests.some(({ value }) => value === actual)) return;
+  if (digests.some(({ value }) => value === unpadded(actual))) return;
   throw new MtlsError(
     'ERR_HTTP_INTEGRITY',
     `HTTP: the body is not the one that integrity names: its ${name} is ${actual}.`,
@@ -33,7 +33,7 @@ function parse(integrity: string): Digest[] {
     const [, algorithm = '', value = ''] =
       /^(sha256|sha384|sha512)-([A-Za-z0-9+/_-]+=*)(?:\?.*)?$/.exec(item) ?? [];
     if (!value) return [];
-    const standard = value.replace(/-/g, '+').replace(/_/g, '/');
+    const standard = unpadded(value).replace(/-/g, '+').replace(/_/g, '/');
     return [{ algorithm: algorithm as Algorithm, value: standard }];
   });
 }
@@ -41,6 +41,10 @@ function parse(integrity: string): Digest[] {
 function strongest(digests: Digest[]): Digest[] {
   const best = Math.max(...digests.map(({ algorithm }) => algorithms.indexOf(algorithm)));
   return digests.filter(({ algorithm }) => algorithms.indexOf(algorithm) === best);
+}
+
+function unpadded(value: string): string {
+  return value.replace(/=+$/, '');
 }
 
 function base64(bytes: Uint8Array): string {

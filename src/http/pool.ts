@@ -1,4 +1,4 @@
-import { type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
+import { type BodyFailure, type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
 import { Heartbeat } from './heartbeat.js';
 import type { HttpConnection } from './http-connection.js';
 import type { HttpEngine, ResponseHead } from './http-engine.js';
@@ -11,6 +11,8 @@ import { isIdempotent, pause, Repeatable, Retries } from './retries.js';
 export interface RawResponse {
   head: ResponseHead;
   body: ReadableStream<Uint8Array>;
+  /** What the body failed with, from the moment it does. */
+  failure(): BodyFailure | undefined;
   connection: HttpConnection;
   /** From the request's start on its connection to the response's head. */
   responseMs: number;
@@ -102,7 +104,8 @@ export class Pool {
     const { connection, exchange, startMs } = started;
     try {
       const head = await exchange.head;
-      return { head, body: exchange.body, connection, responseMs: performance.now() - startMs };
+      const failure = () => exchange.bodyFailure;
+      return { head, body: exchange.body, failure, connection, responseMs: performance.now() - startMs };
     } catch (error) {
       if (!(error instanceof ExchangeFailure)) throw error;
       if (mayRepeat({ failure: error, request, ...started }))

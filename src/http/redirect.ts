@@ -1,6 +1,7 @@
 import { MtlsError } from '../errors.js';
 import { type FetchRequest, isPageOrigin } from './fetch-request.js';
 import type { ResponseHead } from './http-engine.js';
+import { referrerAfter } from './referrer.js';
 
 /** Fetch standard, "HTTP-redirect fetch". */
 export const MAX_REDIRECTS = 20;
@@ -40,6 +41,7 @@ export function redirected(request: FetchRequest, head: ResponseHead): FetchRequ
     ...request,
     url,
     headers,
+    referrer: referrerAfter(request, head.headers),
     method: becomesGet ? 'GET' : request.method,
     body: becomesGet ? undefined : request.body,
   };
@@ -52,9 +54,12 @@ export function redirectError(what: string): MtlsError {
 function readLocation(location: string, base: URL): URL {
   let url: URL;
   try {
-    // A field's bytes are UTF-8 here, as in browsers.
-    const bytes = Uint8Array.from(location, character => character.charCodeAt(0));
-    url = new URL(new TextDecoder().decode(bytes), base);
+    // Its bytes beyond ASCII are taken as they are, UTF-8 or not, as in browsers.
+    const ascii = location.replace(
+      /[^\0-\x7f]/g,
+      byte => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+    url = new URL(ascii, base);
   } catch {
     throw redirectError('the server redirects to something that is not a URL');
   }

@@ -36,6 +36,8 @@ export function isStream(body: unknown): body is ReadableStream<Uint8Array> {
 export function bodyOf(source: BodyInit): RequestBody | Promise<RequestBody> {
   if (isStream(source)) {
     if (source.locked) throw new TypeError('the body is locked: something else reads it already');
+    // The platform alone knows whether it has been read from.
+    new Response(source);
     return streamBody(source);
   }
   if (isA(source, FormData)) {
@@ -55,6 +57,17 @@ export async function bodyOfRequest(request: Request): Promise<RequestBody | und
     return request.body === null ? undefined : await measured(request.body);
   } catch (cause) {
     throw fetchError(unreadableBody(cause));
+  }
+}
+
+/** Lets go of the body of a request that is aborted beforehand; a `Request` has been used then. */
+export function dropBody(source: BodyInit | Request | undefined, reason: unknown): void {
+  const body = isA(source, Request) ? source.body : source;
+  if (isStream(body)) {
+    if (!body.locked) body.cancel(reason).catch(() => {});
+  } else if (isA(source, Request) && !source.bodyUsed) {
+    // Firefox shows no body.
+    source.blob().catch(() => {});
   }
 }
 

@@ -15,7 +15,7 @@ export function makeResponse(
   raw: RawResponse,
   request: { method: string; url: URL; redirected: boolean },
 ): Response {
-  const { head, body, connection, responseMs } = raw;
+  const { head, body, connection, responseMs, failure } = raw;
   const bodyless = request.method === 'HEAD' || nullBodyStatuses.has(head.status);
   if (bodyless) discard(body);
   const { status, statusText } = head;
@@ -26,6 +26,7 @@ export function makeResponse(
     const init = { status, statusText, headers };
     return new FetchResponse(bodyless ? null : body, init, {
       shown,
+      failure,
       onCreated: it => rememberConnection(it, source),
     });
   } catch (cause) {

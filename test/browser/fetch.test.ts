@@ -20,7 +20,8 @@ beforeAll(async () => {
   pages = await startUserPages({ before: await casesScript(), connect: 'data: blob:' });
   for (const protocol of ['h2', 'http/1.1'] as const) {
     const options = { server, clientCa: pki.ca.cert, http2: protocol === 'h2' };
-    servers[protocol] = await Promise.all([startFetchServer(options), startFetchServer(options)]);
+    const all = [options, options, { ...options, http2: false }];
+    servers[protocol] = await Promise.all(all.map(it => startFetchServer(it)));
   }
   const { createRelay } = await builtRelay();
   relay = await createRelay({ allow: ['localhost:*'], origins: [pages.origin] });
@@ -37,28 +38,34 @@ inEachEngine(
   () => pages.origin,
   browser => {
     it.each(['h2', 'http/1.1'] as const)(
-      'fetches over %s as the standard says',
+      'fetches over %s as the standard says, and as web-platform-tests ask for',
       async protocol => {
-        const [origin = '', other = ''] = servers[protocol].map(it => it.origin);
-        const { failed, count } = await browser.run(
-          async ({ content, tunnel, anchor, context }) => {
+        const [origin = '', other = '', http1 = ''] = servers[protocol].map(it => it.origin);
+        const { failed, count, report, surprises } = await browser.run(
+          async ({ content, tunnel, anchor, context, where }) => {
             const { createClient, openPkcs12 } = globalThis.library;
+            const { failedCases, count, wptResults, wptReport } = globalThis.cases;
             const bytes = Uint8Array.from(atob(content), it => it.charCodeAt(0));
             const { identities } = await openPkcs12(bytes, { password: 'secret' });
             const client = await createClient({ tunnel, identities, trust: { anchors: [anchor] } });
-            const failed = await globalThis.cases.failedCases({ ...context, fetch: client.fetch });
+            const failed = await failedCases({ ...context, fetch: client.fetch });
+            const results = await wptResults({ ...context, fetch: client.fetch });
             await client.close();
-            return { failed, count: globalThis.cases.count };
+            return { failed, count, report: wptReport(results, where), surprises: results.surprises };
           },
           {
             content: file,
             tunnel: relay.url,
             anchor: pki.ca.cert,
-            context: { origin, other, protocol },
+            context: { origin, other, http1, protocol },
+            where: `${browser.name}, ${protocol}`,
           },
         );
-        console.log(`fetch cases: ${count - failed.length} of ${count} pass (${browser.name}, ${protocol})`);
+        console.log(
+          `fetch cases: ${count - failed.length} of ${count} pass (${browser.name}, ${protocol})\n${report}`,
+        );
         expect(failed).toEqual([]);
+        expect(surprises).toEqual([]);
       },
       240_000,
     );

@@ -1,9 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { MtlsClient } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
 import { clientOf, startRelay } from '../support/client.js';
 import { documented } from '../support/documented.js';
+import type { CaseContext } from '../support/fetch-cases/case.js';
 import { failedCases, fetchCases } from '../support/fetch-cases/index.js';
+import { wptReport, wptResults } from '../support/fetch-cases/wpt/index.js';
+import { leftOut } from '../support/fetch-cases/wpt/left-out.js';
+import { reasons } from '../support/fetch-cases/wpt/reasons.js';
 import { type FetchServer, startFetchServer } from '../support/fetch-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 
@@ -20,18 +25,34 @@ beforeAll(async () => {
   relay = await startRelay();
 });
 
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
 afterAll(async () => {
   await relay?.close();
   pki.close();
 });
 
+it('the documentation has every difference, and what is left out', () => {
+  const documentation = readFileSync('docs/fetch.md', 'utf8');
+  const texts = [...Object.values(reasons), ...Object.keys(leftOut)];
+  expect(texts.filter(text => !documentation.includes(text))).toEqual([]);
+});
+
 describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
   let servers: FetchServer[] = [];
   let client: MtlsClient;
+  const context = (): CaseContext => {
+    const [origin = '', other = '', http1 = ''] = servers.map(it => it.origin);
+    return { fetch: client.fetch, origin, other, http1, protocol };
+  };
 
   beforeAll(async () => {
     const options = { server, clientCa: pki.ca.cert, http2: protocol === 'h2' };
-    servers = await Promise.all([startFetchServer(options), startFetchServer(options)]);
+    servers = await Promise.all(
+      [options, options, { ...options, http2: false }].map(it => startFetchServer(it)),
+    );
     client = await clientOf({ relay, ca: pki.ca.cert, identities: [pair] });
   });
 
@@ -41,11 +62,17 @@ describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
   });
 
   it('does what the standard says', { timeout: 180_000 }, async () => {
-    const [origin = '', other = ''] = servers.map(it => it.origin);
-    const failed = await failedCases({ fetch: client.fetch, origin, other, protocol });
+    const failed = await failedCases(context());
     const { length } = fetchCases;
     console.log(`fetch cases: ${length - failed.length} of ${length} pass (Node, ${protocol})`);
     expect(failed).toEqual([]);
+  });
+
+  it('does what web-platform-tests ask for, but for the differences', { timeout: 180_000 }, async () => {
+    vi.stubGlobal('location', new URL('/page?query', context().origin));
+    const results = await wptResults(context());
+    console.log(wptReport(results, `Node, ${protocol}`));
+    expect(results.surprises).toEqual([]);
   });
 
   it('runs the example of the documentation', async () => {

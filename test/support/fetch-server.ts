@@ -4,6 +4,7 @@ import { createSecureServer } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeServerOptions } from './node-server.js';
 
 export interface FetchServer {
@@ -13,7 +14,9 @@ export interface FetchServer {
 
 /**
  * A server that asks for a client certificate and does what a request tells it: `/show` answers with what came, `/answer` sends the status, reason,
- * headers and body of its query, `/redirect` redirects, `/never` and `/part` stop before and after the response's head.
+ * headers and body of its query, `/redirect` redirects, `/never` and `/part` stop before and after the response's head. `/state` tells what
+ * became of the `/part` with the same key, `/count` how often it was asked for a key, `/tell` has in its headers what came, `/trickle` answers in
+ * pieces, and `/raw`, of HTTP/1.1 alone, is the very text of its query, up to where `/raw-end` goes on.
  */
 export async function startFetchServer(options: NodeServerOptions): Promise<FetchServer> {
   const settings = {
@@ -46,6 +49,10 @@ export async function startFetchServer(options: NodeServerOptions): Promise<Fetc
   };
 }
 
+const states = new Map<string, 'open' | 'closed'>();
+const raw = new Map<string, Socket>();
+const counts = new Map<string, number>();
+
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'https://localhost');
   const status = Number(searchParams.get('status') ?? 200);
@@ -71,6 +78,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       const again = new URLSearchParams(searchParams);
       again.set('count', String(left));
       const next = left > 0 ? `/redirect?${again}` : location;
+      const policy = searchParams.get('policy');
+      if (policy !== null) response.setHeader('referrer-policy', policy);
       response.writeHead(status, next === null ? {} : { location: next });
       return response.end('moved');
     }
@@ -86,9 +95,47 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       response.writeHead(206, { 'content-range': `bytes ${from}-${Number(from) + part.length - 1}/10` });
       return response.end(part);
     }
-    case '/part':
+    case '/part': {
+      const key = searchParams.get('key') ?? '';
+      states.set(key, 'open');
+      response.on('close', () => states.set(key, 'closed'));
       response.writeHead(200, { 'content-type': 'text/plain' });
       return response.write('begin');
+    }
+    case '/state':
+      return response.end(states.get(searchParams.get('key') ?? '') ?? 'none');
+    case '/count': {
+      request.resume();
+      const key = searchParams.get('key') ?? '';
+      const count = (counts.get(key) ?? 0) + 1;
+      counts.set(key, count);
+      response.writeHead(status);
+      return response.end(String(count));
+    }
+    case '/tell': {
+      request.resume();
+      const { method, headers } = request;
+      response.setHeader('x-came', encodeURIComponent(JSON.stringify({ method, headers })));
+      return response.end();
+    }
+    case '/trickle': {
+      if (searchParams.has('type')) response.setHeader('content-type', 'text/plain');
+      for (let left = Number(searchParams.get('count') ?? 2); left > 0; left--) {
+        response.write('a piece of it');
+        await delay(Number(searchParams.get('ms') ?? 20));
+      }
+      return response.end();
+    }
+    case '/raw': {
+      const key = searchParams.get('key');
+      const text = Buffer.from(searchParams.get('text') ?? '', 'latin1');
+      if (key === null) return request.socket.end(text);
+      raw.set(key, request.socket);
+      return request.socket.write(text);
+    }
+    case '/raw-end':
+      raw.get(searchParams.get('key') ?? '')?.end(searchParams.get('text') ?? '');
+      return response.end();
     case '/never':
       return;
     default:

@@ -5,6 +5,8 @@ export interface CaseContext {
   /** Two servers, both with a client certificate. */
   origin: string;
   other: string;
+  /** One of HTTP/1.1, whatever the others speak. */
+  http1: string;
   protocol: 'h2' | 'http/1.1';
 }
 
