@@ -9,8 +9,6 @@ export const reasons = {
   cors: 'There is no CORS: every response is shown, and its type is "basic".',
   controls:
     'Control characters in the value of a header are refused, in requests and responses: RFC 9110 section 5.5 does not allow them.',
-  prototype:
-    'What a page changes in Object.prototype, it changes for this library as well, which is a script like its own.',
   misdirected:
     'A 421 is shown, not retried: connections are not shared by several hosts, so that the same answer would come again.',
   unauthorized:

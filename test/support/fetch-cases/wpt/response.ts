@@ -41,11 +41,6 @@ const empties: [string, Record<string, string>, string][] = [
   ['formData', {}, 'TypeError'],
 ];
 
-const ownPrototype = {
-  shows: 'the text',
-  reason: reasons.prototype,
-};
-
 const cancelCases: [string, (context: CaseContext) => Promise<void>][] = [
   ['at its beginning', async context => (await trickle(context)).body?.cancel()],
   [
@@ -226,31 +221,6 @@ export const responseFiles: WptFile[] = [
         ),
       ),
     ],
-  },
-  {
-    file: 'response/response-stream-with-broken-then.any.js',
-    subtests: [{ done: false, value: new TextEncoder().encode('bye') }, { done: false }, undefined, 8.2].map(
-      injected =>
-        subtest(
-          `text() does not ask Object.prototype.then for ${JSON.stringify(injected)}`,
-          async context => {
-            const response = await asked(context);
-            const object = Object.prototype as { then?: unknown };
-            // biome-ignore lint/suspicious/noThenProperty: this is what the subtest is about
-            object.then = (resolve: (value: unknown) => void) => {
-              delete object.then;
-              resolve(injected);
-            };
-            try {
-              equal(await response.text().catch(() => 'none'), JSON_BODY, 'the text');
-            } finally {
-              delete object.then;
-            }
-          },
-          { differs: ownPrototype },
-        ),
-    ),
-    without: "The rest reads the platform's Response.",
   },
   {
     file: 'response/response-error-from-stream.any.js',
