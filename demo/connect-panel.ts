@@ -124,6 +124,8 @@ export function startConnectPanel(
     const trust = trustView(challenge, persistence => {
       clients.trust.grant(challenge, persistence);
       log(`Trusts the certificate of ${challenge.host}:${challenge.port}`);
+      // The button goes, and the focus must not go with it.
+      byId('connect', HTMLButtonElement).focus();
       form.requestSubmit();
     });
     return [trust];

@@ -221,8 +221,10 @@ describe('challenges', () => {
     const fingerprint = await at('server-trust').locator('.mono').first().textContent();
     expect(fingerprint?.replaceAll(' ', '')).toMatch(/^[0-9a-f]{64}$/);
     await at('trust-persistence').selectOption('permanent');
-    await at('trust').click();
+    await at('trust').press('Enter');
     await shown('Ada Lovelace');
+    // The button is gone; the keyboard goes on from where one connects.
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('connect');
     await at('answer')
       .filter({ hasText: fingerprint ?? 'none' })
       .waitFor();
