@@ -10,7 +10,8 @@ export interface PoolOptions {
   /**
    * HTTP/2: after this much silence while a request waits, the server is asked for a sign of life (PING, RFC 9113 section
    * 6.7). From 1,000; 0 never asks, which a server that counts pings (gRPC) may want. Default 15,000. HTTP/1.1 has no such
-   * question: there `AbortSignal.timeout` ends a request that is not answered.
+   * question: there the tunnel's own (`keepAliveIntervalMs`) notices a relay that is gone, and `AbortSignal.timeout` ends a request
+   * that is not answered.
    */
   pingIntervalMs?: number;
   /**

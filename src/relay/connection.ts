@@ -11,6 +11,7 @@ import {
   encodeCredit,
   encodeData,
   encodeEnd,
+  encodePong,
   type HelloFrame,
 } from '../tunnel/frames.js';
 import { creditThreshold, INITIAL_CREDIT_BYTES, PROTOCOL_VERSION } from '../tunnel/limits.js';
@@ -98,6 +99,9 @@ export class RelayConnection {
       case 'end':
         this.#onEnd();
         break;
+      case 'ping':
+        this.#onPing();
+        break;
       default:
         this.#protocolError('malformed message');
     }
@@ -176,6 +180,15 @@ export class RelayConnection {
     }
     this.#pageEnded = true;
     this.#writeToTarget();
+  }
+
+  #onPing(): void {
+    if (this.#state === 'hello') {
+      this.#protocolError('PING out of turn');
+      return;
+    }
+    // A page that asks and never listens must not collect answers here.
+    if (this.#webSocket.bufferedAmount < SEND_BUFFER_BYTES) this.#send(encodePong());
   }
 
   /** Hands TCP one chunk at a time, so that the queue, which joins small ones, is what waits. */

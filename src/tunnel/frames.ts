@@ -5,7 +5,7 @@ import { isWindow, MAX_DATA_BYTES, MAX_HOST_BYTES, MAX_TOKEN_BYTES } from './lim
  *
  * Every message is one binary WebSocket message: a type byte, then fields in network byte order.
  */
-export type Frame = HelloFrame | AcceptFrame | DataFrame | CreditFrame | EndFrame;
+export type Frame = HelloFrame | AcceptFrame | DataFrame | CreditFrame | EndFrame | PingFrame | PongFrame;
 
 export interface HelloFrame {
   type: 'hello';
@@ -35,11 +35,21 @@ interface EndFrame {
   type: 'end';
 }
 
+interface PingFrame {
+  type: 'ping';
+}
+
+interface PongFrame {
+  type: 'pong';
+}
+
 const TYPE_HELLO = 1;
 const TYPE_ACCEPT = 2;
 const TYPE_DATA = 3;
 const TYPE_CREDIT = 4;
 const TYPE_END = 5;
+const TYPE_PING = 6;
+const TYPE_PONG = 7;
 
 // type, version, window, port, length of the host name; then the name, the length of the token, the token
 const HELLO_HEAD_BYTES = 1 + 1 + 4 + 2 + 1;
@@ -76,6 +86,14 @@ export function encodeEnd(): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(TYPE_END);
 }
 
+export function encodePing(): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(TYPE_PING);
+}
+
+export function encodePong(): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(TYPE_PONG);
+}
+
 /** Copies `payload` (1 to 65,536 bytes) behind a type byte: a WebSocket sends one buffer, not two. */
 export function encodeData(payload: Uint8Array): Uint8Array<ArrayBuffer> {
   const message = new Uint8Array(DATA_HEADER_BYTES + payload.length);
@@ -97,6 +115,10 @@ export function decodeFrame(message: Uint8Array): Frame | undefined {
       return decodeCredit(message);
     case TYPE_END:
       return message.length === 1 ? { type: 'end' } : undefined;
+    case TYPE_PING:
+      return message.length === 1 ? { type: 'ping' } : undefined;
+    case TYPE_PONG:
+      return message.length === 1 ? { type: 'pong' } : undefined;
     default:
       return undefined;
   }

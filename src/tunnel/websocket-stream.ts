@@ -3,6 +3,7 @@ import { ChunkQueue } from './chunk-queue.js';
 import { CloseCode } from './close-codes.js';
 import { type Closing, closeError } from './close-error.js';
 import { decodeFrame, encodeCredit, encodeData, encodeEnd } from './frames.js';
+import { KeepAlive, type KeepAliveOptions } from './keep-alive.js';
 import { creditThreshold, INITIAL_CREDIT_BYTES, MAX_DATA_BYTES } from './limits.js';
 import type { TunnelAddress, TunnelStream } from './tunnel.js';
 
@@ -10,6 +11,7 @@ interface StreamOptions {
   address: TunnelAddress;
   windowBytes: number;
   signal: AbortSignal | undefined;
+  keepAlive: KeepAliveOptions;
 }
 
 /** Makes the byte streams of an open WebSocket on which HELLO has been sent. */
@@ -47,6 +49,7 @@ class RelayedStream implements TunnelStream {
   #localEnded = false;
   #readableDone = false;
   #failure: { error: unknown } | undefined;
+  readonly #keepAlive: KeepAlive;
 
   constructor(webSocket: WebSocket, options: StreamOptions) {
     this.#webSocket = webSocket;
@@ -54,6 +57,7 @@ class RelayedStream implements TunnelStream {
     this.readable = this.#createReadable();
     this.writable = this.#createWritable();
     options.signal?.addEventListener('abort', this.#onAbort);
+    this.#keepAlive = new KeepAlive(webSocket, options.keepAlive, () => this.#onSilent());
     webSocket.onmessage = event => this.#onMessage(event.data);
     webSocket.onclose = event => this.#onClose(event);
   }
@@ -127,6 +131,7 @@ class RelayedStream implements TunnelStream {
 
   #onMessage(data: unknown): void {
     if (this.#failure) return;
+    this.#keepAlive.alive();
     const frame = data instanceof ArrayBuffer ? decodeFrame(new Uint8Array(data)) : undefined;
     switch (frame?.type) {
       case 'accept':
@@ -140,6 +145,8 @@ class RelayedStream implements TunnelStream {
         break;
       case 'end':
         this.#onEnd();
+        break;
+      case 'pong':
         break;
       default:
         this.#protocolError('a malformed message');
@@ -219,8 +226,20 @@ class RelayedStream implements TunnelStream {
   }
 
   #onClose(closing: Closing): void {
+    this.#keepAlive.stop();
     if (this.#localEnded && this.#remoteEnded) return;
     this.#fail(closeError(closing, this.#options.address));
+  }
+
+  /** The WebSocket is not waited for: it may take minutes to notice. */
+  #onSilent(): void {
+    this.#webSocket.close(CloseCode.givenUp);
+    this.#fail(
+      new MtlsError(
+        'ERR_TUNNEL_CLOSED',
+        'the tunnel broke: the relay does not answer any more, or the network on the way to it is gone',
+      ),
+    );
   }
 
   #protocolError(what: string): void {
@@ -248,6 +267,7 @@ class RelayedStream implements TunnelStream {
   #fail(error: unknown): void {
     if (this.#failure) return;
     this.#failure = { error };
+    this.#keepAlive.stop();
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#writeController?.error(error);
     this.#wakeWriter();

@@ -2,6 +2,7 @@ import { platformWebSocket } from '../platform.js';
 import { CloseCode } from './close-codes.js';
 import { openError } from './close-error.js';
 import { encodeHello, fitsHello } from './frames.js';
+import type { KeepAliveOptions } from './keep-alive.js';
 import { DEFAULT_WINDOW_BYTES, isWindow, MAX_TOKEN_BYTES, PROTOCOL_VERSION, SUBPROTOCOL } from './limits.js';
 import type { Tunnel, TunnelAddress, TunnelStream } from './tunnel.js';
 import { openWebSocketStream } from './websocket-stream.js';
@@ -15,6 +16,13 @@ export interface WebSocketTunnelOptions {
   /** Milliseconds that the WebSocket may take to open; 0 waits as long as the browser does, default 20,000. */
   openTimeoutMs?: number;
   /**
+   * Milliseconds of silence after which the relay is asked for a sign of life; 0 never asks, otherwise 1,000 to 2,147,483,647, default
+   * 15,000. This finds out about a relay or a network that is gone, also where HTTP/1.1 waits for an answer, which has no ping.
+   */
+  keepAliveIntervalMs?: number;
+  /** Milliseconds that the answer may take, 1,000 to 2,147,483,647, default 30,000; then the stream fails with `ERR_TUNNEL_CLOSED`. */
+  keepAliveTimeoutMs?: number;
+  /**
    * The WebSocket class to use, where there is no global one. Default: the platform's own, whatever has been put in its
    * place since this module was loaded.
    */
@@ -26,6 +34,7 @@ interface Settings {
   token: string;
   windowBytes: number;
   openTimeoutMs: number;
+  keepAlive: KeepAliveOptions;
   WebSocket: typeof globalThis.WebSocket;
 }
 
@@ -42,7 +51,7 @@ interface Settings {
  * - `ERR_TUNNEL_AUTH`: the relay wants another token, or does not serve the page's origin
  * - `ERR_TUNNEL_UNREACHABLE`: the target refuses, has no address or does not answer; or the relay is full
  * - `ERR_TUNNEL_RESET`: the target reset the connection
- * - `ERR_TUNNEL_CLOSED`: the relay went away or closed the connection as idle, or it was given up
+ * - `ERR_TUNNEL_CLOSED`: the relay went away, does not answer any more, or closed the connection as idle; or it was given up
  * - `ERR_TUNNEL_PROTOCOL`: what arrived is not in the format
  *
  * A `TypeError` for a wrong argument.
@@ -63,7 +72,7 @@ function openStream(
   address: TunnelAddress,
   signal: AbortSignal | undefined,
 ): Promise<TunnelStream> {
-  const { url, token, windowBytes, openTimeoutMs } = settings;
+  const { url, token, windowBytes, openTimeoutMs, keepAlive } = settings;
   return new Promise((resolve, reject) => {
     const webSocket = construct(settings);
     const timer = openTimeoutMs > 0 ? setTimeout(() => fail(openError(url)), openTimeoutMs) : undefined;
@@ -90,7 +99,7 @@ function openStream(
       }
       settle();
       webSocket.send(encodeHello({ version: PROTOCOL_VERSION, windowBytes, ...address, token }));
-      resolve(openWebSocketStream(webSocket, { address, windowBytes, signal }));
+      resolve(openWebSocketStream(webSocket, { address, windowBytes, signal, keepAlive }));
     };
   });
 }
@@ -112,6 +121,8 @@ function parseSettings(url: string, options: WebSocketTunnelOptions): Settings {
     token = '',
     windowBytes = DEFAULT_WINDOW_BYTES,
     openTimeoutMs = 20_000,
+    keepAliveIntervalMs: intervalMs = 15_000,
+    keepAliveTimeoutMs: timeoutMs = 30_000,
     WebSocket = platformWebSocket(),
   } = options;
   if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || url.includes('#')) {
@@ -124,10 +135,18 @@ function parseSettings(url: string, options: WebSocketTunnelOptions): Settings {
     throw new TypeError('windowBytes must be a whole number from 65536 to 16777216');
   if (!(openTimeoutMs >= 0 && openTimeoutMs < 2 ** 31))
     throw new TypeError('openTimeoutMs must be 0 or more');
+  if (intervalMs !== 0 && !isKeepAliveTime(intervalMs))
+    throw new TypeError('keepAliveIntervalMs must be 0 or from 1000 to 2147483647');
+  if (!isKeepAliveTime(timeoutMs)) throw new TypeError('keepAliveTimeoutMs must be from 1000 to 2147483647');
   if (typeof WebSocket !== 'function') {
     throw new TypeError('there is no global WebSocket here: give one as the option WebSocket');
   }
-  return { url, token, windowBytes, openTimeoutMs, WebSocket };
+  const keepAlive = { intervalMs, timeoutMs };
+  return { url, token, windowBytes, openTimeoutMs, keepAlive, WebSocket };
+}
+
+function isKeepAliveTime(ms: number): boolean {
+  return ms >= 1_000 && ms < 2 ** 31;
 }
 
 function parseAddress(address: TunnelAddress): TunnelAddress {

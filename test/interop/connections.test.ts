@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type BodyProgress, createClient, type MtlsClient, type PoolOptions } from '../../src/index.js';
+import {
+  type BodyProgress,
+  createClient,
+  createWebSocketTunnel,
+  type MtlsClient,
+  type PoolOptions,
+  type WebSocketTunnelOptions,
+} from '../../src/index.js';
 import { codeOf } from '../support/client.js';
 import { documented } from '../support/documented.js';
 import { engineModule } from '../support/engine.js';
@@ -32,9 +39,9 @@ async function startRelay(): Promise<void> {
   await relay.waitFor(/ws:\/\/\S+/);
 }
 
-async function useClient(pool: PoolOptions = {}): Promise<void> {
+async function useClient(pool: PoolOptions = {}, tunnel: WebSocketTunnelOptions = {}): Promise<void> {
   client = await createClient({
-    tunnel: `ws://127.0.0.1:${relayPort}/`,
+    tunnel: createWebSocketTunnel(`ws://127.0.0.1:${relayPort}/`, tunnel),
     trust: { anchors: [pki.ca.cert] },
     engine: engineModule(),
     pool,
@@ -171,18 +178,21 @@ describe.each([
       expect(target.requests('/wait')).toBe(before + 2);
     });
 
-    // Over HTTP/1.1 nothing can be asked while an answer is owed.
-    if (!http2) return;
-
-    test('that freezes is noticed by a ping', async () => {
-      await useClient({ pingIntervalMs: 1_000, pingTimeoutMs: 1_000 });
+    test.each([
+      ['tunnel', {}, { keepAliveIntervalMs: 1_000, keepAliveTimeoutMs: 1_000 }, 'ERR_TUNNEL_CLOSED'] as const,
+      // Over HTTP/1.1 nothing can be asked while an answer is owed.
+      ...(http2
+        ? [['connection', { pingIntervalMs: 1_000, pingTimeoutMs: 1_000 }, {}, 'ERR_HTTP_TIMEOUT'] as const]
+        : []),
+    ])('that freezes is noticed by a ping of the %s', async (_of, pool, tunnel, code) => {
+      await useClient(pool, tunnel);
       await (await client.fetch(urlOf('/'))).text();
       const before = target.requests('/wait');
       const posting = codeOf(client.fetch(urlOf('/wait'), { method: 'POST', body: 'once' }));
       await target.asked('/wait', before + 1);
       process.kill(relay.pid, 'SIGSTOP');
       try {
-        expect(await posting).toBe('ERR_HTTP_TIMEOUT');
+        expect(await posting).toBe(code);
       } finally {
         process.kill(relay.pid, 'SIGCONT');
       }

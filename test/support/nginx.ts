@@ -16,6 +16,8 @@ export interface NginxServer {
   verifyClient?: 'on' | 'optional' | 'off';
   /** After so many it ends a connection; default: nginx's own. */
   requestsPerConnection?: number;
+  /** How long it keeps a connection without a request; default: nginx's own. */
+  idleSeconds?: number;
   /** How long it waits for a handshake; default: nginx's own, a minute. */
   handshakeTimeoutSeconds?: number;
   /** An OCSP response to staple, DER. */
@@ -72,6 +74,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
       ssl_client_certificate ${write(`${index}.ca`, server.clientCa)};
       ssl_verify_client ${server.verifyClient ?? 'on'};
       ${server.requestsPerConnection ? `keepalive_requests ${server.requestsPerConnection};` : ''}
+      ${server.idleSeconds ? `keepalive_timeout ${server.idleSeconds}s;` : ''}
       ${server.handshakeTimeoutSeconds ? `client_header_timeout ${server.handshakeTimeoutSeconds}s;` : ''}
       ${server.staple ? `ssl_stapling on; ssl_stapling_file ${write(`${index}.ocsp`, server.staple)};` : ''}
       location = / { default_type application/json; return 200 '{${WHO}}'; }
@@ -90,6 +93,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
     http {
       access_log off; server_tokens off; ${temporary}
       client_max_body_size 0; proxy_request_buffering off; proxy_buffering off; proxy_http_version 1.1;
+      proxy_buffer_size 512k; proxy_buffers 8 512k; proxy_busy_buffers_size 512k;
       ${blocks.join('\n')}
     }`;
   const program = startProgram('nginx', ['-e', 'stderr', '-p', folder, '-c', write('nginx.conf', config)], {

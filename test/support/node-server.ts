@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Server, Socket } from 'node:net';
 import { Readable } from 'node:stream';
@@ -17,12 +22,16 @@ export interface NodeServerOptions {
   http2?: boolean;
   /** Default true. */
   requireClient?: boolean;
+  /** Ends a connection that is idle for so long; default: Node's own. */
+  idleSeconds?: number;
 }
 
 export interface NodeServer {
   port: number;
   /** TCP connections that it has accepted so far. */
   connections(): number;
+  /** Those of them that are open. */
+  openConnections(): number;
   /** Bytes that it has handed to TCP so far. */
   bytesWritten(): number;
   /** Requests for a path so far. */
@@ -49,7 +58,8 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 /**
- * A Node server that asks for a client certificate. `/` says who the client is, `/bytes?size=N` sends N bytes, `/sum` answers with
+ * A Node server that asks for a client certificate. `/` says who the client is, `/bytes?size=N` sends N bytes, `/head?size=N` so many in
+ * the fields of its head, `/sum` answers with
  * length and SHA-256 of what it gets, `/echo` gives it back, `/wait?ms=N` answers after a while (default: never), `/cut?after=N` declares a megabyte and ends the TCP connection after N
  * bytes, without a word of TLS (`&chunked` declares nothing).
  */
@@ -68,9 +78,18 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     answer(request, response, rawSockets).catch(() => response.destroy());
   };
   const server = options.http2
-    ? createSecureServer({ ...settings, allowHTTP1: true }, onRequest as never)
+    ? createSecureServer(
+        { ...settings, allowHTTP1: true, maxSendHeaderBlockLength: 1 << 20 },
+        onRequest as never,
+      )
     : createHttpsServer(settings, onRequest as never);
+  if (options.idleSeconds) endIdle(server, options.idleSeconds * 1000);
   return listen(server, rawSockets, counts);
+}
+
+function endIdle(server: Server, timeoutMs: number): void {
+  Object.assign(server, { keepAliveTimeout: timeoutMs });
+  server.on('session', (session: ServerHttp2Session) => session.setTimeout(timeoutMs, () => session.close()));
 }
 
 /** The same without TLS, for a proxy to pass on to. */
@@ -113,6 +132,7 @@ async function listen(
   return {
     port: address.port,
     connections: () => connections,
+    openConnections: () => rawSockets.size,
     requests: path => counts.get(path) ?? 0,
     async asked(path, count) {
       for (const endMs = Date.now() + 10_000; (counts.get(path) ?? 0) < count; await delay(10)) {
@@ -143,6 +163,9 @@ async function answer(
     case '/bytes':
       response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size });
       return pipeline(Readable.from(blocks(size), { objectMode: false }), response as NodeJS.WritableStream);
+    case '/head':
+      response.writeHead(200, headOf(size));
+      return response.end('ok');
     case '/sum':
       return json(response, await sum(request));
     case '/echo':
@@ -187,6 +210,15 @@ async function sum(request: Request) {
     length += chunk.length;
   }
   return { length, sha256: hash.digest('hex') };
+}
+
+/** Fields of 4,000 bytes, as none of the servers that pass them on minds. */
+function headOf(size: number): Record<string, string> {
+  const fields = Array.from({ length: Math.ceil(size / 4_000) }, (_, at) => [
+    `x-part-${at}`,
+    'y'.repeat(4_000),
+  ]);
+  return Object.fromEntries(fields);
 }
 
 function* blocks(size: number) {

@@ -22,7 +22,7 @@ export interface RunningProgram {
   say(text: string): void;
   /** Resolves with the match as soon as the output has one; rejects when the program ends, or after `timeoutMs` (default 15,000). */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
-  /** Resolves when connections to all these ports of the loopback address are taken; rejects when it ends, or after 10 s. */
+  /** Resolves when connections to all these ports of the loopback address are taken; rejects when it ends, or after a minute. */
   listensOn(ports: number[]): Promise<void>;
   /** Ends it with the signal (default SIGTERM), or by force when that takes too long; resolves with its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
@@ -89,7 +89,7 @@ export function startProgram(file: string, args: string[], options: ProgramOptio
       }
     },
     async listensOn(ports) {
-      const deadline = Date.now() + 10_000;
+      const deadline = Date.now() + 60_000;
       for (const port of ports) {
         while (!(await isListenedOn(port))) {
           if (hasEnded() || Date.now() > deadline)

@@ -7,6 +7,8 @@ const MODULES = ['mpm_event', 'ssl', 'http2', 'authz_core', 'headers', 'proxy', 
 export const apache: ServerKind = {
   name: 'Apache',
   http: ['h2', 'http/1.1'],
+  // nghttp2's own limit; beyond it mod_http2 resets the stream.
+  mostHeadBytes: { h2: 64 * 1024 },
   start(settings, backendPort) {
     return startApache(settings, (setting, { folder, index }) => {
       const { cert, key, ca } = folder.credentials(setting, index);
@@ -17,6 +19,7 @@ export const apache: ServerKind = {
         SSLCACertificateFile ${ca}
         SSLVerifyClient ${setting.clientAuth === 'required' ? 'require' : 'optional'}
         SSLVerifyDepth 3
+        ${setting.idleSeconds ? `KeepAliveTimeout ${setting.idleSeconds}` : ''}
         RequestHeader set X-Client "%{SSL_CLIENT_S_DN}s"
         ProxyPass / http://127.0.0.1:${backendPort}/`;
     });

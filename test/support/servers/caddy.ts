@@ -26,6 +26,7 @@ export const caddy: ServerKind = {
   }
   respond / "subject={http.request.tls.client.subject}"
   reverse_proxy /sum 127.0.0.1:${backendPort}
+  reverse_proxy /head 127.0.0.1:${backendPort}
   reverse_proxy /bytes 127.0.0.1:${backendPort}
 }`;
     });
@@ -37,6 +38,13 @@ export const caddy: ServerKind = {
   storage file_system ${folder.path}
   servers {
     protocols h1 h2
+    ${
+      settings[0]?.idleSeconds
+        ? `timeouts {
+      idle ${settings[0].idleSeconds}s
+    }`
+        : ''
+    }
   }
 }
 ${sites.join('\n')}

@@ -33,6 +33,7 @@ export const go: ServerKind = {
         Certificate: cert,
         Key: key,
         ClientAuthority: ca,
+        IdleSeconds: setting.idleSeconds ?? 0,
       };
     });
     const config = folder.write('settings.json', JSON.stringify(listeners));

@@ -21,11 +21,14 @@ export const haproxy: ServerKind = {
       'haproxy.cfg',
       `global
   maxconn 200
+  # For heads of 256 KiB, with room to rewrite them.
+  tune.bufsize 524288
 defaults
   mode http
   timeout connect 5s
   timeout client 30s
   timeout server 30s
+  ${settings[0]?.idleSeconds ? `timeout http-keep-alive ${settings[0].idleSeconds}s` : ''}
 ${frontends.join('\n')}
 backend plain
   server s 127.0.0.1:${backendPort}

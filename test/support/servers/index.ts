@@ -13,10 +13,11 @@ const nginx: ServerKind = {
   http: ['h2', 'http/1.1'],
   sumPath: '/backend/sum',
   async start(settings, backendPort) {
-    const servers = settings.map(({ server, tls, clientCa, http, clientAuth }) => ({
+    const servers = settings.map(({ server, tls, clientCa, http, clientAuth, idleSeconds }) => ({
       server,
       tls,
       clientCa,
+      ...(idleSeconds && { idleSeconds }),
       http2: http === 'h2',
       verifyClient: clientAuth === 'required' ? ('on' as const) : ('optional' as const),
     }));
@@ -30,9 +31,10 @@ const node: ServerKind = {
   sumPath: '/sum',
   start: settings =>
     all(
-      settings.map(({ server, tls, clientCa, http, clientAuth }) =>
+      settings.map(({ server, tls, clientCa, http, clientAuth, idleSeconds }) =>
         startNodeServer({
           server,
+          ...(idleSeconds && { idleSeconds }),
           tls,
           clientCa,
           http2: http === 'h2',

@@ -22,6 +22,10 @@ export const java: ServerKind = {
       return [ports[index], setting.tls, setting.clientAuth, identity, password, ca].join('\t');
     });
     const config = folder.write('settings.tsv', lines.join('\n'));
-    return served(startProgram('java', [SOURCE, config]), ports, folder);
+    const idle = settings[0]?.idleSeconds;
+    const flags = idle
+      ? [`-Dsun.net.httpserver.idleInterval=${idle}`, '-Dsun.net.httpserver.clockTick=500']
+      : [];
+    return served(startProgram('java', [...flags, SOURCE, config]), ports, folder);
   },
 };

@@ -10,11 +10,14 @@ export interface Setting {
   server: KeyPair;
   /** PEM of the CA of client certificates. */
   clientCa: string;
+  /** Ends a connection that is idle for so long; default: the server's own. The same for all settings of a server. */
+  idleSeconds?: number;
 }
 
 /**
  * A server with a listener for each setting. `GET /` answers with a text that has the client certificate's subject in it, `POST /sum`
- * with the length and the SHA-256 of the body as JSON, `GET /bytes?size=N`, beside it, with N bytes of `patternOf`.
+ * with the length and the SHA-256 of the body as JSON, `GET /bytes?size=N`, beside it, with N bytes of `patternOf`, `GET /head?size=N`, there as well, with a head of
+ * about N bytes.
  */
 export interface RunningServers {
   /** In the order of the settings. */
@@ -26,6 +29,8 @@ export interface ServerKind {
   name: string;
   /** What it speaks. */
   http: readonly Setting['http'][];
+  /** The most that it puts into a response's head, if less than the client takes. */
+  mostHeadBytes?: Partial<Record<Setting['http'], number>>;
   /** Where it takes a body. */
   sumPath?: string;
   /** `backendPort`: a plain HTTP server with `/` and `/sum`, for those that have to pass requests on. */

@@ -57,6 +57,9 @@ test('each violation of the format ends the connection with 4001', async () => {
     'second END': [start, encodeEnd(), encodeEnd()],
     'CREDIT for nothing': [start, encodeCredit(1)],
     'CREDIT of nothing': [start, encodeCredit(0)],
+    'PING before HELLO': [Uint8Array.of(6)],
+    'PING and more': [start, Uint8Array.of(6, 0)],
+    'PONG from a page': [start, Uint8Array.of(7)],
     'cut CREDIT': [start, Uint8Array.of(4, 0, 0)],
     'more DATA than the initial credit': [start, full, encodeData(Uint8Array.of(1))],
   };

@@ -6,6 +6,8 @@ import {
   encodeData,
   encodeEnd,
   encodeHello,
+  encodePing,
+  encodePong,
 } from '../../../src/tunnel/frames.js';
 
 const hello = { version: 1, windowBytes: 1048576, hostname: 'example.com', port: 443, token: 'tökén' };
@@ -18,6 +20,8 @@ test('the bytes are those of docs/tunnel.md', () => {
   expect(Buffer.from(encodeData(Uint8Array.of(7, 8))).toString('hex')).toBe('030708');
   expect(Buffer.from(encodeCredit(258)).toString('hex')).toBe('0400000102');
   expect(Buffer.from(encodeEnd()).toString('hex')).toBe('05');
+  expect(Buffer.from(encodePing()).toString('hex')).toBe('06');
+  expect(Buffer.from(encodePong()).toString('hex')).toBe('07');
 });
 
 test('what is encoded is decoded, wherever in a buffer it lies', () => {
@@ -34,6 +38,8 @@ test('what is encoded is decoded, wherever in a buffer it lies', () => {
   });
   expect(decodeFrame(inside(encodeCredit(2 ** 32 - 1)))).toEqual({ type: 'credit', bytes: 2 ** 32 - 1 });
   expect(decodeFrame(inside(encodeEnd()))).toEqual({ type: 'end' });
+  expect(decodeFrame(inside(encodePing()))).toEqual({ type: 'ping' });
+  expect(decodeFrame(inside(encodePong()))).toEqual({ type: 'pong' });
 });
 
 test('anything else is nothing', () => {
@@ -54,6 +60,13 @@ test('anything else is nothing', () => {
     encodeData(new Uint8Array(65537)),
     encodeCredit(0),
   );
-  wrong.push(Uint8Array.of(0), Uint8Array.of(6), Uint8Array.of(5, 0), Uint8Array.of(4, 0, 0, 0, 1, 0));
+  wrong.push(
+    Uint8Array.of(0),
+    Uint8Array.of(8),
+    Uint8Array.of(5, 0),
+    Uint8Array.of(6, 0),
+    Uint8Array.of(7, 0),
+    Uint8Array.of(4, 0, 0, 0, 1, 0),
+  );
   for (const each of wrong) expect(decodeFrame(each)).toBeUndefined();
 });

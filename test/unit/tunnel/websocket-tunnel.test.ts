@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
   decodeFrame,
@@ -8,6 +8,7 @@ import {
   encodeCredit,
   encodeData,
   encodeEnd,
+  encodePong,
   type Frame,
 } from '../../../src/tunnel/frames.js';
 import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../../../src/tunnel/websocket-tunnel.js';
@@ -183,4 +184,58 @@ test.each([
   await expect(createWebSocketTunnel('ws://relay.test', platform).connect(address)).rejects.toThrow(
     TypeError,
   );
+});
+
+describe('a relay that falls silent', () => {
+  const keepAlive = { keepAliveIntervalMs: 1_000, keepAliveTimeoutMs: 1_000 };
+
+  test('is asked, and left when it does not answer; what had come can be read', async () => {
+    const { url, frames, closeCodes } = await startScriptedRelay(webSocket => {
+      webSocket.send(encodeAccept(65536));
+      webSocket.send(encodeData(Uint8Array.of(1)));
+    });
+    const { writer, reader } = await openClient(url, keepAlive);
+    await expect(writer.closed).rejects.toMatchObject({
+      code: 'ERR_TUNNEL_CLOSED',
+      message: expect.stringContaining('does not answer'),
+    });
+    expect((await reader.read()).value).toEqual(Uint8Array.of(1));
+    await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_CLOSED' });
+    await sleep(50);
+    expect(frames.filter(({ type }) => type === 'ping')).toHaveLength(1);
+    expect(closeCodes).toEqual([4000]);
+  });
+
+  test('and answers is kept', async () => {
+    let pings = 0;
+    const { url } = await startScriptedRelay(webSocket => {
+      webSocket.send(encodeAccept(65536));
+      webSocket.on('message', data => {
+        if (decodeFrame(data as Buffer)?.type !== 'ping') return;
+        webSocket.send(++pings < 3 ? encodePong() : encodeData(Uint8Array.of(3)));
+      });
+    });
+    const { reader } = await openClient(url, keepAlive);
+    expect((await reader.read()).value).toEqual(Uint8Array.of(3));
+    expect(pings).toBe(3);
+  });
+
+  test('is not asked by who does not want to', async () => {
+    const { url, frames } = await startScriptedRelay(webSocket => webSocket.send(encodeAccept(65536)));
+    const { reader } = await openClient(url, { ...keepAlive, keepAliveIntervalMs: 0 });
+    const read = reader.read();
+    expect(await Promise.race([read, sleep(2_500)])).toBeUndefined();
+    expect(frames.map(({ type }) => type)).toEqual(['hello']);
+  });
+
+  test('has times in their ranges', () => {
+    const wrong = [
+      { keepAliveIntervalMs: 999 },
+      { keepAliveTimeoutMs: 0 },
+      { keepAliveTimeoutMs: Number.NaN },
+    ];
+    for (const options of wrong) {
+      expect(() => createWebSocketTunnel('ws://127.0.0.1/', { ...platform, ...options })).toThrow(TypeError);
+    }
+  });
 });

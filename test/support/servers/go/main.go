@@ -16,10 +16,12 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
+	"time"
 )
 
 type setting struct {
-	Port                              int
+	Port, IdleSeconds                 int
 	Version                           uint16
 	Required, HTTP2                   bool
 	Certificate, Key, ClientAuthority string
@@ -33,6 +35,7 @@ func main() {
 	http.HandleFunc("/", who)
 	http.HandleFunc("/sum", sum)
 	http.HandleFunc("/bytes", sendBytes)
+	http.HandleFunc("/head", sendHead)
 	for _, it := range settings {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", it.Port))
 		check(err)
@@ -56,6 +59,7 @@ func serve(it setting, listener net.Listener) {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
 	server := &http.Server{TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
+	server.IdleTimeout = time.Duration(it.IdleSeconds) * time.Second
 	if !it.HTTP2 {
 		server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
 	}
@@ -77,6 +81,19 @@ func sum(response http.ResponseWriter, request *http.Request) {
 		return
 	}
 	fmt.Fprintf(response, `{"length":%d,"sha256":"%s"}`, length, hex.EncodeToString(hash.Sum(nil)))
+}
+
+// Fields of 4,000 bytes.
+func sendHead(response http.ResponseWriter, request *http.Request) {
+	size, err := strconv.Atoi(request.URL.Query().Get("size"))
+	if err != nil {
+		http.Error(response, "no size", http.StatusBadRequest)
+		return
+	}
+	for at := 0; at*4000 < size; at++ {
+		response.Header().Set(fmt.Sprintf("X-Part-%d", at), strings.Repeat("y", 4000))
+	}
+	fmt.Fprint(response, "ok")
 }
 
 // Byte i is i mod 251, from the start again every 64 KiB.

@@ -49,6 +49,7 @@ public final class Server {
     server.createContext("/", Server::who);
     server.createContext("/sum", Server::sum);
     server.createContext("/bytes", Server::bytes);
+    server.createContext("/head", Server::head);
     server.setExecutor(Executors.newCachedThreadPool());
     server.start();
   }
@@ -104,6 +105,15 @@ public final class Server {
       exchange.getResponseBody().write(block, 0, Math.min(left, block.length));
     }
     exchange.close();
+  }
+
+  /** `?size=N`: fields of 4,000 bytes. */
+  private static void head(HttpExchange exchange) throws IOException {
+    int size = Integer.parseInt(exchange.getRequestURI().getQuery().substring("size=".length()));
+    for (int at = 0; at * 4000 < size; at++) {
+      exchange.getResponseHeaders().set("X-Part-" + at, "y".repeat(4000));
+    }
+    answer(exchange, "ok");
   }
 
   private static void answer(HttpExchange exchange, String text) throws IOException {
