@@ -28,6 +28,7 @@ export class FetchResponse extends Response {
     super(body, init);
     this.#details = details;
     this.#init = init;
+    protect(this.headers);
     details.onCreated?.(this);
   }
 
@@ -93,6 +94,15 @@ export class FetchResponse extends Response {
   #whole(bytes: Uint8Array<ArrayBuffer>): Response {
     return new Response(bytes, { headers: this.headers });
   }
+}
+
+/** Headers of a response that was fetched are immutable (Fetch standard, "headers guard"), and only the platform can make such. */
+function protect(headers: Headers): void {
+  for (const name of ['append', 'delete', 'set']) Object.defineProperty(headers, name, { value: refuse });
+}
+
+function refuse(): never {
+  throw new TypeError('the headers of a fetched response cannot be changed: make a new Response with others');
 }
 
 function textOf(bytes: Uint8Array): string {

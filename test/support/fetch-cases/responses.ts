@@ -203,6 +203,25 @@ export const abortCases: FetchCase[] = [
     controller.abort();
     equal((await fetch(`${origin}/show`)).status, 200);
   }),
+  ...['read', 'cancelled', 'empty'].map(how =>
+    fetchCase(`a signal is let go by a response that is ${how}`, async ({ fetch, origin }) => {
+      const { signal } = new AbortController();
+      let listeners = 0;
+      const { addEventListener: add, removeEventListener: remove } = signal;
+      signal.addEventListener = (...args: unknown[]) => {
+        listeners++;
+        add.apply(signal, args as never);
+      };
+      signal.removeEventListener = (...args: unknown[]) => {
+        listeners--;
+        remove.apply(signal, args as never);
+      };
+      const response = await fetch(answerUrl(origin, how === 'empty' ? {} : { body: 'whole' }), { signal });
+      if (how === 'cancelled') await response.body?.cancel();
+      else equal(await response.text(), how === 'empty' ? '' : 'whole');
+      equal(listeners <= 0, true, `${listeners} listeners left`);
+    }),
+  ),
   fetchCase('an abort cancels the body on its way up', async ({ fetch, origin }) => {
     const controller = new AbortController();
     let cancelled: (reason: unknown) => void = () => {};

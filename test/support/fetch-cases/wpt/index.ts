@@ -75,14 +75,16 @@ function addDifference({ differences }: WptResults, file: string, { reason }: Di
 }
 
 /** The lines to print, for each area and for all. */
-export function wptReport({ areas, differences, notRun }: WptResults, where: string): string {
+export function wptReport({ areas, differences, surprises, notRun }: WptResults, where: string): string {
   const all = Object.values(areas);
   const sum = (key: 'passed' | 'run') => all.reduce((total, area) => total + area[key], 0);
   const line = (name: string, passed: number, run: number) =>
     `web-platform-tests ${name} cases: ${passed} of ${run} pass (${where})`;
+  const differing = differences.reduce((total, { count }) => total + count, 0);
+  const rest = `${differing} differ for these reasons, ${surprises.length} for none; ${notRun} need another page or server`;
   return [
     ...Object.entries(areas).map(([name, { passed, run }]) => line(`fetch/api/${name}`, passed, run)),
     ...differences.map(({ file, reason, count }) => `  differs: ${count} of ${file}: ${reason}`),
-    line('fetch/api', sum('passed'), sum('run')) + (notRun ? `; ${notRun} need another page or server` : ''),
+    `${line('fetch/api', sum('passed'), sum('run'))}; ${rest}`,
   ].join('\n');
 }

@@ -15,8 +15,6 @@ export const reasons = {
     'A 401 is shown as it is: there is no prompt for a password after which the body would have to be sent again.',
   http1Streams: 'Streams go over HTTP/1.1 as well, chunked; a server that cannot take them says so.',
   duplex: 'A stream may come without duplex: it is full duplex where the server is.',
-  mutableHeaders:
-    'Headers that cannot be changed can be made by the platform alone; what a page changes, it changes for itself.',
   zeroLength:
     'Over HTTP/2 a method that is not known, and has no body, is sent with Content-Length: 0 (RFC 9110 section 8.6).',
 } as const;
