@@ -50,6 +50,7 @@ export interface ServerTrustChallenge {
   signal: AbortSignal;
 }
 
+/** A question of a connection; `method` tells which. */
 export type Challenge = ClientCertificateChallenge | ServerTrustChallenge;
 
 /** What a client certificate challenge may be answered with. */

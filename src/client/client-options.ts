@@ -9,6 +9,7 @@ import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
 import type { WebSocketOptions } from '../websocket/web-socket.js';
 import type { ChallengeHandler } from './challenge.js';
 
+/** What `createClient` takes. All but `tunnel` may be left out. */
 export interface ClientOptions {
   /** The relay's address (`ws:` or `wss:`), or another transport. */
   tunnel: string | Tunnel;

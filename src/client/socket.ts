@@ -2,6 +2,7 @@ import { MtlsError } from '../errors.js';
 import type { TlsConnection } from '../tls/tls-connection.js';
 import type { TunnelAddress } from '../tunnel/tunnel.js';
 
+/** How `MtlsClient.connect` connects. */
 export interface SocketOptions {
   /** Anything but `on` is a TypeError: the connection is TLS from its first byte. Default: `on`. */
   secureTransport?: 'on';

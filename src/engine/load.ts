@@ -44,7 +44,7 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
   if (!response.ok) {
     throw new MtlsError(
       'ERR_ENGINE_LOAD',
-      `The engine could not be loaded: ${response.url} answered ${response.status}.`,
+      `The engine could not be loaded: ${response.url.replace(/[?#].*/s, '')} answered ${response.status}.`,
     );
   }
   // Compiled from its bytes rather than streamed: that needs no right Content-Type from the server.

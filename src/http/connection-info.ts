@@ -1,6 +1,8 @@
 /** What the layers below HTTP know of a connection. */
 export interface TransportInfo {
+  /** `TLSv1.2` or `TLSv1.3`. */
   tlsVersion: string;
+  /** The registered name, e.g. `TLS_AES_128_GCM_SHA256`. */
   cipherSuite: string;
   /** The registered name of the group, e.g. `X25519MLKEM768`, which is post-quantum. */
   keyExchange: string;
@@ -12,6 +14,7 @@ export interface TransportInfo {
   clientCertificateAbsence?: string;
   /** Whether the handshake resumed an earlier session. */
   resumed: boolean;
+  /** How long the way to the server, and then the TLS handshake, took. */
   timings: { tunnelMs: number; handshakeMs: number };
   /** Bytes on the wire so far, all requests of the connection together. May be getters. */
   readonly bytesSent: number;
@@ -46,20 +49,5 @@ export function connectionInfo(response: Response): ConnectionInfo | undefined {
   const source = sources.get(response);
   if (!source) return undefined;
   const { transport, protocol, responseMs } = source;
-  return {
-    protocol,
-    tlsVersion: transport.tlsVersion,
-    cipherSuite: transport.cipherSuite,
-    keyExchange: transport.keyExchange,
-    serverChain: transport.serverChain,
-    clientCertificateRequested: transport.clientCertificateRequested,
-    clientCertificateSent: transport.clientCertificateSent,
-    ...(transport.clientCertificateAbsence !== undefined && {
-      clientCertificateAbsence: transport.clientCertificateAbsence,
-    }),
-    resumed: transport.resumed,
-    timings: { ...transport.timings, responseMs },
-    bytesSent: transport.bytesSent,
-    bytesReceived: transport.bytesReceived,
-  };
+  return { ...transport, protocol, timings: { ...transport.timings, responseMs } };
 }

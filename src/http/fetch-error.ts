@@ -1,10 +1,4 @@
-import { MtlsError, type MtlsErrorCode } from '../errors.js';
-
-/** How `fetch` rejects when the network, not the caller, is at fault. */
-export interface FetchError extends TypeError {
-  code: MtlsErrorCode;
-  cause: MtlsError;
-}
+import { MtlsError } from '../errors.js';
 
 /** The `TypeError` that stands for an `MtlsError` in `fetch`: with it as `cause`, and its code. Anything else passes. */
 export function fetchError(error: unknown): unknown {

@@ -1,3 +1,4 @@
+import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError } from '../errors.js';
 import type { TransportInfo } from './connection-info.js';
 import { Exchange, type ExchangeHost, type OutgoingRequest } from './exchange.js';
@@ -129,7 +130,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
 
   onEngineFailed(error: unknown): void {
     this.error ??= error;
-    for (const exchange of this.#exchanges) exchange.onFailed({ kind: 7, code: 0, message: '' });
+    for (const exchange of this.#exchanges)
+      exchange.onFailed({ kind: HttpFailureKind.transport, code: 0, message: '' });
     this.#end();
     this.#writer.abort(error).catch(() => {});
     this.#reader.cancel(error).catch(() => {});

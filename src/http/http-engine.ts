@@ -1,4 +1,4 @@
-import { Emission, FAILED } from '../engine/abi.js';
+import { Emission, FAILED, HttpFailureKind } from '../engine/abi.js';
 import { type CallResult, type Emitted, Instance } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 
@@ -261,7 +261,11 @@ export class HttpEngine {
   }
 }
 
-const unknownConnection: HttpFailure = { kind: 4, code: 0, message: 'the connection is closed' };
+const unknownConnection: HttpFailure = {
+  kind: HttpFailureKind.unprocessed,
+  code: 0,
+  message: 'the connection is closed',
+};
 
 function readState(reader: WireReader): ConnectionState {
   const unread = reader.u32();

@@ -1,3 +1,4 @@
+import { toBase64 } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 
 /** Of several algorithms, the strongest counts. */
@@ -20,7 +21,7 @@ export async function checkIntegrity(bytes: Uint8Array<ArrayBuffer>, integrity: 
   const [first] = digests;
   if (!first) return;
   const name = first.algorithm.replace('sha', 'SHA-');
-  const actual = base64(new Uint8Array(await crypto.subtle.digest(name, bytes)));
+  const actual = toBase64(new Uint8Array(await crypto.subtle.digest(name, bytes)));
   if (digests.some(({ value }) => value === unpadded(actual))) return;
   throw new MtlsError(
     'ERR_HTTP_INTEGRITY',
@@ -45,8 +46,4 @@ function strongest(digests: Digest[]): Digest[] {
 
 function unpadded(value: string): string {
   return value.replace(/=+$/, '');
-}
-
-function base64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
 }

@@ -27,5 +27,10 @@ export interface Origin {
   port: number;
 }
 
+/** Of an https: or wss: URL. */
+export function originOf({ hostname, port }: URL): Origin {
+  return { hostname: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || 443 };
+}
+
 /** Connects to a server. Rejects with the signal's reason when aborted. */
 export type Connect = (origin: Origin, signal: AbortSignal) => Promise<PlaintextStream>;

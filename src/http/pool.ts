@@ -3,7 +3,7 @@ import { Heartbeat } from './heartbeat.js';
 import type { HttpConnection } from './http-connection.js';
 import type { HttpEngine, ResponseHead } from './http-engine.js';
 import { clientClosed, OriginPool } from './origin-pool.js';
-import type { Connect, Origin } from './plaintext-stream.js';
+import { type Connect, type Origin, originOf } from './plaintext-stream.js';
 import { type PoolOptions, readPoolOptions } from './pool-options.js';
 import { isIdempotent, pause, Repeatable, Retries } from './retries.js';
 
@@ -118,7 +118,7 @@ export class Pool {
     if (this.#closed) throw clientClosed();
     let origin = this.#origins.get(url.host);
     if (!origin) {
-      const address = { hostname: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || 443 };
+      const address = originOf(url);
       origin = new OriginPool(address, {
         engine: this.#engine,
         connect: signal => this.#connect(address, signal),

@@ -9,6 +9,7 @@ export interface BodyProgress {
   totalBytes?: number;
 }
 
+/** What is told how far a body has come. */
 export type OnProgress = (progress: BodyProgress) => void;
 
 /** What `client.fetch` takes beyond the `RequestInit` of the Fetch standard. */

@@ -2,11 +2,7 @@ export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
 }
 
-export function toBase64(bytes: Uint8Array): string {
-  let binary = '';
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary);
-}
+export { toBase64 } from '../engine/bytes.js';
 
 /** Undefined when the text is not base64. White space is skipped. */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {

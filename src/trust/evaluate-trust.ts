@@ -15,6 +15,7 @@ import type { Certificate, TrustResult } from '../identity/types.js';
 import { type Anchor, bytesOf, readMaterial, type TrustSources } from './options.js';
 import { PinRules, type PinsByHost, readPins } from './pins.js';
 
+/** What a chain is judged by, and for what. */
 export interface EvaluateTrustOptions extends TrustSources {
   /** The DNS name or IP address that the certificate must be for. Default: names are not looked at. */
   hostname?: string;
@@ -96,7 +97,7 @@ function demandedPins(
 }
 
 /** What the engine found, for the outside. */
-export function trustResult(
+function trustResult(
   { kind, message }: Pick<TrustFinding, 'kind' | 'message'>,
   chain: Certificate[],
 ): TrustResult {

@@ -40,7 +40,7 @@ async function bytesOf(source: RootsSource): Promise<Uint8Array> {
   if (isA(source, ArrayBuffer)) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   const response = isA(source, Response) ? source : await platformFetch(source);
-  if (!response.ok) throw new TypeError(`${response.url} answered ${response.status}`);
+  if (!response.ok) throw new TypeError(`${response.url.replace(/[?#].*/s, '')} answered ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 

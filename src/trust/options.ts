@@ -44,7 +44,9 @@ export interface TrustOptions extends TrustSources {
   evaluate?(question: TrustQuestion): TrustAnswer | Promise<TrustAnswer>;
 }
 
+/** What the hook `TrustOptions.evaluate` is asked about: one server, in one handshake. */
 export interface TrustQuestion {
+  /** As in the address: a name in lower case, or an IP address. */
   host: string;
   port: number;
   /** As the server sent them, its own certificate first. */
@@ -53,6 +55,7 @@ export interface TrustQuestion {
   result: TrustResult;
 }
 
+/** What the hook answers: see `TrustOptions.evaluate`. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement is an answer
 export type TrustAnswer = boolean | { trust: true } | undefined | void;
 

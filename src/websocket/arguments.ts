@@ -9,7 +9,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 export function parseAddress(address: string | URL): URL {
   const text = String(address);
   const url = tryParse(text, baseAddress());
-  if (!url) throw syntaxError(`${text} is not a URL`);
+  if (!url) throw syntaxError('the address is not a valid URL');
   if (url.protocol === 'ws:' || url.protocol === 'http:') {
     throw new DOMException('this WebSocket speaks TLS: use a wss: address', 'SecurityError');
   }
@@ -28,9 +28,11 @@ function tryParse(text: string, base: string | undefined): URL | null {
 
 export function parseProtocols(protocols: string | Iterable<string>): string[] {
   const list = typeof protocols === 'string' ? [protocols] : Array.from(protocols, String);
-  for (const protocol of list) {
-    if (!TOKEN.test(protocol)) throw syntaxError(`${JSON.stringify(protocol)} is not a subprotocol's name`);
-  }
+  // Neither an address nor a subprotocol stands in a message: some servers take tokens by them.
+  if (!list.every(it => TOKEN.test(it)))
+    throw syntaxError(
+      'the name of a subprotocol has letters, digits and some signs (RFC 9110 section 5.6.2)',
+    );
   if (new Set(list).size < list.length) throw syntaxError('a subprotocol is named twice');
   return list;
 }

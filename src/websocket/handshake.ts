@@ -1,7 +1,8 @@
+import { toBase64 } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 import type { Cookies } from '../http/cookies.js';
 import { type HttpEngine, type ResponseHead, valuesOf } from '../http/http-engine.js';
-import type { Connect } from '../http/plaintext-stream.js';
+import { type Connect, originOf } from '../http/plaintext-stream.js';
 import { type UpgradedStream, upgrade } from '../http/upgrade.js';
 
 /** What every server puts behind the key before it hashes it (RFC 6455 section 1.3). */
@@ -36,10 +37,9 @@ export async function openWebSocket(
   parts: HandshakeParts,
   { url, protocols, signal }: HandshakeRequest,
 ): Promise<OpenedWebSocket> {
-  const key = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))));
+  const key = toBase64(crypto.getRandomValues(new Uint8Array(16)));
   const target = new URL(url.href.replace(/^wss:/, 'https:'));
-  const address = { hostname: target.hostname.replace(/^\[|\]$/g, ''), port: Number(target.port) || 443 };
-  const transport = await parts.connect(address, signal);
+  const transport = await parts.connect(originOf(target), signal);
   const { clearings } = parts.cookies;
   const headers = requestHeaders(target, { key, protocols, cookie: await parts.cookies.header(target) });
   target.username = '';
@@ -80,8 +80,12 @@ function requestHeaders(
 
 function credentials({ username, password }: URL): string | undefined {
   if (!username && !password) return undefined;
-  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(text)))}`;
+  return `Basic ${btoa(`${percentDecoded(username)}:${percentDecoded(password)}`)}`;
+}
+
+/** As a string of bytes (URL standard, "percent-decode"): a lone % stays. */
+function percentDecoded(text: string): string {
+  return text.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 async function checkAccept(head: ResponseHead, key: string): Promise<void> {
@@ -94,7 +98,7 @@ async function checkAccept(head: ResponseHead, key: string): Promise<void> {
     throw handshakeError('its answer has no Connection: Upgrade');
   }
   const digest = await crypto.subtle.digest('SHA-1', new TextEncoder().encode(key + KEY_SUFFIX));
-  const expected = btoa(String.fromCharCode(...new Uint8Array(digest)));
+  const expected = toBase64(new Uint8Array(digest));
   const accepts = valuesOf(head, 'sec-websocket-accept');
   if (accepts.length !== 1 || accepts[0] !== expected) {
     throw handshakeError('its Sec-WebSocket-Accept does not answer the key');

@@ -5,6 +5,7 @@ import { closeEvent, errorEvent } from './events.js';
 import { CloseCode, Opcode } from './frames.js';
 import { type HandshakeParts, type OpenedWebSocket, openWebSocket } from './handshake.js';
 
+/** Limits of a client's WebSockets. */
 export interface WebSocketOptions {
   /** A message of the server that is larger ends the connection with 1009. Default: 64 MiB; any positive number. */
   maxMessageBytes?: number;

@@ -98,6 +98,27 @@ describe('the shape of the platform', () => {
     expect(open).toThrow(expect.objectContaining({ name: 'SyntaxError' }));
   });
 
+  it('keeps what it refuses out of messages', async () => {
+    const { WebSocket } = await stage.sharedClient();
+    const secret = 'correct-horse';
+    for (const open of [
+      () => new WebSocket(`wss://user:${secret}@localhost:99999/`),
+      () => new WebSocket('wss://localhost/', ['v1', `Bearer ${secret}`]),
+    ]) {
+      expect(open).toThrow(expect.objectContaining({ name: 'SyntaxError' }));
+      expect(open).not.toThrow(secret);
+    }
+  });
+
+  it('sends a name and a password that are no valid escapes as they are', async () => {
+    const { url, server, client } = await echoing();
+    const header = new Promise(resolve => {
+      server.on('connection', (_, request) => resolve(request.headers.authorization));
+    });
+    await opened(new client.WebSocket(url.replace('//', '//ad%C3%A9:100%@')));
+    expect(await header).toBe(`Basic ${Buffer.from('adé:100%').toString('base64')}`);
+  });
+
   it('shows https: as wss:', async () => {
     const { url, client } = await echoing();
     const socket = new client.WebSocket(url.replace('wss', 'https'));
