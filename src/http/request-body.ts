@@ -25,7 +25,7 @@ export interface RequestBody {
 /** Up to this, the body of a `Request` is read before sending, because its length cannot be known otherwise. */
 const MEASURED_BYTES = 1024 * 1024;
 
-function isStream(body: unknown): body is ReadableStream<Uint8Array> {
+export function isStream(body: unknown): body is ReadableStream<Uint8Array> {
   return isA(body, ReadableStream);
 }
 
