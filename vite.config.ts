@@ -47,7 +47,7 @@ export default defineConfig({
         entryFileNames: '[name].js',
         chunkFileNames: 'chunks/[name].js',
         assetFileNames: ({ names: [name = ''] }) =>
-          name.endsWith('.wasm') ? 'engine.wasm' : '[name][extname]',
+          name === 'browser-mtls.wasm' ? 'engine.wasm' : '[name][extname]',
       },
     },
   },

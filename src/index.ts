@@ -14,6 +14,7 @@ export type { ClientOptions } from './client/client-options.js';
 export { type ConnectionInfo, createClient, type MtlsClient } from './client/create-client.js';
 export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
+export type { WasmSource } from './engine/wasm-source.js';
 export {
   type AuthorityAnswer,
   type CertificateAuthority,

@@ -43,7 +43,7 @@ const STEPS = [
     needs: ['rust', 'wasm'],
     run: async () => verdict(await rebuildEngine({ scratch, timeoutMs: timeLeft() })),
   },
-  vitestStep('unit', 'Unit tests', ['openssl']),
+  vitestStep('unit', 'Unit tests', ['openssl', 'zstd']),
   step('build', 'Build the package', [], () => ['npm', 'run', 'build']),
   step('size', 'Size budget', [], () => [process.execPath, 'tools/size.mjs']),
   step('notices', 'Licences of what ships', ['rust'], () => [
@@ -54,14 +54,14 @@ const STEPS = [
   vitestStep(
     'interop',
     'Interop: real servers',
-    ['openssl', 'nginx', 'servers', 'go', 'websockets'],
+    ['openssl', 'zstd', 'nginx', 'servers', 'go', 'websockets'],
     ['build'],
   ),
   vitestStep('pack', 'The packed tarball in other projects', ['openssl', 'chromium'], ['build']),
   vitestStep(
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',
-    ['openssl', 'nginx', 'servers', 'chromium', 'firefox', 'webkit', 'producers', 'go'],
+    ['openssl', 'zstd', 'nginx', 'servers', 'chromium', 'firefox', 'webkit', 'producers', 'go'],
     ['build'],
   ),
 ];

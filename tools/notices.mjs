@@ -77,7 +77,7 @@ function crates() {
       if (dep_kinds.some(({ kind }) => kind === null)) visit(pkg);
     }
   };
-  visit(packages.find(({ name }) => name === 'mtls-abi').id);
+  for (const built of ['mtls-abi', 'mtls-decoders']) visit(packages.find(({ name }) => name === built).id);
   return [...found]
     .map(id => packageById.get(id))
     .filter(({ source }) => source !== null)
@@ -160,7 +160,7 @@ function render(all) {
   return [
     '# Third-party notices',
     '',
-    'What is inside the built files of this package: npm packages in the JavaScript, Rust code in `engine.wasm`, and the certificates in `mozilla-roots.bin`. Made by `npm run notices`.',
+    'What is inside the built files of this package: npm packages in the JavaScript, Rust and C code in `engine.wasm` and `decoders.wasm`, and the certificates in `mozilla-roots.bin`. Made by `npm run notices`.',
     '',
     '| Name | Version | Kind | Licence |',
     '| --- | --- | --- | --- |',

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the engine: browser-mtls.wasm, and beside it the hash of the sources it was built from.
+# Builds the engine, browser-mtls.wasm, and the decoders, decoders.wasm; beside them the hash of the sources they were built from.
 # usage: wasm/build.sh [folder]     into that folder; default is this one
 #
 # Needs clang, llvm-ar, wasi-libc's headers (Debian: clang llvm wasi-libc) and wasm-opt (npm's binaryen), and one of:
@@ -26,10 +26,11 @@ rustup_has_target() {
 }
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
-# C code: ring's. CC is the compiler for this target alone, so that native builds keep their own.
+# C code: ring's and zstd's. CC is the compiler for this target alone, so that native builds keep their own.
 export CC_wasm32_wasip1="$clang" AR_wasm32_wasip1="$ar"
 export CFLAGS_wasm32_wasip1="--sysroot=/usr -isystem $headers"
-build=(build --release --locked --target "$target" -p mtls-abi)
+build=(build --release --locked --target "$target" -p)
+packages=(mtls-abi mtls-decoders)
 
 # Panic messages name source files: without the folders of the machine that built them, and the same on every machine.
 remap_paths() {
@@ -41,19 +42,26 @@ remap_paths() {
 
 if rustup_has_target; then
   flags="$(remap_paths cargo)"
-  RUSTFLAGS="$flags" cargo "${build[@]}"
+  # One after the other: built together, one would get the features that the other asks for.
+  for package in "${packages[@]}"; do RUSTFLAGS="$flags" cargo "${build[@]}" "$package"; done
 else
   echo "wasm/build.sh: building with Debian's rustc-web" >&2
   for tool in /usr/bin/rustc /usr/bin/cargo /usr/bin/wasm-ld; do
     [ -x "$tool" ] || fail "$tool is missing (rustup has no $target; Debian: apt-get install rustc-web cargo-web rust-web-src lld)"
   done
   flags="$(RUSTC=/usr/bin/rustc remap_paths /usr/bin/cargo)"
-  RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld \
-    RUSTFLAGS="$flags -L native=/usr/lib/wasm32-wasi -C link-self-contained=no" \
-    /usr/bin/cargo "${build[@]}" -Zbuild-std=std,panic_abort
+  for package in "${packages[@]}"; do
+    RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld \
+      RUSTFLAGS="$flags -L native=/usr/lib/wasm32-wasi -C link-self-contained=no" \
+      /usr/bin/cargo "${build[@]}" "$package" -Zbuild-std=std,panic_abort
+  done
 fi
 
-node ../node_modules/binaryen/bin/wasm-opt -O3 --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
-  --enable-nontrapping-float-to-int --enable-multivalue --enable-reference-types --enable-bulk-memory-opt --enable-call-indirect-overlong \
-  "$CARGO_TARGET_DIR/$target/release/mtls_abi.wasm" -o "$out/browser-mtls.wasm"
+optimise() {
+  node ../node_modules/binaryen/bin/wasm-opt -O3 --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
+    --enable-nontrapping-float-to-int --enable-multivalue --enable-reference-types --enable-bulk-memory-opt --enable-call-indirect-overlong \
+    "$CARGO_TARGET_DIR/$target/release/$1.wasm" -o "$out/$2.wasm"
+}
+optimise mtls_abi browser-mtls
+optimise mtls_decoders decoders
 node source-hash.mjs > "$out/browser-mtls.wasm.sources.sha256"

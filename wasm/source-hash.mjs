@@ -1,4 +1,4 @@
-// The SHA-256 of everything the engine is built from, so that a stale .wasm can be told.
+// The SHA-256 of everything the engine and the decoders are built from, so that a stale .wasm can be told.
 // `node wasm/source-hash.mjs` prints it; with `--check` it compares it with the committed one.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -6,8 +6,15 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
-const folders = ['engine/src', 'abi/src'];
-const files = ['Cargo.toml', 'Cargo.lock', 'engine/Cargo.toml', 'abi/Cargo.toml', 'build.sh'];
+const folders = ['engine/src', 'abi/src', 'decoders/src'];
+const files = [
+  'Cargo.toml',
+  'Cargo.lock',
+  'engine/Cargo.toml',
+  'abi/Cargo.toml',
+  'decoders/Cargo.toml',
+  'build.sh',
+];
 
 function sources() {
   const nested = folders.flatMap(folder =>
@@ -33,7 +40,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--check')) {
     const built = readFileSync(join(root, 'browser-mtls.wasm.sources.sha256'), 'utf8').trim();
     if (built !== hash) {
-      console.error('wasm/browser-mtls.wasm is stale: run wasm/build.sh and commit the result');
+      console.error(
+        'wasm/browser-mtls.wasm or wasm/decoders.wasm is stale: run wasm/build.sh and commit the result',
+      );
       process.exit(1);
     }
   }

@@ -1,4 +1,5 @@
 import type { EngineSource } from '../engine/load.js';
+import type { WasmSource } from '../engine/wasm-source.js';
 import type { PoolOptions } from '../http/pool-options.js';
 import { isIdentity } from '../identity/is-identity.js';
 import type { Identity } from '../identity/types.js';
@@ -37,6 +38,11 @@ export interface ClientOptions {
   webSocket?: WebSocketOptions;
   /** Where the engine comes from. Default: `engine.wasm` of this package. */
   engine?: EngineSource;
+  /**
+   * Where the decoders come from that `fetch` loads for a coded body which the platform cannot decode, or not strictly (`docs/fetch.md`).
+   * Default: `decoders.wasm` of this package.
+   */
+  decoders?: WasmSource;
 }
 
 /**

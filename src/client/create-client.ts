@@ -3,6 +3,7 @@ import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
 import { type ClientCookies, Cookies } from '../http/cookies.js';
+import { Decoders } from '../http/decoders.js';
 import { createFetch, type MtlsFetch } from '../http/fetch.js';
 import { HttpEngine } from '../http/http-engine.js';
 import type { Connect, Origin, PlaintextStream } from '../http/plaintext-stream.js';
@@ -103,7 +104,15 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
   });
   const serverTrust = new ServerTrust({ pins, evaluate: trust.evaluate, reader });
   const dialer = new Dialer({ tunnel, tls, authentication, serverTrust, timeoutMs });
-  return new Client({ dialer, authentication, http, reader, pool, webSocket: options.webSocket ?? {} });
+  return new Client({
+    dialer,
+    authentication,
+    http,
+    reader,
+    pool,
+    webSocket: options.webSocket ?? {},
+    decoders: new Decoders(options.decoders),
+  });
 }
 
 class Client implements MtlsClient {
@@ -125,6 +134,7 @@ class Client implements MtlsClient {
     reader: Instance;
     pool: PoolOptions;
     webSocket: WebSocketOptions;
+    decoders: Decoders;
   }) {
     this.#dialer = parts.dialer;
     this.#authentication = parts.authentication;
@@ -134,7 +144,7 @@ class Client implements MtlsClient {
       (origin, signal) =>
         this.#dial(origin, { alpn, signal });
     this.#pool = new Pool(parts.http, connectWith(httpProtocols), parts.pool);
-    this.fetch = createFetch(this.#pool, this.cookies);
+    this.fetch = createFetch(this.#pool, this.cookies, parts.decoders);
     this.#webSockets = new WebSockets(
       { engine: parts.http, connect: connectWith(['http/1.1']), cookies: this.cookies },
       parts.webSocket,

@@ -1,9 +1,14 @@
 import { MtlsError } from '../errors.js';
+import type { Decoders } from './decoders.js';
 import { fetchError } from './fetch-error.js';
 import type { RawResponse } from './pool.js';
+import type { Format } from './wasm-decoder.js';
 
-/** Content codings and what `DecompressionStream` calls them. `deflate` is told from its raw form by its first bytes. */
-const formats = new Map([
+/** What can be decoded, for `Accept-Encoding`. */
+export const ACCEPT_ENCODING = 'gzip, deflate, br, zstd';
+
+/** Content codings and their formats. `deflate` is told from its raw form by its first bytes. */
+const formats = new Map<string, Format>([
   ['gzip', 'gzip'],
   ['x-gzip', 'gzip'],
   ['deflate', 'deflate'],
@@ -12,30 +17,22 @@ const formats = new Map([
 ]);
 /** More codings in a row than this are an attack. */
 const MAX_CODINGS = 5;
-/** A piece of this size becomes a few megabytes at most, so that a reader who stops is not flooded. */
+/** A piece of this size becomes a few megabytes at most where the platform decodes it, so that a reader who stops is not flooded. */
 const PIECE_BYTES = 4096;
-
-const supported = new Map<string, boolean>();
-
-/** The codings that this platform can decode, for `Accept-Encoding`. */
-export function acceptEncoding(): string {
-  return ['gzip', 'deflate', 'br', 'zstd']
-    .filter(coding => isSupported(formats.get(coding) ?? ''))
-    .join(', ');
-}
 
 /**
  * The response with its body decoded (RFC 9110 section 8.4). A body with a coding that is not known is left as it is. Reads fail
- * with ERR_HTTP_DECODING when the body is damaged, or when the platform cannot decode it.
+ * with ERR_HTTP_DECODING when the body is damaged, or when the decoders cannot be loaded.
  */
-export function decodeContent(response: RawResponse): RawResponse {
+export function decodeContent(response: RawResponse, decoders: Decoders): RawResponse {
   const codings = codingsOf(response);
   if (codings.length === 0 || !codings.every(coding => formats.has(coding))) return response;
   if (codings.length > MAX_CODINGS) {
     response.body.cancel().catch(() => {});
     throw new MtlsError('ERR_HTTP_DECODING', `HTTP: the body has ${codings.length} content codings.`);
   }
-  return { ...response, body: codings.reduceRight(decoded, response.body) };
+  const body = codings.reduceRight((coded, coding) => decoded(coded, coding, decoders), response.body);
+  return { ...response, body };
 }
 
 function codingsOf({ head }: RawResponse): string[] {
@@ -47,17 +44,26 @@ function codingsOf({ head }: RawResponse): string[] {
 }
 
 /** An empty body stays empty, as in browsers. */
-function decoded(body: ReadableStream<Uint8Array>, coding: string): ReadableStream<Uint8Array> {
+function decoded(
+  body: ReadableStream<Uint8Array>,
+  coding: string,
+  decoders: Decoders,
+): ReadableStream<Uint8Array> {
   const source = new Source(body);
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
-          reader ??= (await open(source, coding)).getReader();
-          const { done, value } = await reader.read();
-          if (done) controller.close();
-          else controller.enqueue(value);
+          const start = reader ? undefined : await source.peek();
+          if (start?.length === 0) return controller.close();
+          if (start) {
+            const opened = await decoders.decode(formatOf(coding, start), () => source.next());
+            reader = opened.getReader();
+          }
+          const next = await reader?.read();
+          if (next?.value) controller.enqueue(next.value);
+          else controller.close();
         } catch (error) {
           source.cancel(error);
           throw source.failure ? source.failure.reason : decodingError(coding, error);
@@ -72,14 +78,9 @@ function decoded(body: ReadableStream<Uint8Array>, coding: string): ReadableStre
   );
 }
 
-async function open(source: Source, coding: string): Promise<ReadableStream<Uint8Array>> {
-  const start = await source.peek();
-  const pieces = source.stream();
-  if (start.length === 0) return pieces;
-  const named = formats.get(coding) ?? coding;
-  const format = named === 'deflate' && !isZlib(start) ? 'deflate-raw' : named;
-  const decoder = new DecompressionStream(format as CompressionFormat);
-  return pieces.pipeThrough(decoder as ReadableWritablePair<Uint8Array, Uint8Array>);
+function formatOf(coding: string, start: Uint8Array): Format {
+  const format = formats.get(coding) as Format;
+  return format === 'deflate' && !isZlib(start) ? 'deflate-raw' : format;
 }
 
 /** The body in small pieces; it remembers the failure that is not the decoder's. */
@@ -105,22 +106,16 @@ class Source {
     return this.#rest;
   }
 
-  stream(): ReadableStream<Uint8Array> {
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: async controller => {
-          while (this.#rest.length === 0) {
-            const next = await this.#read();
-            if (!next) return controller.close();
-            this.#rest = next;
-          }
-          controller.enqueue(this.#rest.slice(0, PIECE_BYTES));
-          this.#rest = this.#rest.subarray(PIECE_BYTES);
-        },
-        cancel: reason => this.cancel(reason),
-      },
-      { highWaterMark: 0 },
-    );
+  /** The next piece; undefined at the end. */
+  async next(): Promise<Uint8Array | undefined> {
+    while (this.#rest.length === 0) {
+      const next = await this.#read();
+      if (!next) return undefined;
+      this.#rest = next;
+    }
+    const piece = this.#rest.slice(0, PIECE_BYTES);
+    this.#rest = this.#rest.subarray(PIECE_BYTES);
+    return piece;
   }
 
   cancel(reason: unknown): void {
@@ -142,23 +137,8 @@ function isZlib([first = 0, second = 0]: Uint8Array): boolean {
   return (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0;
 }
 
-function isSupported(format: string): boolean {
-  let known = supported.get(format);
-  if (known === undefined) {
-    try {
-      new DecompressionStream(format as CompressionFormat);
-      known = true;
-    } catch {
-      known = false;
-    }
-    supported.set(format, known);
-  }
-  return known;
-}
-
-function decodingError(coding: string, cause: unknown): TypeError {
-  const what = isSupported(formats.get(coding) ?? '')
-    ? `the body is not valid ${coding}`
-    : `this platform cannot decode ${coding}`;
-  return fetchError(new MtlsError('ERR_HTTP_DECODING', `HTTP: ${what}.`, { cause })) as TypeError;
+function decodingError(coding: string, cause: unknown): unknown {
+  if (cause instanceof MtlsError) return fetchError(cause);
+  const message = `HTTP: the body is not valid ${coding}.`;
+  return fetchError(new MtlsError('ERR_HTTP_DECODING', message, { cause }));
 }

@@ -1,5 +1,5 @@
 import { isA } from '../platform.js';
-import { acceptEncoding } from './content-decoding.js';
+import { ACCEPT_ENCODING } from './content-decoding.js';
 import type { MtlsRequestInit, OnProgress } from './progress.js';
 import { type Referrer, readReferrer } from './referrer.js';
 import { bodyOf, bodyOfRequest, dropBody, isStream, type RequestBody } from './request-body.js';
@@ -107,7 +107,7 @@ function withDefaults(headers: Headers, body: RequestBody | undefined, cache: Re
     headers.set('accept-language', acceptLanguage(languages));
   // Parts of a coded body could not be put together.
   if (!headers.has('accept-encoding'))
-    headers.set('accept-encoding', headers.has('range') ? 'identity' : acceptEncoding());
+    headers.set('accept-encoding', headers.has('range') ? 'identity' : ACCEPT_ENCODING);
   addCacheFields(headers, cache);
   return headers;
 }

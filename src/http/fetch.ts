@@ -2,6 +2,7 @@ import { platformFetch } from '../platform.js';
 import { checkCertificateRefusal } from './certificate-refusal.js';
 import { decodeContent } from './content-decoding.js';
 import { allowsCookies, type Cookies } from './cookies.js';
+import { Decoders } from './decoders.js';
 import { fetchError } from './fetch-error.js';
 import { type FetchRequest, isLocal, readFetchRequest } from './fetch-request.js';
 import { valuesOf } from './http-engine.js';
@@ -23,8 +24,8 @@ export type MtlsFetch = (input: RequestInfo | URL, init?: MtlsRequestInit) => Pr
  * It rejects as fetch does: a `TypeError`, with the `MtlsError` as `cause` and its code on both; an abort gives the
  * signal's reason. Reads of a response's body fail in the same way.
  */
-export function createFetch(pool: Pool, cookies: Cookies): MtlsFetch {
-  const connections: Connections = { pool, cookies };
+export function createFetch(pool: Pool, cookies: Cookies, decoders = new Decoders()): MtlsFetch {
+  const connections: Connections = { pool, cookies, decoders };
   return (input, init) => {
     try {
       if (isLocal(input)) return fetchLocal(input, init);
@@ -54,6 +55,7 @@ async function answered(connections: Connections, reading: Promise<FetchRequest>
 interface Connections {
   pool: Pool;
   cookies: Cookies;
+  decoders: Decoders;
 }
 
 async function follow(connections: Connections, first: FetchRequest): Promise<Response> {
@@ -63,7 +65,10 @@ async function follow(connections: Connections, first: FetchRequest): Promise<Re
     const next = nextRequest(request, response);
     if (next === 'opaque') return makeOpaqueRedirect(request.url);
     if (!next) {
-      const reported = decodeContent(reportDownload(response, request.onDownloadProgress));
+      const reported = decodeContent(
+        reportDownload(response, request.onDownloadProgress),
+        connections.decoders,
+      );
       return makeResponse(await checked(reported, request.integrity), {
         method: request.method,
         url: request.url,

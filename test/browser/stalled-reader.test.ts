@@ -146,3 +146,39 @@ test('50 readers that stop on one h2 connection hold no more than their windows,
     await measured.close();
   }
 });
+
+test.each(['gzip', 'deflate', 'br', 'zstd'])(
+  'a reader that stops in 1 GiB of zeros with %s lets no more of them be decoded',
+  async coding => {
+    const origin = `https://localhost:${targets[0]?.port}`;
+    const measured = await browser.open(pki, `${origin}/`);
+    try {
+      const address = `${origin}/zeros?size=${GIB}&coding=${coding}`;
+      const reading = measured.page.evaluate(startReading, { address, readers: 1 });
+      const peak = await measured.peakGrowth(STALL_MS);
+      await reading;
+      const held = await measured.heldGrowth();
+      console.log(
+        `${coding}: at most ${peak.page >> 20} MiB above idle, ${held.page >> 20} MiB of them held`,
+      );
+      expect(peak.page).toBeLessThan(MOST_GROWTH_BYTES + MOST_GARBAGE_BYTES);
+      expect(peak.relay).toBeLessThan(MOST_GROWTH_BYTES);
+      expect(held.page).toBeLessThan(MOST_GROWTH_BYTES);
+
+      const more = await measured.page.evaluate(async () => {
+        let bytes = 0;
+        while (bytes < 200 << 20) {
+          const value = (await globalThis.readers[0]?.read())?.value;
+          if (!value || value.some(byte => byte !== 0)) throw new Error('these are no zeros');
+          bytes += value.length;
+        }
+        await Promise.all(globalThis.readers.map(reader => reader.cancel()));
+        await client.close();
+        return bytes;
+      });
+      expect(more).toBeGreaterThanOrEqual(200 * MIB);
+    } finally {
+      await measured.close();
+    }
+  },
+);

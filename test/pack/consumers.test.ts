@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Relay } from '../../src/relay/index.js';
 import { complaintsOf, launchChromium, scriptsOf } from '../support/chromium.js';
+import { startRelay } from '../support/client.js';
+import { type NodeServer, startNodeServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { startPages } from '../support/pages.js';
 import { writePkcs12 } from '../support/pkcs12.js';
@@ -12,7 +15,7 @@ import { installedVersion, makeProject, packPackage, type Tarball } from '../sup
 /** A name that stands in PKI.js and nowhere else, minified or not. */
 const PKIJS_MARK = 'AuthenticatedSafe';
 
-const MAIN = `import { evaluateTrust, MtlsError, openPkcs12 } from 'browser-mtls';
+const MAIN = `import { createClient, evaluateTrust, MtlsError, openPkcs12 } from 'browser-mtls';
 import { IdentityPicker } from 'browser-mtls/elements';
 globalThis.subjectOf = async (base64, password) => {
   const bytes = Uint8Array.from(atob(base64), character => character.charCodeAt(0));
@@ -27,6 +30,12 @@ globalThis.mozillaSaysOf = async pem => {
   const { trusted, code } = await evaluateTrust(pem, { anchors: 'mozilla' });
   return trusted ? 'trusted' : code;
 };
+globalThis.decodedBytes = async ({ tunnel, anchor, url }) => {
+  const client = await createClient({ tunnel, trust: { anchors: [anchor] } });
+  const { byteLength } = await (await client.fetch(url)).arrayBuffer();
+  await client.close();
+  return byteLength;
+};
 if (document.createElement('identity-picker') instanceof IdentityPicker) document.title = 'ready';
 `;
 const pageWith = (head: string) =>
@@ -38,6 +47,9 @@ let browser: Browser;
 let modern: string;
 let legacy: string;
 let certificate: string;
+let coded: { tunnel: string; anchor: string; url: string };
+let target: NodeServer;
+let relay: Relay;
 
 beforeAll(async () => {
   const pki = new OpensslPki();
@@ -47,6 +59,14 @@ beforeAll(async () => {
   certificate = pair.cert;
   modern = base64(false);
   legacy = base64(true);
+  const server = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost', usage: 'serverAuth' });
+  target = await startNodeServer({ server, clientCa: pki.ca.cert, requireClient: false });
+  relay = await startRelay();
+  coded = {
+    tunnel: relay.url,
+    anchor: pki.ca.cert,
+    url: `https://localhost:${target.port}/zeros?size=100000&coding=zstd`,
+  };
   pki.close();
 
   tarball = packPackage();
@@ -59,6 +79,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close();
+  await relay?.close();
+  await target?.stop();
   project?.remove();
   tarball?.remove();
 });
@@ -70,7 +92,9 @@ async function opensFiles(url: string): Promise<void> {
     const complaints = complaintsOf(page);
     const scripts = scriptsOf(page);
     const engineRequests: string[] = [];
-    page.on('request', request => request.url().includes('.wasm') && engineRequests.push(request.url()));
+    page.on('request', request => /engine.*\.wasm/.test(request.url()) && engineRequests.push(request.url()));
+    const decoderRequests: string[] = [];
+    page.on('request', request => /decoder/.test(request.url()) && decoderRequests.push(request.url()));
     const rootsRequests: string[] = [];
     page.on(
       'request',
@@ -89,6 +113,9 @@ async function opensFiles(url: string): Promise<void> {
     expect(rootsRequests).toEqual([]);
     expect(await mozillaSaysOf(page, certificate)).toBe('ERR_TLS_CERT_PURPOSE');
     expect(rootsRequests).toHaveLength(1);
+    expect(decoderRequests).toEqual([]);
+    expect(await decodedBytes(page)).toBe(100_000);
+    expect(decoderRequests.map(address => /\.\w+/.exec(new URL(address).pathname)?.[0])).toContain('.wasm');
     expect(complaints).toEqual([]);
   } finally {
     await page.close();
@@ -110,6 +137,13 @@ function mozillaSaysOf(page: Page, pem: string): Promise<string> {
   return page.evaluate(
     it => (globalThis as unknown as { mozillaSaysOf(pem: string): Promise<string> }).mozillaSaysOf(it),
     pem,
+  );
+}
+
+function decodedBytes(page: Page): Promise<number> {
+  return page.evaluate(
+    it => (globalThis as unknown as { decodedBytes(it: object): Promise<number> }).decodedBytes(it),
+    coded,
   );
 }
 

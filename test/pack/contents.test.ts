@@ -125,9 +125,12 @@ describe('the tarball', () => {
     expect(bytes).toBeLessThan(4 << 20);
   });
 
-  test('holds the engine that was tested', () => {
-    const packed = readFileSync(join(project.folder, 'node_modules/browser-mtls/dist/engine.wasm'));
-    expect(packed.equals(readFileSync('wasm/browser-mtls.wasm'))).toBe(true);
+  test.each([
+    ['engine.wasm', 'browser-mtls.wasm'],
+    ['decoders.wasm', 'decoders.wasm'],
+  ])('holds the %s that was tested', (name, built) => {
+    const packed = readFileSync(join(project.folder, 'node_modules/browser-mtls/dist', name));
+    expect(packed.equals(readFileSync(join('wasm', built)))).toBe(true);
   });
 
   test('names no path of the machine that built it', () => {
@@ -170,6 +173,11 @@ describe('Node', () => {
   test('finds engine.wasm by its export', () => {
     const code = `console.log(import.meta.resolve('browser-mtls/engine.wasm'))`;
     expect(node(code)).toMatch(/browser-mtls\/dist\/engine\.wasm\n$/);
+  });
+
+  test('finds decoders.wasm by its export', () => {
+    const code = `console.log(import.meta.resolve('browser-mtls/decoders.wasm'))`;
+    expect(node(code)).toMatch(/browser-mtls\/dist\/decoders\.wasm\n$/);
   });
 
   test('finds mozilla-roots.bin by its export', () => {

@@ -15,6 +15,7 @@ const PACKAGES = [
   { need: 'wasm', name: 'llvm', has: () => onPath('llvm-ar') },
   { need: 'wasm', name: 'wasi-libc', has: () => existsSync('/usr/include/wasm32-wasi') },
   { need: 'openssl', name: 'openssl', has: () => onPath('openssl') },
+  { need: 'zstd', name: 'zstd', has: () => onPath('zstd') },
   { need: 'nginx', name: 'nginx-light', has: () => onPath('nginx') },
   { need: 'servers', name: 'apache2', has: () => onPath('apache2') },
   { need: 'servers', name: 'haproxy', has: () => onPath('haproxy') },

@@ -1,14 +1,14 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from './command.mjs';
 
-const PATH = 'wasm/browser-mtls.wasm';
+const NAMES = ['browser-mtls.wasm', 'decoders.wasm'];
 
-/** What stood in the tree, while the rebuilt one stands in its place. */
-let replaced;
+/** What stood in the tree, while the rebuilt ones stand in its place. */
+let replaced = [];
 
 /**
- * Builds the .wasm from source and puts it where the tests and the build take it from, until `restoreEngine`. Its bytes may differ
+ * Builds each .wasm from source and puts it where the tests and the build take it from, until `restoreEngine`. Its bytes may differ
  * from the committed ones, as compilers differ.
  */
 export async function rebuildEngine({ scratch, timeoutMs }) {
@@ -16,21 +16,24 @@ export async function rebuildEngine({ scratch, timeoutMs }) {
   mkdirSync(folder);
   const { ok } = await runCommand(['wasm/build.sh', folder], { timeoutMs });
   if (!ok) return false;
-  const rebuilt = readFileSync(join(folder, 'browser-mtls.wasm'));
-  const committed = existsSync(PATH) ? readFileSync(PATH) : undefined;
-  const same = committed?.equals(rebuilt)
-    ? 'the same bytes as the committed one'
-    : 'other bytes than the committed one';
-  console.log(`built ${rebuilt.length} bytes, ${same}`);
-  replaced = { committed, rebuilt };
-  copyFileSync(join(folder, 'browser-mtls.wasm'), PATH);
+  for (const name of NAMES) replace(join('wasm', name), readFileSync(join(folder, name)));
   return true;
 }
 
-/** Puts the committed .wasm back, unless somebody has built another one meanwhile. */
+function replace(path, rebuilt) {
+  const committed = existsSync(path) ? readFileSync(path) : undefined;
+  const same = committed?.equals(rebuilt)
+    ? 'the same bytes as the committed one'
+    : 'other bytes than the committed one';
+  console.log(`built ${path}: ${rebuilt.length} bytes, ${same}`);
+  replaced.push({ path, committed, rebuilt });
+  writeFileSync(path, rebuilt);
+}
+
+/** Puts the committed ones back, unless somebody has built others meanwhile. */
 export function restoreEngine() {
-  if (!replaced) return;
-  const { committed, rebuilt } = replaced;
-  replaced = undefined;
-  if (committed && readFileSync(PATH).equals(rebuilt)) writeFileSync(PATH, committed);
+  for (const { path, committed, rebuilt } of replaced) {
+    if (committed && readFileSync(path).equals(rebuilt)) writeFileSync(path, committed);
+  }
+  replaced = [];
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -9,10 +10,11 @@ import {
 } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Server, Socket } from 'node:net';
-import { Readable } from 'node:stream';
+import { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
+import { createBrotliCompress, createDeflate, createGzip, constants as zlib } from 'node:zlib';
 import type { KeyPair } from './openssl-pki.js';
 
 export interface NodeServerOptions {
@@ -59,7 +61,7 @@ export function sha256(bytes: Uint8Array): string {
 
 /**
  * A Node server that asks for a client certificate. `/` says who the client is, `/bytes?size=N` sends N bytes, `/head?size=N` so many in
- * the fields of its head, `/sum` answers with
+ * the fields of its head, `/zeros?size=N&coding=C` N zeros with a content coding, `/sum` answers with
  * length and SHA-256 of what it gets, `/echo` gives it back, `/wait?ms=N` answers after a while (default: never), `/cut?after=N` declares a megabyte and ends the TCP connection after N
  * bytes, without a word of TLS (`&chunked` declares nothing).
  */
@@ -166,6 +168,12 @@ async function answer(
     case '/head':
       response.writeHead(200, headOf(size));
       return response.end('ok');
+    case '/zeros': {
+      const coding = searchParams.get('coding') ?? '';
+      response.writeHead(200, { 'content-encoding': coding });
+      const zeros = Readable.from(blocks(size, new Uint8Array(BLOCK.length)), { objectMode: false });
+      return pipeline(zeros, encoderOf(coding), response as NodeJS.WritableStream);
+    }
     case '/sum':
       return json(response, await sum(request));
     case '/echo':
@@ -221,8 +229,16 @@ function headOf(size: number): Record<string, string> {
   return Object.fromEntries(fields);
 }
 
-function* blocks(size: number) {
-  for (let left = size; left > 0; left -= BLOCK.length) yield BLOCK.subarray(0, left);
+function* blocks(size: number, block = BLOCK) {
+  for (let left = size; left > 0; left -= block.length) yield block.subarray(0, left);
+}
+
+function encoderOf(coding: string): Duplex {
+  if (coding === 'gzip') return createGzip();
+  if (coding === 'deflate') return createDeflate();
+  if (coding === 'br') return createBrotliCompress({ params: { [zlib.BROTLI_PARAM_QUALITY]: 5 } });
+  const { stdin, stdout } = spawn('zstd', ['-q', '-c'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  return Duplex.from({ writable: stdin, readable: stdout });
 }
 
 function json(response: Response, value: unknown) {

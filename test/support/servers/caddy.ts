@@ -25,6 +25,14 @@ export const caddy: ServerKind = {
     }
   }
   respond / "subject={http.request.tls.client.subject}"
+  handle /zstd {
+    encode {
+      zstd
+      minimum_length 1
+    }
+    header Content-Type text/plain
+    respond "${'what Caddy encodes '.repeat(50)}"
+  }
   reverse_proxy /sum 127.0.0.1:${backendPort}
   reverse_proxy /head 127.0.0.1:${backendPort}
   reverse_proxy /bytes 127.0.0.1:${backendPort}
