@@ -44,6 +44,8 @@ export class RelayConnection {
   #pageEnded = false;
   /** Bytes from the page that it has not been granted again. */
   #unacknowledgedBytes = 0;
+  /** A PONG has not left yet. */
+  #answering = false;
   /** Those of them that TCP has taken. */
   #takenBytes = 0;
 
@@ -187,8 +189,13 @@ export class RelayConnection {
       this.#protocolError('PING out of turn');
       return;
     }
-    // A page that asks and never listens must not collect answers here.
-    if (this.#webSocket.bufferedAmount < SEND_BUFFER_BYTES) this.#send(encodePong());
+    // One that is still on its way answers what is asked meanwhile: a page that never listens must not collect them here.
+    if (this.#answering || this.#webSocket.bufferedAmount >= SEND_BUFFER_BYTES) return;
+    this.#answering = true;
+    this.#webSocket.send(encodePong(), () => {
+      this.#answering = false;
+      this.#readOn();
+    });
   }
 
   /** Hands TCP one chunk at a time, so that the queue, which joins small ones, is what waits. */

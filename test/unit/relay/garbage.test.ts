@@ -4,7 +4,16 @@ import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Relay } from '../../../src/relay/index.js';
 import { encodeCredit, encodeData, encodeEnd, encodeHello } from '../../../src/tunnel/frames.js';
-import { connect, ORIGIN, startEcho, startRelay, startTarget, tunnelTo, until } from './harness.js';
+import {
+  connect,
+  ORIGIN,
+  startEcho,
+  startRelay,
+  startTarget,
+  startUnanswering,
+  tunnelTo,
+  until,
+} from './harness.js';
 
 const hello = (port: number, windowBytes = 65536) =>
   encodeHello({ version: 1, windowBytes, hostname: '127.0.0.1', port, token: '' });
@@ -151,4 +160,24 @@ test('random bytes below the WebSocket, before and after the upgrade, do not sto
   const { reader, writer } = await connect(tunnelTo(relay), echo.port);
   await writer.write(Uint8Array.of(1));
   expect((await reader.read()).value).toHaveLength(1);
+});
+
+test('PING is answered, while the target is connected to as well, and a flood of them harms nobody', async () => {
+  const echo = await startEcho();
+  const slow = await startUnanswering();
+  const { relay } = await startRelay({ allow: ['127.0.0.1:*'] });
+  for (const port of [echo.port, slow]) {
+    const webSocket = await openRaw(relay);
+    const types: number[] = [];
+    webSocket.on('message', data => types.push((data as Buffer)[0] ?? 0));
+    webSocket.send(hello(port));
+    webSocket.send(Uint8Array.of(6));
+    await until(() => types.includes(7));
+    for (let count = 0; count < 20_000; count++) webSocket.send(Uint8Array.of(6));
+    const { length } = types;
+    await until(() => types.length > length);
+    expect(types.includes(2)).toBe(port === echo.port);
+    expect(webSocket.readyState).toBe(WebSocket.OPEN);
+    webSocket.close();
+  }
 });
