@@ -57,7 +57,7 @@ const STEPS = [
     ['openssl', 'zstd', 'nginx', 'servers', 'go', 'websockets'],
     ['build'],
   ),
-  vitestStep('pack', 'The packed tarball in other projects', ['openssl', 'chromium'], ['build']),
+  vitestStep('pack', 'The packed tarball in other projects', ['openssl', 'zstd', 'chromium'], ['build']),
   vitestStep(
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',
