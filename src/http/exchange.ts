@@ -18,16 +18,21 @@ export interface OutgoingRequest {
   onUploadProgress?: OnProgress | undefined;
 }
 
+const REFUSED_STREAM = 7;
+
 /** Why an exchange failed before its response, and whether another connection may be tried. */
 export class ExchangeFailure extends Error {
   readonly reason: unknown;
   /** Whether the server may have acted on the request. */
   readonly processed: 'no' | 'maybe' | 'yes';
+  /** Whether the connection takes no request any more. */
+  readonly leaving: boolean;
 
-  constructor(reason: unknown, processed: 'no' | 'maybe' | 'yes') {
+  constructor(reason: unknown, processed: 'no' | 'maybe' | 'yes', leaving: boolean) {
     super('the exchange failed');
     this.reason = reason;
     this.processed = processed;
+    this.leaving = leaving;
   }
 }
 
@@ -174,7 +179,7 @@ export class Exchange implements ExchangeListener {
     const reason = this.#reasonOf(failure);
     this.#reader?.cancel(reason);
     if (this.#answered) this.#failBody(reason);
-    else this.#rejectHead(new ExchangeFailure(reason, this.#processed(failure)));
+    else this.#rejectHead(new ExchangeFailure(reason, this.#processed(failure), isGoAway(failure)));
   }
 
   onBodyWanted(): void {
@@ -292,6 +297,11 @@ export class Exchange implements ExchangeListener {
   }
 }
 
+/** REFUSED_STREAM is about one request, GOAWAY about the connection (RFC 9113 section 8.7). */
+function isGoAway({ kind, code }: HttpFailure): boolean {
+  return kind === HttpFailureKind.unprocessed && code !== REFUSED_STREAM;
+}
+
 function bodyUnwanted(): TypeError {
   return new TypeError('the server reads no more of the body');
 }
@@ -314,7 +324,7 @@ const codes: Record<number, MtlsErrorCode> = {
   [HttpFailureKind.silent]: 'ERR_HTTP_TIMEOUT',
 };
 
-function sentence({ kind, code, message }: HttpFailure): string {
+function sentence({ code, message }: HttpFailure): string {
   const text = `HTTP: ${message}`;
-  return kind === HttpFailureKind.reset || code !== 0 ? `${text} (h2 error code ${code}).` : `${text}.`;
+  return code !== 0 ? `${text} (h2 error code ${code}).` : `${text}.`;
 }

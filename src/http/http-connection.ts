@@ -1,7 +1,7 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError } from '../errors.js';
 import type { TransportInfo } from './connection-info.js';
-import { Exchange, type ExchangeHost, type OutgoingRequest } from './exchange.js';
+import { Exchange, ExchangeFailure, type ExchangeHost, type OutgoingRequest } from './exchange.js';
 import type { Heartbeat } from './heartbeat.js';
 import type { ConnectionListener, ConnectionState, HttpEngine } from './http-engine.js';
 import type { PlaintextStream } from './plaintext-stream.js';
@@ -100,7 +100,10 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
         this.proven = true;
         this.#beforeHeadBytes = undefined;
       },
-      () => {},
+      error => {
+        // The engine itself notices a GOAWAY only with the next request, as long as others are in progress.
+        if (error instanceof ExchangeFailure && error.leaving) this.close();
+      },
     );
     exchange.begin(this.#handle, request);
     return exchange;

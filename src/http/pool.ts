@@ -109,7 +109,7 @@ export class Pool {
     } catch (error) {
       if (!(error instanceof ExchangeFailure)) throw error;
       if (mayRepeat({ failure: error, request, ...started }))
-        throw new Repeatable(error, connection.proven && connection.closed);
+        throw new Repeatable(error, connection.closed && (connection.proven || !connection.idle));
       throw error.reason;
     }
   }

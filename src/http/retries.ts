@@ -16,7 +16,7 @@ const passing = new Set(['ERR_TUNNEL_UNREACHABLE', 'ERR_TUNNEL_CLOSED', 'ERR_TUN
 /** An exchange failed in such a way that its request may be sent again. */
 export class Repeatable extends Error {
   readonly failure: ExchangeFailure;
-  /** Whether the connection it failed on had been of use. */
+  /** Whether the connection it failed on is over, and was of use: it has answered, or has yet to answer others that it took. */
   readonly fruitful: boolean;
 
   constructor(failure: ExchangeFailure, fruitful: boolean) {

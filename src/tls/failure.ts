@@ -2,6 +2,7 @@ import { FailureKind } from '../engine/abi.js';
 import { type CertificateFailureCode, certificateFailureCodes } from '../engine/trust.js';
 import type { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
+import { adviceOn } from './alert-advice.js';
 
 export interface Failure {
   kind: number;
@@ -47,6 +48,7 @@ const refusals: Record<number, string> = {
   44: 'certificate_revoked: it has been revoked',
   45: 'certificate_expired: it has expired, or is not valid yet',
   46: 'certificate_unknown: it is not acceptable',
+  47: 'illegal_parameter: its kind of key is not accepted; with TLS 1.2 its curve must be one that the key exchange may use',
   48: 'unknown_ca: the server does not know the authority that issued it, or an intermediate certificate is missing',
   49: 'access_denied: it is valid, but not allowed in',
   51: 'decrypt_error: the signature made with its key is wrong',
@@ -61,9 +63,20 @@ const missing = new Set([40, 42, 46, 49, CERTIFICATE_REQUIRED]);
 export function tlsError(failure: Failure, client: ClientCertificateState): MtlsError {
   if (failure.kind === FailureKind.alert) return alertError(failure, client);
   if (failure.kind === FailureKind.renegotiation) return renegotiationError();
+  if (failure.message.endsWith(NO_TLS)) return noTlsError();
   return (
     certificateError(failure.kind, failure.message) ??
     new MtlsError('ERR_TLS_PROTOCOL', `The server and this client could not agree: ${failure.message}.`)
+  );
+}
+
+/** rustls's words for a record of no known kind. */
+const NO_TLS = 'InvalidContentType';
+
+function noTlsError(): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_PROTOCOL',
+    'The server sent something that is not TLS: is it the port for TLS, or the one for plain connections?',
   );
 }
 
@@ -89,7 +102,7 @@ function alertError({ alert, message }: Failure, client: ClientCertificateState)
       `The server refused the client certificate: ${refusal}.`,
     );
   }
-  return new MtlsError('ERR_TLS_ALERT', `The server ended the connection: ${message}.`);
+  return new MtlsError('ERR_TLS_ALERT', `The server ended the connection: ${adviceOn(alert) ?? message}.`);
 }
 
 function certificateRequired(client: ClientCertificateState, evidence: string): MtlsError {

@@ -196,6 +196,20 @@ describe('an h2 server', () => {
     expect(counted.requests).toBe(3);
   });
 
+  it('that takes one request of a connection, and answers it late, gets all of them in the end', async () => {
+    const greeted = new Set<net.Socket>();
+    server = await serveFrames((socket, stream) => {
+      if (greeted.has(socket)) return;
+      greeted.add(socket);
+      socket.write(goAway(stream, 0));
+      setTimeout(() => socket.end(answer(stream)), 20);
+    });
+    tested = await client('h2');
+    const statuses = Array.from({ length: 40 }, async () => (await post()).status);
+    expect(new Set(await Promise.all(statuses))).toEqual(new Set([200]));
+    expect(greeted.size).toBe(40);
+  }, 60_000);
+
   it('that goes away with a request answers it all the same', async () => {
     const counted = await start((socket, stream) => {
       socket.write(goAway(stream, 0));
