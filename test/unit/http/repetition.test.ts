@@ -179,6 +179,19 @@ describe('an h2 server', () => {
       (stream: number) => Buffer.concat([headers(stream, [[':status', '200']]), reset(stream, 7)]),
       'stay',
     ],
+    ...([0, 8] as const).map(
+      reason =>
+        [
+          `gives its answer up halfway (${reason})`,
+          (stream: number) =>
+            Buffer.concat([
+              headers(stream, [[':status', '200']]),
+              frame([Frame.data], stream, Buffer.from('part')),
+              reset(stream, reason),
+            ]),
+          'stay',
+        ] as const,
+    ),
   ] as const)('that %s gets a POST once', async (_name, bytes, end) => {
     const counted = await start((socket, stream) => {
       const last = () => {

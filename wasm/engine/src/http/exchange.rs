@@ -78,6 +78,8 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
         return reporter.fail(failure);
     }
     reporter.tell(Event::ResponseHead(reporter.request, head));
+    // hyper takes a stream that is reset with NO_ERROR or CANCEL for one that has ended; h2 knows better.
+    let ends_by_flag = response.version() == Version::HTTP_2;
     let mut body = response.into_body();
     let mut missing = body.size_hint().exact().unwrap_or(0);
     while !body.is_end_stream() {
@@ -87,6 +89,9 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
         reporter.data(data);
         match rest {
             Rest::More => {}
+            Rest::End(_) if ends_by_flag && !body.is_end_stream() => {
+                return reporter.fail(Failure::given_up());
+            }
             Rest::End(trailers) => {
                 return reporter.tell(Event::ResponseEnd(reporter.request, trailers));
             }

@@ -90,6 +90,13 @@ impl Failure {
         )
     }
 
+    pub fn given_up() -> Self {
+        Self::new(
+            FailureKind::Reset,
+            "the server gave the response up before its end",
+        )
+    }
+
     fn new(kind: FailureKind, message: &str) -> Self {
         Self {
             kind,
@@ -160,10 +167,16 @@ fn of_h2(error: &h2::Error, stage: Stage) -> Failure {
         (true, _) => FailureKind::Reset,
         (false, _) => FailureKind::Protocol,
     };
+    let message = if reason == Reason::NO_ERROR {
+        // Its description says what it is not.
+        "the server gave the request up without a reason"
+    } else {
+        reason.description()
+    };
     Failure {
         kind,
         code: reason.into(),
-        message: reason.description().to_owned(),
+        message: message.to_owned(),
     }
 }
 

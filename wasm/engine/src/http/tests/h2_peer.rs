@@ -9,6 +9,7 @@ use crate::http::failure::FailureKind;
 
 const HEADERS: u8 = 1;
 const DATA: u8 = 0;
+const RST_STREAM: u8 = 3;
 const PING: u8 = 6;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -50,6 +51,44 @@ fn a_body_of_another_length_than_announced_is_incomplete() {
         assert_eq!(failure.kind, FailureKind::Incomplete, "{failure:?}");
         // The connection goes on.
         assert!(client.state.ready);
+    }
+}
+
+/// What hyper alone takes for the end of a body.
+const QUIET_RESETS: [u8; 2] = [0, 8];
+
+#[test]
+fn a_reset_in_the_middle_of_a_body_is_no_end() {
+    for fields in [&[("content-length", "8")][..], &[]] {
+        for reason in QUIET_RESETS {
+            let (mut client, request) = begun("/", None);
+            client.receive(&head(fields));
+            client.receive(&frame(DATA, 1, b"part"));
+            client.pull(request);
+            client.receive(&frame(RST_STREAM, 1, &[0, 0, 0, reason]));
+            client.pull(request);
+            let outcome = client.outcome(request);
+            assert_eq!(outcome.body, b"part");
+            let failure = outcome.failure.clone().unwrap();
+            assert_eq!(failure.kind, FailureKind::Reset, "{failure:?}");
+            assert!(client.state.ready);
+        }
+    }
+}
+
+#[test]
+fn a_reset_behind_the_end_of_a_body_takes_nothing_from_it() {
+    for reason in QUIET_RESETS {
+        let (mut client, request) = begun("/", None);
+        let mut answer = head(&[]);
+        answer.extend(flagged_frame((DATA, END_STREAM), 1, b"whole"));
+        answer.extend(frame(RST_STREAM, 1, &[0, 0, 0, reason]));
+        client.receive(&answer);
+        client.pull(request);
+        client.pull(request);
+        let outcome = client.outcome(request);
+        assert_eq!(outcome.body, b"whole");
+        assert!(outcome.trailers.is_some() && outcome.failure.is_none());
     }
 }
 
