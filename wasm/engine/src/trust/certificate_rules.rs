@@ -26,7 +26,9 @@ const AUTHORITY_INFO_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
 
 /// What a search asks of every certificate and path.
 pub struct Limits<'a> {
-    /// YYYYMMDDHHMMSSZ
+    /// Seconds since 1970.
+    pub at: u64,
+    /// The same, YYYYMMDDHHMMSSZ
     pub now: &'a str,
     pub purpose: Purpose,
     /// Of authorities between the certificate in question and the anchor, counted as path lengths are. `None`: no limit.

@@ -108,6 +108,7 @@ pub fn evaluate(policy: &Policy, chain: &[CertificateDer<'_>], demand: &Demand<'
     }
     let now = asn1_time::from_unix(demand.at.as_secs());
     let limits = Limits {
+        at: demand.at.as_secs(),
         now: &now,
         purpose: demand.purpose,
         max_intermediates: demand.max_intermediates,

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::certificate_rules::{self, Limits};
+use super::confirmation;
 use super::name_constraints::{self, Budget};
 use super::path_rules;
 use super::policy::Policy;
@@ -117,7 +118,8 @@ impl<'a> Search<'a> {
     fn accept(&self, path: &[Certificate<'_>]) -> bool {
         let checked = path_rules::check_path(path, &self.limits)
             .and_then(|()| name_constraints::check(path, &self.comparisons))
-            .and_then(|()| revocation::check(path, self.policy.lists(), self.limits.now));
+            .and_then(|()| revocation::check(path, self.policy.lists(), self.limits.now))
+            .and_then(|()| confirmation::check(path, &self.limits));
         match checked {
             Ok(()) => true,
             Err(refusal) => {

@@ -9,7 +9,7 @@ use crate::pki::certificate::{Certificate, Extension, KeyUsageBit};
 use crate::pki::der::{Elements, SEQUENCE};
 
 /// id-ce-nameConstraints, its last octet.
-const NAME_CONSTRAINTS: u8 = 30;
+pub const NAME_CONSTRAINTS: u8 = 30;
 
 /// Of a path whose signatures are verified, the certificate in question first and the anchor last. Those below the anchor have
 /// passed [`super::certificate_rules::check_certificate`].

@@ -7,7 +7,7 @@ use webpki::{Error, RawPublicKeyEntity};
 use crate::pki::certificate::Certificate;
 
 /// The algorithms that certificates may be signed with.
-fn supported() -> WebPkiSupportedAlgorithms {
+pub fn supported() -> WebPkiSupportedAlgorithms {
     rustls::crypto::ring::default_provider().signature_verification_algorithms
 }
 
