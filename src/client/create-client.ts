@@ -73,8 +73,6 @@ export interface MtlsClient {
   close(): Promise<void>;
 }
 
-const httpProtocols = ['h2', 'http/1.1'];
-
 /**
  * Makes a client: loads the engine (once per page), and opens no connection yet.
  *
@@ -139,14 +137,11 @@ class Client implements MtlsClient {
     this.#dialer = parts.dialer;
     this.#authentication = parts.authentication;
     this.#reader = parts.reader;
-    const connectWith =
-      (alpn: readonly string[]): Connect =>
-      (origin, signal) =>
-        this.#dial(origin, { alpn, signal });
-    this.#pool = new Pool(parts.http, connectWith(httpProtocols), parts.pool);
+    const connect: Connect = (origin, signal, alpn) => this.#dial(origin, { alpn, signal });
+    this.#pool = new Pool(parts.http, connect, parts.pool);
     this.fetch = createFetch(this.#pool, this.cookies, parts.decoders);
     this.#webSockets = new WebSockets(
-      { engine: parts.http, connect: connectWith(['http/1.1']), cookies: this.cookies },
+      { engine: parts.http, connect, cookies: this.cookies },
       parts.webSocket,
     );
     this.WebSocket = this.#webSockets.constructorOf;
@@ -157,7 +152,7 @@ class Client implements MtlsClient {
     const { authentication } = dialed;
     return {
       ...plaintextStream(dialed),
-      again: signal => this.#dial(origin, { ...options, signal, authentication }),
+      again: (signal, alpn) => this.#dial(origin, { alpn, signal, authentication }),
     };
   }
 

@@ -19,20 +19,23 @@ export interface OutgoingRequest {
 }
 
 const REFUSED_STREAM = 7;
+const HTTP_1_1_REQUIRED = 13;
+
+/** What the server has said of further requests: the connection takes none, or none is to come over HTTP/2. */
+export type Notice = 'goes-away' | 'wants-http1';
 
 /** Why an exchange failed before its response, and whether another connection may be tried. */
 export class ExchangeFailure extends Error {
   readonly reason: unknown;
   /** Whether the server may have acted on the request. */
   readonly processed: 'no' | 'maybe' | 'yes';
-  /** Whether the connection takes no request any more. */
-  readonly leaving: boolean;
+  readonly notice: Notice | undefined;
 
-  constructor(reason: unknown, processed: 'no' | 'maybe' | 'yes', leaving: boolean) {
+  constructor(reason: unknown, processed: 'no' | 'maybe' | 'yes', notice: Notice | undefined) {
     super('the exchange failed');
     this.reason = reason;
     this.processed = processed;
-    this.leaving = leaving;
+    this.notice = notice;
   }
 }
 
@@ -179,7 +182,7 @@ export class Exchange implements ExchangeListener {
     const reason = this.#reasonOf(failure);
     this.#reader?.cancel(reason);
     if (this.#answered) this.#failBody(reason);
-    else this.#rejectHead(new ExchangeFailure(reason, this.#processed(failure), isGoAway(failure)));
+    else this.#rejectHead(new ExchangeFailure(reason, this.#processed(failure), noticeOf(failure)));
   }
 
   onBodyWanted(): void {
@@ -291,15 +294,21 @@ export class Exchange implements ExchangeListener {
     return this.#host.error ?? new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', sentence(failure));
   }
 
-  #processed({ kind }: HttpFailure): 'no' | 'maybe' | 'yes' {
-    if (kind === HttpFailureKind.unprocessed) return 'no';
+  #processed({ kind, code }: HttpFailure): 'no' | 'maybe' | 'yes' {
+    if (kind === HttpFailureKind.unprocessed || wantsHttp1({ kind, code })) return 'no';
     return uncertain.has(kind) ? 'maybe' : 'yes';
   }
 }
 
 /** REFUSED_STREAM is about one request, GOAWAY about the connection (RFC 9113 section 8.7). */
-function isGoAway({ kind, code }: HttpFailure): boolean {
-  return kind === HttpFailureKind.unprocessed && code !== REFUSED_STREAM;
+function noticeOf({ kind, code }: HttpFailure): Notice | undefined {
+  if (wantsHttp1({ kind, code })) return 'wants-http1';
+  return kind === HttpFailureKind.unprocessed && code !== REFUSED_STREAM ? 'goes-away' : undefined;
+}
+
+/** Servers refuse requests so that may come over HTTP/1.1 alone, as those for which they would renegotiate TLS (RFC 9113 section 9.2.1). */
+function wantsHttp1({ kind, code }: Pick<HttpFailure, 'kind' | 'code'>): boolean {
+  return kind === HttpFailureKind.reset && code === HTTP_1_1_REQUIRED;
 }
 
 function bodyUnwanted(): TypeError {

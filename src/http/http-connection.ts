@@ -102,7 +102,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
       },
       error => {
         // The engine itself notices a GOAWAY only with the next request, as long as others are in progress.
-        if (error instanceof ExchangeFailure && error.leaving) this.close();
+        if (error instanceof ExchangeFailure && error.notice) this.close();
       },
     );
     exchange.begin(this.#handle, request);

@@ -15,11 +15,13 @@ interface Limits {
   maxConnectionsPerOrigin: number;
 }
 
+type ConnectToOrigin = (signal: AbortSignal, alpn: readonly string[]) => Promise<PlaintextStream>;
+
 /** The connections to one origin, and the requests that wait for one. */
 export class OriginPool {
   readonly address: Origin;
   #engine: HttpEngine;
-  #connect: (signal: AbortSignal) => Promise<PlaintextStream>;
+  #connect: ConnectToOrigin;
   #limits: Limits;
   #connections = new Set<HttpConnection>();
   #idleTimers = new Map<HttpConnection, ReturnType<typeof setTimeout>>();
@@ -27,6 +29,7 @@ export class OriginPool {
   #waiters = new Set<Waiter>();
   /** What the last connection spoke: how many to open is not known before. */
   #protocol: 'h2' | 'http/1.1' | undefined;
+  #alpn: readonly string[] = ['h2', 'http/1.1'];
   #ended = false;
   /** The last connection, and who was waiting while it was made. */
   #precedent: { stream: PlaintextStream; waiters: ReadonlySet<Waiter> } | undefined;
@@ -36,7 +39,7 @@ export class OriginPool {
     address: Origin,
     parts: {
       engine: HttpEngine;
-      connect: (signal: AbortSignal) => Promise<PlaintextStream>;
+      connect: ConnectToOrigin;
       limits: Limits;
     },
   ) {
@@ -92,6 +95,13 @@ export class OriginPool {
   /** No connection made so far takes a request any more; what is in progress ends. */
   retire(): void {
     for (const connection of this.#connections) this.#retire(connection);
+  }
+
+  /** The server takes some requests over HTTP/1.1 alone (HTTP_1_1_REQUIRED, RFC 9113 section 7): all go that way from now on. */
+  requireHttp1(): void {
+    this.#alpn = ['http/1.1'];
+    this.#protocol = 'http/1.1';
+    for (const connection of this.#connections) if (connection.protocol === 'h2') this.#retire(connection);
   }
 
   /** Lets what is in progress end. */
@@ -155,7 +165,7 @@ export class OriginPool {
     const attempt = new AbortController();
     this.#attempts.add(attempt);
     const connect = this.#precedented() ?? this.#connect;
-    connect(attempt.signal).then(
+    connect(attempt.signal, this.#alpn).then(
       stream => this.#adopt(stream, attempt),
       error => this.#onRefused(error, attempt),
     );

@@ -15,7 +15,7 @@ export interface PlaintextStream {
   /** Asked before each request: whether it may still go over this connection. Default: it may. */
   admits?: () => boolean;
   /** Another connection by the answers that this one was made by: for requests that were waiting for them too. */
-  again?: (signal: AbortSignal) => Promise<PlaintextStream>;
+  again?: (signal: AbortSignal, alpn: readonly string[]) => Promise<PlaintextStream>;
   /** About the connection beneath. */
   info: TransportInfo;
 }
@@ -32,5 +32,9 @@ export function originOf({ hostname, port }: URL): Origin {
   return { hostname: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || 443 };
 }
 
-/** Connects to a server. Rejects with the signal's reason when aborted. */
-export type Connect = (origin: Origin, signal: AbortSignal) => Promise<PlaintextStream>;
+/** Connects to a server that may choose among these protocols (ALPN). Rejects with the signal's reason when aborted. */
+export type Connect = (
+  origin: Origin,
+  signal: AbortSignal,
+  alpn: readonly string[],
+) => Promise<PlaintextStream>;

@@ -108,6 +108,7 @@ export class Pool {
       return { head, body: exchange.body, failure, connection, responseMs: performance.now() - startMs };
     } catch (error) {
       if (!(error instanceof ExchangeFailure)) throw error;
+      if (error.notice === 'wants-http1') origin.requireHttp1();
       if (mayRepeat({ failure: error, request, ...started }))
         throw new Repeatable(error, connection.closed && (connection.proven || !connection.idle));
       throw error.reason;
@@ -121,7 +122,7 @@ export class Pool {
       const address = originOf(url);
       origin = new OriginPool(address, {
         engine: this.#engine,
-        connect: signal => this.#connect(address, signal),
+        connect: (signal, alpn) => this.#connect(address, signal, alpn),
         limits: { ...this.#options, heartbeat: this.#heartbeat },
       });
       this.#origins.set(url.host, origin);

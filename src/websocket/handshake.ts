@@ -39,7 +39,7 @@ export async function openWebSocket(
 ): Promise<OpenedWebSocket> {
   const key = toBase64(crypto.getRandomValues(new Uint8Array(16)));
   const target = new URL(url.href.replace(/^wss:/, 'https:'));
-  const transport = await parts.connect(originOf(target), signal);
+  const transport = await parts.connect(originOf(target), signal, ['http/1.1']);
   const { clearings } = parts.cookies;
   const headers = requestHeaders(target, { key, protocols, cookie: await parts.cookies.header(target) });
   target.username = '';

@@ -129,3 +129,42 @@ test('a server that asks without insisting takes a client that has no certificat
     await target.stop();
   }
 });
+
+test('a request that the server takes over HTTP/1.1 alone goes that way, and so do those that follow', async () => {
+  const target = await startNodeServer({ server, clientCa: pki.ca.cert, http2: true });
+  try {
+    await withClient({ relay, ca: pki.ca.cert, identities: [pair] }, async client => {
+      const url = (path: string) => `https://localhost:${target.port}${path}`;
+      const slow = await client.fetch(url(`/bytes?size=${4 << 20}`));
+      expect(client.connectionInfo(slow)?.protocol).toBe('h2');
+      const body = patternOf(100_000);
+      const echo = await client.fetch(url('/echo?http1'), { method: 'POST', body });
+      expect(client.connectionInfo(echo)?.protocol).toBe('http/1.1');
+      expect(sha256(new Uint8Array(await echo.arrayBuffer()))).toBe(sha256(body));
+      expect(target.requests('/echo')).toBe(2);
+      expect(await (await client.fetch(url('/'))).json()).toMatchObject({ http: '1.1' });
+      // What was in progress over HTTP/2 ends.
+      expect((await slow.arrayBuffer()).byteLength).toBe(4 << 20);
+    });
+  } finally {
+    await target.stop();
+  }
+});
+
+test('a body that cannot be read again is not, though the server wants it over HTTP/1.1', async () => {
+  const target = await startNodeServer({ server, clientCa: pki.ca.cert, http2: true });
+  try {
+    await withClient({ relay, ca: pki.ca.cert, identities: [pair] }, async client => {
+      const url = `https://localhost:${target.port}/echo?http1`;
+      const streamed = () => {
+        const body = new Blob([patternOf(1 << 20)]).stream();
+        return client.fetch(url, { method: 'POST', body, duplex: 'half' } as RequestInit);
+      };
+      expect(await codeOf(streamed())).toBe('ERR_HTTP_RESET');
+      // Over HTTP/1.1 from the start.
+      expect((await (await streamed()).arrayBuffer()).byteLength).toBe(1 << 20);
+    });
+  } finally {
+    await target.stop();
+  }
+});

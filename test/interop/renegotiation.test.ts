@@ -25,6 +25,10 @@ const listeners = [
   ['TLSv1.2', 'ECDHE-RSA-CHACHA20-POLY1305'],
   ['TLSv1.3', 'TLS_AES_128_GCM_SHA256'],
 ] as const;
+/** Over HTTP/2 Apache asks for HTTP/1.1 first, there to ask for a certificate. */
+const hosts = listeners.flatMap(([tls, suite]) =>
+  (['h2', 'http/1.1'] as const).map(http => ({ tls, suite, http })),
+);
 let relay: Relay;
 let apache: RunningServers;
 
@@ -32,8 +36,9 @@ beforeAll(async () => {
   relay = await startRelay();
   // Asks for certificates in one place only, /private.
   apache = await startApache(
-    listeners,
-    ([tls, suite], { folder }) => `SSLProtocol -all +${tls}
+    hosts,
+    ({ tls, suite, http }, { folder }) => `Protocols ${http === 'h2' ? 'h2 http/1.1' : 'http/1.1'}
+      SSLProtocol -all +${tls}
       ${tls === 'TLSv1.2' ? `SSLCipherSuite ${suite}` : ''}
       SSLCertificateFile ${folder.write('server.pem', server.cert)}
       SSLCertificateKeyFile ${folder.write('server.key', server.key)}
@@ -51,15 +56,15 @@ afterAll(async () => {
   pki.close();
 });
 
-test.each(listeners.map(([tls, suite], index) => [tls, suite, index] as const))(
-  'Apache, %s, %s: a certificate asked for after the handshake',
-  async (tls, _, index) => {
+test.each(hosts.map((host, index) => ({ ...host, index })))(
+  'Apache, $tls, $suite, $http: a certificate asked for after the handshake',
+  async ({ tls, http, index }) => {
     await withClient({ relay, ca: pki.ca.cert, identities }, async client => {
       const url = `https://localhost:${apache.ports[index]}`;
       const open = await client.fetch(`${url}/nothing`);
       await open.text();
       expect(open.status).toBe(404);
-      expect(client.connectionInfo(open)?.tlsVersion).toBe(tls);
+      expect(client.connectionInfo(open)).toMatchObject({ tlsVersion: tls, protocol: http });
       const error = await client.fetch(`${url}/private/`).catch((reason: unknown) => reason);
       expect(error).toMatchObject({
         code: 'ERR_TLS_RENEGOTIATION',

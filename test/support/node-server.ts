@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import {
+  constants,
   createSecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
@@ -63,7 +64,7 @@ export function sha256(bytes: Uint8Array): string {
  * A Node server that asks for a client certificate. `/` says who the client is, `/bytes?size=N` sends N bytes, `/head?size=N` so many in
  * the fields of its head, `/zeros?size=N&coding=C` N zeros with a content coding, `/sum` answers with
  * length and SHA-256 of what it gets, `/echo` gives it back, `/wait?ms=N` answers after a while (default: never), `/cut?after=N` declares a megabyte and ends the TCP connection after N
- * bytes, without a word of TLS (`&chunked` declares nothing).
+ * bytes, without a word of TLS (`&chunked` declares nothing). With `http1` in the query a path is answered over HTTP/1.1 alone, as HTTP_1_1_REQUIRED says.
  */
 export async function startNodeServer(options: NodeServerOptions): Promise<NodeServer> {
   const settings = {
@@ -77,6 +78,10 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const counts = new Map<string, number>();
   const onRequest = (request: Request, response: Response) => {
     count(request, counts);
+    if ('stream' in request && request.url.includes('http1')) {
+      request.stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED);
+      return;
+    }
     answer(request, response, rawSockets).catch(() => response.destroy());
   };
   const server = options.http2

@@ -173,7 +173,6 @@ describe('an h2 server', () => {
     ['is cut', () => Buffer.alloc(0), 'cut'],
     ['cancels it', (stream: number) => reset(stream, 8), 'stay'],
     ['resets it without an error', (stream: number) => reset(stream, 0), 'stay'],
-    ['wants HTTP/1.1 for it', (stream: number) => reset(stream, 13), 'stay'],
     [
       'begins to answer, then refuses it',
       (stream: number) => Buffer.concat([headers(stream, [[':status', '200']]), reset(stream, 7)]),

@@ -95,7 +95,7 @@ export async function client(alpn: string, options: ClientOptions = {}): Promise
   const connects: TestClient['connects'] = { count: 0, open: 0, delayMs: 0 };
   const pool = new Pool(
     engine,
-    async ({ port }, signal) => {
+    async ({ port }, signal, offered) => {
       connects.count++;
       if (connects.delayMs) await new Promise(resolve => setTimeout(resolve, connects.delayMs));
       if (connects.failWith) throw connects.failWith;
@@ -104,7 +104,7 @@ export async function client(alpn: string, options: ClientOptions = {}): Promise
       await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
       connects.open++;
       socket.once('close', () => connects.open--);
-      return plaintextOf(socket, alpn, options.transport ?? {});
+      return plaintextOf(socket, offered.includes(alpn) ? alpn : 'http/1.1', options.transport ?? {});
     },
     options,
   );
