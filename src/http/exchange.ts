@@ -241,12 +241,11 @@ export class Exchange implements ExchangeListener {
     const signal = this.#signal;
     if (!signal) return;
     const exchange = new WeakRef(this);
-    this.#onLateAbort = () => exchange.deref()?.failLate(signal.reason);
+    this.#onLateAbort = () => {
+      const waiting = exchange.deref();
+      if (waiting) waiting.#failBody(signal.reason);
+    };
     signal.addEventListener('abort', this.#onLateAbort, { once: true });
-  }
-
-  failLate(reason: unknown): void {
-    this.#failBody(reason);
   }
 
   #stopListening(): void {
@@ -294,20 +293,21 @@ export class Exchange implements ExchangeListener {
     return this.#host.error ?? new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', sentence(failure));
   }
 
-  #processed({ kind, code }: HttpFailure): 'no' | 'maybe' | 'yes' {
-    if (kind === HttpFailureKind.unprocessed || wantsHttp1({ kind, code })) return 'no';
-    return uncertain.has(kind) ? 'maybe' : 'yes';
+  #processed(failure: HttpFailure): 'no' | 'maybe' | 'yes' {
+    if (failure.kind === HttpFailureKind.unprocessed || wantsHttp1(failure)) return 'no';
+    return uncertain.has(failure.kind) ? 'maybe' : 'yes';
   }
 }
 
 /** REFUSED_STREAM is about one request, GOAWAY about the connection (RFC 9113 section 8.7). */
-function noticeOf({ kind, code }: HttpFailure): Notice | undefined {
-  if (wantsHttp1({ kind, code })) return 'wants-http1';
+function noticeOf(failure: HttpFailure): Notice | undefined {
+  if (wantsHttp1(failure)) return 'wants-http1';
+  const { kind, code } = failure;
   return kind === HttpFailureKind.unprocessed && code !== REFUSED_STREAM ? 'goes-away' : undefined;
 }
 
 /** Servers refuse requests so that may come over HTTP/1.1 alone, as those for which they would renegotiate TLS (RFC 9113 section 9.2.1). */
-function wantsHttp1({ kind, code }: Pick<HttpFailure, 'kind' | 'code'>): boolean {
+function wantsHttp1({ kind, code }: HttpFailure): boolean {
   return kind === HttpFailureKind.reset && code === HTTP_1_1_REQUIRED;
 }
 
