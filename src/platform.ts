@@ -22,3 +22,8 @@ export function isA<T>(
 ): value is T {
   return value instanceof type || Object.prototype.toString.call(value) === `[object ${name}]`;
 }
+
+/** A `File` is one too, and says otherwise. */
+export function isBlob(value: unknown): value is Blob {
+  return isA(value, Blob) || isA(value, Blob, 'File');
+}

@@ -1,5 +1,5 @@
 import { concatenated } from '../engine/bytes.js';
-import { isA } from '../platform.js';
+import { isA, isBlob } from '../platform.js';
 import { malformed } from './errors.js';
 
 interface ReadOptions {
@@ -13,7 +13,7 @@ export async function readSource(
   options: ReadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (isA(source, Response)) return readResponse(source, options);
-  if (isA(source, Blob) || isA(source, Blob, 'File')) return readBlob(source, options);
+  if (isBlob(source)) return readBlob(source, options);
   if (ArrayBuffer.isView(source)) return copy(source, options);
   if (isA(source, ArrayBuffer) || isA(source, ArrayBuffer, 'SharedArrayBuffer'))
     return copy(new Uint8Array(source), options);

@@ -1,5 +1,5 @@
 import { baseAddress } from '../http/fetch-request.js';
-import { isA } from '../platform.js';
+import { isA, isBlob } from '../platform.js';
 import { MAX_CONTROL_BYTES } from './frames.js';
 
 /** A token of HTTP (RFC 9110 section 5.6.2). */
@@ -67,10 +67,6 @@ export function snapshot(data: unknown): { isText: boolean; payload: Uint8Array 
   }
   if (isA(data, ArrayBuffer)) return { isText: false, payload: new Uint8Array(data.slice(0)) };
   return { isText: true, payload: new TextEncoder().encode(String(data)) };
-}
-
-export function isBlob(value: unknown): value is Blob {
-  return isA(value, Blob) || isA(value, Blob, 'File');
 }
 
 function syntaxError(message: string): DOMException {

@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
-import { isBlob, parseAddress, parseClose, parseProtocols, snapshot } from './arguments.js';
+import { isBlob } from '../platform.js';
+import { parseAddress, parseClose, parseProtocols, snapshot } from './arguments.js';
 import { WebSocketConnection, type WebSocketEnd, type WebSocketListener } from './connection.js';
 import { closeEvent, errorEvent } from './events.js';
 import { CloseCode, Opcode } from './frames.js';
