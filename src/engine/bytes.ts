@@ -1,3 +1,12 @@
+import { isA } from '../platform.js';
+
+/** What a `BufferSource` shows, not a copy; undefined for anything else. */
+export function viewOf(source: unknown): Uint8Array<ArrayBuffer> | undefined {
+  if (isA(source, ArrayBuffer)) return new Uint8Array(source);
+  if (!ArrayBuffer.isView(source)) return undefined;
+  return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
+}
+
 export function toBase64(bytes: Uint8Array): string {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);

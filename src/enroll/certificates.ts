@@ -1,3 +1,4 @@
+import { viewOf } from '../engine/bytes.js';
 import { Instance } from '../engine/instance.js';
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
@@ -42,7 +43,7 @@ async function readAll(reader: Instance, source: CertificateSource): Promise<Rea
 const PKCS7_BLOCK = /-----BEGIN (?:PKCS7|CMS)-----([^-]*)-----END (?:PKCS7|CMS)-----/g;
 
 async function derOf(source: SingleSource): Promise<Uint8Array<ArrayBuffer>[]> {
-  const bytes = bytesOf(source);
+  const bytes = viewOf(source);
   if (bytes && isDer(bytes)) return unpack(bytes);
   const text = bytes ? new TextDecoder().decode(bytes) : source;
   if (typeof text !== 'string') return parsePemOrDer(text);
@@ -51,12 +52,6 @@ async function derOf(source: SingleSource): Promise<Uint8Array<ArrayBuffer>[]> {
   if (/^\s*MI[\w+/=\s]*$/.test(text)) blocks.push(text);
   if (blocks.length === 0) return parsePemOrDer(text);
   return (await Promise.all(blocks.map(unpackBase64))).flat();
-}
-
-function bytesOf(source: SingleSource): Uint8Array<ArrayBuffer> | undefined {
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (!ArrayBuffer.isView(source)) return undefined;
-  return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
 }
 
 const SEQUENCE = 0x30;

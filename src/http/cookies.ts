@@ -1,5 +1,6 @@
 import type { Cookie, CookieJar } from 'tough-cookie';
 import { MtlsError } from '../errors.js';
+import { originOf } from './plaintext-stream.js';
 
 type CookieLibrary = typeof import('tough-cookie');
 
@@ -70,7 +71,7 @@ export class Cookies implements ClientCookies {
   #isCleared(library: CookieLibrary, value: string, { url, since }: { url: URL; since: number }): boolean {
     if (this.#clearings === since) return false;
     const domain = library.Cookie.parse(value)?.domain ?? null;
-    const hostname = url.hostname.replace(/^\[|\]$/g, '');
+    const { hostname } = originOf(url);
     const place = { domain: domain ?? hostname, hostOnly: domain === null };
     return [...this.#cleared].some(
       ([host, clearing]) => clearing > since && (host === undefined || isOfHost(library, place, host)),

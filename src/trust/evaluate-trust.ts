@@ -1,3 +1,4 @@
+import { viewOf } from '../engine/bytes.js';
 import { Instance } from '../engine/instance.js';
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import {
@@ -12,7 +13,7 @@ import { parsePemOrDer, readCertificate } from '../identity/certificate.js';
 import { buildChain } from '../identity/chain.js';
 import { bareHostname } from '../identity/hosts.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
-import { type Anchor, bytesOf, readMaterial, type TrustSources } from './options.js';
+import { type Anchor, readMaterial, type TrustSources } from './options.js';
 import { PinRules, type PinsByHost, readPins } from './pins.js';
 
 /** What a chain is judged by, and for what. */
@@ -70,7 +71,7 @@ function readDemand(options: EvaluateTrustOptions): TrustDemand {
     throw new TypeError('purpose: server or client');
   if (maxChainLength !== undefined && !(Number.isInteger(maxChainLength) && maxChainLength >= 0))
     throw new TypeError('maxChainLength: a whole number from 0 on');
-  const staple = ocsp === undefined ? undefined : bytesOf(ocsp);
+  const staple = ocsp === undefined ? undefined : viewOf(ocsp);
   if (ocsp !== undefined && !staple) throw new TypeError('ocsp: DER bytes');
   return {
     hostname: hostname === undefined ? undefined : bareHostname(hostname),

@@ -1,8 +1,9 @@
+import { type AssetSource, assetBytes } from '../engine/asset.js';
+import { viewOf } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
-import { isA, platformFetch } from '../platform.js';
 
 /** Where the Mozilla roots come from: an address, a response or their bytes. */
-export type RootsSource = URL | string | Response | BufferSource;
+export type RootsSource = AssetSource;
 
 let defaultRoots: Promise<Uint8Array<ArrayBuffer>[]> | undefined;
 
@@ -23,7 +24,8 @@ export function loadMozillaRoots(source?: RootsSource): Promise<Uint8Array<Array
 
 async function load(source: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
   try {
-    const roots = split(await bytesOf(source));
+    const bytes = viewOf(await assetBytes(source, answer => new TypeError(answer)));
+    const roots = bytes ? split(bytes) : [];
     if (roots.length > 0) return roots;
   } catch (cause) {
     throw failure({ cause });
@@ -34,14 +36,6 @@ async function load(source: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
 function failure(options?: { cause: unknown }): MtlsError {
   const message = 'The Mozilla roots could not be loaded: check that mozilla-roots.bin is served.';
   return new MtlsError('ERR_TRUST_ROOTS_LOAD', message, options);
-}
-
-async function bytesOf(source: RootsSource): Promise<Uint8Array> {
-  if (isA(source, ArrayBuffer)) return new Uint8Array(source);
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  const response = isA(source, Response) ? source : await platformFetch(source);
-  if (!response.ok) throw new TypeError(`${response.url.replace(/[?#].*/s, '')} answered ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 const SEQUENCE = 0x30;

@@ -1,9 +1,9 @@
+import { viewOf } from '../engine/bytes.js';
 import type { TrustMaterial } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
 import { parsePemOrDer } from '../identity/certificate.js';
 import { fromBase64 } from '../identity/encoding.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
-import { isA } from '../platform.js';
 import { loadMozillaRoots, type RootsSource } from './mozilla-roots.js';
 import type { PinsByHost } from './pins.js';
 
@@ -78,7 +78,7 @@ const CRL_BLOCK = /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g;
 const DER_SEQUENCE = 0x30;
 
 function parseRevocationList(source: RevocationList): Uint8Array<ArrayBuffer>[] {
-  const bytes = bytesOf(source);
+  const bytes = viewOf(source);
   if (bytes?.[0] === DER_SEQUENCE) return [bytes.slice()];
   const text = bytes ? new TextDecoder().decode(bytes) : source;
   if (typeof text !== 'string') throw new TypeError('a revocation list is a PEM string or DER bytes');
@@ -86,11 +86,4 @@ function parseRevocationList(source: RevocationList): Uint8Array<ArrayBuffer>[] 
   const read = lists.filter(it => it !== undefined);
   if (read.length > 0 && read.length === lists.length) return read;
   throw new MtlsError('ERR_CERT_MALFORMED', 'There is no certificate revocation list in this text.');
-}
-
-/** Undefined for a string. */
-export function bytesOf(source: string | BufferSource): Uint8Array<ArrayBuffer> | undefined {
-  if (isA(source, ArrayBuffer)) return new Uint8Array(source);
-  if (!ArrayBuffer.isView(source)) return undefined;
-  return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
 }
