@@ -3,24 +3,17 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Challenge,
-  type ClientOptions,
-  createClient,
-  type Disposition,
-  type Identity,
-  type MtlsClient,
-} from '../../../src/index.js';
+import type { Challenge, ClientOptions, Disposition, Identity, MtlsClient } from '../../../src/index.js';
 import { identityOf } from '../../support/client.js';
-import { engineModule } from '../../support/engine.js';
 import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
 import { tcpTunnel } from '../../support/tcp-tunnel.js';
+import { Clients } from './clients.js';
 
 let pki: OpensslPki;
 let serverPair: KeyPair;
 let ada: Identity;
 const servers: Server[] = [];
-const clients: MtlsClient[] = [];
+const clients = new Clients();
 
 beforeAll(async () => {
   pki = new OpensslPki();
@@ -28,7 +21,7 @@ beforeAll(async () => {
   ada = await identityOf(pki.issue({ subject: '/CN=Ada' }));
 });
 afterEach(async () => {
-  await Promise.all(clients.splice(0).map(client => client.close()));
+  await clients.close();
   for (const server of servers.splice(0)) {
     server.close();
     (server as unknown as { closeAllConnections(): void }).closeAllConnections();
@@ -52,16 +45,7 @@ async function listen() {
   return { port, url: `https://localhost:${port}/`, held };
 }
 
-async function clientWith(options: Partial<ClientOptions>): Promise<MtlsClient> {
-  const client = await createClient({
-    tunnel: tcpTunnel,
-    trust: { anchors: [pki.ca.cert] },
-    engine: engineModule(),
-    ...options,
-  });
-  clients.push(client);
-  return client;
-}
+const clientWith = (options: Partial<ClientOptions>) => clients.make(pki.ca.cert, options);
 
 type Answer = (challenge: Challenge) => Disposition | Promise<Disposition>;
 

@@ -13,9 +13,9 @@ import {
   type StoredIdentity,
 } from '../../../src/index.js';
 import { identityOf } from '../../support/client.js';
-import { engineModule } from '../../support/engine.js';
 import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
 import { tcpTunnel } from '../../support/tcp-tunnel.js';
+import { Clients } from './clients.js';
 
 let pki: OpensslPki;
 let otherPki: OpensslPki;
@@ -23,7 +23,7 @@ let serverPair: KeyPair;
 let ada: Identity;
 let bob: Identity;
 const servers: Server[] = [];
-const clients: MtlsClient[] = [];
+const clients = new Clients();
 
 beforeAll(async () => {
   pki = new OpensslPki();
@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  await Promise.all(clients.splice(0).map(client => client.close()));
+  await clients.close();
   for (const server of servers.splice(0)) server.close();
 });
 
@@ -65,16 +65,7 @@ async function listen(pair = serverPair, onSocket?: (socket: TLSSocket) => void)
   return (server.address() as AddressInfo).port;
 }
 
-async function clientWith(options: Partial<ClientOptions>): Promise<MtlsClient> {
-  const client = await createClient({
-    tunnel: tcpTunnel,
-    trust: { anchors: [pki.ca.cert] },
-    engine: engineModule(),
-    ...options,
-  });
-  clients.push(client);
-  return client;
-}
+const clientWith = (options: Partial<ClientOptions>) => clients.make(pki.ca.cert, options);
 
 async function readAll(socket: Socket): Promise<string> {
   let text = '';

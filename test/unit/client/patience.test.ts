@@ -10,17 +10,14 @@ import { WebSocketServer } from 'ws';
 import {
   type Challenge,
   type ClientOptions,
-  createClient,
   type Disposition,
   type Identity,
   IdentityStore,
-  type MtlsClient,
   passphraseVerification,
 } from '../../../src/index.js';
 import { identityOf } from '../../support/client.js';
-import { engineModule } from '../../support/engine.js';
 import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
-import { tcpTunnel } from '../../support/tcp-tunnel.js';
+import { Clients } from './clients.js';
 
 /** The server hangs up after so long in a handshake; a person takes longer. */
 const PATIENCE_MS = 1_000;
@@ -30,7 +27,7 @@ let pki: OpensslPki;
 let serverPair: KeyPair;
 let ada: Identity;
 const servers: Server[] = [];
-const clients: MtlsClient[] = [];
+const clients = new Clients();
 
 beforeAll(async () => {
   pki = new OpensslPki();
@@ -38,7 +35,7 @@ beforeAll(async () => {
   ada = await identityOf(pki.issue({ subject: '/CN=Ada' }));
 });
 afterEach(async () => {
-  await Promise.all(clients.splice(0).map(client => client.close()));
+  await clients.close();
   for (const server of servers.splice(0)) server.close();
 });
 afterAll(() => pki.close());
@@ -65,16 +62,7 @@ async function listen(options: TlsOptions = {}) {
   return { port, url: `https://localhost:${port}/`, hungUp: () => hungUp };
 }
 
-async function clientWith(options: Partial<ClientOptions>): Promise<MtlsClient> {
-  const client = await createClient({
-    tunnel: tcpTunnel,
-    trust: { anchors: [pki.ca.cert] },
-    engine: engineModule(),
-    ...options,
-  });
-  clients.push(client);
-  return client;
-}
+const clientWith = (options: Partial<ClientOptions>) => clients.make(pki.ca.cert, options);
 
 const show = (identity: Identity, persistence: 'none' | 'session' = 'session'): Disposition => ({
   disposition: 'use-credential',
