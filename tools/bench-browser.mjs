@@ -129,6 +129,7 @@ function pageServer() {
     } else if (pathname === '/') response.end(html);
     else if (pathname === '/config.json') response.end(JSON.stringify(config()));
     else if (pathname === '/page.js') response.end(readFileSync('tools/bench-page.js'));
+    else if (pathname === '/median-times.js') response.end(readFileSync('tools/median-times.js'));
     else if (pathname.startsWith('/lib/')) response.end(readFileSync(join('dist', pathname.slice(5))));
     else response.writeHead(404).end();
   });

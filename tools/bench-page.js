@@ -1,5 +1,6 @@
 // The page of tools/bench-browser.mjs: measures the package beside the browser's own fetch and WebSocket, and posts what it found.
 import { createClient } from '/lib/index.js';
+import { medianTimes } from '/median-times.js';
 
 const { relay, ca, origin, rounds, downloadBytes, uploadBytes, textBytes } = await get('/config.json');
 const client = await createClient({
@@ -41,17 +42,12 @@ function codings() {
   ]);
 }
 
-/** Runs all in turn, `rounds` times after a warm-up; gives the medians. */
 async function measure(entries) {
-  const times = entries.map(() => []);
-  for (let round = 0; round <= rounds; round++) {
-    for (const [index, [, run]] of entries.entries()) {
-      const start = performance.now();
-      await run();
-      if (round > 0) times[index].push(performance.now() - start);
-    }
-  }
-  return entries.map(([name], index) => ({ name, ms: times[index].sort((a, b) => a - b)[rounds >> 1] }));
+  const medians = await medianTimes(
+    entries.map(([, run]) => run),
+    rounds,
+  );
+  return entries.map(([name], index) => ({ name, ms: medians[index] }));
 }
 
 function download(api) {

@@ -15,6 +15,7 @@ import { WebSocket } from 'ws';
 import { ensurePki } from '../demo/pki.mjs';
 import { createClient, createWebSocketTunnel, evaluateTrust, openPkcs12 } from '../dist/index.js';
 import { createRelay } from '../dist/relay.js';
+import { medianTimes } from './median-times.js';
 
 globalThis.WebSocket ??= WebSocket;
 const ROUNDS = 7;
@@ -45,17 +46,12 @@ for (const close of closers) await close();
 await relay.close();
 rmSync(folder, { recursive: true });
 
-/** Runs all in turn, `rounds` times after a warm-up; the first is what the others are measured against. */
+/** Measures all in turn; the first is what the others are measured against. */
 async function compare(title, entries, rounds = ROUNDS) {
-  const times = entries.map(() => []);
-  for (let round = 0; round <= rounds; round++) {
-    for (const [index, [, run]] of entries.entries()) {
-      const start = performance.now();
-      await run();
-      if (round > 0) times[index].push(performance.now() - start);
-    }
-  }
-  const medians = times.map(list => list.sort((a, b) => a - b)[rounds >> 1]);
+  const medians = await medianTimes(
+    entries.map(([, run]) => run),
+    rounds,
+  );
   console.log(rounds === ROUNDS ? title : `${title} (median of ${rounds})`);
   for (const [index, [name]] of entries.entries()) {
     const ratio = medians[index] / medians[0];
