@@ -5,7 +5,7 @@ import type { TlsEngine } from '../tls/tls-engine.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import type { Authentication } from './authentication.js';
 import type { ConnectionAuthentication } from './connection-authentication.js';
-import type { ServerTrust } from './server-trust.js';
+import type { Judge, ServerTrust } from './server-trust.js';
 import { Turn } from './turn.js';
 import { HungUp, WatchedStream } from './watched-stream.js';
 
@@ -24,6 +24,11 @@ export interface DialOptions {
   signal: AbortSignal;
   /** Of another connection to the target, whose answers are to be used again. */
   authentication?: ConnectionAuthentication;
+}
+
+interface AttemptOptions extends DialOptions {
+  authentication: ConnectionAuthentication;
+  judge: Judge;
 }
 
 /** One handshake asks three things of a person at most: the server's trust, the identity, and to confirm its use. */
@@ -58,14 +63,15 @@ export class Dialer {
 
   /**
    * `signal` ends the dialling; a connection that stands does not listen to it any more. A server that hung up while a person
-   * was making up their mind is dialled again, with the answer.
+   * (or the hook `trust.evaluate`) was making up their mind is dialled again, with the answer.
    */
   async dial(target: KeyTarget, options: DialOptions): Promise<Dialed> {
     options.signal.throwIfAborted();
     const authentication = options.authentication ?? (await this.#authentication.prepare(target));
+    const judge = this.#serverTrust.judge(target);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(target, authentication, options);
+        return await this.#attempt(target, { ...options, authentication, judge });
       } catch (error) {
         if (!(error instanceof HungUp)) throw error;
         if (attempt === MAX_ATTEMPTS) throw new MtlsError('ERR_TLS_TRUNCATED', error.message);
@@ -75,8 +81,7 @@ export class Dialer {
 
   async #attempt(
     target: KeyTarget,
-    authentication: ConnectionAuthentication,
-    { alpn, signal }: DialOptions,
+    { alpn, signal, authentication, judge }: AttemptOptions,
   ): Promise<Dialed> {
     const started = performance.now();
     // A tunnel's signal lives as long as its stream, the caller's does not.
@@ -110,11 +115,7 @@ export class Dialer {
         pins: this.#serverTrust.pinsFor(target),
         evaluateServer: question =>
           given(() =>
-            stream.during(() =>
-              this.#serverTrust.evaluate(target, question, it =>
-                authentication.evaluateServer(it, lifetime.signal),
-              ),
-            ),
+            stream.during(() => judge(question, it => authentication.evaluateServer(it, lifetime.signal))),
           ),
         absence: authentication.absence,
         signal: lifetime.signal,

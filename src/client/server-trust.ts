@@ -2,13 +2,20 @@ import type { Instance } from '../engine/instance.js';
 import type { CertificateFailureCode, KeyPins } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
 import { describeCertificate } from '../identity/certificate.js';
+import { toHex } from '../identity/encoding.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import type { TrustResult } from '../identity/types.js';
 import type { ServerTrustQuestion } from '../tls/types.js';
-import type { TrustAnswer, TrustOptions } from '../trust/options.js';
+import type { TrustAnswer, TrustOptions, TrustQuestion } from '../trust/options.js';
 import type { PinRules } from '../trust/pins.js';
 
 type Verdict = 'as-verified' | 'trust';
+
+/** Decides about a server; `handler` is asked when the hook has not refused it. */
+export type Judge = (
+  question: ServerTrustQuestion,
+  handler: (question: ServerTrustQuestion) => Promise<Verdict>,
+) => Promise<Verdict>;
 
 /** The client's `trust` option at work: pins by target, and its hook `evaluate` in front of the challenge handler. */
 export class ServerTrust {
@@ -26,23 +33,28 @@ export class ServerTrust {
     return this.#pins.for(hostname, port);
   }
 
-  /** A refusal is final; what the hook trusts has no error any more when the handler is asked. */
-  async evaluate(
-    target: KeyTarget,
-    question: ServerTrustQuestion,
-    handler: (question: ServerTrustQuestion) => Promise<Verdict>,
-  ): Promise<Verdict> {
-    if (!this.#evaluate) return handler(question);
-    const answer = await this.#evaluate({
-      host: target.hostname,
-      port: target.port,
-      chain: question.chain.map(der => describeCertificate(this.#reader, der)),
-      result: this.#result(question),
-    });
-    if (!accepts(answer)) throw question.error ?? refusal(target);
-    const trusts = typeof answer === 'object' && question.error?.code !== 'ERR_TLS_PIN';
-    const verdict = await handler(trusts ? { ...question, error: undefined } : question);
-    return trusts ? 'trust' : verdict;
+  /**
+   * For one connection: when it has to be made again, because the server did not wait for the hook, the hook's answer holds. A
+   * refusal is final; what the hook trusts has no error any more when the handler is asked.
+   */
+  judge(target: KeyTarget): Judge {
+    const evaluate = this.#evaluate;
+    if (!evaluate) return (question, handler) => handler(question);
+    const answers = new Map<string, TrustAnswer>();
+    return async (question, handler) => {
+      const key = keyOf(question);
+      if (!answers.has(key)) answers.set(key, await evaluate(this.#shown(target, question)));
+      const answer = answers.get(key);
+      if (!accepts(answer)) throw question.error ?? refusal(target);
+      const trusts = typeof answer === 'object' && question.error?.code !== 'ERR_TLS_PIN';
+      const verdict = await handler(trusts ? { ...question, error: undefined } : question);
+      return trusts ? 'trust' : verdict;
+    };
+  }
+
+  #shown({ hostname: host, port }: KeyTarget, question: ServerTrustQuestion): TrustQuestion {
+    const chain = question.chain.map(der => describeCertificate(this.#reader, der));
+    return { host, port, chain, result: this.#result(question) };
   }
 
   #result({ chain, path, error }: ServerTrustQuestion): TrustResult {
@@ -51,6 +63,10 @@ export class ServerTrust {
     const code = error.code as CertificateFailureCode;
     return { trusted: false, code, message: error.message, chain: found };
   }
+}
+
+function keyOf({ chain, error }: ServerTrustQuestion): string {
+  return JSON.stringify([chain.map(toHex), error?.code]);
 }
 
 /** @throws TypeError for what is no answer */

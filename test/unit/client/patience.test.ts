@@ -188,6 +188,23 @@ describe('a person who takes longer than the server waits', () => {
     store.close();
   });
 
+  it('may take long in the hook trust.evaluate, which is asked once for each connection', async () => {
+    const strange = new OpensslPki('Strange CA');
+    const { url, hungUp } = await listen(
+      strange.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' }),
+    );
+    strange.close();
+    let asked = 0;
+    const evaluate = async () => {
+      asked++;
+      await delay(PERSON_MS);
+      return { trust: true } as const;
+    };
+    const client = await clientWith({ identities: [ada], trust: { evaluate } });
+    expect(await (await client.fetch(url)).text()).toBe('Ada');
+    expect([asked, hungUp()]).toEqual([1, 1]);
+  });
+
   it('may refuse late', async () => {
     const { url } = await listen();
     const { asked, onChallenge } = slowly({ 'client-certificate': { disposition: 'cancel' } });
