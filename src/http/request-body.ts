@@ -56,7 +56,7 @@ export async function bodyOfRequest(request: Request): Promise<RequestBody | und
     if (!('body' in request)) return blobBody(await (request as Request).blob(), null);
     return request.body === null ? undefined : await measured(request.body);
   } catch (cause) {
-    throw fetchError(unreadableBody(cause));
+    throw fetchError(isLostForm(request, cause) ? lostForm(cause) : unreadableBody(cause));
   }
 }
 
@@ -73,6 +73,18 @@ export function dropBody(source: BodyInit | Request | undefined, reason: unknown
 
 export function unreadableBody(cause: unknown): MtlsError {
   return new MtlsError('ERR_HTTP_BODY', "The request's body could not be read.", { cause });
+}
+
+/** WebKit gives a form with files back in no way, once it is in a `Request`. */
+function isLostForm({ headers }: Request, cause: unknown): boolean {
+  const isForm = headers.get('content-type')?.startsWith('multipart/form-data');
+  return isForm === true && cause instanceof DOMException && cause.name === 'InvalidStateError';
+}
+
+function lostForm(cause: unknown): MtlsError {
+  const message =
+    'This browser does not give back the form with files in the Request: give the FormData to fetch as init.body.';
+  return new MtlsError('ERR_HTTP_BODY', message, { cause });
 }
 
 function blobBody(blob: Blob, contentType: string | null): RequestBody {

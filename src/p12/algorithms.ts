@@ -10,7 +10,7 @@ import {
   sequence,
   Tag,
 } from './asn1.js';
-import { malformed, unsupported } from './errors.js';
+import { damaged, unsupported } from './errors.js';
 
 export type HashName =
   | 'MD5'
@@ -207,7 +207,7 @@ function pbmac1(parameters: Node | undefined): MacScheme {
   const hash = hmacs[oid];
   if (!hash) throw unsupportedAlgorithm(oid);
   if (keyLength === undefined || keyLength < 1 || keyLength > MAX_MAC_KEY_BYTES)
-    throw malformed('The file is damaged: the length of its MAC key is missing or senseless.');
+    throw damaged('the length of its MAC key is missing or senseless');
   return { kind: 'pbmac1', hash, derivation, keyBytes: keyLength };
 }
 
@@ -253,7 +253,7 @@ function pbes2Cipher(
   if (!cipher) throw unsupportedAlgorithm(oid);
   const { ivBytes, ...rest } = cipher;
   if (keyLength !== undefined && keyLength !== cipher.keyBytes)
-    throw malformed('The file is damaged: a key length does not fit its cipher.');
+    throw damaged('a key length does not fit its cipher');
   return { ...rest, iv: checkedIv(octetString(parameters), ivBytes) };
 }
 
@@ -263,7 +263,7 @@ function rc2Cipher(parameters: Node | undefined, keyBytes = RC2_DEFAULT_KEY_BYTE
   const named = version ? count(version) : undefined;
   const effectiveBits = named === undefined ? 32 : (rc2Versions.get(named) ?? named);
   if (keyBytes < 1 || keyBytes > 128 || effectiveBits < 1 || effectiveBits > 1024)
-    throw malformed('The file is damaged: a key length does not fit its cipher.');
+    throw damaged('a key length does not fit its cipher');
   return { cipher: 'RC2' as const, keyBytes, effectiveBits, iv: checkedIv(octetString(iv), 8) };
 }
 
@@ -273,13 +273,12 @@ const DEFAULT_TAG_BYTES = 12;
 function gcmCipher(parameters: Node | undefined, keyBytes: number) {
   const [nonce, length] = sequence(parameters);
   const tagBytes = length ? count(length) : DEFAULT_TAG_BYTES;
-  if (tagBytes < 12 || tagBytes > 16)
-    throw malformed('The file is damaged: an authentication tag has the wrong length.');
+  if (tagBytes < 12 || tagBytes > 16) throw damaged('an authentication tag has the wrong length');
   return { cipher: 'AES-GCM' as const, keyBytes, tagBytes, iv: octetString(nonce) };
 }
 
 function checkedIv(iv: Uint8Array<ArrayBuffer>, bytes: number): Uint8Array<ArrayBuffer> {
-  if (iv.length !== bytes) throw malformed('The file is damaged: an IV has the wrong length.');
+  if (iv.length !== bytes) throw damaged('an IV has the wrong length');
   return iv;
 }
 
@@ -317,7 +316,7 @@ function scrypt(parameters: Node | undefined): KeyDerivation {
     parallelization: atLeastOne(count(parallelization)),
   };
   if (read.cost < 2 || !Number.isInteger(Math.log2(read.cost)))
-    throw malformed("The file is damaged: scrypt's cost is not a power of two.");
+    throw damaged("scrypt's cost is not a power of two");
   return {
     kind: 'scrypt',
     salt: octetString(salt),
@@ -327,6 +326,6 @@ function scrypt(parameters: Node | undefined): KeyDerivation {
 }
 
 export function atLeastOne(iterations: number): number {
-  if (iterations < 1) throw malformed('The file is damaged: an iteration count is zero.');
+  if (iterations < 1) throw damaged('an iteration count is zero');
   return iterations;
 }

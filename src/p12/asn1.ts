@@ -3,7 +3,7 @@
 import * as asn1js from 'asn1js';
 import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
-import { malformed } from './errors.js';
+import { damaged } from './errors.js';
 
 export type Node = asn1js.AsnType;
 
@@ -29,7 +29,7 @@ export function parse(bytes: Uint8Array<ArrayBuffer>): Node {
   return guarded(() => {
     const options = { ...limits, copyInput: false, parseEmbedded: false };
     const { offset, result } = asn1js.fromBER(bytes, options);
-    if (offset === -1) throw malformed('The file is damaged or cut short: it is not valid BER.');
+    if (offset === -1) throw damaged('it is cut short, or not valid BER');
     return result;
   });
 }
@@ -40,7 +40,7 @@ export function guarded<T>(read: () => T): T {
     return read();
   } catch (cause) {
     if (cause instanceof MtlsError) throw cause;
-    throw malformed('The file is damaged: something else was expected inside.', cause);
+    throw damaged('something else was expected inside', cause);
   }
 }
 
@@ -107,5 +107,5 @@ function primitive(node: Node): Uint8Array<ArrayBuffer> {
 }
 
 function unexpected(): Error {
-  return malformed('The file is damaged: something else was expected inside.');
+  return damaged('something else was expected inside');
 }

@@ -2,7 +2,7 @@ import { MtlsError } from '../errors.js';
 import type { Encryption, Pbes1, Pbes2, Pkcs12Pbe } from './algorithms.js';
 import { Derivations, inWebCrypto, webCryptoCipher } from './derivations.js';
 import { type EngineCipher, type ImportEngine, Purpose } from './engine.js';
-import { malformed, wrongPassword } from './errors.js';
+import { damaged, wrongPassword } from './errors.js';
 import type { Password } from './password.js';
 import type { Encrypted, Mac, Pfx } from './structure.js';
 import type { Work } from './work.js';
@@ -41,9 +41,7 @@ export class Session {
 
   /** What a failure to decrypt means. */
   unreadable(): MtlsError {
-    return this.passwordProven
-      ? malformed('The file is damaged: a part cannot be decrypted.')
-      : wrongPassword();
+    return this.passwordProven ? damaged('a part cannot be decrypted') : wrongPassword();
   }
 
   /** Begins to derive the keys of parts that will be decrypted. */

@@ -4,10 +4,17 @@ export function malformed(message: string, cause?: unknown): MtlsError {
   return new MtlsError('ERR_P12_MALFORMED', message, cause === undefined ? undefined : { cause });
 }
 
+export function damaged(how: string, cause?: unknown): MtlsError {
+  return malformed(`The file is damaged: ${how}. Fetch it once more, or export it again.`, cause);
+}
+
 export function unsupported(what: string): MtlsError {
   return new MtlsError('ERR_P12_UNSUPPORTED', `The file uses what this library cannot read: ${what}.`);
 }
 
 export function wrongPassword(): MtlsError {
-  return new MtlsError('ERR_P12_PASSWORD', 'The password is wrong.');
+  return new MtlsError(
+    'ERR_P12_PASSWORD',
+    'The password is wrong. Type it again: upper and lower case count.',
+  );
 }

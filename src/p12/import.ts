@@ -10,7 +10,7 @@ import type { Encryption } from './algorithms.js';
 import { type Bags, type CertificateBag, type KeyBag, parseSafeContents } from './bags.js';
 import { Session } from './decrypt.js';
 import { ImportEngine } from './engine.js';
-import { malformed, unsupported } from './errors.js';
+import { damaged, malformed, unsupported } from './errors.js';
 import { type FileCertificate, type Match, matchKey } from './keys.js';
 import type { Pkcs12Limits } from './limits.js';
 import type { Pkcs12, Pkcs12Inspection, UnsupportedKey } from './open-pkcs12.js';
@@ -169,7 +169,7 @@ function readCertificates(bags: readonly CertificateBag[], engine: ImportEngine)
       // Without what some writers leave behind it.
       read = engine.readCertificate(firstElement(der));
     } catch (cause) {
-      throw malformed('The file is damaged: one of its certificates cannot be read.', cause);
+      throw damaged('one of its certificates cannot be read', cause);
     }
     const { fingerprint } = read.certificate;
     byFingerprint.set(fingerprint, { ...read, ...attributes, ...byFingerprint.get(fingerprint) });
@@ -189,7 +189,7 @@ function refuseStranger(
   const strange = claimed.find(it => schemesForKey(it.certificate.keyAlgorithm).length === 0);
   if (strange) throw unsupported(`a certificate with a key of the kind ${strange.certificate.keyAlgorithm}`);
   if (claimed.length > 0 && free.length === claimed.length)
-    throw malformed('The file is damaged: a private key does not belong to its certificate.');
+    throw damaged('a private key does not belong to its certificate');
 }
 
 async function identityOf(

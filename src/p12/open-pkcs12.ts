@@ -1,7 +1,7 @@
 import type { EngineSource } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import type { Certificate, Identity } from '../identity/types.js';
-import { malformed } from './errors.js';
+import { damaged } from './errors.js';
 import { checkedLimits, type Pkcs12Limits } from './limits.js';
 import { readSource } from './source.js';
 import { type ImportProgress, Work } from './work.js';
@@ -106,7 +106,7 @@ async function withFile<T>(
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof MtlsError) throw error;
-    throw malformed('The file is damaged: something else was expected inside.', error);
+    throw damaged('something else was expected inside', error);
   } finally {
     file.fill(0);
   }

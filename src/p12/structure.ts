@@ -9,7 +9,7 @@ import {
   macScheme,
 } from './algorithms.js';
 import { count, guarded, type Node, octetString, octets, parse, sequence } from './asn1.js';
-import { malformed, unsupported } from './errors.js';
+import { damaged, malformed, unsupported } from './errors.js';
 import { type Cost, costOf } from './work.js';
 
 export interface Encrypted {
@@ -45,7 +45,7 @@ export function parsePfx(file: Uint8Array<ArrayBuffer>): Pfx {
   if (count(version) !== PFX_VERSION) throw malformed('This is not a PKCS#12 file of version 3.');
   const { type, content } = contentInfo(authSafe);
   if (type === SIGNED_DATA) throw unsupported('public-key integrity mode (a signature in place of a MAC)');
-  if (type !== DATA) throw malformed('The file is damaged: its content is of no type that PKCS#12 knows.');
+  if (type !== DATA) throw damaged('its content is of no type that PKCS#12 knows');
   const authenticated = octetString(content);
   return {
     mac: macData && parseMac(macData),

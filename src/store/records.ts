@@ -218,7 +218,9 @@ function notFound(): MtlsError {
 }
 
 function duplicate(): MtlsError {
-  return new MtlsError('ERR_IDENTITY_DUPLICATE', 'An identity with this certificate is stored already.');
+  const message =
+    'An identity with this certificate is stored already, and was left as it is: update it, or delete it first.';
+  return new MtlsError('ERR_IDENTITY_DUPLICATE', message);
 }
 
 function unreadableRecord(id: string, cause?: unknown): MtlsError {

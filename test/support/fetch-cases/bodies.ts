@@ -1,4 +1,13 @@
-import { answerUrl, equal, type FetchCase, failure, fetchCase, shown, typeError } from './case.js';
+import {
+  answerUrl,
+  equal,
+  type FetchCase,
+  failure,
+  fetchCase,
+  type Shown,
+  shown,
+  typeError,
+} from './case.js';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 const streamOf = (...chunks: unknown[]) =>
@@ -61,6 +70,19 @@ export const bodyCases: FetchCase[] = [
     const boundary = /^multipart\/form-data; ?boundary=(.+)$/.exec(seen.headers['content-type'] ?? '')?.[1];
     equal([seen.body.includes(`--${boundary}\r\n`), seen.body.includes('n%22ame.txt')], [true, true]);
   }),
+  fetchCase(
+    'sends a FormData with files in a Request, or says where to give it',
+    async ({ fetch, origin }) => {
+      const body = new FormData();
+      body.append('f', new File(['content'], 'name.txt'));
+      const request = new Request(`${origin}/show`, { method: 'POST', body });
+      const outcome = await fetch(request).then(
+        async response => ((await response.json()) as Shown).body.includes('content'),
+        ({ cause }) => cause.code === 'ERR_HTTP_BODY' && /init\.body/.test(cause.message),
+      );
+      equal(outcome, true);
+    },
+  ),
   fetchCase('the parts of a FormData are encoded as HTML says', async context => {
     const body = new FormData();
     body.append('l\ni"ne', 'one\ntwo\rthree\r\nfour');

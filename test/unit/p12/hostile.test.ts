@@ -276,6 +276,14 @@ describe('something else', () => {
     await expect(open(make())).rejects.toMatchObject({ code: 'ERR_P12_MALFORMED', message });
   });
 
+  it('is told with what to do about it', async () => {
+    const file = files.export(files.client('p256'));
+    const damaged = open(file.slice(0, 200));
+    await expect(damaged).rejects.toMatchObject({ code: 'ERR_P12_MALFORMED', message: /export it again/ });
+    const mistyped = openPkcs12(file, { password: 'wrong' });
+    await expect(mistyped).rejects.toMatchObject({ code: 'ERR_P12_PASSWORD', message: /Type it again/ });
+  });
+
   const encode = (text: string) => new TextEncoder().encode(text);
   const der = (args: string[]) => {
     files.run([...args, '-outform', 'DER', '-out', 'other.der']);

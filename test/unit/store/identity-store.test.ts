@@ -77,7 +77,10 @@ it('keeps stores of different names apart', async () => {
 describe('add', () => {
   it('refuses a certificate that is there', async () => {
     await store.add(ada);
-    await expect(store.add(ada)).rejects.toMatchObject({ code: 'ERR_IDENTITY_DUPLICATE' });
+    await expect(store.add(ada)).rejects.toMatchObject({
+      code: 'ERR_IDENTITY_DUPLICATE',
+      message: expect.stringContaining('delete it first'),
+    });
     expect(await store.find()).toHaveLength(1);
   });
 
