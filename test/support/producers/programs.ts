@@ -1,9 +1,10 @@
 // Producers that are libraries: small programs beside this file write every file into a folder.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { mavenClassPath } from '../maven.js';
 import type { Key, OpensslFiles } from '../openssl-files.js';
 import type { Expectation, ProducedFile } from './types.js';
 
@@ -98,12 +99,7 @@ export function bouncyCastleProduces(files: OpensslFiles): ProducedFile[] {
     keys: ['p256', 'rsa2048'],
     run(folder) {
       const source = join(HERE, 'bouncy-castle');
-      const jars = join(CACHE, 'bouncy-castle');
-      if (!existsSync(jars)) {
-        const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${jars}`];
-        execute('mvn', ['-q', '-B', '-f', join(source, 'pom.xml'), ...copy]);
-      }
-      execute('java', ['-cp', join(jars, '*'), join(source, 'Producer.java'), folder]);
+      execute('java', ['-cp', mavenClassPath(source), join(source, 'Producer.java'), folder]);
     },
     expected(name) {
       const password = 'secret';

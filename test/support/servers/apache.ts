@@ -9,6 +9,7 @@ export const apache: ServerKind = {
   http: ['h2', 'http/1.1'],
   // nghttp2's own limit; beyond it mod_http2 resets the stream.
   mostHeadBytes: { h2: 64 * 1024 },
+  longHeadCode: 'ERR_HTTP_RESET',
   start(settings, backendPort) {
     return startApache(settings, (setting, { folder, index }) => {
       const { cert, key, ca } = folder.credentials(setting, index);

@@ -6,6 +6,7 @@ import { caddy } from './caddy.js';
 import { go } from './go.js';
 import { haproxy } from './haproxy.js';
 import { java } from './java.js';
+import { tomcat } from './tomcat.js';
 import type { RunningServers, ServerKind } from './types.js';
 
 const nginx: ServerKind = {
@@ -71,7 +72,7 @@ const withSum = (kind: ServerKind): ServerKind => ({ sumPath: '/sum', ...kind })
 /** Every kind of server that the tests know. */
 export const serverKinds: ServerKind[] = [
   nginx,
-  ...[apache, haproxy, caddy, go, java].map(withSum),
+  ...[apache, haproxy, caddy, go, java, tomcat].map(withSum),
   node,
   openssl,
 ];

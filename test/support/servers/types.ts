@@ -1,3 +1,4 @@
+import type { MtlsErrorCode } from '../../../src/index.js';
 import type { KeyKind, KeyPair } from '../openssl-pki.js';
 
 /** How one listener of a server is set up. */
@@ -31,6 +32,8 @@ export interface ServerKind {
   http: readonly Setting['http'][];
   /** The most that it puts into a response's head, if less than the client takes. */
   mostHeadBytes?: Partial<Record<Setting['http'], number>>;
+  /** What a longer head is told by; default: ERR_HTTP_HEADERS_TOO_LARGE. */
+  longHeadCode?: MtlsErrorCode;
   /** Where it takes a body. */
   sumPath?: string;
   /** `backendPort`: a plain HTTP server with `/` and `/sum`, for those that have to pass requests on. */

@@ -159,6 +159,10 @@ fn of_h2(error: &h2::Error, stage: Stage) -> Failure {
     if error.is_io() {
         return Failure::cut(stage);
     }
+    // h2 counts the frames of a head, and tells it by these words alone.
+    if error.is_library() && error.to_string().contains("too_many_continuations") {
+        return Failure::too_large();
+    }
     let reason = error.reason().unwrap_or(Reason::INTERNAL_ERROR);
     // A GOAWAY fails only the streams that it says were not processed (RFC 9113 section 6.8).
     let unprocessed = error.is_go_away() || reason == Reason::REFUSED_STREAM;

@@ -13,6 +13,7 @@ const RST_STREAM: u8 = 3;
 const PING: u8 = 6;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
+const CONTINUATION: u8 = 9;
 const STATUS_200: u8 = 0x88;
 
 fn begun(path: &str, ping: Option<Ping>) -> (Client, i32) {
@@ -97,6 +98,13 @@ fn a_head_that_is_too_large_is_told_from_one_that_is_wrong() {
     let (mut client, request) = begun("/", None);
     let many: Vec<_> = (0..300).map(|_| ("x", "y")).collect();
     client.receive(&head(&many));
+    let failure = client.outcome(request).failure.clone().unwrap();
+    assert_eq!(failure.kind, FailureKind::TooLarge);
+    let (mut client, request) = begun("/", None);
+    client.receive(&flagged_frame((HEADERS, 0), 1, &[STATUS_200]));
+    for _ in 0..41 {
+        client.receive(&frame(CONTINUATION, 1, &[]));
+    }
     let failure = client.outcome(request).failure.clone().unwrap();
     assert_eq!(failure.kind, FailureKind::TooLarge);
     let (mut client, request) = begun("/", None);
