@@ -41,6 +41,8 @@ export class RelayConnection {
   /** From the page, not yet handed to TCP. */
   readonly #toTarget = new ChunkQueue();
   #writing = false;
+  /** Why nothing can be written any more. */
+  #writeFailure: NodeJS.ErrnoException | undefined;
   #pageEnded = false;
   /** Bytes from the page that it has not been granted again. */
   #unacknowledgedBytes = 0;
@@ -137,7 +139,10 @@ export class RelayConnection {
   #connect(hostname: string, port: number): void {
     this.#state = 'connecting';
     const connectStartedAt = performance.now();
-    const socket = openTarget(hostname, port, bytes => this.#onTargetBytes(bytes));
+    const socket = openTarget(hostname, port, {
+      onBytes: bytes => this.#onTargetBytes(bytes),
+      onWriteFailed: error => this.#onWriteFailed(error),
+    });
     this.#socket = socket;
     socket.on('connect', () => this.#onConnected(connectStartedAt));
     socket.on('end', () => this.#onTargetEnd());
@@ -252,6 +257,10 @@ export class RelayConnection {
   }
 
   #onTargetEnd(): void {
+    if (this.#writeFailure) {
+      this.#onTargetError(this.#writeFailure);
+      return;
+    }
     this.#targetEnded = true;
     this.#send(encodeEnd());
   }
@@ -295,6 +304,12 @@ export class RelayConnection {
       return;
     }
     this.close(CloseCode.targetReset, error.code ?? '');
+  }
+
+  /** What the target said before goes to the page first; its end follows. */
+  #onWriteFailed(error: NodeJS.ErrnoException): void {
+    this.#writeFailure = error;
+    if (this.#targetEnded) this.#onTargetError(error);
   }
 
   #onTargetClose(): void {

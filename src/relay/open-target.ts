@@ -1,27 +1,53 @@
-import { connect, type Socket } from 'node:net';
+import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { UnreachableReason } from '../tunnel/close-codes.js';
 import { MAX_DATA_BYTES } from '../tunnel/limits.js';
 
 // With several addresses to try, the time for each: Node's own 250 ms gives up on targets that are merely far away.
 const ATTEMPT_TIMEOUT_MS = 2000;
 
-/**
- * Starts a TCP connection. `onBytes` gets what arrives in a buffer that is used again after the call; when it returns `false`,
- * reading stops until `resume`.
- */
-export function openTarget(host: string, port: number, onBytes: (bytes: Uint8Array) => boolean): Socket {
-  return connect({
+export interface TargetListener {
+  /** Gets what arrives in a buffer that is used again after the call; when it returns `false`, reading stops until `resume`. */
+  onBytes: (bytes: Uint8Array) => boolean;
+  /** Called once; nothing more can be written, and the write that failed never completes. What has arrived is still read. */
+  onWriteFailed: (error: NodeJS.ErrnoException) => void;
+}
+
+/** Starts a TCP connection. */
+export function openTarget(host: string, port: number, listener: TargetListener): Socket {
+  return new TargetSocket(listener).connect({
     host,
     port,
-    allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
-    onread: {
-      buffer: Buffer.allocUnsafeSlow(MAX_DATA_BYTES),
-      callback: (length, buffer) => onBytes(buffer.subarray(0, length)),
-    },
   });
+}
+
+/**
+ * Node destroys a socket when a write fails, and drops what it has not read. But a server that answers early, and hangs up
+ * without having read the whole request, makes writes fail, and its answer is still to be read.
+ */
+class TargetSocket extends Socket {
+  readonly #onWriteFailed: TargetListener['onWriteFailed'];
+
+  constructor({ onBytes, onWriteFailed }: TargetListener) {
+    const options: SocketConstructorOpts & ConnectOpts = {
+      allowHalfOpen: true,
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(MAX_DATA_BYTES),
+        callback: (length, buffer) => onBytes(buffer.subarray(0, length)),
+      },
+    };
+    super(options);
+    this.#onWriteFailed = onWriteFailed;
+  }
+
+  override _write(chunk: unknown, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    super._write(chunk, encoding, error => {
+      if (error && !this.destroyed) this.#onWriteFailed(error);
+      else callback(error);
+    });
+  }
 }
 
 /** What kept a connection from being made, in the words of the close reason. */

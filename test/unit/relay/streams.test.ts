@@ -98,6 +98,26 @@ test('a target that resets is told apart from its end and from a lost relay', as
   await expect(writer.write(bytes('x'))).rejects.toMatchObject({ code: 'ERR_TUNNEL_RESET' });
 });
 
+test('what a target said before it reset can be read, although what is written to it fails', async () => {
+  const target = await startTarget(socket => socket.pause());
+  const { relay, events } = await startRelay({ allow: [`127.0.0.1:${target.port}`] });
+  const { reader, writer } = await connect(tunnelTo(relay), target.port);
+  await writer.write(bytes('a request of which'));
+  await until(() => target.sockets.length === 1);
+  await sleep(50);
+  // In one turn, so that the relay finds something to write, to a connection that is gone, before it looks for something to read.
+  const writing = writer.write(bytes('the target reads nothing'));
+  await Promise.resolve();
+  const [socket] = target.sockets;
+  socket?.write('an early answer');
+  socket?.resetAndDestroy();
+  await writing;
+  expect(text((await reader.read()).value)).toBe('an early answer');
+  await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_RESET' });
+  await until(() => events.at(-1)?.type === 'closed');
+  expect(events.at(-1)).toMatchObject({ code: 4021, reason: expect.stringMatching(/EPIPE|ECONNRESET/) });
+});
+
 test('what arrived before the relay went away can be read, then the tunnel is broken', async () => {
   const target = await startTarget(socket => socket.write('part'));
   const { relay } = await startRelay({ allow: [`127.0.0.1:${target.port}`] });
