@@ -1,36 +1,24 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
-import { type EchoServer, startEchoServer } from '../support/echo-server.js';
+import { type EchoPages, startEchoPages } from '../support/echo-pages.js';
 import { inEachEngine } from '../support/engines/each.js';
-import { OpensslPki } from '../support/openssl-pki.js';
-import { writePkcs12 } from '../support/pkcs12.js';
-import { builtRelay, startUserPages, type UserPages } from '../support/user-page.js';
 
-const pki = new OpensslPki('Test CA');
-const pair = pki.issue({ subject: '/CN=Ada', usage: 'clientAuth' });
-const file = Buffer.from(writePkcs12(pair, { password: 'secret' })).toString('base64');
-let server: EchoServer;
-let relay: Relay;
-let pages: UserPages;
+let echo: EchoPages;
 
 beforeAll(async () => {
-  server = await startEchoServer(pki);
-  pages = await startUserPages({ connect: 'data: blob:' });
-  const { createRelay } = await builtRelay();
-  relay = await createRelay({ allow: [server.host], origins: [pages.origin] });
+  echo = await startEchoPages({ connect: 'data: blob:' });
 }, 60_000);
 
-afterAll(async () => {
-  await relay?.close();
-  server?.stop();
-  await pages?.stop();
-  pki.close();
-});
+afterAll(() => echo?.stop());
 
 inEachEngine(
-  () => pages.origin,
+  () => echo.pages.origin,
   browser => {
-    const setting = () => ({ tunnel: relay.url, anchor: pki.ca.cert, host: server.host, content: file });
+    const setting = () => ({
+      tunnel: echo.relay.url,
+      anchor: echo.pki.ca.cert,
+      host: echo.server.host,
+      content: echo.file,
+    });
 
     it('takes the objects of another frame', async () => {
       const found = await browser.run(async ({ tunnel, anchor, host, content }) => {

@@ -6,6 +6,7 @@ import { clientOf, codeOf, startRelay } from '../support/client.js';
 import { type NodeServer, startPlainServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { serverKinds } from '../support/servers/index.js';
+import { protocolsOf } from '../support/servers/settings.js';
 import type { RunningServers } from '../support/servers/types.js';
 
 const KIB = 1024;
@@ -42,10 +43,7 @@ for (const kind of serverKinds) {
     let servers: RunningServers;
 
     beforeAll(async () => {
-      const settings = kind.http.map(http => ({
-        ...({ tls: 'TLSv1.3', clientAuth: 'required', serverKey: 'p256', idleSeconds: 1 } as const),
-        ...{ http, server, clientCa: pki.ca.cert },
-      }));
+      const settings = protocolsOf(kind, { server, clientCa: pki.ca.cert, idleSeconds: 1 });
       servers = await kind.start(settings, backend.port);
     }, START_TIMEOUT_MS);
 

@@ -6,6 +6,7 @@ import { clientOf, startRelay } from '../support/client.js';
 import { type NodeServer, patternOf, sha256, startPlainServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { serverKinds } from '../support/servers/index.js';
+import { protocolsOf } from '../support/servers/settings.js';
 import type { RunningServers } from '../support/servers/types.js';
 
 const MIB = 1 << 20;
@@ -44,10 +45,7 @@ for (const kind of serverKinds) {
     let servers: RunningServers;
 
     beforeAll(async () => {
-      const settings = kind.http.map(http => ({
-        ...({ tls: 'TLSv1.3', clientAuth: 'required', serverKey: 'p256' } as const),
-        ...{ http, server, clientCa: pki.ca.cert },
-      }));
+      const settings = protocolsOf(kind, { server, clientCa: pki.ca.cert });
       servers = await kind.start(settings, backend.port);
     }, START_TIMEOUT_MS);
 

@@ -29,6 +29,15 @@ export function settingsOf(
   return settings;
 }
 
+/** One for each protocol: what is common to servers of today. */
+export function protocolsOf(
+  { http }: ServerKind,
+  rest: Pick<Setting, 'server' | 'clientCa' | 'idleSeconds'>,
+): Setting[] {
+  const common = { tls: 'TLSv1.3', clientAuth: 'required', serverKey: 'p256' } as const;
+  return http.map(protocol => ({ ...common, ...rest, http: protocol }));
+}
+
 export function nameOf({ tls, http, serverKey, clientAuth }: Setting): string {
   return `${tls}, ${http}, server ${serverKey}, certificate ${clientAuth}`;
 }

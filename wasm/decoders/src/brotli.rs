@@ -1,4 +1,4 @@
-use crate::{Damaged, Decode, Progress};
+use crate::{behind_the_end, Damaged, Decode, Progress};
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
 /// RFC 7932: windows of at most 16 MiB, none of the "large" ones beyond that.
@@ -20,11 +20,7 @@ impl Default for Brotli {
 impl Decode for Brotli {
     fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, Damaged> {
         if self.ended {
-            return if input.is_empty() {
-                Ok(Progress::default())
-            } else {
-                Err(Damaged)
-            };
+            return behind_the_end(input);
         }
         let (mut available_in, mut available_out) = (input.len(), output.len());
         let (mut consumed, mut produced, mut total) = (0, 0, 0);

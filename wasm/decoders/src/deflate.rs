@@ -1,4 +1,4 @@
-use crate::{Damaged, Decode, Progress};
+use crate::{behind_the_end, Damaged, Decode, Progress};
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// RFC 1950, or RFC 1951 alone.
@@ -19,11 +19,7 @@ impl Deflate {
 impl Decode for Deflate {
     fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, Damaged> {
         if self.ended {
-            return if input.is_empty() {
-                Ok(Progress::default())
-            } else {
-                Err(Damaged)
-            };
+            return behind_the_end(input);
         }
         let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
         let status = self

@@ -27,6 +27,15 @@ pub trait Decode {
     fn is_complete(&mut self) -> bool;
 }
 
+/// What a format whose bodies have one part says to input behind their end.
+fn behind_the_end(input: &[u8]) -> Result<Progress, Damaged> {
+    if input.is_empty() {
+        Ok(Progress::default())
+    } else {
+        Err(Damaged)
+    }
+}
+
 /// By the number that the ABI has for it.
 pub fn decoder(format: u32) -> Option<Box<dyn Decode>> {
     Some(match format {
