@@ -26,8 +26,10 @@ function tryParse(text: string, base: string | undefined): URL | null {
   }
 }
 
-export function parseProtocols(protocols: string | Iterable<string>): string[] {
-  const list = typeof protocols === 'string' ? [protocols] : Array.from(protocols, String);
+/** Web IDL's `(DOMString or sequence<DOMString>)`: what is no list is one name, `null` too. */
+export function parseProtocols(protocols: unknown): string[] {
+  const isList = typeof protocols === 'object' && protocols !== null && Symbol.iterator in protocols;
+  const list = isList ? Array.from(protocols as Iterable<unknown>, it => `${it}`) : [`${protocols}`];
   // Neither an address nor a subprotocol stands in a message: some servers take tokens by them.
   if (!list.every(it => TOKEN.test(it)))
     throw syntaxError(
@@ -66,7 +68,7 @@ export function snapshot(data: unknown): { isText: boolean; payload: Uint8Array 
     return { isText: false, payload: new Uint8Array(buffer, byteOffset, byteLength).slice() };
   }
   if (isA(data, ArrayBuffer)) return { isText: false, payload: new Uint8Array(data.slice(0)) };
-  return { isText: true, payload: new TextEncoder().encode(String(data)) };
+  return { isText: true, payload: new TextEncoder().encode(`${data}`) };
 }
 
 function syntaxError(message: string): DOMException {

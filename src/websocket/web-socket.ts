@@ -49,6 +49,8 @@ export class WebSockets {
         super(host, { url: parseAddress(url), protocols: parseProtocols(protocols) });
       }
     };
+    // A minifier gives it another one.
+    Object.defineProperty(bound, 'name', { value: 'WebSocket' });
     this.constructorOf = bound as unknown as typeof globalThis.WebSocket;
   }
 
@@ -83,13 +85,16 @@ class ClientWebSocket extends EventTarget {
 
   static {
     fail = (socket, error) => socket.#fail(error);
-    // As Web IDL has it: on the class and on its prototype, unchangeable, and with the class's name on each instance.
+    // As Web IDL has it: constants on the class and on its prototype, unchangeable; members that are enumerated; the class's name.
     for (const place of [ClientWebSocket, ClientWebSocket.prototype])
       Object.defineProperties(place, constants);
     Object.defineProperty(ClientWebSocket.prototype, Symbol.toStringTag, {
       value: 'WebSocket',
       configurable: true,
     });
+    const { constructor: _, ...members } = Object.getOwnPropertyDescriptors(ClientWebSocket.prototype);
+    for (const [name, member] of Object.entries(members))
+      Object.defineProperty(ClientWebSocket.prototype, name, { ...member, enumerable: true });
   }
 
   constructor(host: SocketHost, { url, protocols }: { url: URL; protocols: string[] }) {

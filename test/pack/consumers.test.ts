@@ -34,6 +34,7 @@ globalThis.decodedBytes = async ({ tunnel, anchor, url }) => {
   const client = await createClient({ tunnel, trust: { anchors: [anchor] } });
   const { byteLength } = await (await client.fetch(url)).arrayBuffer();
   await client.close();
+  document.body.textContent = client.WebSocket.name;
   return byteLength;
 };
 if (document.createElement('identity-picker') instanceof IdentityPicker) document.title = 'ready';
@@ -115,6 +116,8 @@ async function opensFiles(url: string): Promise<void> {
     expect(rootsRequests).toHaveLength(1);
     expect(decoderRequests).toEqual([]);
     expect(await decodedBytes(page)).toBe(100_000);
+    // Minified or not.
+    expect(await page.textContent('body')).toBe('WebSocket');
     expect(decoderRequests.map(address => /\.\w+/.exec(new URL(address).pathname)?.[0])).toContain('.wasm');
     expect(complaints).toEqual([]);
   } finally {

@@ -26,6 +26,12 @@ describe('the shape of the platform', () => {
     expect(client.WebSocket.prototype).toMatchObject({ CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 });
     expect(() => Object.assign(socket, { OPEN: 2 })).toThrow(TypeError);
     expect(String(socket)).toBe('[object WebSocket]');
+    const enumerated: string[] = [];
+    for (const name in socket) enumerated.push(name);
+    expect(enumerated).toEqual(
+      expect.arrayContaining(['url', 'onmessage', 'binaryType', 'send', 'close', 'OPEN']),
+    );
+    expect(enumerated).not.toContain('constructor');
     expect(socket).toBeInstanceOf(client.WebSocket);
     expect(socket).toBeInstanceOf(EventTarget);
     expect(socket).toMatchObject({ url, readyState: 0, bufferedAmount: 0, extensions: '', protocol: '' });
@@ -92,11 +98,14 @@ describe('the shape of the platform', () => {
     expect(() => new client.WebSocket(address)).toThrow(expect.objectContaining({ name }));
   });
 
-  it.each([[''], ['a b'], ['a,b'], ['ü'], [['a', 'a']]])('refuses the subprotocols %j', async protocols => {
-    const client = await stage.sharedClient();
-    const open = () => new client.WebSocket('wss://localhost/', protocols);
-    expect(open).toThrow(expect.objectContaining({ name: 'SyntaxError' }));
-  });
+  it.each([[''], ['a b'], ['a,b'], ['ü'], [['a', 'a']], [{}]])(
+    'refuses the subprotocols %j',
+    async protocols => {
+      const client = await stage.sharedClient();
+      const open = () => new client.WebSocket('wss://localhost/', protocols as string[]);
+      expect(open).toThrow(expect.objectContaining({ name: 'SyntaxError' }));
+    },
+  );
 
   it('keeps what it refuses out of messages', async () => {
     const { WebSocket } = await stage.sharedClient();
