@@ -200,6 +200,19 @@ describe('what makes a chain untrusted', () => {
       /path length/,
     ],
     [
+      'more authorities than there may be',
+      () => {
+        const authorities = [ca(...CA)];
+        while (authorities.length < 8)
+          authorities.unshift(
+            issue(CA, { by: authorities[0] as KeyPair, subject: `/CN=Sub ${authorities.length}` }),
+          );
+        return [...below(authorities[0] as KeyPair), ...authorities];
+      },
+      'ERR_TLS_CERT_UNTRUSTED',
+      /more than 6 authorities/,
+    ],
+    [
       'a name outside of the permitted',
       () => below(ca(...CA, 'nameConstraints=critical,permitted;DNS:other.example')),
       'ERR_TLS_CERT_UNTRUSTED',

@@ -74,6 +74,12 @@ impl<'a> Search<'a> {
             }
         }
         if path.len() > MAX_INTERMEDIATES {
+            if self.others.iter().any(|it| it.subject() == issuer) {
+                let message = format!(
+                    "more than {MAX_INTERMEDIATES} authorities stand between it and the trust anchors"
+                );
+                self.note(Refusal::new(Reason::Untrusted, message), false);
+            }
             return false;
         }
         for other in self.others.iter().filter(|it| it.subject() == issuer) {
