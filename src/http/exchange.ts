@@ -7,6 +7,8 @@ import { type BodyReader, type RequestBody, unreadableBody } from './request-bod
 
 /** What is read ahead of the page, so that a small body frees its connection although nobody reads it. */
 const READ_AHEAD_BYTES = 64 * 1024;
+/** A body that is no larger comes along with its request's head: whoever reads that has most likely read it all. */
+const SMALL_BODY_BYTES = 16 * 1024;
 /** What the engine is given of a request's body at once. */
 const PIECE_BYTES = 64 * 1024;
 
@@ -44,6 +46,8 @@ export interface ExchangeHost {
   readonly protocol: 'h2' | 'http/1.1';
   /** What the transport failed with, if it did. */
   readonly error: unknown;
+  /** The connection takes no further request. */
+  close(): void;
   /** The response is complete, or never will be. `clean`: nothing of it is left on the connection. */
   onExchangeOver(exchange: Exchange, clean: boolean): void;
 }
@@ -145,10 +149,10 @@ export class Exchange implements ExchangeListener {
   cancel(reason: unknown): void {
     if (this.#over) return;
     this.#finish(false);
-    if (!this.#bodyDone) (this.#reader ?? this.#source?.open())?.cancel(reason);
     this.#rejectHead(reason);
     this.#failBody(reason);
-    if (this.#handle) this.#engine.cancel(this.#handle);
+    if (!this.#bodyDone) this.#cutBody(reason);
+    else if (this.#handle) this.#engine.cancel(this.#handle);
   }
 
   onHead(head: ResponseHead): void {
@@ -166,10 +170,11 @@ export class Exchange implements ExchangeListener {
 
   onEnd(): void {
     if (this.#over) return;
-    // A server that answers with an error does not want the rest of the body (RFC 9110 section 9.5).
-    const unwanted = !this.#bodyDone && this.#status >= 400;
-    if (unwanted) this.#stopBody();
-    this.#finish(!unwanted || this.#host.protocol === 'h2');
+    // A server that answers with an error or a redirect does not want the rest of the body (RFC 9110 section 9.5).
+    const unwanted = this.#status >= 300;
+    if (unwanted && !this.#bodyDone) this.#cutBody(bodyUnwanted());
+    // It may not have read all that was sent either, and then many hang up right after the answer, without having announced it.
+    this.#finish(this.#host.protocol === 'h2' || !unwanted || this.#hasSmallBody());
     this.#complete = true;
     this.#listenUntilTaken();
     this.#closeWhenTaken();
@@ -199,10 +204,19 @@ export class Exchange implements ExchangeListener {
     this.#endBody();
   }
 
-  #stopBody(): void {
-    (this.#reader ?? this.#source?.open())?.cancel(bodyUnwanted());
+  /**
+   * Sends no more of the body. What of it is on its way to a stream that is reset takes room in an HTTP/2 connection's window, which some
+   * servers (Undertow) never give back: other requests take another connection.
+   */
+  #cutBody(reason: unknown): void {
+    (this.#reader ?? this.#source?.open())?.cancel(reason);
     this.#bodyDone = true;
-    this.#engine.cancel(this.#handle);
+    if (this.#handle) this.#engine.cancel(this.#handle);
+    if (this.#host.protocol === 'h2' && this.bodyTouched) this.#host.close();
+  }
+
+  #hasSmallBody(): boolean {
+    return !this.#source || (this.#source.length ?? Infinity) <= SMALL_BODY_BYTES;
   }
 
   /** A request's body may outlive its response. */

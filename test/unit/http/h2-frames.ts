@@ -68,6 +68,7 @@ function text(value: string): Buffer {
 export function serveFrames(
   answer: (socket: net.Socket, stream: number) => void,
   onPing: (socket: net.Socket) => void = () => {},
+  onData: (socket: net.Socket, data: { stream: number; flags: number; length: number }) => void = () => {},
 ): Promise<TestServer> {
   return serveRaw(socket => {
     let unread = Buffer.alloc(0);
@@ -84,6 +85,7 @@ export function serveFrames(
         const stream = unread.readUInt32BE(5);
         unread = unread.subarray(9 + length);
         if (type === Frame.headers) answer(socket, stream);
+        if (type === Frame.data) onData(socket, { stream, flags, length });
         if (type === Frame.ping) onPing(socket);
         if (type === Frame.settings && !(flags & ACK)) socket.write(frame([Frame.settings, ACK], 0));
       }

@@ -1,6 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from 'vitest';
 import type { BodyProgress } from '../../../src/http/progress.js';
+import { END_STREAM, Frame, frame, headers, serveFrames } from './h2-frames.js';
 import {
   bodyOf,
   client,
@@ -90,6 +91,18 @@ for (const protocol of ['h2', 'http/1.1'] as const) {
       const next = await tested.fetch(url(server), { method: 'POST', body: 'small' });
       expect(next.status).toBe(413);
       await next.text();
+    });
+
+    it('is stopped by a redirect, which is followed', async () => {
+      await start(protocol, (request, response) => {
+        request.on('error', () => {});
+        if (request.url === '/there') response.end('there');
+        else response.writeHead(303, { location: '/there' }).end('elsewhere');
+      });
+      const upload = endless();
+      const response = await tested.fetch(url(server), { method: 'POST', body: upload.stream });
+      expect(await response.text()).toBe('there');
+      await until(() => upload.cancelled !== undefined);
     });
 
     it('goes on behind an answer that is none', async () => {
@@ -190,6 +203,33 @@ describe('an upload over h2', () => {
     expect(tested.connects.count).toBe(1);
   });
 
+  it('that is aborted leaves others room, although the server never makes any', async () => {
+    // The window of a connection is 65,535 bytes.
+    const answer = frame([Frame.data, END_STREAM], 0, Buffer.from('ok'));
+    let received = 0;
+    server = await serveFrames(
+      () => {},
+      undefined,
+      (socket, { stream, flags, length }) => {
+        received += length;
+        if (!(flags & END_STREAM)) return;
+        answer.writeUInt32BE(stream, 5);
+        socket.write(Buffer.concat([headers(stream, [[':status', '200']]), answer]));
+      },
+    );
+    tested = await client('h2');
+    const controller = new AbortController();
+    const upload = endless();
+    const init = { method: 'POST', body: upload.stream, signal: controller.signal };
+    const aborted = rejection(tested.fetch(url(server), init));
+    await until(() => received === 65_535);
+    controller.abort();
+    expect(await aborted).toMatchObject({ name: 'AbortError' });
+    const next = await tested.fetch(url(server), { method: 'POST', body: 'small' });
+    expect(await next.text()).toBe('ok');
+    expect(tested.connects.count).toBe(2);
+  });
+
   it.each([
     ['NO_ERROR', 0],
     ['CANCEL', 8],
@@ -229,6 +269,36 @@ describe('an upload that never begins', () => {
 });
 
 describe('an upload over http/1.1', () => {
+  it.each([
+    ['a large one', 64 * KIB, 2],
+    ['a small one', 16 * KIB, 1],
+  ])('that is refused may end its connection unannounced: %s', async (_name, bytes, connections) => {
+    // Once it has refused a large one, it hangs up, but so late that it gets another request first.
+    server = await serveRaw(socket => {
+      let text = '';
+      let refused = false;
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1');
+        const [head, body] = text.split('\r\n\r\n');
+        if (body === undefined || body.length < Number(/content-length: (\d+)/i.exec(head ?? '')?.[1]))
+          return;
+        text = '';
+        if (refused && bytes > 16 * KIB) socket.destroy();
+        const status = head?.startsWith('POST /small') ? '200 OK' : '401 Unauthorized';
+        socket.write(`HTTP/1.1 ${status}\r\ncontent-length: 2\r\n\r\nhm`);
+        refused = true;
+      });
+    });
+    tested = await client('http/1.1');
+    const refused = await tested.fetch(url(server), { method: 'POST', body: new Uint8Array(bytes) });
+    expect(refused.status).toBe(401);
+    expect(await refused.text()).toBe('hm');
+    const next = await tested.fetch(url(server, '/small'), { method: 'POST', body: 'small' });
+    expect(next.status).toBe(200);
+    expect(await next.text()).toBe('hm');
+    expect(tested.connects.count).toBe(connections);
+  });
+
   it('is given up with its connection when the answer is complete and nobody reads it', async () => {
     server = await serveRaw(socket => {
       socket.once('data', () => {
