@@ -148,7 +148,7 @@ class Client implements MtlsClient {
   }
 
   async #dial(origin: Origin, options: DialOptions): Promise<PlaintextStream> {
-    const dialed = await this.#dialer.dial(origin, options);
+    const dialed = await this.#dialer.dial(origin, { ...options, expectsData: true });
     const { authentication } = dialed;
     return {
       ...plaintextStream(dialed),

@@ -22,6 +22,8 @@ export interface Dialed {
 export interface DialOptions {
   alpn: readonly string[];
   signal: AbortSignal;
+  /** Whether the server has something to say on every connection, as with HTTP. */
+  expectsData?: boolean;
   /** Of another connection to the target, whose answers are to be used again. */
   authentication?: ConnectionAuthentication;
 }
@@ -81,7 +83,7 @@ export class Dialer {
 
   async #attempt(
     target: KeyTarget,
-    { alpn, signal, authentication, judge }: AttemptOptions,
+    { alpn, signal, expectsData, authentication, judge }: AttemptOptions,
   ): Promise<Dialed> {
     const started = performance.now();
     // A tunnel's signal lives as long as its stream, the caller's does not.
@@ -118,6 +120,7 @@ export class Dialer {
             stream.during(() => judge(question, it => authentication.evaluateServer(it, lifetime.signal))),
           ),
         absence: authentication.absence,
+        expectsData,
         signal: lifetime.signal,
       });
       const timings = { tunnelMs: connected - started, handshakeMs: performance.now() - connected };

@@ -116,28 +116,46 @@ function certificateRequired(client: ClientCertificateState, evidence: string): 
 /** How soon after the handshake a server hangs up that refuses the certificate, the way of the network included. */
 const REFUSAL_MS = 5_000;
 
+/** What had been seen of a connection when it ended. */
+export interface SeenConnection {
+  handshakeDone: boolean;
+  sinceHandshakeMs: number;
+  anyData: boolean;
+  resumed: boolean;
+}
+
 /**
- * The error for a connection that ended without close_notify. Some servers (Node's) just hang up on a client whose
+ * The error for an end by which a server may have refused the client. Some (Node's, Bun's) just hang up on a client whose
  * certificate they don't like: an end soon after the handshake and before any data, after a request for a certificate, is told
  * as that. A server that went away just then for another reason looks the same, so the message says what was seen.
  */
+export function refusalError(
+  seen: SeenConnection,
+  client: ClientCertificateState,
+  cause?: unknown,
+): MtlsError | undefined {
+  const soon = seen.sinceHandshakeMs <= REFUSAL_MS;
+  if (!soon || seen.anyData || seen.resumed || !client.requested) return undefined;
+  if (!client.sent) return certificateRequired(client, 'it hung up right after asking for one');
+  return new MtlsError(
+    'ERR_TLS_CLIENT_CERT_REJECTED',
+    'The server hung up right after it was sent the client certificate, and gave no reason (no alert): most likely it refuses ' +
+      'the certificate, but it may as well have gone away. Try once more, and look at its log.',
+    { cause },
+  );
+}
+
+/** The error for a connection that ended without close_notify. */
 export function truncationError(
-  seen: { handshakeDone: boolean; sinceHandshakeMs: number; anyData: boolean; resumed: boolean },
+  seen: SeenConnection,
   client: ClientCertificateState,
   cause?: unknown,
 ): MtlsError {
-  const soon = seen.sinceHandshakeMs <= REFUSAL_MS;
-  if (soon && !seen.anyData && !seen.resumed && client.requested) {
-    if (!client.sent) return certificateRequired(client, 'it hung up right after asking for one');
-    return new MtlsError(
-      'ERR_TLS_CLIENT_CERT_REJECTED',
-      'The server hung up right after it was sent the client certificate, and gave no reason (no alert): most likely it refuses ' +
-        'the certificate, but it may as well have gone away. Try once more, and look at its log.',
-      { cause },
-    );
-  }
   const when = seen.handshakeDone
     ? 'without saying so (no close_notify): data may be missing'
     : 'during the handshake';
-  return new MtlsError('ERR_TLS_TRUNCATED', `The connection ended ${when}.`, { cause });
+  return (
+    refusalError(seen, client, cause) ??
+    new MtlsError('ERR_TLS_TRUNCATED', `The connection ended ${when}.`, { cause })
+  );
 }

@@ -3,7 +3,13 @@ import { MtlsError } from '../errors.js';
 import { isA } from '../platform.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
 import { EngineRecords } from './engine-records.js';
-import { type ClientCertificateState, tlsError, truncationError } from './failure.js';
+import {
+  type ClientCertificateState,
+  refusalError,
+  type SeenConnection,
+  tlsError,
+  truncationError,
+} from './failure.js';
 import { HandshakeRespondent, readHandshake } from './handshake.js';
 import type { Received, RecordLayer } from './record-layer.js';
 import type { TlsEngine } from './tls-engine.js';
@@ -42,6 +48,7 @@ export class TlsConnection {
   #writeClosed = false;
   #failure: unknown;
   #absence: () => string | undefined;
+  #expectsData: boolean;
   #freed = false;
 
   /**
@@ -77,6 +84,7 @@ export class TlsConnection {
   private constructor(engine: TlsEngine, stream: TunnelStream, options: TlsConnectOptions) {
     this.#respondent = new HandshakeRespondent(options);
     this.#absence = options.absence ?? (() => undefined);
+    this.#expectsData = options.expectsData ?? false;
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();
     // Failures of the stream show where it is read and written; these promises only repeat them.
@@ -225,6 +233,8 @@ export class TlsConnection {
   }
 
   async #endReading(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const refusal = this.#expectsData ? refusalError(this.#seen(), this.#clientState()) : undefined;
+    if (refusal) throw this.#failWith(refusal);
     controller.close();
     if (this.#writeClosed) await this.#finish();
   }
@@ -250,13 +260,16 @@ export class TlsConnection {
   }
 
   #truncation(cause?: unknown): MtlsError {
-    const seen = {
+    return truncationError(this.#seen(), this.#clientState(), cause);
+  }
+
+  #seen(): SeenConnection {
+    return {
       handshakeDone: this.#info !== undefined,
       sinceHandshakeMs: this.#handshakeEndMs === undefined ? 0 : performance.now() - this.#handshakeEndMs,
       anyData: this.#anyData,
       resumed: this.#info?.resumed ?? false,
     };
-    return truncationError(seen, this.#clientState(), cause);
   }
 
   /** Remembers the first failure, after which nothing more can be sent or received. An alert may still be on its way out. */

@@ -57,6 +57,8 @@ export interface TlsConnectOptions {
   evaluateServer?(question: ServerTrustQuestion): Promise<'as-verified' | 'trust'>;
   /** Why `authenticate` sent no certificate, for the message of an error. */
   absence?(): string | undefined;
+  /** The server never says nothing: when it ends the connection without any data, it most likely refuses the client. Default: false. */
+  expectsData?: boolean | undefined;
   signal?: AbortSignal;
 }
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Relay } from '../../src/relay/index.js';
 import { startRelay, withClient } from '../support/client.js';
@@ -87,6 +88,23 @@ test('a port without TLS says so', async () => {
   try {
     const error = await failureAt((server.address() as AddressInfo).port);
     expect(error).toMatchObject({ code: 'ERR_TLS_PROTOCOL', message: expect.stringContaining('not TLS') });
+  } finally {
+    server.close();
+  }
+});
+
+test('a server that ends the connection at once, and properly, is told as one that refuses the certificate', async () => {
+  const server = createTlsServer(
+    { ...pairOf('p256'), ca: pki.ca.cert, requestCert: true, rejectUnauthorized: false },
+    socket => socket.on('error', () => {}).end(),
+  ).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const error = await failureAt((server.address() as AddressInfo).port);
+    expect(error).toMatchObject({
+      code: 'ERR_TLS_CLIENT_CERT_REJECTED',
+      message: expect.stringContaining('hung up right after it was sent the client certificate'),
+    });
   } finally {
     server.close();
   }

@@ -169,6 +169,22 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
     },
   );
 
+  it.each([
+    ['sent', () => credential(clientKey), 'ERR_TLS_CLIENT_CERT_REJECTED'],
+    ['not sent', () => undefined, 'ERR_TLS_CLIENT_CERT_REQUIRED'],
+  ])(
+    'takes a proper end without data for a refusal where data is expected: certificate %s',
+    async (_, own, code) => {
+      const asking = { ...only, requestCert: true, rejectUnauthorized: false };
+      const port = await listen(asking, socket => void socket.end());
+      const authenticate = async () => own();
+      const expecting = await connect(port, { authenticate, expectsData: true });
+      await expect(expecting.readable.getReader().read()).rejects.toMatchObject({ code });
+      const other = await connect(port, { authenticate });
+      expect(await other.readable.getReader().read()).toMatchObject({ done: true });
+    },
+  );
+
   it('tells a wrong signature', async () => {
     const port = await listen({ ...only, requestCert: true, rejectUnauthorized: true });
     const wrong = { ...credential(clientKey), sign: credential(pki.issue({ subject: '/CN=x' })).sign };
