@@ -84,12 +84,12 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
   if (controls.expiresAt && now >= controls.expiresAt.getTime())
     return {
       code: 'ERR_IDENTITY_EXPIRED',
-      message: 'its time is over (control expiresAt)',
+      message: 'its time is over (control expiresAt): update it, or import it again',
       selectable: false,
     };
   // With user verification it is unlocked by its use.
   if (identity.locked && controls.userVerification !== 'required') {
-    const message = 'it is locked, because it has not been used for long (control idleTimeoutMs)';
+    const message = 'it is locked, by lock() or by its control idleTimeoutMs: unlock it first';
     return { code: 'ERR_IDENTITY_LOCKED', message, selectable: false };
   }
   return undefined;

@@ -39,6 +39,7 @@ export function passphraseVerification({ ask, maxAttempts = 3 }: PassphraseOptio
     const passphrase = await ask(question);
     question.signal?.throwIfAborted();
     if (!passphrase) throw new MtlsError('ERR_VERIFICATION_FAILED', 'No passphrase was given.');
+    if (typeof passphrase !== 'string') throw new TypeError('ask gives a passphrase, which is a string');
     return passphrase;
   };
   return {

@@ -244,6 +244,11 @@ describe('challenges', () => {
       ['CN=Bob', 'ERR_IDENTITY_EXPIRED', false],
       ['CN=Bob', 'ERR_IDENTITY_LOCKED', false],
     ]);
+    const advice = challenge?.others.slice(-2).map(it => it.message);
+    expect(advice).toEqual([
+      expect.stringMatching(/import it again/),
+      expect.stringMatching(/unlock it first/),
+    ]);
   });
 
   it('are put once for all connections that wait, and remembered', async () => {

@@ -241,6 +241,14 @@ describe('user verification', () => {
     verified.close();
   });
 
+  it('fails for what is no passphrase', async () => {
+    const verified = await openWith(passphraseVerification({ ask: () => 5 as never }));
+    await expect(verified.add(bob, { userVerification: 'required' })).rejects.toThrow(
+      /^ask gives a passphrase/,
+    );
+    verified.close();
+  });
+
   it('comes to nothing when the store closes while the person is asked', async () => {
     const answers = ['sesame'];
     let answer: (passphrase: string) => void = () => {};
