@@ -13,7 +13,9 @@ const advice: Record<number, string> = {
   90: 'it gave the handshake up (user_canceled)',
   109: 'it misses an extension (missing_extension)',
   112: 'it serves nothing under this host name (unrecognized_name)',
-  120: 'it speaks none of the protocols that were offered by ALPN (no_application_protocol)',
+  120:
+    'it speaks none of the protocols that were offered by ALPN (no_application_protocol). Have it allow http/1.1 or h2; for a socket, name its ' +
+    'protocol in the option alpn',
 };
 
 export function adviceOn(alert: number): string | undefined {
