@@ -45,6 +45,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
   #over = false;
+  /** It is given up as soon as what goes on in the engine is told. */
+  #spent = false;
   #inputEnded = false;
   #outputClosed = false;
   #heartbeat: Heartbeat;
@@ -87,7 +89,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
 
   /** Whether no request is taken any more. */
   get closed(): boolean {
-    return this.#over || this.#state.closed;
+    return this.#over || this.#spent || this.#state.closed;
   }
 
   send(request: OutgoingRequest, signal?: AbortSignal): Exchange {
@@ -145,6 +147,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     if (this.idle) this.#heartbeat.release(this);
     // What is left of an h1 response would have to be read before the next one.
     if (!clean && this.protocol === 'http/1.1' && !this.#over) {
+      this.#spent = true;
       queueMicrotask(() => this.destroy(this.error ?? abandoned()));
     }
     queueMicrotask(() => this.#destroyIfUseless());

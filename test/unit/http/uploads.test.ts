@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from 'vitest';
+import type { Exchange } from '../../../src/http/exchange.js';
 import type { BodyProgress } from '../../../src/http/progress.js';
 import { END_STREAM, Frame, frame, headers, serveFrames } from './h2-frames.js';
 import {
@@ -269,6 +270,20 @@ describe('an upload that never begins', () => {
 });
 
 describe('an upload over http/1.1', () => {
+  it('does not begin on a connection that is just being given up', async () => {
+    await start('http/1.1', (_request, response) => void response.end('ok'));
+    const { connection, body } = await tested.pool.send({
+      method: 'GET',
+      url: new URL(url(server)),
+      headers: new Headers(),
+    });
+    expect(await new Response(body).text()).toBe('ok');
+    await until(() => connection.available);
+    // As an exchange tells that it was refused. The connection itself is ended a little later.
+    connection.onExchangeOver({} as Exchange, false);
+    expect(connection.available).toBe(false);
+  });
+
   it.each([
     ['a large one', 64 * KIB, 2],
     ['a small one', 16 * KIB, 1],
