@@ -4,6 +4,7 @@ import type { TransportInfo } from './connection-info.js';
 import { Exchange, ExchangeFailure, type ExchangeHost, type OutgoingRequest } from './exchange.js';
 import type { Heartbeat } from './heartbeat.js';
 import type { ConnectionListener, ConnectionState, HttpEngine } from './http-engine.js';
+import { keepAliveMs } from './keep-alive.js';
 import type { PlaintextStream } from './plaintext-stream.js';
 
 /** Above this much unread input, the TLS connection is not read. */
@@ -26,6 +27,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   error: unknown;
   /** Whether it has ever given a response. */
   proven = false;
+  /** HTTP/1.1: how long it may be kept without a request, if the server says so. */
+  keepAliveMs: number | undefined;
 
   #engine: HttpEngine;
   #handle = 0;
@@ -98,8 +101,9 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     if (this.protocol === 'h2') this.#heartbeat.hold(this);
     this.#beforeHeadBytes = this.protocol === 'h2' ? undefined : 0;
     exchange.head.then(
-      () => {
+      head => {
         this.proven = true;
+        if (this.protocol === 'http/1.1') this.keepAliveMs = keepAliveMs(head);
         this.#beforeHeadBytes = undefined;
       },
       error => {

@@ -1,6 +1,9 @@
 /** How a client's connections are kept. Times are whole milliseconds. */
 export interface PoolOptions {
-  /** How long a connection is kept without a request. From 0; default 60,000. */
+  /**
+   * How long a connection is kept without a request; over HTTP/1.1 no longer than the server's `Keep-Alive` says. From 0; default
+   * 60,000.
+   */
   idleTimeoutMs?: number;
   /**
    * Connections to one origin at once. Over HTTP/1.1 each carries one request; over HTTP/2 one carries as many as the server

@@ -211,6 +211,24 @@ describe('an origin that is away', () => {
   });
 });
 
+describe('a connection over HTTP/1.1 without a request', () => {
+  it.each([
+    ['timeout=1', 0],
+    ['max=100, timeout=1', 0],
+    ['timeout=10', 1],
+    ['max=1', 1],
+  ])('is given up before the server does that says Keep-Alive: %s', async (keepAlive, kept) => {
+    server = await serve('http/1.1', (_request, response) => {
+      response.writeHead(200, { connection: 'keep-alive', 'keep-alive': keepAlive }).end('ok');
+    });
+    tested = await client('http/1.1');
+    expect(await (await tested.fetch(url(server))).text()).toBe('ok');
+    expect(server.sockets.size).toBe(1);
+    await sleep(800);
+    expect(server.sockets.size).toBe(kept);
+  });
+});
+
 describe('the options', () => {
   it('have defaults, and are checked', async () => {
     expect(readPoolOptions()).toEqual({
