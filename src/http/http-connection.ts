@@ -68,11 +68,12 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.protocol = stream.alpn === 'h2' ? 'h2' : 'http/1.1';
     this.transport = stream.info;
     this.admits = stream.admits ?? (() => true);
+    // First: where it throws, the stream is still the caller's.
+    this.#handle = engine.openConnection(this.protocol, this, this.#heartbeat.ping);
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
-    this.#handle = engine.openConnection(this.protocol, this, this.#heartbeat.ping);
     this.#readAll().catch(error => this.#fail(error));
     this.#writeAll().catch(error => this.#failSlowly(error));
     this.#onChange = options.onChange;

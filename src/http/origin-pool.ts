@@ -179,15 +179,25 @@ export class OriginPool {
   }
 
   #adopt(stream: PlaintextStream, attempt: AbortController): void {
-    if (!this.#attempts.delete(attempt)) {
-      stream.writable.abort().catch(() => {});
-      stream.readable.cancel().catch(() => {});
+    if (!this.#attempts.has(attempt)) {
+      giveUp(stream);
       return;
     }
+    try {
+      this.#add(stream, attempt);
+    } catch (error) {
+      // The engine has failed.
+      giveUp(stream);
+      this.#onRefused(error, attempt);
+    }
+  }
+
+  #add(stream: PlaintextStream, attempt: AbortController): void {
     const connection: HttpConnection = new HttpConnection(this.#engine, stream, {
       heartbeat: this.#limits.heartbeat,
       onChange: () => this.#onChange(connection),
     });
+    this.#attempts.delete(attempt);
     this.#protocol = connection.protocol;
     this.#connections.add(connection);
     this.#precedent = { stream, waiters: new Set(this.#waiters) };
@@ -236,6 +246,11 @@ export class OriginPool {
     clearTimeout(this.#idleTimers.get(connection));
     this.#idleTimers.delete(connection);
   }
+}
+
+function giveUp(stream: PlaintextStream): void {
+  stream.writable.abort().catch(() => {});
+  stream.readable.cancel().catch(() => {});
 }
 
 export function clientClosed(): MtlsError {
