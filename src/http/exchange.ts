@@ -2,15 +2,12 @@ import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { fetchError } from './fetch-error.js';
 import type { ExchangeListener, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
-import { type OnProgress, ProgressCounter } from './progress.js';
-import { type BodyReader, type RequestBody, unreadableBody } from './request-body.js';
+import type { OnProgress } from './progress.js';
+import { type RequestBody, unreadableBody } from './request-body.js';
+import { Upload } from './upload.js';
 
 /** What is read ahead of the page, so that a small body frees its connection although nobody reads it. */
 const READ_AHEAD_BYTES = 64 * 1024;
-/** A body that is no larger comes along with its request's head: whoever reads that has most likely read it all. */
-const SMALL_BODY_BYTES = 16 * 1024;
-/** What the engine is given of a request's body at once. */
-const PIECE_BYTES = 64 * 1024;
 
 export interface OutgoingRequest {
   method: string;
@@ -61,8 +58,6 @@ export class Exchange implements ExchangeListener {
   readonly head: Promise<ResponseHead>;
   /** The response's body; to be used once `head` is there. */
   readonly body: ReadableStream<Uint8Array>;
-  /** Whether any of the request's body was read. */
-  bodyTouched = false;
   /** What the response's body failed with, before all of it was taken. */
   bodyFailure: BodyFailure | undefined;
 
@@ -80,15 +75,10 @@ export class Exchange implements ExchangeListener {
   #onLateAbort: (() => void) | undefined;
   #bodyController: ReadableStreamDefaultController<Uint8Array> | undefined;
   #pulled: (() => void) | undefined;
-  #source: RequestBody | undefined;
-  #reader: BodyReader | undefined;
-  #piece = new Uint8Array(0);
-  #sent: ProgressCounter | undefined;
+  #upload: Upload;
   #status = 0;
-  #bodyError: unknown;
-  #bodyDone: boolean;
   #signal: AbortSignal | undefined;
-  #onAbort = () => this.cancel(this.#signal?.reason);
+  #onAbort = () => this.#abort(this.#signal?.reason);
 
   constructor(
     engine: HttpEngine,
@@ -97,8 +87,7 @@ export class Exchange implements ExchangeListener {
   ) {
     this.#engine = engine;
     this.#host = host;
-    this.#source = options.body;
-    this.#bodyDone = !options.body || options.body.length === 0;
+    this.#upload = new Upload(engine, options.body, () => this.#onUploaded());
     this.#signal = options.signal;
     this.head = new Promise((resolve, reject) => {
       this.#resolveHead = resolve;
@@ -123,6 +112,11 @@ export class Exchange implements ExchangeListener {
     );
   }
 
+  /** Whether any of the request's body was read. */
+  get bodyTouched(): boolean {
+    return this.#upload.begun;
+  }
+
   begin(connection: number, request: OutgoingRequest): void {
     const begun = this.#engine.begin(
       connection,
@@ -138,10 +132,13 @@ export class Exchange implements ExchangeListener {
       this.onFailed(begun);
       return;
     }
-    this.#handle = begun;
-    if (request.onUploadProgress) {
-      this.#sent = new ProgressCounter(request.onUploadProgress, request.body?.length);
+    if (this.#over) {
+      // It has failed inside of that call, before its handle was known.
+      this.#engine.forget(begun);
+      return;
     }
+    this.#handle = begun;
+    this.#upload.begin(begun, request.onUploadProgress);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
@@ -151,7 +148,7 @@ export class Exchange implements ExchangeListener {
     this.#finish(false);
     this.#rejectHead(reason);
     this.#failBody(reason);
-    if (!this.#bodyDone) this.#cutBody(reason);
+    if (!this.#upload.over) this.#cutUpload(reason);
     else if (this.#handle) this.#engine.cancel(this.#handle);
   }
 
@@ -172,9 +169,9 @@ export class Exchange implements ExchangeListener {
     if (this.#over) return;
     // A server that answers with an error or a redirect does not want the rest of the body (RFC 9110 section 9.5).
     const unwanted = this.#status >= 300;
-    if (unwanted && !this.#bodyDone) this.#cutBody(bodyUnwanted());
+    if (unwanted && !this.#upload.over) this.#cutUpload(bodyUnwanted());
     // It may not have read all that was sent either, and then many hang up right after the answer, without having announced it.
-    this.#finish(this.#host.protocol === 'h2' || !unwanted || this.#hasSmallBody());
+    this.#finish(this.#host.protocol === 'h2' || !unwanted || this.#upload.isSmall);
     this.#complete = true;
     this.#listenUntilTaken();
     this.#closeWhenTaken();
@@ -185,62 +182,39 @@ export class Exchange implements ExchangeListener {
     if (this.#over) return;
     this.#finish(false);
     const reason = this.#reasonOf(failure);
-    this.#reader?.cancel(reason);
+    this.#upload.stop(reason);
     if (this.#answered) this.#failBody(reason);
     else this.#rejectHead(new ExchangeFailure(reason, this.#processed(failure), noticeOf(failure)));
   }
 
   onBodyWanted(): void {
-    this.#sendPiece().catch(error => {
-      this.#bodyError = error;
-      this.#engine.sendAbort(this.#handle);
-      this.#endBody();
-    });
+    void this.#upload.sendNext();
   }
 
   onBodyStopped(): void {
-    // What nobody has read yet may serve another attempt. A failure that is the cause of it is told next, and has a better reason.
-    queueMicrotask(() => this.#reader?.cancel(bodyUnwanted()));
-    this.#endBody();
+    // A failure that is the cause of it is told next, and has a better reason.
+    queueMicrotask(() => this.#upload.stop(bodyUnwanted()));
+    this.#upload.end();
+  }
+
+  /** A request's body may outlive its response: then that alone is aborted. */
+  #abort(reason: unknown): void {
+    if (!this.#over) this.cancel(reason);
+    else if (!this.#upload.over) this.#cutUpload(reason);
   }
 
   /**
    * Sends no more of the body. What of it is on its way to a stream that is reset takes room in an HTTP/2 connection's window, which some
    * servers (Undertow) never give back: other requests take another connection.
    */
-  #cutBody(reason: unknown): void {
-    (this.#reader ?? this.#source?.open())?.cancel(reason);
-    this.#bodyDone = true;
+  #cutUpload(reason: unknown): void {
+    this.#upload.abandon(reason);
     if (this.#handle) this.#engine.cancel(this.#handle);
     if (this.#host.protocol === 'h2' && this.bodyTouched) this.#host.close();
   }
 
-  #hasSmallBody(): boolean {
-    return !this.#source || (this.#source.length ?? Infinity) <= SMALL_BODY_BYTES;
-  }
-
-  /** A request's body may outlive its response. */
-  #endBody(): void {
-    this.#bodyDone = true;
-    if (this.#over) this.#engine.forget(this.#handle);
-  }
-
-  async #sendPiece(): Promise<void> {
-    while (!this.#piece.length) {
-      this.bodyTouched = true;
-      this.#reader ??= this.#source?.open();
-      const next = await this.#reader?.next();
-      if (!next) {
-        this.#engine.sendEnd(this.#handle);
-        this.#endBody();
-        return;
-      }
-      this.#piece = next as Uint8Array<ArrayBuffer>;
-    }
-    const piece = this.#piece.subarray(0, PIECE_BYTES);
-    this.#piece = this.#piece.subarray(PIECE_BYTES);
-    this.#engine.send(this.#handle, piece);
-    this.#sent?.add(piece.length);
+  #onUploaded(): void {
+    if (this.#over) this.#letGo();
   }
 
   /** Until the page has taken what was read ahead, an abort takes it away (Fetch standard, "abort a fetch() call"). */
@@ -292,16 +266,21 @@ export class Exchange implements ExchangeListener {
 
   #finish(clean: boolean): void {
     this.#over = true;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-    if (!clean || this.#bodyDone) this.#engine.forget(this.#handle);
+    if (!clean || this.#upload.over) this.#letGo();
     // Without a handle nothing was sent.
     this.#host.onExchangeOver(this, clean || this.#handle === 0);
+  }
+
+  /** There is nothing more to be told, or to be aborted. */
+  #letGo(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#engine.forget(this.#handle);
   }
 
   #reasonOf(failure: HttpFailure): unknown {
     const { kind, message } = failure;
     if (kind === HttpFailureKind.misuse) return new TypeError(message);
-    if (kind === HttpFailureKind.bodyAborted) return unreadableBody(this.#bodyError);
+    if (kind === HttpFailureKind.bodyAborted) return unreadableBody(this.#upload.failure);
     const refused = kind === HttpFailureKind.unprocessed && failure.code !== 0;
     const code = refused ? 'ERR_HTTP_RESET' : codes[kind];
     return this.#host.error ?? new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', sentence(failure));

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import type net from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
@@ -341,6 +342,27 @@ describe('h2', () => {
     expect(tested.connects.count).toBe(2);
   });
 
+  it('a request that GOAWAY refuses as it begins leaves nothing behind', async () => {
+    let finish = () => {};
+    await beginning((request, response) => {
+      if (request.url !== '/slow') return void response.end('ok');
+      response.write('a');
+      const { session } = (response as unknown as { stream: { session: { goaway(): void } } }).stream;
+      session.goaway();
+      finish = () => response.end('b');
+    });
+    const slow = await tested.fetch(url(server, '/slow'));
+    await sleep(20);
+    const { signal } = new AbortController();
+    const next = await tested.fetch(url(server), { signal });
+    expect(await next.text()).toBe('ok');
+    finish();
+    expect(await slow.text()).toBe('ab');
+    tested.pool.closeIdle();
+    await until(() => tested.engine.openCount === 0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
   it('an http/1.1 answer on an h2 connection is a protocol error', async () => {
     server = await serveRaw(socket => {
       socket.on('data', () => {});
@@ -349,6 +371,36 @@ describe('h2', () => {
     tested = await client('h2');
     expect((await rejection(tested.fetch(url(server)))).code).toBe('ERR_HTTP_PROTOCOL');
     await until(() => tested.engine.openCount === 0);
+  });
+});
+
+describe('an engine that fails', () => {
+  it('fails the requests in progress and all that follow', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    server = await serve('h2', request => void request.on('error', () => {}).resume());
+    tested = await client('h2');
+    let cancelled: unknown;
+    const body = new ReadableStream<Uint8Array>({
+      pull: async () => void (await sleep(1_000)),
+      start: controller => controller.enqueue(new Uint8Array(10)),
+      cancel: reason => {
+        cancelled = reason;
+      },
+    });
+    const uploading = rejection(tested.fetch(url(server), { method: 'POST', body }));
+    await until(() => tested.connects.open === 1);
+    await sleep(50);
+    // Asks for more than the memory can ever hold.
+    const bomb = { length: -1 } as unknown as Uint8Array;
+    expect(() => tested.engine.receive(1, bomb)).toThrow();
+    expect(await uploading).toMatchObject({ code: 'ERR_ENGINE_FAILED' });
+    expect(cancelled).toMatchObject({ code: 'ERR_ENGINE_FAILED' });
+    expect(await rejection(tested.fetch(url(server)))).toMatchObject({ code: 'ERR_ENGINE_FAILED' });
+    await until(() => tested.connects.open === 0);
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
   });
 });
 

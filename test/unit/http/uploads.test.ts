@@ -125,6 +125,22 @@ for (const protocol of ['h2', 'http/1.1'] as const) {
       await until(() => whole === 200_000);
     });
 
+    it('ends by an abort behind an answer that is complete', async () => {
+      await start(protocol, (request, response) => {
+        request.on('error', () => {}).resume();
+        response.end('early');
+      });
+      const controller = new AbortController();
+      const upload = endless();
+      const init = { method: 'POST', body: upload.stream, signal: controller.signal };
+      const response = await tested.fetch(url(server), init);
+      expect(await response.text()).toBe('early');
+      controller.abort('enough');
+      await until(() => upload.cancelled === 'enough');
+      const next = await tested.fetch(url(server));
+      expect(await next.text()).toBe('early');
+    });
+
     it('tells how far it is', async () => {
       await start(protocol, async (request, response) => {
         const bytes = await bodyOf(request);
