@@ -72,7 +72,7 @@ export function readFetchRequest(
     dropBody(init.body ?? given, signal.reason);
     throw signal.reason;
   }
-  const body = readBody(init.body ?? undefined, bodyless ? undefined : given);
+  const body = readBody(init.body ?? undefined, { request: bodyless ? undefined : given, signal });
   return body.then(body => ({
     method,
     url,
@@ -92,10 +92,10 @@ function checkBody({ body, keepalive }: MtlsRequestInit, bodyless: string | fals
 
 async function readBody(
   body: BodyInit | undefined,
-  request: Request | undefined,
+  { request, signal }: { request: Request | undefined; signal: AbortSignal | undefined },
 ): Promise<RequestBody | undefined> {
   if (body !== undefined) return bodyOf(body);
-  return request ? bodyOfRequest(request) : undefined;
+  return request ? bodyOfRequest(request, signal) : undefined;
 }
 
 function withDefaults(headers: Headers, body: RequestBody | undefined, cache: RequestCache): Headers {

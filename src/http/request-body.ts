@@ -49,13 +49,20 @@ export function bodyOf(source: BodyInit): RequestBody | Promise<RequestBody> {
   return encoded.blob().then(blob => blobBody(blob, contentType));
 }
 
-/** The body of a `Request`; undefined when it has none. A body that cannot be read is a TypeError with ERR_HTTP_BODY. */
-export async function bodyOfRequest(request: Request): Promise<RequestBody | undefined> {
+/**
+ * The body of a `Request`; undefined when it has none. A body that cannot be read is a TypeError with ERR_HTTP_BODY. An abort cancels it, and
+ * is thrown with its reason.
+ */
+export async function bodyOfRequest(
+  request: Request,
+  signal: AbortSignal | undefined,
+): Promise<RequestBody | undefined> {
   if (request.bodyUsed) throw new TypeError("the request's body has been used already");
   try {
     if (!('body' in request)) return blobBody(await (request as Request).blob(), null);
-    return request.body === null ? undefined : await measured(request.body);
+    return request.body === null ? undefined : await measured(request.body, signal);
   } catch (cause) {
+    signal?.throwIfAborted();
     throw fetchError(isLostForm(request, cause) ? lostForm(cause) : unreadableBody(cause));
   }
 }
@@ -109,14 +116,24 @@ function streamBody(stream: ReadableStream<Uint8Array>): RequestBody {
   };
 }
 
-async function measured(stream: ReadableStream<Uint8Array>): Promise<RequestBody> {
+async function measured(
+  stream: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<RequestBody> {
   const rest = readerOf(stream);
   const start: Uint8Array<ArrayBuffer>[] = [];
-  for (let length = 0; length < MEASURED_BYTES; ) {
-    const chunk = await rest.next();
-    if (!chunk) return blobBody(new Blob(start), null);
-    start.push(chunk.slice());
-    length += chunk.length;
+  const onAbort = () => rest.cancel(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    for (let length = 0; length < MEASURED_BYTES; ) {
+      const chunk = await rest.next();
+      signal?.throwIfAborted();
+      if (!chunk) return blobBody(new Blob(start), null);
+      start.push(chunk.slice());
+      length += chunk.length;
+    }
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
   const next = async () => start.shift() ?? rest.next();
   return {

@@ -285,6 +285,27 @@ describe('an upload that never begins', () => {
   });
 });
 
+describe("a Request's body", () => {
+  it('is let go by an abort while its length is being found out', async () => {
+    await start('h2', (_request, response) => void response.end());
+    let cancelled: unknown;
+    const body = new ReadableStream<Uint8Array>({
+      start: it => it.enqueue(new Uint8Array(10)),
+      cancel: reason => {
+        cancelled = reason;
+      },
+    });
+    const request = new Request(url(server), { method: 'POST', body, duplex: 'half' } as RequestInit);
+    const controller = new AbortController();
+    const aborted = rejection(tested.fetch(request, { signal: controller.signal }));
+    await sleep(20);
+    controller.abort('enough');
+    expect(await aborted).toBe('enough');
+    expect(cancelled).toBe('enough');
+    expect(tested.connects.count).toBe(0);
+  });
+});
+
 describe('an upload over http/1.1', () => {
   it('does not begin on a connection that is just being given up', async () => {
     await start('http/1.1', (_request, response) => void response.end('ok'));
