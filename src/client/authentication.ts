@@ -33,7 +33,7 @@ export class Authentication {
   #hosts = new Map<string, HostAnswers>();
   /** Sessions of an earlier generation are not resumed. */
   #generation = 0;
-  /** The stored identity that the sessions of a partition were made with. */
+  /** The stored identity that the sessions of a partition were made with: of ended ones too, which a handshake may just be resuming. */
   #sessionOwners = new Map<string, string>();
 
   constructor(options: {
@@ -117,14 +117,11 @@ export class Authentication {
     const identities = allowed.map(it => it.id).sort();
     const name = () => JSON.stringify([hostname, port, identities, kept, this.#generation]);
     const owner = this.#sessionOwners.get(name());
-    if (owner !== undefined && !this.standing.holds(owner)) {
-      this.#sessionOwners.delete(name());
-      this.endSessions();
-    }
+    if (owner !== undefined && !this.standing.holds(owner)) this.endSessions();
     return name();
   }
 
-  /** Whom the sessions of a partition speak for. */
+  /** The id of the stored identity that the sessions of a partition speak for. */
   sessionOwner(partition: string): string | undefined {
     return this.#sessionOwners.get(partition);
   }
