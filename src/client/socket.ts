@@ -69,7 +69,10 @@ function splitAddress(address: string): TunnelAddress {
 export function parseSocketOptions(options: SocketOptions = {}): { allowHalfOpen: boolean; alpn: string[] } {
   const { secureTransport = 'on', allowHalfOpen = false, alpn = [] } = options;
   if (secureTransport !== 'on') throw new TypeError("secureTransport: 'on', the only one there is");
-  const fits = (name: unknown) => typeof name === 'string' && name.length > 0 && name.length < 256;
+  const fits = (name: unknown) => {
+    const bytes = typeof name === 'string' ? new TextEncoder().encode(name).length : 0;
+    return bytes > 0 && bytes < 256;
+  };
   if (!alpn.every(fits)) throw new TypeError('alpn: names of 1 to 255 bytes');
   return { allowHalfOpen, alpn: [...alpn] };
 }

@@ -84,12 +84,15 @@ describe('the shape', () => {
     },
   );
 
-  it.each([{ secureTransport: 'off' }, { secureTransport: 'starttls' }, { alpn: [''] }, { alpn: [1] }])(
-    'refuses the options %j',
-    options => {
-      expect(() => client.connect('localhost:1', options as object)).toThrow(TypeError);
-    },
-  );
+  it.each([
+    { secureTransport: 'off' },
+    { secureTransport: 'starttls' },
+    { alpn: [''] },
+    { alpn: [1] },
+    { alpn: ['é'.repeat(128)] },
+  ])('refuses the options %j', options => {
+    expect(() => client.connect('localhost:1', options as object)).toThrow(TypeError);
+  });
 });
 
 describe('the ends', () => {
