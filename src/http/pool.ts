@@ -111,7 +111,7 @@ export class Pool {
       if (error.notice === 'wants-http1') origin.requireHttp1();
       if (mayRepeat({ failure: error, request, ...started }))
         throw new Repeatable(error, connection.closed && (connection.proven || !connection.idle));
-      throw error.reason;
+      throw error;
     }
   }
 

@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import type { ExchangeFailure } from './exchange.js';
+import { ExchangeFailure } from './exchange.js';
 
 /** A server that ends every connection at once is given up on. */
 const MAX_ATTEMPTS = 100;
@@ -47,6 +47,8 @@ export class Retries {
   /** Milliseconds to wait before the next attempt. Throws what the request is to fail with when there is none. */
   pauseAfter(error: unknown, origin: { proven: boolean }): number {
     if (error instanceof Repeatable) return this.#pauseAfterExchange(error);
+    // The origin was reached, whatever the connection then broke with.
+    if (error instanceof ExchangeFailure) throw error.reason;
     const unreachable = error instanceof MtlsError && passing.has(error.code);
     if (!unreachable || !origin.proven || !isIdempotent(this.#method)) throw error;
     if (++this.#reconnects > this.#reconnectAttempts) throw error;

@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { MtlsError } from '../../../src/errors.js';
 import { END_STREAM, Frame, frame, headers, serveFrames, u32 } from './h2-frames.js';
 import {
   client,
@@ -123,6 +124,35 @@ describe.each(cases)('an http/1.1 server $name', it_ => {
       expect(server.accepted).toBe(accepted + 1);
       expect(counts.get(method) ?? 0).toBeLessThanOrEqual(2);
     }
+  });
+});
+
+describe('a tunnel that breaks behind each request', () => {
+  const resets = cases.find(it => it.name === 'that resets behind the whole request') as Case;
+  const start = async () => {
+    const counts = new Map<string, number>();
+    server = await leave(resets, counts);
+    tested = await client('http/1.1', { reset: new MtlsError('ERR_TUNNEL_CLOSED', 'The tunnel broke.') });
+    await (await tested.fetch(url(server, '/ok'))).text();
+    counts.clear();
+    return counts;
+  };
+
+  it.each(['GET', 'PUT'])('lets a %s come through twice at most', async method => {
+    const counts = await start();
+    const error = await rejection(
+      tested.fetch(url(server), { method, ...(method === 'PUT' && { body: big }) }),
+    );
+    expect(error.code).toBe('ERR_TUNNEL_CLOSED');
+    expect(counts.get(method)).toBe(2);
+  });
+
+  it('lets a PUT come through once whose body cannot be read again', async () => {
+    const counts = await start();
+    const body = new Blob([big]).stream();
+    const error = await rejection(tested.fetch(url(server), { method: 'PUT', body }));
+    expect(error.code).toBe('ERR_TUNNEL_CLOSED');
+    expect(counts.get('PUT')).toBe(1);
   });
 });
 

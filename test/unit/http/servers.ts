@@ -87,10 +87,15 @@ export interface TestClient {
 
 interface ClientOptions extends PoolOptions {
   transport?: Partial<TransportInfo>;
+  /** What a reset stands for. Default: an end without close_notify. */
+  reset?: MtlsError;
 }
 
 /** A client whose "TLS" is plain TCP to 127.0.0.1 and the URL's port. It ends with the test. */
-export async function client(alpn: string, options: ClientOptions = {}): Promise<TestClient> {
+export async function client(
+  alpn: string,
+  { transport = {}, reset = truncated, ...options }: ClientOptions = {},
+): Promise<TestClient> {
   const engine = await HttpEngine.create(engineModule());
   const connects: TestClient['connects'] = { count: 0, open: 0, delayMs: 0 };
   const pool = new Pool(
@@ -104,7 +109,7 @@ export async function client(alpn: string, options: ClientOptions = {}): Promise
       await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
       connects.open++;
       socket.once('close', () => connects.open--);
-      return plaintextOf(socket, offered.includes(alpn) ? alpn : 'http/1.1', options.transport ?? {});
+      return plaintextOf(socket, offered.includes(alpn) ? alpn : 'http/1.1', { transport, reset });
     },
     options,
   );
@@ -113,7 +118,13 @@ export async function client(alpn: string, options: ClientOptions = {}): Promise
   return { fetch: createFetch(pool, new Cookies()), pool, engine, connects, close };
 }
 
-function plaintextOf(socket: net.Socket, alpn: string, transport: Partial<TransportInfo>): PlaintextStream {
+const truncated = new MtlsError('ERR_TLS_TRUNCATED', 'The connection was cut.');
+
+function plaintextOf(
+  socket: net.Socket,
+  alpn: string,
+  { transport, reset }: Required<Pick<ClientOptions, 'transport' | 'reset'>>,
+): PlaintextStream {
   const { readable } = Duplex.toWeb(socket) as unknown as { readable: ReadableStream<Uint8Array> };
   // Node's own takes 16,384 chunks before it holds anybody back.
   const settled = (resolve: () => void, reject: (error: Error) => void) => (error?: Error | null) =>
@@ -124,16 +135,14 @@ function plaintextOf(socket: net.Socket, alpn: string, transport: Partial<Transp
     abort: () => void socket.destroy(),
   });
   const reader = readable.getReader();
-  const truncated = new MtlsError('ERR_TLS_TRUNCATED', 'The connection was cut.');
   return {
     alpn,
     writable,
-    // A reset stands for an end without close_notify.
     readable: new ReadableStream<Uint8Array>(
       {
         async pull(controller) {
           const { done, value } = await reader.read().catch(() => {
-            throw truncated;
+            throw reset;
           });
           if (done) controller.close();
           else controller.enqueue(value);
