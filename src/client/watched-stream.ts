@@ -1,3 +1,4 @@
+import { cutHandshakeError } from '../tls/failure.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
 
 /** More than a server says before it waits for the client: what comes beyond it is not read ahead. */
@@ -18,7 +19,10 @@ export class WatchedStream implements TunnelStream {
   readonly writable: WritableStream<Uint8Array>;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #ahead: Promise<ReadableStreamReadResult<Uint8Array>>[] = [];
-  #ended = false;
+  /** What has been read ahead and not been taken. */
+  #aheadBytes = 0;
+  /** How it ended, once it has: `error` where it broke. */
+  #end: { error?: unknown } | undefined;
 
   constructor({ readable, writable }: TunnelStream) {
     this.writable = writable;
@@ -28,8 +32,9 @@ export class WatchedStream implements TunnelStream {
       {
         pull: async controller => {
           const { done, value } = await (this.#ahead.shift() ?? this.#read());
-          if (done) controller.close();
-          else controller.enqueue(value);
+          if (done) return controller.close();
+          this.#aheadBytes -= value.length;
+          controller.enqueue(value);
         },
         cancel: reason => this.#reader.cancel(reason),
       },
@@ -37,14 +42,19 @@ export class WatchedStream implements TunnelStream {
     );
   }
 
-  /** @throws HungUp when the stream has ended before there was an answer; or what `answer` threw */
+  /**
+   * @throws HungUp when the stream has ended before there was an answer; where that was no long wait, and nothing came before
+   * the end, what the handshake fails with, as the answer has no part in it; or what `answer` threw
+   */
   async during<T>(answer: () => Promise<T>): Promise<T> {
     const startMs = performance.now();
     const watch = { over: false };
     this.#readAhead(watch);
     try {
       const given = await answer();
-      if (this.#ended && performance.now() - startMs >= LEAST_WAIT_MS) throw new HungUp();
+      if (!this.#end) return given;
+      if (performance.now() - startMs >= LEAST_WAIT_MS) throw new HungUp();
+      if (this.#aheadBytes === 0) throw cutHandshakeError(this.#end.error);
       return given;
     } finally {
       watch.over = true;
@@ -52,7 +62,7 @@ export class WatchedStream implements TunnelStream {
   }
 
   async #readAhead(watch: { over: boolean }): Promise<void> {
-    for (let bytes = 0; !watch.over && !this.#ended && bytes < MAX_AHEAD_BYTES; ) {
+    for (let bytes = 0; !watch.over && !this.#end && bytes < MAX_AHEAD_BYTES; ) {
       const read = this.#read();
       this.#ahead.push(read);
       bytes += await read.then(
@@ -65,10 +75,11 @@ export class WatchedStream implements TunnelStream {
   async #read(): Promise<ReadableStreamReadResult<Uint8Array>> {
     try {
       const result = await this.#reader.read();
-      this.#ended ||= result.done;
+      if (result.done) this.#end = {};
+      else this.#aheadBytes += result.value.length;
       return result;
     } catch (error) {
-      this.#ended = true;
+      this.#end = { error };
       throw error;
     }
   }

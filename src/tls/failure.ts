@@ -145,6 +145,17 @@ export function refusalError(
   );
 }
 
+/** The error for a stream that ended, or broke with an error, before the handshake was complete. */
+export function cutHandshakeError(cause?: unknown): unknown {
+  if (cause !== undefined && !isReset(cause)) return cause;
+  return new MtlsError('ERR_TLS_TRUNCATED', 'The connection ended during the handshake.', { cause });
+}
+
+/** A server's reset is an end without close_notify. */
+export function isReset(error: unknown): boolean {
+  return error instanceof MtlsError && error.code === 'ERR_TUNNEL_RESET';
+}
+
 /** The error for a connection that ended without close_notify. */
 export function truncationError(
   seen: SeenConnection,

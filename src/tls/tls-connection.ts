@@ -5,6 +5,7 @@ import type { TunnelStream } from '../tunnel/tunnel.js';
 import { EngineRecords } from './engine-records.js';
 import {
   type ClientCertificateState,
+  isReset,
   refusalError,
   type SeenConnection,
   tlsError,
@@ -183,8 +184,7 @@ export class TlsConnection {
       if (result.value) this.bytesReceived += result.value.length;
       return result;
     } catch (error) {
-      const reset = error instanceof MtlsError && error.code === 'ERR_TUNNEL_RESET';
-      throw this.#failWith(reset ? this.#truncation(error) : error);
+      throw this.#failWith(this.#brokenBy(error));
     }
   }
 
@@ -208,7 +208,7 @@ export class TlsConnection {
       throw error;
     }
     for (let start = 0; start < chunk.length; start += WRITE_SLICE_BYTES) {
-      await this.#writer.ready;
+      await this.#untilWritable();
       try {
         await this.#usable().send(chunk.subarray(start, start + WRITE_SLICE_BYTES));
       } catch (error) {
@@ -227,9 +227,18 @@ export class TlsConnection {
     } catch (error) {
       throw this.#failWith(error);
     }
-    await this.#writer.ready;
+    await this.#untilWritable();
     this.#writeClosed = true;
     if (this.#peerClosed) await this.#finish();
+  }
+
+  /** What was received before can still be read, when nothing can be written any more. */
+  async #untilWritable(): Promise<void> {
+    try {
+      await this.#writer.ready;
+    } catch (error) {
+      throw this.#brokenBy(error);
+    }
   }
 
   async #endReading(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
@@ -257,6 +266,10 @@ export class TlsConnection {
       sent: (this.#respondent.credential?.chain.length ?? 0) > 0,
       absence: this.#absence(),
     };
+  }
+
+  #brokenBy(error: unknown): unknown {
+    return isReset(error) ? this.#truncation(error) : error;
   }
 
   #truncation(cause?: unknown): MtlsError {

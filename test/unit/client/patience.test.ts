@@ -2,7 +2,7 @@ import { IDBFactory } from 'fake-indexeddb';
 import 'fake-indexeddb/auto';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -56,10 +56,12 @@ async function listen(options: TlsOptions = {}) {
   new WebSocketServer({ server }).on('connection', socket => socket.send('hello'));
   let hungUp = 0;
   server.on('tlsClientError', () => hungUp++);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => sockets.add(socket));
   servers.push(server.listen(0, '127.0.0.1'));
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return { port, url: `https://localhost:${port}/`, hungUp: () => hungUp };
+  return { port, url: `https://localhost:${port}/`, hungUp: () => hungUp, sockets };
 }
 
 const clientWith = (options: Partial<ClientOptions>) => clients.make(pki.ca.cert, options);
@@ -216,6 +218,29 @@ describe('a person who takes longer than the server waits', () => {
     expect(asked).toHaveLength(1);
   });
 });
+
+describe.each(['destroy', 'resetAndDestroy'] as const)(
+  'a connection that is gone (%s) before a quick answer',
+  end => {
+    it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+      'has not been refused for the certificate, over %s',
+      async version => {
+        const { url, sockets } = await listen({ minVersion: version, maxVersion: version });
+        const answers: Disposition[] = [show(ada), { disposition: 'reject' }];
+        for (const answer of answers) {
+          const onChallenge = async ({ method }: Challenge): Promise<Disposition> => {
+            if (method === 'server-trust') return { disposition: 'default' };
+            for (const socket of sockets) socket[end]();
+            await delay(100);
+            return answer;
+          };
+          const client = await clientWith({ onChallenge });
+          await expect(client.fetch(url)).rejects.toMatchObject({ code: 'ERR_TLS_TRUNCATED' });
+        }
+      },
+    );
+  },
+);
 
 it('a server that hangs up at once is not dialled again', async () => {
   let connections = 0;

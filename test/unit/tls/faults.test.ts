@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { MtlsError } from '../../../src/errors.js';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
 import type { TlsConnectOptions } from '../../../src/tls/types.js';
@@ -148,6 +149,23 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a server over %s', version => {
     }
     expect(text).toBe('hello');
     expect(asked).toHaveLength(1);
+  });
+
+  it('that resets is told as cut where that shows with a write, too', async () => {
+    const { readable, writable } = dialTcp(await listen({ ...only, requestCert: false }));
+    const writer = writable.getWriter();
+    let isReset = false;
+    const stream = new WritableStream<Uint8Array>({
+      async write(chunk) {
+        if (isReset) throw new MtlsError('ERR_TUNNEL_RESET', 'the target reset the connection');
+        await writer.write(chunk);
+      },
+    });
+    const connection = await connect(await newEngine(), { readable, writable: stream });
+    isReset = true;
+    const writing = connection.writable.getWriter().write(new Uint8Array(200_000));
+    expect(await outcomeOf(soon(writing))).toBe('ERR_TLS_TRUNCATED');
+    connection.abort(new Error('done'));
   });
 
   it('may go away at any byte of the handshake', async () => {
