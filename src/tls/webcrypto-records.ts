@@ -1,5 +1,6 @@
 import { FailureKind } from '../engine/abi.js';
 import { concatenated } from '../engine/bytes.js';
+import { MtlsError } from '../errors.js';
 import type { Failure } from './failure.js';
 import {
   ContentType,
@@ -38,7 +39,6 @@ const Alert = {
   badRecordMac: 20,
   recordOverflow: 22,
   decodeError: 50,
-  internalError: 80,
   userCanceled: 90,
   noRenegotiation: 100,
 } as const;
@@ -263,7 +263,7 @@ export class WebCryptoRecords implements RecordLayer {
 
   /** The message that announces the new keys, sealed with the old ones. */
   async #updateSendKeys(): Promise<Uint8Array[]> {
-    if (this.#version === 'TLSv1.2') throw new RecordError(Alert.internalError, 'the keys are used up');
+    if (this.#version === 'TLSv1.2') throw usedUp();
     const message = Uint8Array.of(HandshakeType.keyUpdate, 0, 0, 1, 0);
     const announced = await this.#sealing.seal(ContentType.handshake, message);
     const keys = this.#external.updateKeys('send');
@@ -304,6 +304,14 @@ class ReceivedAlert extends Error {
     super('alert');
     this.alert = alert;
   }
+}
+
+/** TLS 1.2 has no key updates. */
+function usedUp(): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_PROTOCOL',
+    'The connection has sent all that its keys are good for (2^23 records over TLS 1.2): connect again, or have the server allow TLS 1.3.',
+  );
 }
 
 async function authentic(attempt: Promise<RecordContent>): Promise<RecordContent> {

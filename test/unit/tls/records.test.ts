@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
-import { TlsEngine } from '../../../src/tls/tls-engine.js';
+import { type ExternalConnection, TlsEngine } from '../../../src/tls/tls-engine.js';
+import { WebCryptoRecords } from '../../../src/tls/webcrypto-records.js';
 import type { TunnelStream } from '../../../src/tunnel/tunnel.js';
 import { engineModule } from '../../support/engine.js';
 import { certificateDer, type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
@@ -202,5 +203,37 @@ describe('new keys', () => {
       while (!(await reader.read()).done);
     }
     expect(resumed).toEqual([false, true]);
+  });
+});
+
+describe('keys that have sealed 2^23 records', () => {
+  const RECORDS = 2 ** 23;
+  const keys = (sequence: number) => ({ sequence, key: new Uint8Array(16), iv: new Uint8Array(12) });
+  const records = async (version: 'TLSv1.2' | 'TLSv1.3') => {
+    const sent: Uint8Array[] = [];
+    const external = {
+      sendKeys: keys(RECORDS),
+      receiveKeys: keys(0),
+      incoming: new Uint8Array(0),
+      updateKeys: () => keys(0),
+      free: () => {},
+    } as unknown as ExternalConnection;
+    const layer = await WebCryptoRecords.create(external, { version, transmit: it => void sent.push(it) });
+    return { layer, sent };
+  };
+
+  it('are followed by others in TLS 1.3', async () => {
+    const { layer, sent } = await records('TLSv1.3');
+    const ofOneByte = 5 + 1 + 1 + 16;
+    const ofKeyUpdate = 5 + 5 + 1 + 16;
+    await layer.send(Uint8Array.of(1));
+    await layer.send(Uint8Array.of(2));
+    expect(sent.map(it => it.length)).toEqual([ofKeyUpdate + ofOneByte, ofOneByte]);
+  });
+
+  it('are the end in TLS 1.2', async () => {
+    const { layer, sent } = await records('TLSv1.2');
+    await expect(layer.send(Uint8Array.of(1))).rejects.toMatchObject({ code: 'ERR_TLS_PROTOCOL' });
+    expect(sent).toEqual([]);
   });
 });
