@@ -1,6 +1,6 @@
 import type { Instance } from '../engine/instance.js';
 import { MtlsError } from '../errors.js';
-import { describeCertificate, describeName } from '../identity/certificate.js';
+import { describeCertificate, describeChain, describeName } from '../identity/certificate.js';
 import { hostsAllow } from '../identity/hosts.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import type { Identity, StoredIdentity } from '../identity/types.js';
@@ -206,7 +206,7 @@ export class Authentication {
     const handler = this.#handler;
     if (!handler) return { trust: 'as-verified' };
     const { target } = answers;
-    const chain = ders.map(der => describeCertificate(this.#reader, der));
+    const chain = describeChain(this.#reader, ders);
     const seen = { fingerprint: chain[0]?.fingerprint ?? '', code: error?.code };
     return answers.verdict(seen.fingerprint, seen.code).get(async signal => {
       if (await this.#kept.trusts(target, seen)) return { value: { trust: 'trust' }, holds: false };

@@ -42,7 +42,7 @@ export interface ServerTrustChallenge {
   method: 'server-trust';
   host: string;
   port: number;
-  /** The server's own certificate first. */
+  /** The server's own certificate first. Others that cannot be read are left out. */
   chain: Certificate[];
   /** Why verification failed; absent when it passed. */
   error?: MtlsError;

@@ -9,7 +9,7 @@ import { HttpEngine } from '../http/http-engine.js';
 import type { Connect, Origin, PlaintextStream } from '../http/plaintext-stream.js';
 import { Pool } from '../http/pool.js';
 import { type PoolOptions, readPoolOptions } from '../http/pool-options.js';
-import { describeCertificate } from '../identity/certificate.js';
+import { describeChain } from '../identity/certificate.js';
 import type { Certificate } from '../identity/types.js';
 import { TlsEngine } from '../tls/tls-engine.js';
 import { readMaterial } from '../trust/options.js';
@@ -32,7 +32,7 @@ import { readConnectTimeout } from './turn.js';
 
 /** How a response came to the page. */
 export interface ConnectionInfo extends Omit<HttpConnectionInfo, 'serverChain'> {
-  /** The server's own certificate first. */
+  /** The server's own certificate first. Others that cannot be read are left out. */
   serverChain: Certificate[];
 }
 
@@ -173,9 +173,7 @@ class Client implements MtlsClient {
 
   connectionInfo(response: Response): ConnectionInfo | undefined {
     const info = connectionInfo(response);
-    return (
-      info && { ...info, serverChain: info.serverChain.map(der => describeCertificate(this.#reader, der)) }
-    );
+    return info && { ...info, serverChain: describeChain(this.#reader, info.serverChain) };
   }
 
   answers(): Promise<RememberedAnswer[]> {

@@ -1,7 +1,7 @@
 import type { Instance } from '../engine/instance.js';
 import type { CertificateFailureCode, KeyPins } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
-import { describeCertificate } from '../identity/certificate.js';
+import { describeChain } from '../identity/certificate.js';
 import { toHex } from '../identity/encoding.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import type { TrustResult } from '../identity/types.js';
@@ -53,12 +53,12 @@ export class ServerTrust {
   }
 
   #shown({ hostname: host, port }: KeyTarget, question: ServerTrustQuestion): TrustQuestion {
-    const chain = question.chain.map(der => describeCertificate(this.#reader, der));
+    const chain = describeChain(this.#reader, question.chain);
     return { host, port, chain, result: this.#result(question) };
   }
 
   #result({ chain, path, error }: ServerTrustQuestion): TrustResult {
-    const found = (path.length > 0 ? path : chain).map(der => describeCertificate(this.#reader, der));
+    const found = describeChain(this.#reader, path.length > 0 ? path : chain);
     if (!error) return { trusted: true, chain: found };
     const code = error.code as CertificateFailureCode;
     return { trusted: false, code, message: error.message, chain: found };

@@ -72,6 +72,26 @@ export function describeCertificate(instance: Instance, der: Uint8Array): Certif
   return readCertificate(instance, der).certificate;
 }
 
+/**
+ * A server's certificates, its own first. Others that cannot be read lead nowhere in verification, and are left out here.
+ *
+ * @throws MtlsError ERR_CERT_MALFORMED for the server's own
+ */
+export function describeChain(instance: Instance, ders: readonly Uint8Array[]): Certificate[] {
+  const [own, ...others] = ders;
+  if (!own) return [];
+  return [describeCertificate(instance, own), ...others.flatMap(der => describeIfReadable(instance, der))];
+}
+
+function describeIfReadable(instance: Instance, der: Uint8Array): Certificate[] {
+  try {
+    return [describeCertificate(instance, der)];
+  } catch (error) {
+    if (error instanceof MtlsError && error.code === 'ERR_CERT_MALFORMED') return [];
+    throw error;
+  }
+}
+
 /** A DER-encoded distinguished name in the form of RFC 4514, or its bytes in hex if it is malformed. */
 export function describeName(instance: Instance, der: Uint8Array): string {
   const { emitted } = instance.call('x509_name', [der]);

@@ -49,7 +49,7 @@ export interface TrustQuestion {
   /** As in the address: a name in lower case, or an IP address. */
   host: string;
   port: number;
-  /** As the server sent them, its own certificate first. */
+  /** As the server sent them, its own certificate first. Others that cannot be read are left out. */
   chain: Certificate[];
   /** What verification found. */
   result: TrustResult;

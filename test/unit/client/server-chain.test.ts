@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Certificate, ClientOptions } from '../../../src/index.js';
+import { OpensslPki } from '../../support/openssl-pki.js';
+import { Clients } from './clients.js';
+
+const clients = new Clients();
+let pki: OpensslPki;
+let server: Server;
+let url: string;
+
+beforeAll(async () => {
+  pki = new OpensslPki();
+  const own = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
+  // Its alternative name is an object identifier without any number.
+  const unreadable = pki.issue({ subject: '/CN=Extra', altNames: 'DER:30:02:88:00' });
+  server = createServer({ key: own.key, cert: own.cert + unreadable.cert }, (_, response) => {
+    response.end('ok');
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  url = `https://localhost:${(server.address() as AddressInfo).port}/`;
+});
+
+afterAll(async () => {
+  await clients.close();
+  server.close();
+  pki.close();
+});
+
+describe('a certificate that cannot be read, in the chain of a server that is trusted', () => {
+  const seen: Certificate[][] = [];
+  const trust = () => ({ anchors: [pki.ca.cert] });
+
+  it.each<[asked: string, options: () => Partial<ClientOptions>]>([
+    ['nobody', () => ({})],
+    [
+      'the challenge handler',
+      () => ({
+        onChallenge: challenge => {
+          if (challenge.method === 'server-trust') seen.push(challenge.chain);
+          return { disposition: 'default' };
+        },
+      }),
+    ],
+    ['trust.evaluate', () => ({ trust: { ...trust(), evaluate: ({ chain }) => void seen.push(chain) } })],
+  ])('is left out, where %s is asked', async (asked, options) => {
+    const client = await clients.make(pki.ca.cert, options());
+    const response = await client.fetch(url);
+    expect(await response.text()).toBe('ok');
+    const chains = [client.connectionInfo(response)?.serverChain, ...seen.splice(0)];
+    expect(chains).toHaveLength(asked === 'nobody' ? 1 : 2);
+    for (const chain of chains) expect(chain?.map(it => it.subject)).toEqual(['CN=localhost']);
+  });
+});
