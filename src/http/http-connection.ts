@@ -1,5 +1,6 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError } from '../errors.js';
+import { BeforeHead } from './before-head.js';
 import type { TransportInfo } from './connection-info.js';
 import { Exchange, ExchangeFailure, type ExchangeHost, type OutgoingRequest } from './exchange.js';
 import type { Heartbeat } from './heartbeat.js';
@@ -14,8 +15,6 @@ const LAST_WORDS_MS = 5_000;
 
 /** Requests at once on an h2 connection, of what the server allows. The engine's window has room for so many unread bodies. */
 const MAX_STREAMS = 64;
-/** What a server may send over HTTP/1.1 before a response's head is complete: informational responses, above all. */
-const MAX_BEFORE_HEAD_BYTES = 1024 * 1024;
 
 /** An HTTP connection over a plaintext stream. */
 export class HttpConnection implements ConnectionListener, ExchangeHost {
@@ -53,8 +52,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   #inputEnded = false;
   #outputClosed = false;
   #heartbeat: Heartbeat;
-  /** Received since the last request began; undefined once its response's head has come. */
-  #beforeHeadBytes: number | undefined;
+  /** Of the last request over HTTP/1.1; undefined once its response's head has come. */
+  #beforeHead: BeforeHead | undefined;
   #lastWords: ReturnType<typeof setTimeout> | undefined;
 
   /** `onChange` is called whenever `idle`, `available` or `closed` may be another. */
@@ -100,12 +99,12 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     const exchange = new Exchange(this.#engine, this, { body: request.body, signal });
     this.#exchanges.add(exchange);
     if (this.protocol === 'h2') this.#heartbeat.hold(this);
-    this.#beforeHeadBytes = this.protocol === 'h2' ? undefined : 0;
+    this.#beforeHead = this.protocol === 'h2' ? undefined : new BeforeHead();
     exchange.head.then(
       head => {
         this.proven = true;
         if (this.protocol === 'http/1.1') this.keepAliveMs = keepAliveMs(head);
-        this.#beforeHeadBytes = undefined;
+        this.#beforeHead = undefined;
       },
       error => {
         // The engine itself notices a GOAWAY only with the next request, as long as others are in progress.
@@ -176,22 +175,13 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
         this.#destroyIfUseless();
         return;
       }
-      this.#limitBeforeHead(value.length);
-      if (this.#over) return;
+      const excess = this.#beforeHead?.add(value.length);
+      if (excess) {
+        this.destroy(excess);
+        return;
+      }
       this.#engine.receive(this.#handle, value);
     }
-  }
-
-  #limitBeforeHead(bytes: number): void {
-    if (this.#beforeHeadBytes === undefined) return;
-    this.#beforeHeadBytes += bytes;
-    if (this.#beforeHeadBytes <= MAX_BEFORE_HEAD_BYTES) return;
-    this.destroy(
-      new MtlsError(
-        'ERR_HTTP_HEADERS_TOO_LARGE',
-        'HTTP: the server sends informational responses without end.',
-      ),
-    );
   }
 
   async #writeAll(): Promise<void> {

@@ -2,7 +2,7 @@ import { MtlsError } from '../errors.js';
 import type { Heartbeat } from './heartbeat.js';
 import { HttpConnection } from './http-connection.js';
 import type { HttpEngine } from './http-engine.js';
-import type { Origin, PlaintextStream } from './plaintext-stream.js';
+import { giveUp, type Origin, type PlaintextStream } from './plaintext-stream.js';
 
 interface Waiter {
   start(connection: HttpConnection): void;
@@ -246,11 +246,6 @@ export class OriginPool {
     clearTimeout(this.#idleTimers.get(connection));
     this.#idleTimers.delete(connection);
   }
-}
-
-function giveUp(stream: PlaintextStream): void {
-  stream.writable.abort().catch(() => {});
-  stream.readable.cancel().catch(() => {});
 }
 
 export function clientClosed(): MtlsError {

@@ -20,6 +20,12 @@ export interface PlaintextStream {
   info: TransportInfo;
 }
 
+/** Gives a connection up whose streams nobody has locked. */
+export function giveUp({ readable, writable }: PlaintextStream): void {
+  writable.abort().catch(() => {});
+  readable.cancel().catch(() => {});
+}
+
 /** The server of an https: URL. */
 export interface Origin {
   /** A DNS name or an IP address (IPv6 without brackets). */

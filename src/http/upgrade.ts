@@ -1,10 +1,11 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
+import { BeforeHead } from './before-head.js';
 import { certificateRefusal, mayBeRefusal } from './certificate-refusal.js';
 import type { TransportInfo } from './connection-info.js';
 import type { HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
-import type { PlaintextStream } from './plaintext-stream.js';
+import { giveUp, type PlaintextStream } from './plaintext-stream.js';
 
 export interface UpgradeRequest {
   url: URL;
@@ -38,7 +39,7 @@ export async function upgrade(
   request: UpgradeRequest,
 ): Promise<UpgradeAnswer> {
   const { signal } = request;
-  const negotiation = new Negotiation(engine, transport);
+  const negotiation = negotiate(engine, transport);
   const abort = () => negotiation.giveUp(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   try {
@@ -55,6 +56,16 @@ export async function upgrade(
   }
 }
 
+function negotiate(engine: HttpEngine, transport: PlaintextStream): Negotiation {
+  try {
+    return new Negotiation(engine, transport);
+  } catch (error) {
+    // The engine has failed.
+    giveUp(transport);
+    throw error;
+  }
+}
+
 class Negotiation {
   #engine: HttpEngine;
   #transport: TransportInfo;
@@ -63,6 +74,7 @@ class Negotiation {
   #connection: number;
   #exchange = 0;
   #head: ResponseHead | undefined;
+  #beforeHead = new BeforeHead();
   #page: Uint8Array[] = [];
   #ended = false;
   #failure: HttpFailure | undefined;
@@ -71,16 +83,17 @@ class Negotiation {
   constructor(engine: HttpEngine, transport: PlaintextStream) {
     this.#engine = engine;
     this.#transport = transport.info;
-    this.#reader = transport.readable.getReader();
-    this.#writer = transport.writable.getWriter();
-    this.#reader.closed.catch(() => {});
-    this.#writer.closed.catch(() => {});
+    // First: where it throws, the streams are not locked yet.
     this.#connection = engine.openConnection('http/1.1', {
       onState: () => {},
       onEngineFailed: error => {
         this.#engineFailure = error;
       },
     });
+    this.#reader = transport.readable.getReader();
+    this.#writer = transport.writable.getWriter();
+    this.#reader.closed.catch(() => {});
+    this.#writer.closed.catch(() => {});
   }
 
   async run(request: UpgradeRequest): Promise<UpgradeAnswer> {
@@ -134,6 +147,8 @@ class Negotiation {
   async #receive(): Promise<void> {
     const { done, value } = await this.#reader.read();
     this.#check();
+    const excess = this.#head ? undefined : this.#beforeHead.add(value?.length ?? 0);
+    if (excess) throw excess;
     if (done) this.#engine.receiveEnd(this.#connection);
     else this.#engine.receive(this.#connection, value);
     this.#check();

@@ -2,6 +2,8 @@ import { getEventListeners } from 'node:events';
 import type net from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
+import type { TransportInfo } from '../../../src/http/connection-info.js';
+import { upgrade } from '../../../src/http/upgrade.js';
 import {
   client,
   rejection,
@@ -402,6 +404,23 @@ describe('an engine that fails', () => {
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);
   });
+});
+
+it('a connection is given up that an engine which has failed cannot upgrade', async () => {
+  const { engine } = await client('http/1.1');
+  const bomb = { length: -1 } as unknown as Uint8Array;
+  expect(() => engine.receive(1, bomb)).toThrow();
+  const ends: string[] = [];
+  const transport = {
+    alpn: 'http/1.1',
+    readable: new ReadableStream<Uint8Array>({ cancel: () => void ends.push('cancel') }),
+    writable: new WritableStream<Uint8Array>({ abort: () => void ends.push('abort') }),
+    info: {} as TransportInfo,
+  };
+  const { signal } = new AbortController();
+  const upgrading = upgrade(engine, transport, { url: new URL('https://localhost/'), headers: [], signal });
+  expect(await rejection(upgrading)).toMatchObject({ code: 'ERR_ENGINE_FAILED' });
+  expect(ends.sort()).toEqual(['abort', 'cancel']);
 });
 
 describe("nginx's refusal of a client certificate", () => {

@@ -172,6 +172,19 @@ describe('the handshake', () => {
     expect(await messages(socket, 2)).toEqual(['one', 'two']);
   });
 
+  it('with interim answers without end fails', async () => {
+    const interim = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n'.repeat(1_000));
+    const url = await stage.serveRaw(socket => {
+      const goOn = (error?: Error | null) => {
+        if (!error && !socket.destroyed) socket.write(interim, goOn);
+      };
+      goOn();
+    });
+    const client = await stage.sharedClient();
+    const end = await endOf(new client.WebSocket(url));
+    expect(end).toMatchObject({ code: 1006, error: 'ERR_HTTP_HEADERS_TOO_LARGE' });
+  });
+
   it('can be left to wait, and then given up', async () => {
     const sockets: TLSSocket[] = [];
     const url = await stage.serveRaw(socket => void sockets.push(socket));
