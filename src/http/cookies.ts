@@ -13,6 +13,7 @@ export interface ClientCookies {
    * Deletes the cookies that requests to a host would carry.
    *
    * @param host a host name, or `*.example.com` for a domain and all below it; a port makes no difference. Default: every host.
+   * @throws TypeError for what is neither
    */
   clear(host?: string): Promise<void>;
 }
@@ -26,7 +27,7 @@ export interface ClientCookies {
 export class Cookies implements ClientCookies {
   #jar: Promise<{ library: CookieLibrary; jar: CookieJar }> | undefined;
   #clearings = 0;
-  /** When each was cleared the last time; undefined: every host. */
+  /** When each host or pattern was cleared the last time; undefined: every host. */
   #cleared = new Map<string | undefined, number>();
 
   /** How often cookies have been cleared, for `store`. */
@@ -59,11 +60,12 @@ export class Cookies implements ClientCookies {
   }
 
   async clear(host?: string): Promise<void> {
-    this.#cleared.set(host, ++this.#clearings);
+    const pattern = host === undefined ? undefined : canonical(host);
+    this.#cleared.set(pattern, ++this.#clearings);
     if (!this.#jar) return;
     const { library, jar } = await this.#jar;
     for (const cookie of await jar.store.getAllCookies()) {
-      if (host === undefined || isOfHost(library, cookie, host)) await remove(jar, cookie);
+      if (pattern === undefined || isOfHost(library, cookie, pattern)) await remove(jar, cookie);
     }
   }
 
@@ -74,7 +76,8 @@ export class Cookies implements ClientCookies {
     const { hostname } = originOf(url);
     const place = { domain: domain ?? hostname, hostOnly: domain === null };
     return [...this.#cleared].some(
-      ([host, clearing]) => clearing > since && (host === undefined || isOfHost(library, place, host)),
+      ([pattern, clearing]) =>
+        clearing > since && (pattern === undefined || isOfHost(library, place, pattern)),
     );
   }
 
@@ -104,15 +107,24 @@ export function allowsCookies(credentials: RequestCredentials, url: URL): boolea
 function isOfHost(
   { domainMatch }: CookieLibrary,
   { domain, hostOnly }: Pick<Cookie, 'domain' | 'hostOnly'>,
-  host: string,
+  pattern: string,
 ): boolean {
-  const hostname = host
-    .replace(/:\d+$/, '')
-    .replace(/^\[|\]$/g, '')
-    .toLowerCase();
   if (domain === null) return false;
-  if (hostname.startsWith('*.')) return domainMatch(domain, hostname.slice(2)) === true;
-  return hostOnly ? domain === hostname : domainMatch(hostname, domain) === true;
+  const bare = withoutRoot(domain);
+  if (pattern.startsWith('*.')) return domainMatch(bare, pattern.slice(2)) === true;
+  return hostOnly ? bare === pattern : domainMatch(pattern, bare) === true;
+}
+
+/** What `clear` is given, as URLs have host names, without a port, brackets and the dot of the root. */
+function canonical(host: string): string {
+  const [, wildcard = '', name = ''] = /^(\*\.)?([^/\\?#@*\s]+)$/.exec(host) ?? [];
+  if (!name || !URL.canParse(`https://${name}`)) throw new TypeError('host: a host name, or *.example.com');
+  const { hostname } = originOf(new URL(`https://${name}`));
+  return wildcard + withoutRoot(hostname);
+}
+
+function withoutRoot(hostname: string): string {
+  return hostname.replace(/\.$/, '');
 }
 
 async function remove(jar: CookieJar, { domain, path, key }: Cookie): Promise<void> {

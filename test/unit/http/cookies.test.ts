@@ -69,6 +69,28 @@ describe('Cookies', () => {
     expect(await cookies.header(urlOf('[::1]:8443'))).toBe(undefined);
   });
 
+  it.each([
+    ['localhost', 'localhost.'],
+    ['localhost.', 'localhost'],
+    ['bücher.example', 'xn--bcher-kva.example'],
+    ['*.bücher.example:8443', 'a.xn--bcher-kva.example'],
+    ['[0:0::1]', '[::1]'],
+  ])('clear(%s) knows the same host by another spelling: %s', async (host, other) => {
+    const cookies = new Cookies();
+    await cookies.store(urlOf(other), ['own=1']);
+    expect(await cookies.header(urlOf(other))).toBe('own=1');
+    await cookies.clear(host);
+    expect(await cookies.header(urlOf(other))).toBe(undefined);
+    await cookies.store(urlOf(other), ['own=1'], 0);
+    expect(await cookies.header(urlOf(other))).toBe(undefined);
+  });
+
+  it.each(['', 'https://example.com', 'a b', '[::1', '*.'])('clear(%j) is a TypeError', async host => {
+    const cookies = await filled();
+    await expect(cookies.clear(host)).rejects.toThrow(TypeError);
+    expect(cookies.clearings).toBe(0);
+  });
+
   it('refuses the cookies of a public suffix', async () => {
     const cookies = new Cookies();
     await cookies.store(urlOf('a.co.uk'), ['super=1; Domain=co.uk', 'own=1']);
