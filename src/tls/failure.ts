@@ -121,13 +121,15 @@ export interface SeenConnection {
   handshakeDone: boolean;
   sinceHandshakeMs: number;
   anyData: boolean;
+  /** It ended in the middle of something that the server was saying. */
+  midRecord: boolean;
   resumed: boolean;
 }
 
 /**
  * The error for an end by which a server may have refused the client. Some (Node's, Bun's) just hang up on a client whose
- * certificate they don't like: an end soon after the handshake and before any data, after a request for a certificate, is told
- * as that. A server that went away just then for another reason looks the same, so the message says what was seen.
+ * certificate they don't like: an end soon after the handshake and before any data, not in the middle of a record, after a request
+ * for a certificate, is told as that. A server that went away just then for another reason looks the same, so the message says what was seen.
  */
 export function refusalError(
   seen: SeenConnection,
@@ -135,7 +137,7 @@ export function refusalError(
   cause?: unknown,
 ): MtlsError | undefined {
   const soon = seen.sinceHandshakeMs <= REFUSAL_MS;
-  if (!soon || seen.anyData || seen.resumed || !client.requested) return undefined;
+  if (!soon || seen.anyData || seen.midRecord || seen.resumed || !client.requested) return undefined;
   if (!client.sent) return certificateRequired(client, 'it hung up right after asking for one');
   return new MtlsError(
     'ERR_TLS_CLIENT_CERT_REJECTED',

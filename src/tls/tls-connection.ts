@@ -12,6 +12,7 @@ import {
   truncationError,
 } from './failure.js';
 import { HandshakeRespondent, readHandshake } from './handshake.js';
+import { RecordBoundary } from './record-boundary.js';
 import type { Received, RecordLayer } from './record-layer.js';
 import type { TlsEngine } from './tls-engine.js';
 import type { TlsConnectOptions, TlsInfo } from './types.js';
@@ -45,6 +46,7 @@ export class TlsConnection {
   #handshakeEndMs: number | undefined;
   #plaintext: Uint8Array[] = [];
   #anyData = false;
+  #boundary = new RecordBoundary();
   #peerClosed = false;
   #writeClosed = false;
   #failure: unknown;
@@ -181,7 +183,10 @@ export class TlsConnection {
   async #readCiphertext(): Promise<ReadableStreamReadResult<Uint8Array>> {
     try {
       const result = await this.#reader.read();
-      if (result.value) this.bytesReceived += result.value.length;
+      if (result.value) {
+        this.bytesReceived += result.value.length;
+        this.#boundary.follow(result.value);
+      }
       return result;
     } catch (error) {
       throw this.#failWith(this.#brokenBy(error));
@@ -281,6 +286,7 @@ export class TlsConnection {
       handshakeDone: this.#info !== undefined,
       sinceHandshakeMs: this.#handshakeEndMs === undefined ? 0 : performance.now() - this.#handshakeEndMs,
       anyData: this.#anyData,
+      midRecord: this.#boundary.isInside,
       resumed: this.#info?.resumed ?? false,
     };
   }

@@ -151,6 +151,18 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a server over %s', version => {
     expect(asked).toHaveLength(1);
   });
 
+  it('has refused nobody when its first words are cut', async () => {
+    const port = await listen(only, socket => setTimeout(() => socket.write('hello'), 50));
+    const whole = await connect(await newEngine(), dialTcp(port));
+    const handshakeBytes = whole.bytesReceived;
+    whole.abort(new Error('done'));
+    // In the middle of the next record: the lengths of signatures differ by a few bytes.
+    const stream = cut(dialTcp(port), handshakeBytes + 10);
+    const connection = await connect(await newEngine(), stream);
+    const reading = connection.readable.getReader().read();
+    expect(await outcomeOf(soon(reading))).toBe('ERR_TLS_TRUNCATED');
+  });
+
   it('that resets is told as cut where that shows with a write, too', async () => {
     const { readable, writable } = dialTcp(await listen({ ...only, requestCert: false }));
     const writer = writable.getWriter();
