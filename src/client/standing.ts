@@ -17,11 +17,13 @@ const NOTE_INTERVAL_MS = 1_000;
  */
 export class Standing {
   #entries = new Map<string, Entry>();
+  #closed = false;
 
   /** The store has just given the identity's keys. */
   enter(identity: StoredIdentity, target: KeyTarget): void {
     const access = keyAccessOf(identity);
-    if (!access) return;
+    // A person may confirm a use for a client that has been closed meanwhile.
+    if (!access || this.#closed) return;
     const { id } = identity;
     this.#leave(id);
     const stop = access.onChange(() => this.#leave(id));
@@ -36,6 +38,7 @@ export class Standing {
     return true;
   }
 
+  /** Whether the identity may be used as it is now. */
   holds(id: string): boolean {
     const entry = this.#entries.get(id);
     if (!entry) return false;
@@ -46,7 +49,9 @@ export class Standing {
     return !expired && !idle && keyAccessOf(entry.identity)?.ready() === true;
   }
 
+  /** Hears of no change any more; nothing is admitted. */
   close(): void {
+    this.#closed = true;
     for (const id of [...this.#entries.keys()]) this.#leave(id);
   }
 

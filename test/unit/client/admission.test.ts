@@ -10,19 +10,35 @@ const ada = { id: 'ada', certificate: {}, controls: {} } as StoredIdentity;
 
 let authentication: Authentication;
 let locked: boolean;
+let listeners: number;
 
 beforeEach(async () => {
   const reader = await Instance.create(engineModule());
   authentication = new Authentication({ identities: [], handler: undefined, reader });
   locked = false;
+  listeners = 0;
   const access: KeyAccess = {
     use: async () => [],
     ready: () => !locked,
     markUsed: async () => {},
-    onChange: () => () => {},
+    onChange: () => {
+      listeners++;
+      return () => listeners--;
+    },
   };
   setKeyAccess(ada, access);
   authentication.standing.enter(ada, target);
+});
+
+describe('an identity', () => {
+  it('is not watched any more when the client has been closed, also when its use is confirmed after that', () => {
+    expect(listeners).toBe(1);
+    authentication.standing.close();
+    expect(listeners).toBe(0);
+    authentication.standing.enter(ada, target);
+    expect(listeners).toBe(0);
+    expect(authentication.standing.admits(ada.id, target)).toBe(false);
+  });
 });
 
 describe('a connection by a resumed session', () => {
