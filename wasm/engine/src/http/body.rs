@@ -26,7 +26,7 @@ struct State {
     aborted: bool,
     /// The host knows that the next piece is wanted.
     wanted: bool,
-    /// The length that is announced; `None` is chunked.
+    /// What is left of the length that is announced; `None`: there is none.
     remaining: Option<u64>,
     reader: Option<Waker>,
 }

@@ -1,7 +1,7 @@
 //! The session cache: one for all connections of a configuration, cut into partitions that never share a session.
 //!
 //! rustls keys sessions by server name alone. An identity may be allowed at one port and not at another, and a resumed
-//! session carries the client's identity with it, so the host names the partition (host, port, chosen identity).
+//! session carries the client's identity with it, so the host names the partition (host, port, who may be shown, what was answered).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
