@@ -3,6 +3,7 @@ import type { Heartbeat } from './heartbeat.js';
 import { HttpConnection } from './http-connection.js';
 import type { HttpEngine } from './http-engine.js';
 import { giveUp, type Origin, type PlaintextStream } from './plaintext-stream.js';
+import { isBusy } from './retries.js';
 
 interface Waiter {
   start(connection: HttpConnection): void;
@@ -206,8 +207,8 @@ export class OriginPool {
 
   #onRefused(error: unknown, attempt: AbortController): void {
     if (!this.#attempts.delete(attempt)) return;
-    // Requests go on waiting only where another connection will come free.
-    if (this.#connections.size > 0 || this.#attempts.size > 0) return;
+    // Requests go on waiting only where another connection will come, or come free.
+    if (this.#attempts.size > 0 || (this.#connections.size > 0 && isBusy(error))) return;
     for (const waiter of this.#waiters) waiter.fail(error);
   }
 

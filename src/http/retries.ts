@@ -13,6 +13,9 @@ const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 /** What a relay or server that is just being restarted shows. */
 const passing = new Set(['ERR_TUNNEL_UNREACHABLE', 'ERR_TUNNEL_CLOSED', 'ERR_TUNNEL_RESET']);
 
+/** What else one shows that takes no further connection now. */
+const busy = new Set(['ERR_TLS_TRUNCATED', 'ERR_TLS_TIMEOUT']);
+
 /** An exchange failed in such a way that its request may be sent again. */
 export class Repeatable extends Error {
   readonly failure: ExchangeFailure;
@@ -61,6 +64,11 @@ export class Retries {
     if (++this.#attempts === MAX_ATTEMPTS || this.#fruitless > MAX_FRUITLESS) throw failure.reason;
     return this.#fruitless > 1 ? pauseMs(this.#fruitless - 1) : 0;
   }
+}
+
+/** Whether a connection could not be made for a reason that may pass when another one ends: a server or relay at its limit. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof MtlsError && (passing.has(error.code) || busy.has(error.code));
 }
 
 export function isIdempotent(method: string): boolean {

@@ -101,6 +101,47 @@ describe("an h2 server's limit of streams", () => {
   });
 });
 
+describe('a connection that cannot be made beside one that is busy', () => {
+  const begin = async () => {
+    let finish = () => {};
+    server = await serve('http/1.1', (request, response) => {
+      if (request.url !== '/slow') return void response.end('ok');
+      response.write('begun');
+      finish = () => response.end();
+    });
+    tested = await client('http/1.1');
+    const slow = await tested.fetch(url(server, '/slow'));
+    return async () => {
+      finish();
+      await slow.text();
+    };
+  };
+
+  it.each(['ERR_TUNNEL_UNREACHABLE', 'ERR_TLS_TRUNCATED'] as const)(
+    'is done without, where a limit may be the reason: %s',
+    async code => {
+      const finish = await begin();
+      tested.connects.failWith = new MtlsError(code, 'no more');
+      const waiting = tested.fetch(url(server));
+      await until(() => tested.connects.count === 2);
+      await finish();
+      expect(await (await waiting).text()).toBe('ok');
+      expect(tested.connects.count).toBe(2);
+    },
+  );
+
+  it.each([new MtlsError('ERR_TLS_CERT_EXPIRED', 'over'), new Error('of a challenge handler')])(
+    'fails the requests that wait for it for another reason: %s',
+    async error => {
+      const finish = await begin();
+      tested.connects.failWith = error;
+      const failures = await Promise.all([1, 2, 3].map(() => rejection(tested.fetch(url(server)))));
+      for (const failure of failures) expect(failure.message).toBe(error.message);
+      await finish();
+    },
+  );
+});
+
 describe('a silent h2 server', () => {
   it('is pinged, and given up when it does not answer', { timeout: 20_000 }, async () => {
     server = await serveFrames(() => {});

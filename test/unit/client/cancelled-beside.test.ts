@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Challenge, Disposition, Identity } from '../../../src/index.js';
+import { identityOf } from '../../support/client.js';
+import { OpensslPki } from '../../support/openssl-pki.js';
+import { Clients } from './clients.js';
+
+const clients = new Clients();
+let pki: OpensslPki;
+let ada: Identity;
+let server: Server;
+let url: string;
+
+beforeAll(async () => {
+  pki = new OpensslPki();
+  ada = await identityOf(pki.issue({ subject: '/CN=Ada' }));
+  const pair = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
+  const settings = { ...pair, ca: pki.ca.cert, requestCert: true };
+  server = createServer(settings, ({ url }, response) => {
+    response.write('begun');
+    if (url !== '/endless') response.end();
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  url = `https://localhost:${(server.address() as AddressInfo).port}/`;
+});
+
+afterAll(async () => {
+  await clients.close();
+  server.close();
+  pki.close();
+});
+
+describe('a challenge for a further connection, while another one is busy', () => {
+  it.each<[answer: string, answered: () => Disposition, error: object]>([
+    ['cancelled', () => ({ disposition: 'cancel' }), { code: 'ERR_TLS_CHALLENGE_CANCELLED' }],
+    [
+      'answered by a throw',
+      () => {
+        throw new Error('no dialog');
+      },
+      { message: 'no dialog' },
+    ],
+  ])('fails the requests that wait when it is %s', async (_, answered, error) => {
+    const answers: (() => Disposition)[] = [
+      () => ({ disposition: 'use-credential', credential: { identity: ada, persistence: 'none' } }),
+      answered,
+    ];
+    const client = await clients.make(pki.ca.cert, {
+      identities: [ada],
+      onChallenge: ({ method }: Challenge) =>
+        method === 'server-trust' ? { disposition: 'default' } : (answers.shift() ?? answered)(),
+    });
+    const endless = await client.fetch(`${url}endless`);
+    await expect(client.fetch(url)).rejects.toMatchObject(error);
+    await endless.body?.cancel();
+  });
+});
