@@ -69,7 +69,7 @@ export class WebSocketConnection {
 
   start(): void {
     this.#readAll().catch(error => this.#fail(error));
-    this.#writeAll().catch(error => this.#fail(error));
+    this.#writeAll().catch(error => this.#onWriteFailed(error));
   }
 
   /** `payload` is not changed by anybody from now on. */
@@ -181,6 +181,13 @@ export class WebSocketConnection {
     return { opcode, piece, final };
   }
 
+  /** The server may have said why before it stopped reading, and that is read first; then the end shows there as well. */
+  #onWriteFailed(error: unknown): void {
+    if (this.#over) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#fail(error), LINGER_MS);
+  }
+
   #onCloseSent(): void {
     this.#closeSent = true;
     if (!this.#peerClose) this.#startTimer(CLOSE_TIMEOUT_MS);
@@ -219,7 +226,9 @@ export class WebSocketConnection {
     if (code === undefined || this.#closeSent) this.#hangUp(Promise.reject(cause));
     else this.#hangUp(this.#sendLast(code));
     const error = cause instanceof FrameError ? protocolFailure(cause) : cause;
-    this.#listener.onEnd({ code: CloseCode.abnormal, reason: '', wasClean: false, error });
+    // Of a server's Close that could not be answered any more, its code is told (RFC 6455 section 7.1.5).
+    const told = this.#peerClose ?? { code: CloseCode.abnormal, reason: '' };
+    this.#listener.onEnd({ ...told, wasClean: false, error });
   }
 
   async #sendLast(code: number): Promise<void> {
