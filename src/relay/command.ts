@@ -114,7 +114,11 @@ function parseCommand(args: string[], environment: NodeJS.ProcessEnv): Command |
 }
 
 function tokensOf(variable: string | undefined): string[] {
-  return (variable ?? '').split(',').filter(token => token !== '');
+  if (variable === undefined) return [];
+  const tokens = variable.split(',').filter(token => token !== '');
+  if (tokens.length === 0)
+    throw new TypeError('RELAY_TOKEN is set and empty: unset it to ask for no token, or give it one');
+  return tokens;
 }
 
 /** `unit` turns what the flag counts in (seconds) into what the option counts in (milliseconds). */

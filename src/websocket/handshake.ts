@@ -39,9 +39,9 @@ export async function openWebSocket(
 ): Promise<OpenedWebSocket> {
   const key = toBase64(crypto.getRandomValues(new Uint8Array(16)));
   const target = new URL(url.href.replace(/^wss:/, 'https:'));
-  const transport = await parts.connect(originOf(target), signal, ['http/1.1']);
   const { clearings } = parts.cookies;
   const headers = requestHeaders(target, { key, protocols, cookie: await parts.cookies.header(target) });
+  const transport = await parts.connect(originOf(target), signal, ['http/1.1']);
   target.username = '';
   target.password = '';
   const { head, stream } = await upgrade(parts.engine, transport, { url: target, headers, signal });

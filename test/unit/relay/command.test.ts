@@ -97,6 +97,12 @@ test.each([
   expect(stderr).toContain('--help');
 });
 
+test('a RELAY_TOKEN that is empty lets nobody in', async () => {
+  const { code, stderr } = await start(['--listen', '127.0.0.1:0'], { RELAY_TOKEN: '' }).ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain('RELAY_TOKEN');
+});
+
 test('it warns when it will deny everything', async () => {
   const command = start(['--listen', '127.0.0.1:0']);
   await urlOf(command);
