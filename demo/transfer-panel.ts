@@ -80,6 +80,7 @@ export function startTransferPanel(clients: Clients, connection: ConnectPanel, o
       log(`${name} of ${formatBytes(size)} in ${formatMs(ms)}`, 'good');
     } catch (error) {
       const problem = problemOf(error);
+      if (progress.value === 0) status.textContent = '';
       problems.replaceChildren(problemBox(problem));
       log(`${name}: ${problem.title} (${problem.code})`, 'bad');
     } finally {
