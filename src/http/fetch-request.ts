@@ -3,7 +3,7 @@ import { ACCEPT_ENCODING } from './content-decoding.js';
 import type { MtlsRequestInit, OnProgress } from './progress.js';
 import { type Referrer, readReferrer } from './referrer.js';
 import { bodyOf, bodyOfRequest, dropBody, isStream, type RequestBody } from './request-body.js';
-import { acceptLanguage, addCacheFields, readOptions } from './request-options.js';
+import { acceptLanguage, addCacheFields, readInit, readOptions } from './request-options.js';
 
 /** A request as `fetch` was asked for it. */
 export interface FetchRequest {
@@ -49,11 +49,12 @@ const simple = new Set(['GET', 'HEAD', 'POST']);
  * reason, both thrown.
  */
 export function readFetchRequest(
-  input: RequestInfo | URL,
-  init: MtlsRequestInit = {},
+  input: Request | string,
+  givenInit?: MtlsRequestInit | null,
 ): Promise<FetchRequest> {
+  const init = readInit(givenInit);
   const given = isA(input, Request) ? input : undefined;
-  const url = readUrl(given?.url ?? String(input));
+  const url = readUrl(isA(input, Request) ? input.url : input);
   const method = readMethod(init.method ?? given?.method ?? 'GET');
   const headers = new Headers(init.headers === undefined ? given?.headers : init.headers);
   const { cache, ...options } = readOptions(given, init);
@@ -113,8 +114,8 @@ function withDefaults(headers: Headers, body: RequestBody | undefined, cache: Re
 }
 
 /** Whether an address holds its own content (`data:`, `blob:`): the platform's fetch reads it, and no server is asked. */
-export function isLocal(input: RequestInfo | URL): boolean {
-  return /^[\0-\x20]*(data|blob):/i.test(isA(input, Request) ? input.url : String(input));
+export function isLocal(input: Request | string): boolean {
+  return /^[\0-\x20]*(data|blob):/i.test(isA(input, Request) ? input.url : input);
 }
 
 /** Without a page, as in Node, nothing is of its origin. */

@@ -1,4 +1,4 @@
-import { platformFetch } from '../platform.js';
+import { isA, platformFetch } from '../platform.js';
 import { checkCertificateRefusal } from './certificate-refusal.js';
 import { decodeContent } from './content-decoding.js';
 import { allowsCookies, type Cookies } from './cookies.js';
@@ -28,8 +28,9 @@ export function createFetch(pool: Pool, cookies: Cookies, decoders = new Decoder
   const connections: Connections = { pool, cookies, decoders };
   return (input, init) => {
     try {
-      if (isLocal(input)) return fetchLocal(input, init);
-      return answered(connections, readFetchRequest(input, init));
+      const asked = isA(input, Request) ? input : `${input}`;
+      if (isLocal(asked)) return fetchLocal(asked, init);
+      return answered(connections, readFetchRequest(asked, init));
     } catch (error) {
       // At once, as fetch does.
       return Promise.reject(error);
@@ -38,8 +39,8 @@ export function createFetch(pool: Pool, cookies: Cookies, decoders = new Decoder
 }
 
 /** No server gets a body here, and WebKit refuses streams. */
-function fetchLocal(input: RequestInfo | URL, init: MtlsRequestInit = {}): Promise<Response> {
-  return platformFetch(input, isStream(init.body) ? { ...init, body: null } : init);
+function fetchLocal(input: RequestInfo, init?: MtlsRequestInit): Promise<Response> {
+  return platformFetch(input, isStream(init?.body) ? { ...init, body: null } : init);
 }
 
 async function answered(connections: Connections, reading: Promise<FetchRequest>): Promise<Response> {

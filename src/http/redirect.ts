@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { type FetchRequest, isPageOrigin } from './fetch-request.js';
-import type { ResponseHead } from './http-engine.js';
+import { type ResponseHead, valuesOf } from './http-engine.js';
 import { referrerAfter } from './referrer.js';
 
 /** Fetch standard, "HTTP-redirect fetch". */
@@ -22,8 +22,10 @@ export function isRedirect({ status }: ResponseHead): boolean {
  * @throws MtlsError ERR_HTTP_REDIRECT
  */
 export function redirected(request: FetchRequest, head: ResponseHead): FetchRequest | undefined {
-  const location = head.headers.find(([name]) => name === 'location')?.[1];
+  const [location, ...others] = valuesOf(head, 'location');
   if (location === undefined) return undefined;
+  if (others.some(it => it !== location))
+    throw redirectError('the server redirects to several places at once');
   const url = readLocation(location, request.url);
   if (request.sameOriginOnly && !isPageOrigin(url))
     throw redirectError('the server redirects to another origin, and the mode is "same-origin"');

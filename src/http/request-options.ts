@@ -1,3 +1,4 @@
+import { isA } from '../platform.js';
 import type { MtlsRequestInit } from './progress.js';
 
 /** What the enumerations of `RequestInit` may be (Fetch standard, "Request class"). */
@@ -19,6 +20,27 @@ const allowed = {
     'unsafe-url',
   ],
 } as const;
+
+/** Members of `RequestInit` that are texts: what is none is made one. */
+const texts = [...Object.keys(allowed), 'duplex', 'integrity', 'method', 'referrer'];
+const others = ['body', 'headers', 'keepalive', 'onDownloadProgress', 'onUploadProgress', 'signal', 'window'];
+
+/** Reads each member of an `init` once, as the platform does (Web IDL, "dictionary types"). Misuse is a TypeError. */
+export function readInit(init: MtlsRequestInit | null | undefined): MtlsRequestInit {
+  if (init === undefined || init === null) return {};
+  if (typeof init !== 'object' && typeof init !== 'function')
+    throw new TypeError('the second argument of fetch must be an object');
+  const given = init as Record<string, unknown>;
+  const read: Record<string, unknown> = {};
+  for (const name of [...texts, ...others].sort()) {
+    const value = given[name];
+    if (value !== undefined) read[name] = texts.includes(name) ? `${value}` : value;
+  }
+  const { signal } = read;
+  if (signal !== undefined && signal !== null && !isA(signal, AbortSignal))
+    throw new TypeError('signal must be an AbortSignal');
+  return read;
+}
 
 export interface RequestOptions {
   cache: RequestCache;

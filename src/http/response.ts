@@ -7,6 +7,8 @@ import type { RawResponse } from './pool.js';
 const nullBodyStatuses = new Set([204, 205, 304]);
 /** Fields that a page does not see (Fetch standard, "forbidden response-header name"). */
 const hiddenFields = new Set(['set-cookie', 'set-cookie2']);
+/** Servers answer with more (999), but no `Response` can be made with it. */
+const HIGHEST_STATUS = 599;
 /** What is read of a body that nobody wants, so that its connection can be used again. */
 const DISCARDED_BYTES = 64 * 1024;
 
@@ -20,10 +22,15 @@ export function makeResponse(
   if (bodyless) discard(body);
   const { status, statusText } = head;
   const headers = head.headers.filter(([name]) => !hiddenFields.has(name));
-  const shown: Shown = { url: withoutFragment(request.url), redirected: request.redirected, type: 'basic' };
+  const shown: Shown = {
+    url: withoutFragment(request.url),
+    redirected: request.redirected,
+    type: 'basic',
+    status,
+  };
   const source = { transport: connection.transport, protocol: connection.protocol, responseMs };
   try {
-    const init = { status, statusText, headers };
+    const init = { status: Math.min(status, HIGHEST_STATUS), statusText, headers };
     return new FetchResponse(bodyless ? null : body, init, {
       shown,
       failure,

@@ -80,7 +80,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       const next = left > 0 ? `/redirect?${again}` : location;
       const policy = searchParams.get('policy');
       if (policy !== null) response.setHeader('referrer-policy', policy);
-      response.writeHead(status, next === null ? {} : { location: next });
+      const second = searchParams.get('second');
+      const places = [next, second].filter(it => it !== null);
+      response.writeHead(status, places.length === 0 ? {} : { location: places as never });
       return response.end('moved');
     }
     case '/range': {

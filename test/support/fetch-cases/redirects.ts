@@ -21,6 +21,12 @@ async function redirectedTo({ fetch, origin }: CaseContext, status: number, init
 }
 
 export const redirectCases: FetchCase[] = [
+  fetchCase('a redirect to two places is a TypeError', ({ fetch, http1 }) =>
+    typeError(fetch(`${redirectUrl(http1, 302, '/show')}&second=/other`)),
+  ),
+  fetchCase('a redirect that names its place twice is followed', async ({ fetch, http1 }) =>
+    equal((await fetch(`${redirectUrl(http1, 302, '/show')}&second=/show`)).redirected, true),
+  ),
   ...statuses.flatMap(status =>
     ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'].map(method =>
       fetchCase(`${status} turns ${method} into ${methodAfter(status, method)}`, async context => {

@@ -36,6 +36,8 @@ const wrongInits: [string, Record<string, unknown>][] = [
   ['a header value with a NUL', { headers: { a: 'b\0c' } }],
   ['a header value beyond Latin-1', { headers: { a: '\u0100' } }],
   ['header pairs of one', { headers: [['a']] }],
+  ['a signal that is none', { signal: { aborted: false, addEventListener() {}, removeEventListener() {} } }],
+  ['a symbol for a method', { method: Symbol('GET') }],
 ];
 
 const wrongUrls = [
@@ -81,6 +83,28 @@ export const requestCases: FetchCase[] = [
       typeError(fetch(`${origin}/show`, init as RequestInit)),
     ),
   ),
+  ...['GET', 5, true, Symbol('init')].map(init =>
+    fetchCase(`refuses ${String(init)} instead of an init`, ({ fetch, origin }) =>
+      typeError(fetch(`${origin}/show`, init as never)),
+    ),
+  ),
+  fetchCase('refuses a symbol for an address', ({ fetch }) => typeError(fetch(Symbol('url') as never))),
+  fetchCase('an init may be null', async context =>
+    equal((await shown(context, null as never)).method, 'GET'),
+  ),
+  fetchCase('what is no text in an init is made one, and each member read once', async context => {
+    let reads = 0;
+    const init = {
+      get method() {
+        return reads++ === 0 ? { toString: () => 'put' } : 'DELETE';
+      },
+      redirect: new String('follow'),
+      cache: ['no-cache'],
+      integrity: 5,
+    };
+    const { method, headers } = await shown(context, init as never);
+    equal([method, headers['cache-control'], reads], ['PUT', 'max-age=0', 1]);
+  }),
   ...wrongUrls.map(url => fetchCase(`refuses ${url}`, ({ fetch }) => typeError(fetch(url)))),
   fetchCase('a port that nobody listens on is a TypeError', ({ fetch }) =>
     typeError(fetch('https://localhost:1/')),

@@ -15,6 +15,17 @@ const SHA256 = 'sha256-GF+NsyJx/iX1Yab8k4suJkMG7DBO2lGAB9F2SCY4GWk=';
 const SHA384 = 'sha384-NRn+WtLFlu/j4nam81G4/AsD24YXgkkNRfdZjr0Ktf1VIO0QLzjEpeyDTphmgDX8';
 
 export const responseCases: FetchCase[] = [
+  ...[600, 999].map(status =>
+    fetchCase(
+      `the status ${status}, which no Response can be made with, is shown`,
+      async ({ fetch, http1 }) => {
+        const response = await fetch(answerUrl(http1, { status, body: 'body' }));
+        const clone = response.clone();
+        equal([response.status, response.ok, await response.text()], [status, false, 'body']);
+        equal([clone.status, clone.ok, await clone.text()], [status, false, 'body']);
+      },
+    ),
+  ),
   ...statuses.map(status =>
     fetchCase(`the status ${status} is shown`, async ({ fetch, origin }) => {
       const body = bodyless.includes(status) ? '' : 'body';
