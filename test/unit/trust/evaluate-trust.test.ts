@@ -167,6 +167,12 @@ describe('what makes a chain untrusted', () => {
       /serverAuth/,
     ],
     [
+      'a malformed key identifier',
+      () => below(ca(...CA, '2.5.29.35=DER:800101')),
+      'ERR_TLS_CERT_UNTRUSTED',
+      /key identifier that is malformed/,
+    ],
+    [
       'an authority as a server that is none by its key usage',
       () => [
         issue([
@@ -374,6 +380,31 @@ describe('revocation lists', () => {
   });
 });
 
+it('an anchor that is for another purpose ends no path', async () => {
+  const anchor = (extensions: string[]) =>
+    pki.issue({ subject: '/CN=Anchor', extensions: [...CA, ...extensions] });
+  const result = async (by: KeyPair) => outcome([issue(forServer, { by })], { anchors: by.cert });
+  expect(await result(anchor(['extendedKeyUsage=codeSigning,serverAuth']))).toBe('trusted');
+  expect(await result(anchor(['extendedKeyUsage=codeSigning']))).toBe('ERR_TLS_CERT_PURPOSE');
+});
+
+it('takes dates before 1970', async () => {
+  const dates: [string, string] = ['19500101000000Z', daysFromNow(9)];
+  expect(await outcome([issue(forServer, { dates })])).toBe('trusted');
+});
+
+it('says of a server that is its own anchor what is wrong with it, other than its names', async () => {
+  const own = pki.issue({
+    subject: '/CN=Own',
+    extensions: [...forServer, 'certificatePolicies=critical,1.2.3'],
+  });
+  const { code, message } = await evaluate([own], { anchors: own.cert });
+  expect([code, message]).toEqual([
+    'ERR_TLS_CERT_UNTRUSTED',
+    'CN=Own has a critical extension that is unknown here',
+  ]);
+});
+
 describe('stapled OCSP responses', () => {
   const responder = (extensions: string[], by = middle) =>
     issue(['basicConstraints=CA:FALSE', ...extensions], { by, subject: '/CN=Responder' });
@@ -397,6 +428,10 @@ describe('stapled OCSP responses', () => {
     );
     const ofOther = responder(['extendedKeyUsage=OCSPSigning'], root);
     expect(await stapled(pki.ocsp(leaf, { issuer: middle, status: 'good', signer: ofOther }))).toBe(unknown);
+    for (const wrong of ['keyUsage=keyEncipherment', '1.2.3.4=critical,ASN1:NULL']) {
+      const signer = responder(['extendedKeyUsage=OCSPSigning', wrong]);
+      expect(await stapled(pki.ocsp(leaf, { issuer: middle, status: 'good', signer })), wrong).toBe(unknown);
+    }
     const sibling = issue(forServer, { by: middle });
     expect(await stapled(pki.ocsp(sibling, { issuer: middle, status: 'good' }))).toBe(unknown);
     expect(await stapled(Uint8Array.of(0x30, 3, 0x0a, 1, 3))).toBe(unknown);

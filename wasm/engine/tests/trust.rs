@@ -4,7 +4,10 @@
 use mtls_engine::trust::evaluate::{evaluate_encoded, Evaluation};
 use mtls_engine::trust::refusal::Reason;
 use mtls_engine::wire::Writer;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use sha2::{Digest, Sha256};
 
 const NOW: u32 = 1_800_000_000;
@@ -17,6 +20,11 @@ struct Chain {
 }
 
 fn chain() -> Chain {
+    chain_with(&[])
+}
+
+/// With these extensions in the leaf.
+fn chain_with(extensions: &[CustomExtension]) -> Chain {
     let mut root = CertificateParams::new(vec![]).unwrap();
     root.distinguished_name.push(DnType::CommonName, "Root");
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -26,6 +34,7 @@ fn chain() -> Chain {
     let leaf_key = KeyPair::generate().unwrap();
     let mut leaf = CertificateParams::new(vec![NAME.into()]).unwrap();
     leaf.distinguished_name.push(DnType::CommonName, "Leaf");
+    leaf.custom_extensions = extensions.to_vec();
     let leaf = leaf
         .signed_by(&leaf_key, &Issuer::new(root, root_key))
         .unwrap();
@@ -94,6 +103,25 @@ fn finds_the_path() {
     });
     assert_eq!(found.refusal, None);
     assert_eq!(found.path, [leaf, root]);
+}
+
+#[test]
+fn refuses_an_extension_that_is_there_twice() {
+    let extension = || CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+    for (extensions, expected) in [
+        (vec![extension()], None),
+        (vec![extension(), extension()], Some(Reason::Untrusted)),
+    ] {
+        let chain = chain_with(&extensions);
+        let asked = Asked {
+            anchors: &[&chain.root],
+            chain: &[&chain.leaf],
+            name: NAME,
+            pins: &no_pins(),
+            staple: &[],
+        };
+        assert_eq!(reason(&asked), expected);
+    }
 }
 
 #[test]

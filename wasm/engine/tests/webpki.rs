@@ -1,5 +1,5 @@
 //! The path search beside that of rustls-webpki: of random chains both find the same. What webpki does not do (names of other kinds in
-//! constraints, self-issued certificates, authorities in place of a server) is not in these chains.
+//! constraints, self-issued certificates, authorities in place of a server, purposes of the anchor) is not in these chains.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
@@ -162,6 +162,7 @@ impl World {
         let mut root = self.authority(0);
         root.params.not_after = date_time_ymd(2040, 1, 1);
         root.params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        root.params.extended_key_usages = Vec::new();
         let anchor = root.params.self_signed(&self.keys[root.key]).unwrap();
         let mut above = vec![root];
         for level in 1..=self.random.below(LEVELS + 1) {

@@ -43,6 +43,7 @@ pub struct Certificate<'a> {
 /// Bits of keyUsage that issuers need (RFC 5280 section 4.2.1.3).
 #[derive(Clone, Copy)]
 pub enum KeyUsageBit {
+    DigitalSignature = 0,
     KeyCertSign = 5,
     CrlSign = 6,
 }

@@ -23,6 +23,22 @@ pub fn from_unix(seconds: u64) -> String {
     format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}Z")
 }
 
+/// Whether the calendar has its day.
+pub fn has_day(time: &str) -> bool {
+    let field = |range: std::ops::Range<usize>| time.get(range)?.parse::<u32>().ok();
+    let (Some(year), Some(month), Some(day)) = (field(0..4), field(4..6), field(6..8)) else {
+        return false;
+    };
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    (1..=days).contains(&day)
+}
+
 /// For people: 2026-01-31 23:59:59 UTC.
 pub fn readable(time: &str) -> String {
     let part = |range: std::ops::Range<usize>| time.get(range).unwrap_or_default();
@@ -49,5 +65,15 @@ mod tests {
         assert_eq!(from_unix(1_709_251_199), "20240229235959Z");
         assert_eq!(from_unix(4_102_444_800), "21000101000000Z");
         assert_eq!(readable("20240229235959Z"), "2024-02-29 23:59:59 UTC");
+    }
+
+    #[test]
+    fn knows_the_calendar() {
+        for day in ["20240229", "20000229", "20261231", "20260430", "99991231"] {
+            assert!(has_day(&format!("{day}000000Z")), "{day}");
+        }
+        for day in ["20270230", "20230229", "21000229", "20260431", "20260100"] {
+            assert!(!has_day(&format!("{day}000000Z")), "{day}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use rustls::pki_types::CertificateDer;
 use webpki::{EndEntityCert, Error};
 
-use super::asn1_time::readable;
+use super::asn1_time::{has_day, readable};
+use super::identifiers;
 use super::refusal::{Reason, Refusal};
 use crate::pki::certificate::{Certificate, Extension};
 use crate::pki::der::{
@@ -109,9 +110,8 @@ pub fn unreadable() -> Refusal {
     )
 }
 
-/// Strictly, by webpki: DER, version 3, one algorithm inside and outside, no extension twice, none critical that is unknown. Times
-/// have seconds (RFC 5280 section 4.1.2.5).
-fn check_encoding(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+/// Strictly, by webpki: DER, version 3, one algorithm inside and outside, no extension that is critical and unknown. Times have seconds (RFC 5280 section 4.1.2.5).
+pub fn check_encoding(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     let what = match EndEntityCert::try_from(&CertificateDer::from(certificate.der())) {
         Ok(_) if certificate.validity().all(has_seconds) => return Ok(()),
         Ok(_) => "has dates without seconds",
@@ -136,7 +136,7 @@ fn has_seconds(time: Result<Element<'_>, Malformed>) -> bool {
     })
 }
 
-fn check_purpose(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Refusal> {
+pub fn check_purpose(certificate: &Certificate<'_>, purpose: Purpose) -> Result<(), Refusal> {
     let Some(purposes) = certificate.extended_key_usage() else {
         return Ok(());
     };
@@ -227,6 +227,7 @@ pub fn check_profile(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     if !is_strong(&kind) {
         return refuse(format!("{name} has a weak or unsupported key ({kind})"));
     }
+    check_values(certificate)?;
     let wrong = certificate.extensions().any(|it| {
         let identifier = is_ce(&it, AUTHORITY_KEY_IDENTIFIER) || is_ce(&it, SUBJECT_KEY_IDENTIFIER);
         identifier && it.critical || is_ce(&it, POLICY_CONSTRAINTS) && !it.critical
@@ -237,6 +238,42 @@ pub fn check_profile(certificate: &Certificate<'_>) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// What webpki does not look at, or not in every certificate.
+fn check_values(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+    let mut dates = [certificate.not_before(), certificate.not_after()].into_iter();
+    let what = if has_extension_twice(certificate) {
+        "has an extension twice"
+    } else if !identifiers::are_readable(certificate) {
+        "has a key identifier that is malformed"
+    } else if !is_integer(certificate.serial_number()) {
+        "has a serial number that is malformed"
+    } else if !dates.all(has_day) {
+        "has a date that is in no calendar"
+    } else {
+        return Ok(());
+    };
+    refuse(format!("{} {what}", certificate.display_name()))
+}
+
+/// RFC 5280 section 4.2: at most once.
+fn has_extension_twice(certificate: &Certificate<'_>) -> bool {
+    let mut oids: Vec<&[u8]> = certificate.extensions().map(|it| it.oid).collect();
+    let count = oids.len();
+    oids.sort_unstable();
+    oids.dedup();
+    oids.len() < count
+}
+
+/// DER: in as few octets as it takes.
+fn is_integer(content: &[u8]) -> bool {
+    match content {
+        [] => false,
+        [0, next, ..] => *next > 0x7f,
+        [0xff, next, ..] => *next <= 0x7f,
+        _ => true,
+    }
 }
 
 fn is_strong(kind: &str) -> bool {
@@ -254,4 +291,19 @@ fn is_strong(kind: &str) -> bool {
 
 pub fn is_ce(extension: &Extension<'_>, last: u8) -> bool {
     extension.oid == [0x55, 0x1d, last]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_as_short_as_can_be() {
+        for content in [&[0][..], &[0x7f], &[0, 0x80], &[0xff], &[0xff, 0x7f]] {
+            assert!(is_integer(content), "{content:?}");
+        }
+        for content in [&[][..], &[0, 1], &[0, 0x7f], &[0xff, 0x80]] {
+            assert!(!is_integer(content), "{content:?}");
+        }
+    }
 }

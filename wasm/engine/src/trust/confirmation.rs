@@ -11,6 +11,8 @@ use super::refusal::{Reason, Refusal};
 use super::signatures;
 use crate::pki::certificate::Certificate;
 
+const UNIX_EPOCH: &str = "19700101000000Z";
+
 /// Of a path with its anchor that is acceptable here.
 pub fn check(path: &[Certificate<'_>], limits: &Limits<'_>) -> Result<(), Refusal> {
     if !is_in_scope(path) || is_accepted(path, limits).is_some() {
@@ -21,7 +23,7 @@ pub fn check(path: &[Certificate<'_>], limits: &Limits<'_>) -> Result<(), Refusa
 }
 
 /// What webpki does not know, or takes otherwise: names other than hosts in constraints, certificates that authorities issue to
-/// themselves, authorities in place of a server.
+/// themselves, authorities in place of a server, dates before 1970.
 fn is_in_scope(path: &[Certificate<'_>]) -> bool {
     let Some((own, issuers)) = path.split_first() else {
         return true;
@@ -29,7 +31,9 @@ fn is_in_scope(path: &[Certificate<'_>]) -> bool {
     let below_anchor = issuers.split_last().map_or(issuers, |(_, below)| below);
     let has_constraints =
         |it: &Certificate<'_>| it.extensions().any(|it| is_ce(&it, NAME_CONSTRAINTS));
+    let is_older = |it: &Certificate<'_>| it.not_before() < UNIX_EPOCH;
     !own.is_authority()
+        && !path.iter().any(is_older)
         && !below_anchor.iter().any(Certificate::is_self_issued)
         && !issuers.iter().any(has_constraints)
 }

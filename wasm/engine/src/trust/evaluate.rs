@@ -157,9 +157,7 @@ fn check_demand(
     path: &[Vec<u8>],
 ) -> Result<(), Refusal> {
     if let Some(name) = &demand.name {
-        let fits =
-            EndEntityCert::try_from(own).and_then(|it| it.verify_is_valid_for_subject_name(name));
-        fits.map_err(|_| wrong_name(own, name))?;
+        check_name(own, name)?;
     }
     if demand.purpose == Purpose::Server {
         ocsp::check(&Staple {
@@ -173,6 +171,18 @@ fn check_demand(
     } else {
         Err(pins::mismatch())
     }
+}
+
+/// One that is its own anchor may be of an encoding that webpki refuses: that is no matter of its names.
+fn check_name(own: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Refusal> {
+    let Ok(entity) = EndEntityCert::try_from(own) else {
+        let certificate = Certificate::read(own).map_err(|_| certificate_rules::unreadable())?;
+        certificate_rules::check_encoding(&certificate)?;
+        return Err(wrong_name(own, name));
+    };
+    entity
+        .verify_is_valid_for_subject_name(name)
+        .map_err(|_| wrong_name(own, name))
 }
 
 fn wrong_name(own: &CertificateDer<'_>, name: &ServerName<'_>) -> Refusal {

@@ -1,4 +1,4 @@
-//! Key identifiers of anchors (RFC 5280 sections 4.2.1.1 and 4.2.1.2). They may be missing, as in many private authorities; what they
+//! Key identifiers (RFC 5280 sections 4.2.1.1 and 4.2.1.2). They may be missing, as in many private authorities; what they
 //! say must not be wrong.
 
 use super::certificate_rules::is_ce;
@@ -53,6 +53,21 @@ impl<'a> IssuerKey<'a> {
         });
         is_same_key && is_same_certificate
     }
+}
+
+/// Of a certificate anywhere in a path: whatever its key identifiers say.
+pub fn are_readable(certificate: &Certificate<'_>) -> bool {
+    certificate.extensions().all(|it| {
+        let tag = if is_ce(&it, AUTHORITY_KEY_IDENTIFIER) {
+            SEQUENCE
+        } else if is_ce(&it, SUBJECT_KEY_IDENTIFIER) {
+            OCTET_STRING
+        } else {
+            return true;
+        };
+        let mut input = Elements::new(it.value);
+        input.expect(tag).is_ok() && input.finish().is_ok()
+    })
 }
 
 /// An anchor that signed itself cannot name another key or certificate as its issuer's: OpenSSL would not take it for self-signed.

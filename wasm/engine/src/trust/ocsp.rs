@@ -1,9 +1,10 @@
 //! Stapled OCSP responses (RFC 6960, RFC 6066 section 8), and certificates that demand one (RFC 7633).
 
 use super::asn1_time::{from_unix, readable};
+use super::certificate_rules::{check_encoding, check_profile};
 use super::refusal::{Reason, Refusal};
 use super::signatures::{is_signed_by, Signed};
-use crate::pki::certificate::{time, Certificate};
+use crate::pki::certificate::{time, Certificate, Extension, KeyUsageBit};
 use crate::pki::der::{
     bit_string, dotted, Element, Elements, Malformed, BIT_STRING, GENERALIZED_TIME, INTEGER,
     OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE,
@@ -162,6 +163,9 @@ fn is_responder(candidate: &Certificate<'_>, issuer: &Certificate<'_>, now: &str
         && candidate
             .extended_key_usage()
             .is_some_and(|usages| usages.iter().any(|it| it == OCSP_SIGNING))
+        && candidate.may(KeyUsageBit::DigitalSignature)
+        && check_encoding(candidate).is_ok()
+        && check_profile(candidate).is_ok()
         && candidate.not_before() <= now
         && now <= candidate.not_after()
         && is_signed_by(&Signed::from(candidate), issuer.spki())
@@ -175,7 +179,20 @@ fn read_data(data: Element<'_>) -> Result<Vec<Single<'_>>, Malformed> {
     fields.any()?;
     fields.expect(GENERALIZED_TIME)?;
     let singles = fields.expect(SEQUENCE)?;
+    check_extensions(&mut fields)?;
     singles.children().map(|it| Single::read(it?)).collect()
+}
+
+/// None of them is understood here, so none may be critical (RFC 6960 section 4.4).
+fn check_extensions(fields: &mut Elements<'_>) -> Result<(), Malformed> {
+    if let Some(tagged) = fields.optional(0xa1)? {
+        for extension in tagged.children().expect(SEQUENCE)?.children() {
+            if Extension::read(extension?)?.critical {
+                return Err(Malformed);
+            }
+        }
+    }
+    fields.finish()
 }
 
 impl<'a> Single<'a> {
@@ -188,6 +205,7 @@ impl<'a> Single<'a> {
             Some(tagged) => Some(time(tagged.children().expect(GENERALIZED_TIME)?)?),
             None => None,
         };
+        check_extensions(&mut fields)?;
         Ok(Self {
             hash: read_hash(id.expect(SEQUENCE)?)?,
             issuer_name_hash: id.expect(OCTET_STRING)?.content,
@@ -255,4 +273,19 @@ fn read_hash(identifier: Element<'_>) -> Result<Option<Hash>, Malformed> {
         "2.16.840.1.101.3.4.2.3" => Some(Hash::Sha512),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_extension_may_be_critical() {
+        let critical = [0xa1, 13, 0x30, 11, 0x30, 9, 6, 2, 0x2a, 3, 1, 1, 0xff, 4, 0];
+        let other = [0xa1, 10, 0x30, 8, 0x30, 6, 6, 2, 0x2a, 3, 4, 0];
+        assert!(check_extensions(&mut Elements::new(&critical)).is_err());
+        assert!(check_extensions(&mut Elements::new(&other)).is_ok());
+        assert!(check_extensions(&mut Elements::new(&[])).is_ok());
+        assert!(check_extensions(&mut Elements::new(&[4, 0])).is_err());
+    }
 }

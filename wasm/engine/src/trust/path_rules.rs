@@ -1,7 +1,7 @@
 //! What the certificates of a path must be to each other (RFC 5280 section 6.1).
 
 use super::certificate_rules::{
-    check_criticality, check_dates, check_profile, is_ce, refuse, Limits,
+    check_criticality, check_dates, check_profile, check_purpose, is_ce, refuse, Limits,
 };
 use super::identifiers;
 use super::refusal::Refusal;
@@ -27,6 +27,7 @@ pub fn check_path(path: &[Certificate<'_>], limits: &Limits<'_>) -> Result<(), R
     }
     check_length(below_anchor, limits)?;
     check_criticality(anchor)?;
+    check_purpose(anchor, limits.purpose)?;
     identifiers::check_anchor(anchor)?;
     check_profile(anchor)
 }
