@@ -58,14 +58,12 @@ export function readFetchRequest(
   const method = readMethod(init.method ?? given?.method ?? 'GET');
   const headers = new Headers(init.headers === undefined ? given?.headers : init.headers);
   const { cache, ...options } = readOptions(given, init);
-  if (options.sameOriginOnly && !isPageOrigin(url))
-    throw new TypeError('the mode "same-origin" allows addresses of the page\'s own origin only');
   if ((init.mode ?? given?.mode) === 'no-cors' && !simple.has(method))
     throw new TypeError(`the mode "no-cors" does not allow the method ${method}`);
-  if (cache === 'only-if-cached')
-    throw new TypeError('nothing is cached here, and cache is "only-if-cached"');
   const bodyless = method === 'GET' || method === 'HEAD';
   checkBody(init, bodyless && method);
+  // Firefox does not show whether a Request has a body, but refuses this as the others do.
+  if (bodyless && given) new Request(given.clone(), { method });
   for (const name of connectionFields) headers.delete(name);
   const signal = (init.signal === undefined ? given?.signal : init.signal) ?? undefined;
   const reading = { referrer: readReferrer(given, init), ...readProgress(init) };
@@ -73,6 +71,7 @@ export function readFetchRequest(
     dropBody(init.body ?? given, signal.reason);
     throw signal.reason;
   }
+  checkAddress(url, { sameOriginOnly: options.sameOriginOnly, cache });
   const body = readBody(init.body ?? undefined, { request: bodyless ? undefined : given, signal });
   return body.then(body => ({
     method,
@@ -89,6 +88,22 @@ function checkBody({ body, keepalive }: MtlsRequestInit, bodyless: string | fals
   if (body === undefined || body === null) return;
   if (bodyless) throw new TypeError(`a ${bodyless} request cannot have a body`);
   if (keepalive && isStream(body)) throw new TypeError('a stream cannot be sent with keepalive');
+}
+
+/** What is not asked of any server: fetch finds that out when it has looked at the signal. */
+function checkAddress(
+  url: URL,
+  { sameOriginOnly, cache }: { sameOriginOnly: boolean; cache: RequestCache },
+): void {
+  if (url.protocol !== 'https:') {
+    throw new TypeError(
+      `${url.protocol} cannot be fetched here: this client speaks TLS only, so the address must be an https: URL`,
+    );
+  }
+  if (sameOriginOnly && !isPageOrigin(url))
+    throw new TypeError('the mode "same-origin" allows addresses of the page\'s own origin only');
+  if (cache === 'only-if-cached')
+    throw new TypeError('nothing is cached here, and cache is "only-if-cached"');
 }
 
 async function readBody(
@@ -137,11 +152,6 @@ function readUrl(text: string): URL {
   }
   if (url.username || url.password)
     throw new TypeError('a URL with a user name or a password cannot be fetched');
-  if (url.protocol !== 'https:') {
-    throw new TypeError(
-      `${url.protocol} cannot be fetched here: this client speaks TLS only, so the address must be an https: URL`,
-    );
-  }
   return url;
 }
 

@@ -6,7 +6,7 @@ import { Decoders } from './decoders.js';
 import { fetchError } from './fetch-error.js';
 import { type FetchRequest, isLocal, readFetchRequest } from './fetch-request.js';
 import { valuesOf } from './http-engine.js';
-import { checkIntegrity } from './integrity.js';
+import { checkIntegrity, noBodyToCheck } from './integrity.js';
 import type { Pool, RawResponse } from './pool.js';
 import { type MtlsRequestInit, reportDownload } from './progress.js';
 import { readAll } from './read-all.js';
@@ -64,7 +64,10 @@ async function follow(connections: Connections, first: FetchRequest): Promise<Re
   for (let redirects = 0; ; redirects++) {
     const response = await checkCertificateRefusal(await send(connections, request));
     const next = nextRequest(request, response);
-    if (next === 'opaque') return makeOpaqueRedirect(request.url);
+    if (next === 'opaque') {
+      if (request.integrity) throw noBodyToCheck();
+      return makeOpaqueRedirect(request.url);
+    }
     if (!next) {
       const reported = decodeContent(
         reportDownload(response, request.onDownloadProgress),

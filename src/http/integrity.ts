@@ -29,6 +29,14 @@ export async function checkIntegrity(bytes: Uint8Array<ArrayBuffer>, integrity: 
   );
 }
 
+/** A redirect that is not followed shows no body, and so not the one that was asked for (Fetch standard, "main fetch"). */
+export function noBodyToCheck(): MtlsError {
+  return new MtlsError(
+    'ERR_HTTP_INTEGRITY',
+    'HTTP: the server redirects, so that there is no body to compare with integrity: leave one of integrity and redirect: "manual" out.',
+  );
+}
+
 function parse(integrity: string): Digest[] {
   return integrity.split(/[\t\n\f\r ]+/).flatMap(item => {
     const [, algorithm = '', value = ''] =

@@ -21,6 +21,9 @@ async function redirectedTo({ fetch, origin }: CaseContext, status: number, init
 }
 
 export const redirectCases: FetchCase[] = [
+  fetchCase('a redirect that is not followed has no body for integrity', ({ fetch, origin }) =>
+    typeError(fetch(redirectUrl(origin, 302, '/show'), { redirect: 'manual', integrity: 'sha256-x' })),
+  ),
   fetchCase('a redirect to two places is a TypeError', ({ fetch, http1 }) =>
     typeError(fetch(`${redirectUrl(http1, 302, '/show')}&second=/other`)),
   ),

@@ -88,6 +88,17 @@ export const requestCases: FetchCase[] = [
       typeError(fetch(`${origin}/show`, init as never)),
     ),
   ),
+  ...['GET', 'HEAD'].map(method =>
+    fetchCase(`a Request with a body cannot become a ${method}`, ({ fetch, origin }) =>
+      typeError(fetch(new Request(`${origin}/show`, { method: 'POST', body: 'x' }), { method })),
+    ),
+  ),
+  ...['http://localhost/', 'unknown:abc'].map(url =>
+    fetchCase(`an abort comes before ${url}`, async ({ fetch }) => {
+      const reason = new Error('mine');
+      equal((await failure(fetch(url, { signal: AbortSignal.abort(reason) }))) === reason, true);
+    }),
+  ),
   fetchCase('refuses a symbol for an address', ({ fetch }) => typeError(fetch(Symbol('url') as never))),
   fetchCase('an init may be null', async context =>
     equal((await shown(context, null as never)).method, 'GET'),
