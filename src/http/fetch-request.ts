@@ -2,7 +2,7 @@ import { isA } from '../platform.js';
 import { ACCEPT_ENCODING } from './content-decoding.js';
 import type { MtlsRequestInit, OnProgress } from './progress.js';
 import { type Referrer, readReferrer } from './referrer.js';
-import { bodyOf, bodyOfRequest, dropBody, isStream, type RequestBody } from './request-body.js';
+import { bodyOf, bodyOfRequest, checkStream, dropBody, isStream, type RequestBody } from './request-body.js';
 import { acceptLanguage, addCacheFields, readInit, readOptions } from './request-options.js';
 
 /** A request as `fetch` was asked for it. */
@@ -87,7 +87,9 @@ export function readFetchRequest(
 function checkBody({ body, keepalive }: MtlsRequestInit, bodyless: string | false): void {
   if (body === undefined || body === null) return;
   if (bodyless) throw new TypeError(`a ${bodyless} request cannot have a body`);
-  if (keepalive && isStream(body)) throw new TypeError('a stream cannot be sent with keepalive');
+  if (!isStream(body)) return;
+  checkStream(body);
+  if (keepalive) throw new TypeError('a stream cannot be sent with keepalive');
 }
 
 /** What is not asked of any server: fetch finds that out when it has looked at the signal. */

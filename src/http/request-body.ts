@@ -29,15 +29,19 @@ export function isStream(body: unknown): body is ReadableStream<Uint8Array> {
   return isA(body, ReadableStream);
 }
 
+/** A stream that is read elsewhere, or has been read from, is a TypeError. */
+export function checkStream(stream: ReadableStream): void {
+  if (stream.locked) throw new TypeError('the body is locked: something else reads it already');
+  // The platform alone knows whether it has been read from.
+  new Response(stream);
+}
+
 /**
  * The body that an `init` names. Must be called with what the page gave: native requests lose streams (Firefox sends
  * "[object ReadableStream]"). The platform encodes everything but forms as its own fetch would.
  */
 export function bodyOf(source: BodyInit): RequestBody | Promise<RequestBody> {
   if (isStream(source)) {
-    if (source.locked) throw new TypeError('the body is locked: something else reads it already');
-    // The platform alone knows whether it has been read from.
-    new Response(source);
     return streamBody(source);
   }
   if (isA(source, FormData)) {

@@ -99,6 +99,13 @@ export const requestCases: FetchCase[] = [
       equal((await failure(fetch(url, { signal: AbortSignal.abort(reason) }))) === reason, true);
     }),
   ),
+  fetchCase('a locked stream comes before an abort', ({ fetch, origin }) => {
+    const body = new ReadableStream();
+    body.getReader();
+    return typeError(
+      fetch(`${origin}/show`, { method: 'POST', body, signal: AbortSignal.abort(), duplex: 'half' } as never),
+    );
+  }),
   fetchCase('refuses a symbol for an address', ({ fetch }) => typeError(fetch(Symbol('url') as never))),
   fetchCase('an init may be null', async context =>
     equal((await shown(context, null as never)).method, 'GET'),
