@@ -388,6 +388,11 @@ it('an anchor that is for another purpose ends no path', async () => {
   expect(await result(anchor(['extendedKeyUsage=codeSigning']))).toBe('ERR_TLS_CERT_PURPOSE');
 });
 
+it('takes an anchor with inhibitAnyPolicy, which is always critical', async () => {
+  const anchor = pki.issue({ subject: '/CN=Anchor', extensions: [...CA, 'inhibitAnyPolicy=critical,0'] });
+  expect(await outcome([issue(forServer, { by: anchor })], { anchors: anchor.cert })).toBe('trusted');
+});
+
 it('takes dates before 1970', async () => {
   const dates: [string, string] = ['19500101000000Z', daysFromNow(9)];
   expect(await outcome([issue(forServer, { dates })])).toBe('trusted');
@@ -443,6 +448,20 @@ describe('stapled OCSP responses', () => {
     }
     for (let length = 1; length < good.length; length += 7)
       expect(await stapled(good.slice(0, length))).toBe(unknown);
+  });
+
+  it('with more certificates of responders than are looked at', async () => {
+    const good = responder(['extendedKeyUsage=OCSPSigning']);
+    const extensions = ['extendedKeyUsage=serverAuth'];
+    const signer = pki.issue({ by: middle, subject: '/CN=Responder', extensions, keyPem: good.key });
+    const behind = (others: number) => {
+      const first = Array.from({ length: others }, () => responder(['extendedKeyUsage=OCSPSigning']));
+      const file = pki.file('pem', [...first, good].map(it => it.cert).join(''));
+      const args = ['-ndays', '2', '-rother', file];
+      return stapled(pki.ocsp(leaf, { issuer: middle, status: 'good', signer, args }));
+    };
+    expect(await behind(4)).toBe('trusted');
+    expect(await behind(5)).toBe('ERR_TLS_CERT_REVOCATION_UNKNOWN');
   });
 
   it('that are out of date', async () => {

@@ -21,7 +21,7 @@ const SUBJECT_ALT_NAME: u8 = 17;
 const AUTHORITY_KEY_IDENTIFIER: u8 = 35;
 const POLICY_CONSTRAINTS: u8 = 36;
 /// Those that are understood here, or that change nothing here: they may be critical.
-const UNDERSTOOD: [u8; 9] = [15, 17, 19, 30, 31, 32, 33, 36, 37];
+const UNDERSTOOD: [u8; 10] = [15, 17, 19, 30, 31, 32, 33, 36, 37, 54];
 /// id-pe-authorityInfoAccess (RFC 5280 section 4.2.2.1)
 const AUTHORITY_INFO_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
 
