@@ -83,8 +83,8 @@ describe('what ends a response over http/1.1', () => {
       'head',
     ],
     [
-      'a status beyond fetch',
-      'HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n',
+      'a status of four digits',
+      'HTTP/1.1 1000 What\r\ncontent-length: 0\r\n\r\n',
       'fin',
       'ERR_HTTP_PROTOCOL',
       'head',
