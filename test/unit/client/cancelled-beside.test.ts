@@ -1,34 +1,29 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Challenge, Disposition, Identity } from '../../../src/index.js';
 import { identityOf } from '../../support/client.js';
 import { OpensslPki } from '../../support/openssl-pki.js';
 import { Clients } from './clients.js';
+import { type HttpsServer, startHttps } from './https-server.js';
 
 const clients = new Clients();
 let pki: OpensslPki;
 let ada: Identity;
-let server: Server;
-let url: string;
+let server: HttpsServer;
 
 beforeAll(async () => {
   pki = new OpensslPki();
   ada = await identityOf(pki.issue({ subject: '/CN=Ada' }));
   const pair = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
   const settings = { ...pair, ca: pki.ca.cert, requestCert: true };
-  server = createServer(settings, ({ url }, response) => {
+  server = await startHttps(settings, ({ url }, response) => {
     response.write('begun');
     if (url !== '/endless') response.end();
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  url = `https://localhost:${(server.address() as AddressInfo).port}/`;
 });
 
 afterAll(async () => {
   await clients.close();
-  server.close();
+  server?.close();
   pki.close();
 });
 
@@ -52,8 +47,8 @@ describe('a challenge for a further connection, while another one is busy', () =
       onChallenge: ({ method }: Challenge) =>
         method === 'server-trust' ? { disposition: 'default' } : (answers.shift() ?? answered)(),
     });
-    const endless = await client.fetch(`${url}endless`);
-    await expect(client.fetch(url)).rejects.toMatchObject(error);
+    const endless = await client.fetch(`${server.url}endless`);
+    await expect(client.fetch(server.url)).rejects.toMatchObject(error);
     await endless.body?.cancel();
   });
 });

@@ -1,31 +1,26 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Certificate, ClientOptions } from '../../../src/index.js';
 import { OpensslPki } from '../../support/openssl-pki.js';
 import { Clients } from './clients.js';
+import { type HttpsServer, startHttps } from './https-server.js';
 
 const clients = new Clients();
 let pki: OpensslPki;
-let server: Server;
-let url: string;
+let server: HttpsServer;
 
 beforeAll(async () => {
   pki = new OpensslPki();
   const own = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost' });
   // Its alternative name is an object identifier without any number.
   const unreadable = pki.issue({ subject: '/CN=Extra', altNames: 'DER:30:02:88:00' });
-  server = createServer({ key: own.key, cert: own.cert + unreadable.cert }, (_, response) => {
+  server = await startHttps({ key: own.key, cert: own.cert + unreadable.cert }, (_, response) => {
     response.end('ok');
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  url = `https://localhost:${(server.address() as AddressInfo).port}/`;
 });
 
 afterAll(async () => {
   await clients.close();
-  server.close();
+  server?.close();
   pki.close();
 });
 
@@ -47,7 +42,7 @@ describe('a certificate that cannot be read, in the chain of a server that is tr
     ['trust.evaluate', () => ({ trust: { ...trust(), evaluate: ({ chain }) => void seen.push(chain) } })],
   ])('is left out, where %s is asked', async (asked, options) => {
     const client = await clients.make(pki.ca.cert, options());
-    const response = await client.fetch(url);
+    const response = await client.fetch(server.url);
     expect(await response.text()).toBe('ok');
     const chains = [client.connectionInfo(response)?.serverChain, ...seen.splice(0)];
     expect(chains).toHaveLength(asked === 'nobody' ? 1 : 2);
