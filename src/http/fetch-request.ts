@@ -54,7 +54,7 @@ export function readFetchRequest(
 ): Promise<FetchRequest> {
   const init = readInit(givenInit);
   const given = isA(input, Request) ? input : undefined;
-  const url = readUrl(isA(input, Request) ? input.url : input);
+  const url = readUrl(addressOf(input));
   const method = readMethod(init.method ?? given?.method ?? 'GET');
   const headers = new Headers(init.headers === undefined ? given?.headers : init.headers);
   const { cache, ...options } = readOptions(given, init);
@@ -132,7 +132,11 @@ function withDefaults(headers: Headers, body: RequestBody | undefined, cache: Re
 
 /** Whether an address holds its own content (`data:`, `blob:`): the platform's fetch reads it, and no server is asked. */
 export function isLocal(input: Request | string): boolean {
-  return /^[\0-\x20]*(data|blob):/i.test(isA(input, Request) ? input.url : input);
+  return /^[\0-\x20]*(data|blob):/i.test(addressOf(input));
+}
+
+function addressOf(input: Request | string): string {
+  return isA(input, Request) ? input.url : input;
 }
 
 /** Without a page, as in Node, nothing is of its origin. */

@@ -80,16 +80,19 @@ export function describeCertificate(instance: Instance, der: Uint8Array): Certif
 export function describeChain(instance: Instance, ders: readonly Uint8Array[]): Certificate[] {
   const [own, ...others] = ders;
   if (!own) return [];
-  return [describeCertificate(instance, own), ...others.flatMap(der => describeIfReadable(instance, der))];
+  return [describeCertificate(instance, own), ...readReadable(instance, others).map(it => it.certificate)];
 }
 
-function describeIfReadable(instance: Instance, der: Uint8Array): Certificate[] {
-  try {
-    return [describeCertificate(instance, der)];
-  } catch (error) {
-    if (error instanceof MtlsError && error.code === 'ERR_CERT_MALFORMED') return [];
-    throw error;
-  }
+/** What can be read of certificates; the others are left out. */
+export function readReadable(instance: Instance, ders: readonly Uint8Array[]): ReadCertificate[] {
+  return ders.flatMap(der => {
+    try {
+      return [readCertificate(instance, der)];
+    } catch (error) {
+      if (error instanceof MtlsError && error.code === 'ERR_CERT_MALFORMED') return [];
+      throw error;
+    }
+  });
 }
 
 /** A DER-encoded distinguished name in the form of RFC 4514, or its bytes in hex if it is malformed. */

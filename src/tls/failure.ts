@@ -113,6 +113,7 @@ function certificateRequired(client: ClientCertificateState, evidence: string): 
   );
 }
 
+const IN_HANDSHAKE = 'during the handshake';
 /** How soon after the handshake a server hangs up that refuses the certificate, the way of the network included. */
 const REFUSAL_MS = 5_000;
 
@@ -150,7 +151,7 @@ export function refusalError(
 /** The error for a stream that ended, or broke with an error, before the handshake was complete. */
 export function cutHandshakeError(cause?: unknown): unknown {
   if (cause !== undefined && !isReset(cause)) return cause;
-  return new MtlsError('ERR_TLS_TRUNCATED', 'The connection ended during the handshake.', { cause });
+  return ended(IN_HANDSHAKE, cause);
 }
 
 /** A server's reset is an end without close_notify. */
@@ -164,11 +165,10 @@ export function truncationError(
   client: ClientCertificateState,
   cause?: unknown,
 ): MtlsError {
-  const when = seen.handshakeDone
-    ? 'without saying so (no close_notify): data may be missing'
-    : 'during the handshake';
-  return (
-    refusalError(seen, client, cause) ??
-    new MtlsError('ERR_TLS_TRUNCATED', `The connection ended ${when}.`, { cause })
-  );
+  const when = seen.handshakeDone ? 'without saying so (no close_notify): data may be missing' : IN_HANDSHAKE;
+  return refusalError(seen, client, cause) ?? ended(when, cause);
+}
+
+function ended(when: string, cause: unknown): MtlsError {
+  return new MtlsError('ERR_TLS_TRUNCATED', `The connection ended ${when}.`, { cause });
 }

@@ -8,8 +8,7 @@ import {
   type TrustDemand,
   type TrustFinding,
 } from '../engine/trust.js';
-import { MtlsError } from '../errors.js';
-import { parsePemOrDer, readCertificate } from '../identity/certificate.js';
+import { parsePemOrDer, readCertificate, readReadable } from '../identity/certificate.js';
 import { buildChain } from '../identity/chain.js';
 import { bareHostname } from '../identity/hosts.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
@@ -112,15 +111,7 @@ async function foundChain(
   given: readonly Uint8Array[],
 ): Promise<Certificate[]> {
   if (path.length > 0) return path.map(der => readCertificate(instance, der).certificate);
-  const readable = given.flatMap(der => {
-    try {
-      return [readCertificate(instance, der)];
-    } catch (error) {
-      if (error instanceof MtlsError && error.code === 'ERR_CERT_MALFORMED') return [];
-      throw error;
-    }
-  });
-  const [leaf, ...others] = readable;
+  const [leaf, ...others] = readReadable(instance, given);
   if (!leaf) return [];
   return (await buildChain(leaf, others)).certificates.map(it => it.certificate);
 }
