@@ -47,6 +47,10 @@ const TEXTS: Record<MtlsErrorCode | PageCode, Text> = {
     'The server does not accept this identity',
     'It wants a certificate of another authority, or another kind of key. Choose another identity.',
   ],
+  ERR_IDENTITY_NO_SEALED_COPY: [
+    'Its use cannot be confirmed by you',
+    'That is decided when its key comes here: delete it, set the control, and import or enrol it again.',
+  ],
   ERR_VERIFICATION_FAILED: ['Not confirmed', 'Its use has to be confirmed by you. Try again.'],
   ERR_VERIFICATION_UNAVAILABLE: [
     'This browser cannot ask for a confirmation',

@@ -129,7 +129,9 @@ export class IdentityImport extends Base {
 
   async #import(content: Blob, password: string, signal: AbortSignal): Promise<IdentityImportDetail> {
     const { progress } = this.#parts as Parts;
+    const controls = { ...this.#controlsOfAttributes(), ...this.controls };
     const pkcs12 = await openPkcs12(content, {
+      ...(controls.userVerification === 'required' && { sealedCopy: true }),
       ...this.options,
       password,
       signal,
@@ -139,26 +141,9 @@ export class IdentityImport extends Base {
     });
     if (pkcs12.identities.length === 0) throw new MtlsError('ERR_P12_MALFORMED', this.#labels.noKey);
     signal.throwIfAborted();
-    const identities = this.store ? await this.#keep(this.store, pkcs12, signal) : pkcs12.identities;
+    if (!this.store) return { identities: pkcs12.identities, pkcs12 };
+    const identities = await keep(this.store, pkcs12.identities, { controls, signal });
     return { identities, pkcs12 };
-  }
-
-  /** Those that are there already are passed over, unless all of them are. */
-  async #keep(store: IdentityStore, { identities }: Pkcs12, signal: AbortSignal): Promise<StoredIdentity[]> {
-    const { label, ...controls } = { ...this.#controlsOfAttributes(), ...this.controls };
-    const named = label !== undefined && identities.length === 1 ? { ...controls, label } : controls;
-    const stored: StoredIdentity[] = [];
-    let duplicate: unknown;
-    for (const identity of identities) {
-      try {
-        stored.push(await store.add(identity, named, { signal }));
-      } catch (error) {
-        if (!(error instanceof MtlsError) || error.code !== 'ERR_IDENTITY_DUPLICATE') throw error;
-        duplicate = error;
-      }
-    }
-    if (stored.length === 0) throw duplicate;
-    return stored;
   }
 
   #controlsOfAttributes(): IdentityControls {
@@ -247,6 +232,27 @@ export class IdentityImport extends Base {
     title.textContent = this.#chosen?.name ?? choose;
     detail.textContent = this.#chosen ? fill(ready, { size }) : dropHere;
   }
+}
+
+/** Those that are there already are passed over, unless all of them are. */
+async function keep(
+  store: IdentityStore,
+  identities: readonly Identity[],
+  { controls: { label, ...controls }, signal }: { controls: IdentityControls; signal: AbortSignal },
+): Promise<StoredIdentity[]> {
+  const named = label !== undefined && identities.length === 1 ? { ...controls, label } : controls;
+  const stored: StoredIdentity[] = [];
+  let duplicate: unknown;
+  for (const identity of identities) {
+    try {
+      stored.push(await store.add(identity, named, { signal }));
+    } catch (error) {
+      if (!(error instanceof MtlsError) || error.code !== 'ERR_IDENTITY_DUPLICATE') throw error;
+      duplicate = error;
+    }
+  }
+  if (stored.length === 0) throw duplicate;
+  return stored;
 }
 
 type Parts = ReturnType<typeof makeParts>;

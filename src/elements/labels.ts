@@ -40,6 +40,7 @@ export const importLabels: ImportLabels = {
     ERR_P12_UNSUPPORTED: 'This kind of file is not supported',
     ERR_P12_TOO_EXPENSIVE: 'This file would take too long to open',
     ERR_IDENTITY_DUPLICATE: 'This certificate is there already',
+    ERR_IDENTITY_NO_SEALED_COPY: 'This page did not prepare for confirmation',
     ERR_STORE_QUOTA: 'The browser has no room left',
     ERR_STORE_UNAVAILABLE: 'The browser refuses to store it',
     ERR_VERIFICATION_FAILED: 'It was not confirmed',

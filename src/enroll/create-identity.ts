@@ -3,10 +3,11 @@ import { describeName } from '../identity/certificate.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { checkedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
+import { encodeAltNames } from './alt-names.js';
 import { createReader } from './certificates.js';
 import type { Der } from './der.js';
 import { type Enrolment, inMemory, inStore, PendingEnrolment } from './enrolment.js';
-import { generateKeyPair, type KeyAlgorithmName } from './key-pair.js';
+import { checkSupport, generateKeyPair, type KeyAlgorithmName } from './key-pair.js';
 import { makeRequest } from './request.js';
 import { encodeSubject, type Subject } from './subject.js';
 
@@ -34,8 +35,9 @@ export interface CreateIdentityOptions {
 }
 
 /**
- * Makes a key pair in this browser, whose private key can never be exported, and a request for its certificate (PKCS#10,
- * RFC 2986), signed by it.
+ * Makes a key pair in this browser, and a request for its certificate (PKCS#10, RFC 2986), signed by it. The private key cannot be
+ * exported. ECDSA and Ed25519 keys never could; RSA keys, and those with user verification, could while they were made, in a
+ * variable of this library (`docs/security.md`).
  *
  * @throws MtlsError ERR_ENROLL_UNSUPPORTED when WebCrypto has no such keys here; ERR_VERIFICATION_FAILED,
  *   ERR_VERIFICATION_UNAVAILABLE; ERR_STORE_UNAVAILABLE, ERR_STORE_QUOTA; ERR_ENGINE_LOAD
@@ -64,20 +66,24 @@ export async function makeEnrolment(
   if (isEmpty && subjectAltNames.length === 0)
     throw new TypeError('an identity has a subject or a subject alternative name');
   signal?.throwIfAborted();
+  // Check first, so that nobody is prompted in vain.
+  encodeAltNames(subjectAltNames);
   const reader = await createReader(engine);
-  const pair = await generateKeyPair(algorithm);
-  const request = await makeRequest(pair, { subject, subjectAltNames });
+  if (controls.userVerification === 'required') await checkSupport(algorithm);
   const id = crypto.randomUUID();
   const name = describeName(reader, subject);
   const label = controls.label ?? (name || (subjectAltNames[0] ?? ''));
-  const wrapped = await store?.wrap(pair.keys, { id, label, controls, ...(signal && { signal }) });
+  const wrapping = await store?.prepareWrapping({ id, label, controls, ...(signal && { signal }) });
+  signal?.throwIfAborted();
+  const { wrapped, ...pair } = await generateKeyPair(algorithm, wrapping);
+  const request = await makeRequest(pair, { subject, subjectAltNames });
   signal?.throwIfAborted();
   const record = {
     id,
     request,
     publicKey: pair.publicKey,
     subject: name,
-    keys: wrapped ? [] : pair.keys,
+    keys: pair.keys,
     ...(wrapped && { wrapped }),
     controls,
     createdAt: new Date(),

@@ -1,16 +1,21 @@
-// A copy of a private key that can be wrapped again, for as long as its identity is in memory: keys that cannot be exported
-// cannot be wrapped either, and whether an identity is to be kept wrapped is only said when it is added to the store.
+// Keys that cannot be exported cannot be wrapped either. An identity that is to be kept wrapped is therefore opened with a sealed
+// copy of its private key, which lasts as long as its keys are in memory.
 
-/** PKCS#8 under an AES-GCM key that cannot be exported and is in no storage. */
-interface SealedKey {
-  wrapped: ArrayBuffer;
+type KeyImportAlgorithm = { name: string; hash?: string; namedCurve?: string };
+
+/** PKCS#8, encrypted by AES-GCM with 256 bits. */
+export interface EncryptedKey {
+  pkcs8: ArrayBuffer;
   iv: Uint8Array<ArrayBuffer>;
+}
+
+/** Under an AES-GCM key that cannot be exported and is in no storage. */
+interface SealedKey extends EncryptedKey {
   sealingKey: CryptoKey;
   importAlgorithm: KeyImportAlgorithm;
 }
 
-type KeyImportAlgorithm = { name: string; hash?: string; namedCurve?: string };
-
+// By the key object: a clone of an identity has no copy.
 const sealed = new WeakMap<CryptoKey, SealedKey>();
 
 const AES_GCM = { name: 'AES-GCM', length: 256 };
@@ -29,43 +34,38 @@ export async function sealKey(
   const [first] = keys;
   if (!first) return;
   const sealingKey = await crypto.subtle.generateKey(AES_GCM, false, ['wrapKey', 'unwrapKey']);
-  const { wrapped, iv } = await wrap(extractable, sealingKey);
-  sealed.set(first, { wrapped, iv, sealingKey, importAlgorithm });
+  sealed.set(first, { ...(await encryptKey(extractable, sealingKey)), sealingKey, importAlgorithm });
 }
 
-/** Whether the identity that has these keys can still be wrapped. */
-export function canRewrap(keys: readonly CryptoKey[]): boolean {
+/** Whether there is a sealed copy for the identity that has these keys. */
+export function hasSealedCopy(keys: readonly CryptoKey[]): boolean {
   return keys[0] !== undefined && sealed.has(keys[0]);
 }
 
-/**
- * The private key of the identity that has these keys, as PKCS#8 under another AES-GCM key.
- *
- * @throws TypeError when there is no sealed copy: the identity came neither from a file nor from `createIdentity`
- */
-export async function rewrapKey(
+/** The private key of the identity that has these keys, under another AES-GCM key; undefined without a sealed copy. */
+export async function reencryptKey(
   keys: readonly CryptoKey[],
   wrappingKey: CryptoKey,
-): Promise<{ wrapped: ArrayBuffer; iv: Uint8Array<ArrayBuffer> }> {
+): Promise<EncryptedKey | undefined> {
   const copy = keys[0] && sealed.get(keys[0]);
-  if (!copy)
-    throw new TypeError('the keys of this identity cannot be wrapped any more: import or enrol it again');
-  const { wrapped, iv, sealingKey, importAlgorithm } = copy;
+  if (!copy) return undefined;
+  const { pkcs8, iv, sealingKey, importAlgorithm } = copy;
   const parameters = { name: AES_GCM.name, iv };
   const extractable = await crypto.subtle.unwrapKey(
     'pkcs8',
-    wrapped,
+    pkcs8,
     sealingKey,
     parameters,
     importAlgorithm,
     true,
     ['sign'],
   );
-  return wrap(extractable, wrappingKey);
+  return encryptKey(extractable, wrappingKey);
 }
 
-async function wrap(key: CryptoKey, wrappingKey: CryptoKey) {
+/** @param extractable a private key that can be exported */
+export async function encryptKey(extractable: CryptoKey, wrappingKey: CryptoKey): Promise<EncryptedKey> {
   const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
-  const wrapped = await crypto.subtle.wrapKey('pkcs8', key, wrappingKey, { name: AES_GCM.name, iv });
-  return { wrapped, iv };
+  const pkcs8 = await crypto.subtle.wrapKey('pkcs8', extractable, wrappingKey, { name: AES_GCM.name, iv });
+  return { pkcs8, iv };
 }

@@ -15,6 +15,8 @@ export class Session {
   passwordProven = false;
   /** Whether the MAC has shown that nothing is damaged either. */
   intact = false;
+  /** Whether a sealed copy is kept of each private key. */
+  sealedCopy = false;
   #password: Password;
   #derivations: Derivations;
   #secrets: Uint8Array[] = [];

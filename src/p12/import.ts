@@ -21,13 +21,15 @@ import { type Cost, Work } from './work.js';
 
 export interface ImportOptions {
   password: string;
+  /** Whether the identities can be wrapped later. */
+  sealedCopy: boolean;
   engine: EngineSource | undefined;
   work: Work;
 }
 
 export async function importFile(
   file: Uint8Array<ArrayBuffer>,
-  { password, engine: source, work }: ImportOptions,
+  { password, sealedCopy, engine: source, work }: ImportOptions,
 ): Promise<Pkcs12> {
   const pfx = readOutside(file);
   const contents = new Contents(pfx, work);
@@ -36,6 +38,7 @@ export async function importFile(
 
   const engine = await ImportEngine.create(await loadEngine(source));
   const session = new Session(engine, work, encodePassword(password));
+  session.sealedCopy = sealedCopy;
   try {
     session.prefetch(contents.encryptions);
     await session.checkMac(pfx);

@@ -53,7 +53,9 @@ export async function matchKey(
   for (const certificate of candidates) {
     if (kindOf(certificate.certificate.keyAlgorithm) !== found.kind) continue;
     if (!(await verifies(certificate, found.scheme, proof))) continue;
-    matches.push({ bag, certificate, keys: await loadAll(certificate, found) });
+    const keys = await loadAll(certificate, found);
+    if (session.sealedCopy) await seal(keys, found);
+    matches.push({ bag, certificate, keys });
   }
   return matches;
 }
@@ -115,24 +117,23 @@ async function loadAnyKind(load: Loader, kinds: readonly string[]): Promise<Load
   return undefined;
 }
 
-/** One CryptoKey for each scheme, because WebCrypto binds a key to one; and a sealed copy to wrap. */
+/** One CryptoKey for each scheme, because WebCrypto binds a key to one. */
 async function loadAll(
   { certificate }: FileCertificate,
   { load, scheme, key }: LoadedKey,
 ): Promise<CryptoKey[]> {
   const schemes = schemesForKey(certificate.keyAlgorithm);
   try {
-    const [extractable, ...keys] = await Promise.all([
-      load(scheme, true),
-      ...schemes.map(each => (each.code === scheme.code ? key : load(each))),
-    ]);
-    await sealKey(keys, extractable as CryptoKey, scheme.importAlgorithm);
-    return keys;
+    return await Promise.all(schemes.map(each => (each.code === scheme.code ? key : load(each))));
   } catch {
     throw unsupported(
       `a private key of the kind ${certificate.keyAlgorithm}, not by this browser's WebCrypto`,
     );
   }
+}
+
+async function seal(keys: readonly CryptoKey[], { load, scheme }: LoadedKey): Promise<void> {
+  await sealKey(keys, await load(scheme, true), scheme.importAlgorithm);
 }
 
 interface Proof {

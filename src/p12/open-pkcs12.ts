@@ -43,6 +43,11 @@ export interface OpenPkcs12Options {
   maxIterations?: number;
   /** What a file may ask for at most. */
   limits?: Partial<Pkcs12Limits>;
+  /**
+   * Keeps an encrypted copy of each private key in memory, as long as its identity lives: what `IdentityStore.add` needs for
+   * `userVerification: 'required'`. Default: false.
+   */
+  sealedCopy?: boolean;
   /** The engine's .wasm; default: the one of this package. */
   engine?: EngineSource;
   /** Ends the import; it rejects with the signal's reason. */
@@ -66,12 +71,13 @@ export async function openPkcs12(
   source: BufferSource | Blob | Response,
   options: OpenPkcs12Options = {},
 ): Promise<Pkcs12> {
-  const { password = '', maxIterations, engine, signal, onProgress } = options;
+  const { password = '', maxIterations, sealedCopy = false, engine, signal, onProgress } = options;
   if (typeof password !== 'string') throw new TypeError('password is a string');
+  if (typeof sealedCopy !== 'boolean') throw new TypeError('sealedCopy is true or false');
   const limits = checkedLimits({ ...options.limits, ...(maxIterations !== undefined && { maxIterations }) });
   signal?.throwIfAborted();
   return withFile(source, { limits, signal }, (file, { importFile }) =>
-    importFile(file, { password, engine, work: new Work({ limits, onProgress, signal }) }),
+    importFile(file, { password, sealedCopy, engine, work: new Work({ limits, onProgress, signal }) }),
   );
 }
 

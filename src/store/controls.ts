@@ -63,17 +63,21 @@ export function areControls(value: unknown): value is IdentityControls {
 /**
  * The controls after a change; one that is given as undefined goes back to its default.
  *
+ * @param requiredLate what to throw when `userVerification` is to be required from now on; default: a TypeError
  * @throws TypeError for a control that is not one, and for another `userVerification`
  */
 export function changedControls(
   controls: IdentityControls,
   change: Partial<IdentityControls>,
+  requiredLate?: () => Error,
 ): IdentityControls {
   const checked = checkedControls(change);
   const removed = Object.keys(change).filter(name => !Object.hasOwn(checked, name));
   const kept = Object.entries(controls).filter(([name]) => !removed.includes(name));
   const changed: IdentityControls = { ...Object.fromEntries(kept), ...checked };
-  if ((changed.userVerification ?? 'none') !== (controls.userVerification ?? 'none'))
+  const [before, after] = [controls, changed].map(it => it.userVerification ?? 'none');
+  if (before !== after && after === 'required' && requiredLate) throw requiredLate();
+  if (before !== after)
     throw new TypeError('userVerification is said when an identity is added: it cannot be changed');
   return changed;
 }

@@ -18,6 +18,14 @@ export function storeError(cause: unknown): unknown {
   }
 }
 
+/** Keys that cannot be exported cannot be wrapped: whether they are to be is said before there are any. */
+export function noSealedCopy(): MtlsError {
+  const message =
+    'User verification needs a private key that can be wrapped, and of this one no sealed copy was kept: open its file again with ' +
+    '`sealedCopy: true`, or create the identity with this control in a store, and add it anew.';
+  return new MtlsError('ERR_IDENTITY_NO_SEALED_COPY', message);
+}
+
 export function unavailable(message: string, cause?: unknown): MtlsError {
   return new MtlsError('ERR_STORE_UNAVAILABLE', message, { cause });
 }

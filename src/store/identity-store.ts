@@ -1,9 +1,11 @@
 import { MtlsError } from '../errors.js';
 import { type KeyTarget, setKeyAccess } from '../identity/key-access.js';
+import { hasSealedCopy } from '../identity/sealed-key.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { AnswerRecords } from './answer-records.js';
 import { type ChangeListener, Changes } from './changes.js';
 import { changedControls, checkedControls, checkKeys } from './controls.js';
+import { noSealedCopy } from './errors.js';
 import { type JournalEntry, withEntry } from './journal.js';
 import { compileQuery, type IdentityQuery } from './query.js';
 import { deleteIdentity, Records, type UnreadableIdentity } from './records.js';
@@ -13,7 +15,7 @@ import { assertUsable, isLocked } from './usability.js';
 import type { UserVerification } from './user-verification.js';
 import { Vault } from './vault.js';
 import { webAuthnVerification } from './webauthn-verification.js';
-import { type WrappedKey, wrapKey } from './wrapped-key.js';
+import { rewrapKey, type Wrapping } from './wrapped-key.js';
 
 export interface StoreOptions {
   /** Of the IndexedDB database. Default: `browser-mtls`. */
@@ -88,12 +90,13 @@ export class IdentityStore {
   }
 
   /**
-   * Keeps an identity. With `userVerification: 'required'` the person is asked now, and only the wrapped key is stored.
+   * Keeps an identity. With `userVerification: 'required'` the person is asked now, and only the wrapped key is stored: that takes
+   * an identity which `openPkcs12` opened with `sealedCopy`.
    *
    * @param controls `label` defaults to the identity's own; without `hosts` it is sent nowhere unless a challenge handler
    *   names it
    * @throws MtlsError ERR_IDENTITY_DUPLICATE when its certificate is there already, ERR_STORE_QUOTA,
-   *   ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE
+   *   ERR_IDENTITY_NO_SEALED_COPY, ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE
    * @throws TypeError for keys that can be exported, and for a control or host pattern that is not one
    */
   async add(
@@ -104,16 +107,18 @@ export class IdentityStore {
     checkKeys(identity);
     const label = controls.label ?? identity.label;
     const checked = checkedControls({ ...controls, ...(label !== undefined && { label }) });
-    // Before the person is asked for nothing.
+    // Check first, so that nobody is prompted in vain.
     await this.#records.assertNew(identity.certificate.fingerprint);
     this.#sessionOf(checked);
+    if (checked.userVerification === 'required' && !hasSealedCopy(identity.keys)) throw noSealedCopy();
     const id = crypto.randomUUID();
-    const wrapped = await this.wrap(identity.keys, {
+    const wrapping = await this.prepareWrapping({
       id,
       controls: checked,
       label: checked.label ?? identity.certificate.subject,
       ...options,
     });
+    const wrapped = wrapping && (await rewrapKey(identity.keys, wrapping));
     return this.#insert(toRecord(identity, { id, controls: checked, wrapped }));
   }
 
@@ -132,12 +137,13 @@ export class IdentityStore {
   /**
    * Changes the controls that are named in `change`; one that is `undefined` goes back to its default.
    *
-   * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_STORE_QUOTA
-   * @throws TypeError for a control or host pattern that is not one, and for a change of `userVerification`
+   * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_STORE_QUOTA, ERR_IDENTITY_NO_SEALED_COPY (`userVerification` cannot be required
+   *   later)
+   * @throws TypeError for a control or host pattern that is not one, and for `userVerification` that is no longer to be required
    */
   async update(id: string, change: Partial<IdentityControls>): Promise<StoredIdentity> {
     const record = await this.#records.revise(id, ({ session: _, ...record }) => {
-      const controls = changedControls(record.controls, change);
+      const controls = changedControls(record.controls, change, noSealedCopy);
       return { ...record, controls, ...this.#sessionOf(controls) };
     });
     this.#changes.tell({ type: 'updated', id });
@@ -246,19 +252,19 @@ export class IdentityStore {
     this.#records.close();
   }
 
-  /** @internal For `createIdentity`: a key wrapped as the controls ask for it, or undefined. */
-  async wrap(
-    keys: readonly CryptoKey[],
-    options: { id: string; label: string; controls: IdentityControls; signal?: AbortSignal },
-  ): Promise<WrappedKey | undefined> {
+  /** @internal For `createIdentity`: asks the person where the controls require it; otherwise undefined. */
+  async prepareWrapping(options: {
+    id: string;
+    label: string;
+    controls: IdentityControls;
+    signal?: AbortSignal;
+  }): Promise<Wrapping | undefined> {
     const { id, label, controls, signal } = options;
     if (controls.userVerification !== 'required') return undefined;
-    const verification = this.#verification;
-    const { wrappingKey, parameters } = await verification.prepare(
-      { id, label },
-      { ...(signal && { signal }) },
-    );
-    return { ...(await wrapKey(keys, wrappingKey)), method: verification.method, parameters };
+    const { method } = this.#verification;
+    const asked = this.#verification.prepare({ id, label }, { ...(signal && { signal }) });
+    const { wrappingKey, parameters } = await asked;
+    return { wrappingKey, method, parameters };
   }
 
   /** @internal For `createIdentity`. */

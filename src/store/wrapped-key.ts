@@ -1,24 +1,38 @@
 import { MtlsError } from '../errors.js';
-import { rewrapKey } from '../identity/sealed-key.js';
+import { type EncryptedKey, encryptKey, reencryptKey } from '../identity/sealed-key.js';
 import { schemesForKey } from '../identity/signature-schemes.js';
+import { noSealedCopy } from './errors.js';
 
 /** A private key at rest under a key that only the person's confirmation gives. */
-export interface WrappedKey {
-  /** PKCS#8, encrypted by AES-GCM with 256 bits. */
-  pkcs8: ArrayBuffer;
-  iv: Uint8Array<ArrayBuffer>;
+export interface WrappedKey extends EncryptedKey {
   /** `UserVerification.method`, and what it needs to make the wrapping key again. */
   method: string;
   parameters: unknown;
 }
 
-/** @throws TypeError when the identity came neither from a file nor from `createIdentity`, or long ago */
-export async function wrapKey(
+/** What a person's confirmation gives to a new identity. */
+export interface Wrapping extends Pick<WrappedKey, 'method' | 'parameters'> {
+  /** AES-GCM, with the usage `wrapKey`. */
+  wrappingKey: CryptoKey;
+}
+
+/** @param privateKey can be exported */
+export async function wrapKey(privateKey: CryptoKey, { wrappingKey, ...way }: Wrapping): Promise<WrappedKey> {
+  return { ...(await encryptKey(privateKey, wrappingKey)), ...way };
+}
+
+/**
+ * Wraps the private key of an identity by its sealed copy.
+ *
+ * @throws MtlsError ERR_IDENTITY_NO_SEALED_COPY
+ */
+export async function rewrapKey(
   keys: readonly CryptoKey[],
-  wrappingKey: CryptoKey,
-): Promise<Pick<WrappedKey, 'pkcs8' | 'iv'>> {
-  const { wrapped, iv } = await rewrapKey(keys, wrappingKey);
-  return { pkcs8: wrapped, iv };
+  { wrappingKey, ...way }: Wrapping,
+): Promise<WrappedKey> {
+  const encrypted = await reencryptKey(keys, wrappingKey);
+  if (!encrypted) throw noSealedCopy();
+  return { ...encrypted, ...way };
 }
 
 /**

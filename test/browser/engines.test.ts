@@ -126,7 +126,7 @@ inEachEngine(
       const codes = await browser.run(async content => {
         const { IdentityStore, openPkcs12, passphraseVerification } = globalThis.library;
         const bytes = Uint8Array.from(atob(content), it => it.charCodeAt(0));
-        const { identities } = await openPkcs12(bytes, { password: 'secret' });
+        const { identities } = await openPkcs12(bytes, { password: 'secret', sealedCopy: true });
         const [identity] = identities;
         if (!identity) return ['no identity'];
         const asked: string[] = [];
@@ -248,7 +248,7 @@ inEachEngine(
       const [code, left] = await browser.run(async content => {
         const { IdentityStore, openPkcs12 } = globalThis.library;
         const bytes = Uint8Array.from(atob(content), it => it.charCodeAt(0));
-        const { identities } = await openPkcs12(bytes, { password: 'secret' });
+        const { identities } = await openPkcs12(bytes, { password: 'secret', sealedCopy: true });
         const store = await IdentityStore.open({ name: 'no-webauthn' });
         const identity = identities[0] as (typeof identities)[number];
         const adding = store.add(identity, { userVerification: 'required' });

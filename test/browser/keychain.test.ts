@@ -65,7 +65,7 @@ function add(where: Page, controls: IdentityControls & { expiresInMs?: number } 
     async ([content, { expiresInMs, ...rest }]) => {
       const { IdentityStore, openPkcs12 } = library;
       const bytes = Uint8Array.from(atob(content), it => it.charCodeAt(0));
-      const { identities } = await openPkcs12(bytes, { password: 'secret' });
+      const { identities } = await openPkcs12(bytes, { password: 'secret', sealedCopy: true });
       const store = await IdentityStore.open();
       const expiry = expiresInMs === undefined ? {} : { expiresAt: new Date(Date.now() + expiresInMs) };
       try {
@@ -261,7 +261,7 @@ async function profileAfter(controls: IdentityControls): Promise<Buffer> {
       async ([content, given]) => {
         const { IdentityStore, openPkcs12, passphraseVerification } = library;
         const bytes = Uint8Array.from(atob(content), it => it.charCodeAt(0));
-        const { identities } = await openPkcs12(bytes, { password: 'secret' });
+        const { identities } = await openPkcs12(bytes, { password: 'secret', sealedCopy: true });
         const verification = passphraseVerification({ ask: () => 'correct horse' });
         const store = await IdentityStore.open({ verification });
         for (const identity of identities) {

@@ -3,6 +3,7 @@ import {
   createClient,
   type Identity,
   type MtlsClient,
+  type OpenPkcs12Options,
   openPkcs12,
 } from '../../src/index.js';
 import { createRelay, type Relay } from '../../src/relay/index.js';
@@ -11,8 +12,9 @@ import type { KeyPair } from './openssl-pki.js';
 import { writePkcs12 } from './pkcs12.js';
 
 /** The identity of a client certificate, by way of a .p12 file. */
-export async function identityOf(pair: KeyPair): Promise<Identity> {
-  const { identities } = await openPkcs12(writePkcs12(pair, { password: 'secret' }), { password: 'secret' });
+export async function identityOf(pair: KeyPair, options: OpenPkcs12Options = {}): Promise<Identity> {
+  const file = writePkcs12(pair, { password: 'secret' });
+  const { identities } = await openPkcs12(file, { password: 'secret', ...options });
   const [identity] = identities;
   if (!identity) throw new Error('the file has no identity');
   return identity;
@@ -34,7 +36,7 @@ export interface TestClientOptions {
 export async function clientOf(options: TestClientOptions): Promise<MtlsClient> {
   return createClient({
     tunnel: options.relay.url,
-    identities: await Promise.all((options.identities ?? []).map(identityOf)),
+    identities: await Promise.all((options.identities ?? []).map(it => identityOf(it))),
     trust: { anchors: [options.ca] },
     engine: engineModule(),
     ...(options.onChallenge && { onChallenge: options.onChallenge }),

@@ -181,7 +181,7 @@ describe('a person who takes longer than the server waits', () => {
       },
     });
     const store = await IdentityStore.open({ verification });
-    const bob = await identityOf(pki.issue({ subject: '/CN=Bob' }));
+    const bob = await identityOf(pki.issue({ subject: '/CN=Bob' }), { sealedCopy: true });
     await store.add(bob, { hosts: ['localhost'], userVerification: 'required' });
     const { url, hungUp } = await listen();
     const client = await clientWith({ identities: store });

@@ -225,12 +225,14 @@ describe('in a store', () => {
     expect(await pendingEnrolments(store, { engine })).toHaveLength(1);
   });
 
-  it('an identity in memory can be added with user verification later', async () => {
+  it('an identity in memory cannot be added with user verification later: its key never left WebCrypto', async () => {
     const made = await createIdentity(ada);
     const identity = await made.complete(openssl.issue(made.request));
-    const stored = await store.add(identity, { userVerification: 'required' });
-    expect(stored).toMatchObject({ keys: [], locked: true });
-  }, 30_000);
+    const adding = store.add(identity, { userVerification: 'required' });
+    expect(await codeOf(adding)).toBe('ERR_IDENTITY_NO_SEALED_COPY');
+    expect(questions).toBe(0);
+    expect(await store.add(identity)).toMatchObject({ locked: false });
+  });
 });
 
 it('controls want a store', async () => {

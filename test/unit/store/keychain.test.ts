@@ -13,17 +13,20 @@ import { OpensslFiles } from '../../support/openssl-files.js';
 const target: KeyTarget = { hostname: 'api.example.com', port: 443 };
 let ada: Identity;
 let bob: Identity;
+let bobFile: Uint8Array<ArrayBuffer>;
 let store: IdentityStore;
 
 beforeAll(async () => {
   const files = new OpensslFiles();
   const read = async (name: string, label: string) => {
     const file = files.export(name, { args: ['-name', label] });
-    const { identities } = await openPkcs12(file, { password: 'secret', engine: engineModule() });
+    const options = { password: 'secret', sealedCopy: true, engine: engineModule() };
+    const { identities } = await openPkcs12(file, options);
     return identities[0] as Identity;
   };
   ada = await read(files.client('rsa2048'), 'Ada');
   bob = await read(files.client('p256'), 'Bob');
+  bobFile = files.export(files.client('p256'), { args: ['-name', 'Bob'] });
   files.close();
 }, 30_000);
 
@@ -156,6 +159,7 @@ describe('use', () => {
 });
 
 describe('user verification', () => {
+  const noCopy = { code: 'ERR_IDENTITY_NO_SEALED_COPY', message: /sealedCopy/ };
   const asking = (...answers: (string | undefined)[]) => {
     const asked: string[] = [];
     const verification = passphraseVerification({
@@ -283,14 +287,33 @@ describe('user verification', () => {
   });
 
   it('takes no keys of another origin, which nothing can wrap any more', async () => {
-    const { verification } = asking('sesame', 'sesame');
+    const { asked, verification } = asking('sesame', 'sesame');
     const verified = await openWith(verification);
     const generated = (await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, [
       'sign',
     ])) as CryptoKeyPair;
-    const foreign = { ...bob, keys: [generated.privateKey] };
-    await expect(verified.add(foreign, { userVerification: 'required' })).rejects.toBeInstanceOf(TypeError);
+    const cloned = { ...bob, keys: structuredClone(bob.keys) };
+    for (const foreign of [{ ...bob, keys: [generated.privateKey] }, cloned])
+      await expect(verified.add(foreign, { userVerification: 'required' })).rejects.toMatchObject(noCopy);
+    expect(asked).toEqual([]);
     expect(await verified.find()).toEqual([]);
+    verified.close();
+  });
+
+  it('takes an identity that was opened for it alone, and asks nobody for another', async () => {
+    const { asked, verification } = asking('sesame');
+    const verified = await openWith(verification);
+    const { identities } = await openPkcs12(bobFile, { password: 'secret', engine: engineModule() });
+    const plain = identities[0] as Identity;
+    await expect(verified.add(plain, { userVerification: 'required' })).rejects.toMatchObject(noCopy);
+    const { id } = await verified.add(plain);
+    await expect(verified.update(id, { userVerification: 'required', label: 'x' })).rejects.toMatchObject(
+      noCopy,
+    );
+    expect(await verified.find()).toMatchObject([
+      { label: 'Bob', controls: { label: 'Bob' }, locked: false },
+    ]);
+    expect(asked).toEqual([]);
     verified.close();
   });
 });
