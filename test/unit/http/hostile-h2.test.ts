@@ -105,7 +105,7 @@ describe('an h2 server', () => {
       'trailers that do not end',
       (stream: number) => Buffer.concat([head(stream), headers(stream, [['x', '1']]), last(stream)]),
     ],
-    ...['connection: close', 'transfer-encoding: chunked', ':status: 201', 'content-length: x'].map(
+    ...['Connection: close', 'transfer-encoding: chunked', ':status: 201', 'content-length: x'].map(
       field =>
         [
           field,
@@ -203,6 +203,29 @@ describe('an h2 server', () => {
       socket.write(Buffer.concat([frame([0x0a], 0, origin), frame([0x0c], 0, origin), fields, last(stream)]));
     });
     for (let count = 0; count < 3; count++) expect(await outcome()).toBe('ok');
+    expect(tested.connects.count).toBe(1);
+  });
+
+  it('that sends the fields of an HTTP/1.1 connection gives the response without them', async () => {
+    const fields: [string, string][] = [
+      ['connection', 'close'],
+      ['upgrade', 'h2,h2c'],
+      ['keep-alive', 'timeout=5'],
+      ['proxy-connection', 'close'],
+      ['te', 'gzip'],
+      ['x', 'y'],
+    ];
+    await answering((socket, stream) => {
+      const hint = headers(stream, [[':status', '103'], ...fields]);
+      const body = frame([Frame.data], stream, Buffer.from('ok'));
+      const trailers = headers(stream, fields, END_HEADERS | END_STREAM);
+      socket.write(Buffer.concat([hint, headers(stream, [[':status', '200'], ...fields]), body, trailers]));
+    });
+    for (let count = 0; count < 3; count++) {
+      const response = await tested.fetch(url(server));
+      expect([...response.headers]).toEqual([['x', 'y']]);
+      expect(await response.text()).toBe('ok');
+    }
     expect(tested.connects.count).toBe(1);
   });
 

@@ -17,10 +17,12 @@ let server: TestServer;
 const outcome = () => outcomeOf(tested, url(server));
 
 describe('an http/1.1 server', () => {
-  /** Answers each request with these bytes, and ends its side behind them. */
-  const answering = async (bytes: string) => {
+  /** Answers each request with these bytes, and ends its side behind them unless it keeps it open. */
+  const answering = async (bytes: string, { keepsOpen = false } = {}) => {
     server = await serveRaw(socket => {
-      socket.once('data', () => socket.end(Buffer.from(bytes, 'latin1')));
+      const answer = Buffer.from(bytes, 'latin1');
+      if (keepsOpen) socket.on('data', () => void socket.write(answer));
+      else socket.once('data', () => socket.end(answer));
     });
     tested = await client('http/1.1');
   };
@@ -89,6 +91,19 @@ describe('an http/1.1 server', () => {
   ])('that sends %s is understood', async (_name, bytes) => {
     await answering(bytes);
     expect(await outcome()).toBe('ok');
+  });
+
+  it.each([
+    ['no colon', 'abc'],
+    ['no name', ': x'],
+    ['a space before the colon', 'content-length : 5'],
+    ['a fold', 'x: a\r\n b'],
+    ['a zero byte', 'x: a\0b'],
+  ])('that sends a trailer with %s gives the body, and gets no further request', async (_name, trailer) => {
+    await answering(chunked(`2\r\nok\r\n0\r\n${trailer}\r\n\r\n`), { keepsOpen: true });
+    for (let count = 0; count < 3; count++) expect(await outcome()).toBe('ok');
+    expect(tested.connects.count).toBe(3);
+    await until(() => tested.engine.openCount === 0);
   });
 
   it('that sends informational responses without end is given up', async () => {

@@ -89,7 +89,7 @@ impl Connection {
     }
 
     pub fn h2(spawner: &LocalSpawner, clock: &Clock, ping: Option<Ping>) -> Option<Self> {
-        let (pipe, finished) = Default::default();
+        let (pipe, finished) = (Pipe::h2(), Rc::default());
         let mut builder = http2::Builder::new(Executor(spawner.clone()));
         builder
             .initial_stream_window_size(STREAM_WINDOW)

@@ -15,8 +15,9 @@ use hyper::ext::ReasonPhrase;
 
 use super::body::{BodySource, RequestBody};
 use super::connection::Answer;
+use super::connection_fields;
 use super::event::{Event, Events, ResponseHead};
-use super::failure::{is_fault_of_stream, Failure, FailureKind, Stage};
+use super::failure::{is_fault_of_stream, is_fault_of_trailers, Failure, FailureKind, Stage};
 use super::pipe::Pipe;
 
 /// One pull gives no more than about this much.
@@ -73,7 +74,10 @@ pub async fn run(answer: impl Future<Output = Answer>, demand: Demand, reporter:
 }
 
 async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &Reporter) {
-    let head = head_of(&mut response);
+    let mut head = head_of(&mut response);
+    if reporter.pipe.has_renamed() {
+        connection_fields::remove(&mut head.headers);
+    }
     if let Some(failure) = fault_of(&head, reporter.upgrades) {
         return reporter.fail(failure);
     }
@@ -95,6 +99,7 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
             Rest::End(trailers) => {
                 return reporter.tell(Event::ResponseEnd(reporter.request, trailers));
             }
+            Rest::Failed(error) if is_fault_of_trailers(&error) => break,
             Rest::Failed(error) if missing > 0 && is_fault_of_stream(&error) => {
                 return reporter.tell(Event::Failed(reporter.request, Failure::other_length()));
             }

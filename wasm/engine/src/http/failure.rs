@@ -191,6 +191,13 @@ pub fn is_fault_of_stream(error: &hyper::Error) -> bool {
     })
 }
 
+/// Whether an h1 body is whole, and its trailers alone cannot be read: the lines of a field without a colon, say. Nobody gets them.
+pub fn is_fault_of_trailers(error: &hyper::Error) -> bool {
+    source::<io::Error>(error)
+        .and_then(io::Error::get_ref)
+        .is_some_and(|it| it.is::<httparse::Error>())
+}
+
 fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {
     let mut cause = error.source();
     while let Some(error) = cause {

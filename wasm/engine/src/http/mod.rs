@@ -7,6 +7,7 @@
 pub mod body;
 mod clock;
 pub mod connection;
+mod connection_fields;
 pub mod event;
 mod exchange;
 pub mod failure;

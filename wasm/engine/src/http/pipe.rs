@@ -10,6 +10,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
+use super::connection_fields::Renamer;
+
 /// How much hyper may write before the host has to take it.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
@@ -30,6 +32,8 @@ struct State {
     released: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Of an h2 client.
+    renamer: Option<Renamer>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -43,6 +47,13 @@ enum End {
 }
 
 impl Pipe {
+    /// That of an h2 client.
+    pub fn h2() -> Self {
+        let pipe = Self::default();
+        pipe.0.borrow_mut().renamer = Some(Renamer::default());
+        pipe
+    }
+
     pub fn io(&self) -> PipeIo {
         PipeIo(self.clone())
     }
@@ -54,7 +65,11 @@ impl Pipe {
         }
         state.unread += bytes.len();
         state.received += bytes.len() as u64;
-        state.incoming.push_back(Bytes::copy_from_slice(bytes));
+        let mut bytes = bytes.to_vec();
+        if let Some(renamer) = &mut state.renamer {
+            renamer.pass(&mut bytes);
+        }
+        state.incoming.push_back(bytes.into());
         wake(&mut state.reader);
     }
 
@@ -127,6 +142,12 @@ impl Pipe {
     /// All bytes ever received.
     pub fn received(&self) -> u64 {
         self.0.borrow().received
+    }
+
+    /// Whether heads may have fields that have got another name.
+    pub fn has_renamed(&self) -> bool {
+        let state = self.0.borrow();
+        state.renamer.as_ref().is_some_and(Renamer::has_renamed)
     }
 
     /// Bytes that wait for [`Pipe::take`].

@@ -107,6 +107,23 @@ fn refuses_a_head_that_has_two_meanings() {
 }
 
 #[test]
+fn takes_a_body_whose_trailers_cannot_be_read_and_leaves_the_connection() {
+    let body = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nall\r\n0\r\n";
+    for trailers in ["no colon", ": no name", "x : y", "x: a\r\n b", "x: \x7f"] {
+        let (mut client, request) = answered(format!("{body}{trailers}\r\n\r\n").as_bytes());
+        (0..3).for_each(|_| client.pull(request));
+        let outcome = client.outcome(request);
+        assert!(outcome.failure.is_none(), "{trailers}");
+        assert_eq!(outcome.body, b"all");
+        assert!(outcome.trailers.is_some());
+        assert!(client.state.closed && !client.state.ready);
+    }
+    // Until their end is there, the body is not whole.
+    let failure = failure_after(format!("{body}no colon\r\n").as_bytes());
+    assert_eq!(failure.kind, FailureKind::Incomplete);
+}
+
+#[test]
 fn keeps_a_head_within_its_limits() {
     let mut head = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx: ".to_vec();
     head.resize(100 * 1024, b'x');

@@ -7,16 +7,16 @@ use super::peer::Client;
 use crate::http::connection::{Ping, Protocol};
 use crate::http::failure::FailureKind;
 
-const HEADERS: u8 = 1;
-const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const DATA: u8 = 0;
 const RST_STREAM: u8 = 3;
 const PING: u8 = 6;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-const CONTINUATION: u8 = 9;
-const STATUS_200: u8 = 0x88;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
+pub const CONTINUATION: u8 = 9;
+pub const STATUS_200: u8 = 0x88;
 
-fn begun(path: &str, ping: Option<Ping>) -> (Client, i32) {
+pub fn begun(path: &str, ping: Option<Ping>) -> (Client, i32) {
     let mut client = Client::pinging(Protocol::H2, ping);
     let request = client.get(path);
     client.receive(&SETTINGS);

@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+mod connection_fields;
 mod exchanges;
 mod faults;
 mod h2_peer;
