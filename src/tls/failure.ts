@@ -2,7 +2,8 @@ import { FailureKind } from '../engine/abi.js';
 import { type CertificateFailureCode, certificateFailureCodes } from '../engine/trust.js';
 import type { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
-import { adviceOn } from './alert-advice.js';
+import { alertMeaning, alertName } from './alerts.js';
+import type { TlsVersion } from './types.js';
 
 export interface Failure {
   kind: number;
@@ -41,27 +42,41 @@ export function certificateError(kind: number, message: string): MtlsError | und
   return code && new MtlsError(code, `${certificateFailures[code]}: ${message}.`);
 }
 
-/** Alerts by which servers refuse a client certificate (RFC 8446 section 6.2). */
+/** Alerts that say what is wrong with a client certificate (RFC 8446 section 6.2). */
 const refusals: Record<number, string> = {
-  42: 'bad_certificate: it is damaged, or its signature is wrong',
-  43: 'unsupported_certificate: it is of the wrong type, or not for client authentication',
-  44: 'certificate_revoked: it has been revoked',
-  45: 'certificate_expired: it has expired, or is not valid yet',
-  46: 'certificate_unknown: it is not acceptable',
-  47: 'illegal_parameter: its kind of key is not accepted; with TLS 1.2 its curve must be one that the key exchange may use',
-  48: 'unknown_ca: the server does not know the authority that issued it, or an intermediate certificate is missing',
-  49: 'access_denied: it is valid, but not allowed in',
-  51: 'decrypt_error: the signature made with its key is wrong',
+  42: 'it is damaged, or its signature is wrong',
+  43: 'it is of the wrong type, or not for client authentication',
+  44: 'it has been revoked',
+  45: 'it has expired, or is not valid yet',
+  46: 'it is not acceptable',
+  47: 'its kind of key is not accepted; with TLS 1.2 its curve must be one that the key exchange may use',
+  48: 'the server does not know the authority that issued it, or an intermediate certificate is missing',
+  49: 'it is valid, but not allowed in',
+  51: 'the signature made with its key is wrong',
 };
 
 const CERTIFICATE_REQUIRED = 116;
 
-/** Alerts by which servers say that a certificate is missing: TLS 1.3 has one of its own, TLS 1.2 servers differ. */
+/** Alerts by which servers say that a certificate is missing, at any time: TLS 1.3 has one of its own, TLS 1.2 servers differ. */
 const missing = new Set([40, 42, 46, 49, CERTIFICATE_REQUIRED]);
 
+/**
+ * Alerts that have nothing to do with a certificate, whenever they come: damaged or too large records, another version, a host
+ * name or protocol that is not served, a handshake that was given up.
+ */
+const unrelated = new Set([20, 21, 22, 70, 86, 90, 112, 120]);
+
+/** What was known of a connection when it failed. */
+export interface FailedConnection {
+  client: ClientCertificateState;
+  seen: SeenConnection;
+  /** The versions that the client offered. */
+  offered: readonly TlsVersion[];
+}
+
 /** The public error for a failure of the engine. */
-export function tlsError(failure: Failure, client: ClientCertificateState): MtlsError {
-  if (failure.kind === FailureKind.alert) return alertError(failure, client);
+export function tlsError(failure: Failure, connection: FailedConnection): MtlsError {
+  if (failure.kind === FailureKind.alert) return alertError(failure.alert, connection);
   if (failure.kind === FailureKind.renegotiation) return renegotiationError();
   if (failure.message.endsWith(NO_TLS)) return noTlsError();
   return (
@@ -91,18 +106,22 @@ export function renegotiationError(): MtlsError {
   );
 }
 
-function alertError({ alert, message }: Failure, client: ClientCertificateState): MtlsError {
-  if (alert === CERTIFICATE_REQUIRED || (client.requested && !client.sent && missing.has(alert))) {
-    return certificateRequired(client, `alert ${alert}`);
-  }
-  const refusal = refusals[alert];
-  if (client.sent && refusal) {
-    return new MtlsError(
-      'ERR_TLS_CLIENT_CERT_REJECTED',
-      `The server refused the client certificate: ${refusal}.`,
-    );
-  }
-  return new MtlsError('ERR_TLS_ALERT', `The server ended the connection: ${adviceOn(alert) ?? message}.`);
+function alertError(alert: number, { client, seen, offered }: FailedConnection): MtlsError {
+  // Servers differ in their alerts. What follows the client's answer at once, before any data, is about that answer.
+  const answersRequest = client.requested && isRightAfterHandshake(seen) && !unrelated.has(alert);
+  const isMissing = answersRequest || (client.requested && missing.has(alert));
+  if (alert === CERTIFICATE_REQUIRED || (isMissing && !client.sent))
+    return certificateRequired(client, alertName(alert));
+  if (client.sent && (answersRequest || refusals[alert])) return certificateRejected(alert);
+  return new MtlsError('ERR_TLS_ALERT', `The server ended the connection: ${alertMeaning(alert, offered)}.`);
+}
+
+function certificateRejected(alert: number): MtlsError {
+  const reason = refusals[alert] ?? 'it gives no other reason; its log may say more';
+  return new MtlsError(
+    'ERR_TLS_CLIENT_CERT_REJECTED',
+    `The server refused the client certificate: ${reason} (${alertName(alert)}).`,
+  );
 }
 
 function certificateRequired(client: ClientCertificateState, evidence: string): MtlsError {
@@ -137,8 +156,7 @@ export function refusalError(
   client: ClientCertificateState,
   cause?: unknown,
 ): MtlsError | undefined {
-  const soon = seen.sinceHandshakeMs <= REFUSAL_MS;
-  if (!soon || seen.anyData || seen.midRecord || seen.resumed || !client.requested) return undefined;
+  if (!client.requested || seen.midRecord || seen.resumed || !isRightAfterHandshake(seen)) return undefined;
   if (!client.sent) return certificateRequired(client, 'it hung up right after asking for one');
   return new MtlsError(
     'ERR_TLS_CLIENT_CERT_REJECTED',
@@ -146,6 +164,10 @@ export function refusalError(
       'the certificate, but it may as well have gone away. Try once more, and look at its log.',
     { cause },
   );
+}
+
+function isRightAfterHandshake({ sinceHandshakeMs, anyData }: SeenConnection): boolean {
+  return !anyData && sinceHandshakeMs <= REFUSAL_MS;
 }
 
 /** The error for a stream that ended, or broke with an error, before the handshake was complete. */

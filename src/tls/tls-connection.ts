@@ -5,6 +5,7 @@ import type { TunnelStream } from '../tunnel/tunnel.js';
 import { EngineRecords } from './engine-records.js';
 import {
   type ClientCertificateState,
+  type FailedConnection,
   isReset,
   refusalError,
   type SeenConnection,
@@ -15,7 +16,7 @@ import { HandshakeRespondent, readHandshake } from './handshake.js';
 import { RecordBoundary } from './record-boundary.js';
 import type { Received, RecordLayer } from './record-layer.js';
 import type { TlsEngine } from './tls-engine.js';
-import type { TlsConnectOptions, TlsInfo } from './types.js';
+import type { TlsConnectOptions, TlsInfo, TlsVersion } from './types.js';
 import { WebCryptoRecords } from './webcrypto-records.js';
 
 /** What is encrypted at once, so that a large write does not hold several copies of itself. */
@@ -50,6 +51,7 @@ export class TlsConnection {
   #peerClosed = false;
   #writeClosed = false;
   #failure: unknown;
+  #offered: readonly TlsVersion[];
   #absence: () => string | undefined;
   #expectsData: boolean;
   #freed = false;
@@ -86,6 +88,7 @@ export class TlsConnection {
 
   private constructor(engine: TlsEngine, stream: TunnelStream, options: TlsConnectOptions) {
     this.#respondent = new HandshakeRespondent(options);
+    this.#offered = engine.versions;
     this.#absence = options.absence ?? (() => undefined);
     this.#expectsData = options.expectsData ?? false;
     this.#reader = stream.readable.getReader();
@@ -197,7 +200,7 @@ export class TlsConnection {
     if (plaintext.length > 0) this.#anyData = true;
     this.#plaintext.push(...plaintext);
     this.#peerClosed ||= closed;
-    if (failure) throw this.#failWith(tlsError(failure, this.#clientState()));
+    if (failure) throw this.#failWith(tlsError(failure, this.#failed()));
   }
 
   /** How it ends shows at the next write, and where the stream is read. */
@@ -271,6 +274,10 @@ export class TlsConnection {
       sent: (this.#respondent.credential?.chain.length ?? 0) > 0,
       absence: this.#absence(),
     };
+  }
+
+  #failed(): FailedConnection {
+    return { client: this.#clientState(), seen: this.#seen(), offered: this.#offered };
   }
 
   #brokenBy(error: unknown): unknown {

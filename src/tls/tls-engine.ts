@@ -6,7 +6,7 @@ import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { readFailure } from './failure.js';
 import { readKeys, type TrafficKeys } from './record-cipher.js';
-import type { TlsConnectOptions, TlsSettings } from './types.js';
+import type { TlsConnectOptions, TlsSettings, TlsVersion } from './types.js';
 
 const encoder = new TextEncoder();
 const versionBits = { 'TLSv1.2': 1, 'TLSv1.3': 2 } as const;
@@ -16,6 +16,8 @@ export class TlsEngine {
   #instance: Instance;
   #transactions: Transactions;
   #config: number;
+  /** Those that are offered. */
+  readonly versions: readonly TlsVersion[];
 
   /** @throws MtlsError ERR_CERT_MALFORMED (an anchor), ERR_ENGINE_LOAD */
   static async create(module: WebAssembly.Module, settings: TlsSettings): Promise<TlsEngine> {
@@ -25,7 +27,8 @@ export class TlsEngine {
   private constructor(instance: Instance, settings: TlsSettings) {
     this.#instance = instance;
     this.#transactions = new Transactions(instance);
-    this.#config = handle(instance.call('tls_config_new', [encodeSettings(settings)]));
+    this.versions = readVersions(settings.versions);
+    this.#config = handle(instance.call('tls_config_new', [encodeSettings(settings, this.versions)]));
   }
 
   /** The linear memory's size in bytes. */
@@ -134,10 +137,14 @@ export class ExternalConnection {
   }
 }
 
-function encodeSettings(settings: TlsSettings): Uint8Array {
-  const versions = settings.versions ?? ['TLSv1.2', 'TLSv1.3'];
+/** @throws TypeError */
+function readVersions(versions: readonly TlsVersion[] = ['TLSv1.2', 'TLSv1.3']): readonly TlsVersion[] {
   if (versions.length === 0 || !versions.every(version => Object.hasOwn(versionBits, version)))
     throw new TypeError('TLS versions: TLSv1.2, TLSv1.3 or both');
+  return [...new Set(versions)];
+}
+
+function encodeSettings(settings: TlsSettings, versions: readonly TlsVersion[]): Uint8Array {
   return new WireWriter()
     .u8(versions.reduce((bits, version) => bits | versionBits[version], 0))
     .u8(settings.evaluateServers ? 1 : 0)

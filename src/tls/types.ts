@@ -1,6 +1,8 @@
 import type { KeyPins } from '../engine/trust.js';
 import type { MtlsError } from '../errors.js';
 
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
 /** TLS SignatureScheme code points (RFC 8446 section 4.2.3). */
 export type SignatureScheme = number;
 
@@ -37,7 +39,7 @@ export interface TlsSettings {
   /** DER certificate revocation lists. Default: none. */
   crls?: readonly Uint8Array[];
   /** Default: both. */
-  versions?: readonly ('TLSv1.2' | 'TLSv1.3')[];
+  versions?: readonly TlsVersion[];
   /** Whether `TlsConnectOptions.evaluateServer` is asked about every server. Default: false. */
   evaluateServers?: boolean;
 }
@@ -64,7 +66,7 @@ export interface TlsConnectOptions {
 
 /** What a handshake agreed on. */
 export interface TlsInfo {
-  version: 'TLSv1.2' | 'TLSv1.3';
+  version: TlsVersion;
   /** The registered name, e.g. `TLS_AES_128_GCM_SHA256`. */
   cipherSuite: string;
   /** The registered name of the group, e.g. `X25519`. */

@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Relay } from '../../src/relay/index.js';
 import { startRelay, withClient } from '../support/client.js';
+import { startGnutlsServer } from '../support/gnutls-server.js';
 import { type KeyKind, OpensslPki } from '../support/openssl-pki.js';
 import { type OpensslServerOptions, startOpensslServer } from '../support/openssl-server.js';
 
@@ -57,8 +58,11 @@ const cases: Case[] = [
 ];
 
 /** What fetching the root of a port fails with. */
-async function failureAt(port: number, clientKey: KeyKind = 'p256'): Promise<Error & { code?: string }> {
-  const identities = [clientOfKind(clientKey)];
+async function failureAt(
+  port: number,
+  clientKey: KeyKind | 'none' = 'p256',
+): Promise<Error & { code?: string }> {
+  const identities = clientKey === 'none' ? [] : [clientOfKind(clientKey)];
   return withClient({ relay, ca: pki.ca.cert, identities }, async client => {
     try {
       const response = await client.fetch(`https://localhost:${port}/`);
@@ -77,6 +81,19 @@ test.each(cases)('a server with $name says what to do', async ({ server, serverK
       code: it.code,
       message: expect.stringMatching(it.says),
     });
+  } finally {
+    await running.stop();
+  }
+});
+
+test.each(['1.2', '1.3'])('GnuTLS that misses a certificate in TLS %s says so', async version => {
+  const running = await startGnutlsServer({
+    server: pairOf('p256'),
+    clientCa: pki.ca.cert,
+    priority: `NORMAL:-VERS-ALL:+VERS-TLS${version}`,
+  });
+  try {
+    expect(await failureAt(running.port, 'none')).toMatchObject({ code: 'ERR_TLS_CLIENT_CERT_REQUIRED' });
   } finally {
     await running.stop();
   }

@@ -21,6 +21,8 @@ interface AttackOptions<Records extends Protection> {
   attack: Attack<Records>;
   /** Which of the server's own words the attack comes behind. Default: its first data. */
   cue?: (content: RecordContent) => boolean;
+  /** Whether the attack takes the cue's place. Default: false. */
+  replacesCue?: boolean;
 }
 
 /** The secrets that a server has logged, by label. To be made before it has connections. */
@@ -86,7 +88,7 @@ type Rewrite = (
 ) => (record: Buffer) => Buffer[];
 
 /** Before the secret of the application's records fits, nothing is the attacker's. */
-const rewriter13: Rewrite = (secrets, { suite, attack, cue = isData }) => {
+const rewriter13: Rewrite = (secrets, { suite, attack, cue = isData, replacesCue }) => {
   let [opening, sealing]: (ServerRecords13 | undefined)[] = [];
   let attacking = true;
   return record => {
@@ -96,14 +98,14 @@ const rewriter13: Rewrite = (secrets, { suite, attack, cue = isData }) => {
     sealing ??= new ServerRecords13(suites[suite], secret);
     const content = opening.open(record);
     if (!content) return [record];
-    const own = sealing.seal(content.type, content.content);
-    if (!attacking || !cue(content)) return [own];
-    attacking = false;
-    return [own, ...attack(sealing).map(it => Buffer.from(it))];
+    const isCue = attacking && cue(content);
+    if (isCue) attacking = false;
+    const own = isCue && replacesCue ? [] : [sealing.seal(content.type, content.content)];
+    return isCue ? [...own, ...attack(sealing).map(it => Buffer.from(it))] : own;
   };
 };
 
-const rewriter12: Rewrite = (secrets, { suite, attack, cue = isData }) => {
+const rewriter12: Rewrite = (secrets, { suite, attack, cue = isData, replacesCue }) => {
   let serverRandom: Buffer = Buffer.alloc(0);
   let [opening, sealing]: (ServerRecords12 | undefined)[] = [];
   let attacking = true;
@@ -120,10 +122,10 @@ const rewriter12: Rewrite = (secrets, { suite, attack, cue = isData }) => {
     }
     const content = opening.open(record);
     if (!content) throw new Error('these are not the keys');
-    const own = sealing.seal(content.type, content.content);
-    if (!attacking || !cue(content)) return [own];
-    attacking = false;
-    return [own, ...attack(sealing).map(it => Buffer.from(it))];
+    const isCue = attacking && cue(content);
+    if (isCue) attacking = false;
+    const own = isCue && replacesCue ? [] : [sealing.seal(content.type, content.content)];
+    return isCue ? [...own, ...attack(sealing).map(it => Buffer.from(it))] : own;
   };
 };
 

@@ -1,4 +1,3 @@
-import { createPrivateKey, sign as nodeSign } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
@@ -6,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
 import type { ClientCredential, TlsConnectOptions, TlsSettings } from '../../../src/tls/types.js';
+import { credentialOfPair } from '../../support/credential.js';
 import { engineModule } from '../../support/engine.js';
 import { certificateDer, type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
 import { dialTcp } from '../../support/tcp-tunnel.js';
@@ -33,19 +33,6 @@ afterAll(() => {
   pki.close();
   otherPki.close();
 });
-
-function credential(pair: KeyPair): ClientCredential {
-  const key = createPrivateKey(pair.key);
-  const rsa = key.asymmetricKeyType === 'rsa';
-  return {
-    chain: [certificateDer(pair.cert)],
-    schemes: rsa ? [0x0804, 0x0401] : [0x0403],
-    sign: async (scheme, message) => {
-      const padding = scheme === 0x0804 ? { padding: 6, saltLength: 32 } : {};
-      return new Uint8Array(nodeSign('sha256', message, { key, ...padding }));
-    },
-  };
-}
 
 async function listen(options: TlsOptions, onSocket: (socket: TLSSocket) => void = echo): Promise<number> {
   const server = createServer(
@@ -119,7 +106,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
       peer = String(socket.getPeerCertificate().subject.CN);
       echo(socket);
     });
-    const connection = await connect(port, { authenticate: async () => credential(pair()) });
+    const connection = await connect(port, { authenticate: async () => credentialOfPair(pair()) });
     expect(connection.info).toMatchObject({ clientCertificateRequested: true, clientCertificateSent: true });
     await roundTrip(connection, 10);
     expect(peer).toBe(pair() === clientKey ? 'client' : 'rsa client');
@@ -134,14 +121,14 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
   it('says that the certificate was refused', async () => {
     const stranger = otherPki.issue({ subject: '/CN=stranger' });
     const port = await listen({ ...only, requestCert: true, rejectUnauthorized: true });
-    const refused = connect(port, { authenticate: async () => credential(stranger) }).then(connection =>
+    const refused = connect(port, { authenticate: async () => credentialOfPair(stranger) }).then(connection =>
       connection.readable.getReader().read(),
     );
     await expect(refused).rejects.toMatchObject({ code: 'ERR_TLS_CLIENT_CERT_REJECTED' });
   });
 
   it.each([
-    ['sent', () => credential(clientKey), 'ERR_TLS_CLIENT_CERT_REJECTED'],
+    ['sent', () => credentialOfPair(clientKey), 'ERR_TLS_CLIENT_CERT_REJECTED'],
     ['not sent', () => undefined, 'ERR_TLS_CLIENT_CERT_REQUIRED'],
   ])(
     'takes a hang-up for a refusal soon after the handshake only: certificate %s',
@@ -170,7 +157,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
   );
 
   it.each([
-    ['sent', () => credential(clientKey), 'ERR_TLS_CLIENT_CERT_REJECTED'],
+    ['sent', () => credentialOfPair(clientKey), 'ERR_TLS_CLIENT_CERT_REJECTED'],
     ['not sent', () => undefined, 'ERR_TLS_CLIENT_CERT_REQUIRED'],
   ])(
     'takes a proper end without data for a refusal where data is expected: certificate %s',
@@ -187,7 +174,10 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
 
   it('tells a wrong signature', async () => {
     const port = await listen({ ...only, requestCert: true, rejectUnauthorized: true });
-    const wrong = { ...credential(clientKey), sign: credential(pki.issue({ subject: '/CN=x' })).sign };
+    const wrong = {
+      ...credentialOfPair(clientKey),
+      sign: credentialOfPair(pki.issue({ subject: '/CN=x' })).sign,
+    };
     const refused = connect(port, { authenticate: async () => wrong }).then(connection =>
       connection.readable.getReader().read(),
     );
@@ -199,7 +189,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
   it('reports a signer that fails, with its reason', async () => {
     const port = await listen({ ...only, requestCert: true });
     const cause = new Error('no key today');
-    const failing = { ...credential(clientKey), sign: () => Promise.reject(cause) };
+    const failing = { ...credentialOfPair(clientKey), sign: () => Promise.reject(cause) };
     await expect(connect(port, { authenticate: async () => failing })).rejects.toMatchObject({
       code: 'ERR_TLS_SIGNATURE',
       cause,
@@ -222,7 +212,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
       const connection = await connect(port, {
         engine,
         partition,
-        authenticate: async () => credential(clientKey),
+        authenticate: async () => credentialOfPair(clientKey),
       });
       await roundTrip(connection, 10);
       return connection.info.resumed;
@@ -299,7 +289,7 @@ describe('the server certificate', () => {
 describe('questions that take their time', () => {
   const demanding = { requestCert: true, rejectUnauthorized: true };
   const slowly = (pair: KeyPair, delayMs: () => number): ClientCredential => {
-    const fast = credential(pair);
+    const fast = credentialOfPair(pair);
     return {
       ...fast,
       sign: async (scheme, message) => {
@@ -335,10 +325,16 @@ describe('questions that take their time', () => {
     const stuck = connect(port, {
       engine,
       signal: abandon.signal,
-      authenticate: async () => ({ ...credential(clientKey), sign: () => new Promise<never>(() => {}) }),
+      authenticate: async () => ({
+        ...credentialOfPair(clientKey),
+        sign: () => new Promise<never>(() => {}),
+      }),
     });
     const others = Array.from({ length: 5 }, async () => {
-      const connection = await connect(port, { engine, authenticate: async () => credential(clientKey) });
+      const connection = await connect(port, {
+        engine,
+        authenticate: async () => credentialOfPair(clientKey),
+      });
       await roundTrip(connection);
     });
     await Promise.all(others);
