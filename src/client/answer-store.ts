@@ -3,7 +3,7 @@ import type { Certificate, StoredIdentity } from '../identity/types.js';
 import type { AnswerRecord } from '../store/schema.js';
 import type { Candidates } from './candidates.js';
 import type { RememberedAnswer } from './challenge.js';
-import { choiceOf, type KnownIdentities } from './default-choice.js';
+import type { KnownIdentities } from './default-choice.js';
 import { type Choice, hostKey } from './host-answers.js';
 
 /** Where answers are kept for good. */
@@ -47,7 +47,7 @@ export class KeptAnswers {
       const identity = (wasAllowed ? allowed : all).find(({ id }) => id === identityId);
       const reason = unfit.find(it => it.identity.id === identityId);
       if (!identity || (reason && !(reason.selectable && !isOver(identity)))) continue;
-      return { ...choiceOf(identity, record.intermediates.map(this.#describe)), wasAllowed };
+      return { identity, intermediates: record.intermediates.map(this.#describe), wasAllowed };
     }
     return undefined;
   }

@@ -3,13 +3,14 @@ import { MtlsError } from '../errors.js';
 import { describeCertificate, describeChain, describeName } from '../identity/certificate.js';
 import { hostsAllow } from '../identity/hosts.js';
 import type { KeyTarget } from '../identity/key-access.js';
-import type { Identity, StoredIdentity } from '../identity/types.js';
+import type { Certificate, Identity, StoredIdentity } from '../identity/types.js';
 import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
+import { chainToSend } from './accepted-chain.js';
 import { type AnswerStore, KeptAnswers } from './answer-store.js';
 import { isAllowed, sortIdentities } from './candidates.js';
 import type { ChallengeHandler, Disposition, IdentityCredential, RememberedAnswer } from './challenge.js';
 import { ConnectionAuthentication } from './connection-authentication.js';
-import { choiceOf, defaultChoice, type KnownIdentities } from './default-choice.js';
+import { defaultChoice, type KnownIdentities } from './default-choice.js';
 import { checkDisposition, identityOf, persistenceOf, trustOf } from './dispositions.js';
 import { type Choice, HostAnswers, hostKey, type Verdict } from './host-answers.js';
 import { schemeName } from './scheme-names.js';
@@ -166,6 +167,10 @@ export class Authentication {
     }, waiting);
   }
 
+  chainToSend(identity: StoredIdentity, request: CertificateRequest): Promise<Certificate[]> {
+    return chainToSend(identity, request, this.#reader);
+  }
+
   async #handlerChoice(disposition: Disposition, answers: HostAnswers): Promise<Given<Choice>> {
     const { target } = answers;
     if (disposition.disposition === 'cancel') throw cancelled(target);
@@ -177,7 +182,8 @@ export class Authentication {
     const { epoch } = answers;
     const wasAllowed = await this.#wasAllowed(credential, target);
     const value: Choice = {
-      ...choiceOf(asStored(credential.identity), intermediates),
+      identity: asStored(credential.identity),
+      intermediates,
       ...(wasAllowed !== undefined && { wasAllowed }),
     };
     if (persistence === 'none') return { value: { ...value, once: true }, holds: false };

@@ -1,13 +1,13 @@
 import type { Instance } from '../engine/instance.js';
 import { describeName, readCertificate } from '../identity/certificate.js';
 import { isForClients } from '../identity/chain.js';
-import { equalBytes } from '../identity/encoding.js';
 import { hostsAllow } from '../identity/hosts.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import { schemesForKey } from '../identity/signature-schemes.js';
 import { credentialOf } from '../identity/signing.js';
 import type { Identity, StoredIdentity } from '../identity/types.js';
 import type { CertificateRequest } from '../tls/types.js';
+import { acceptedChain } from './accepted-chain.js';
 import type { UnfitIdentity } from './challenge.js';
 
 /** The identities of a client, sorted for one request of a server. */
@@ -69,7 +69,7 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
     const message = 'its certificate is not for client authentication';
     return { code: 'ERR_TLS_CERT_PURPOSE', message, selectable: true };
   }
-  if (!isIssuedFor(identity, demand)) {
+  if (!acceptedChain(identity, demand.request)) {
     const message = `the server accepts the certificates of other authorities (${namesOf(demand)})`;
     return { code: 'ERR_IDENTITY_NOT_ACCEPTED', message, selectable: true };
   }
@@ -110,16 +110,4 @@ function namesOf({ reader, request: { acceptableIssuers } }: Demand): string {
   const named = acceptableIssuers.slice(0, MAX_NAMES).map(it => describeName(reader, it));
   const more = acceptableIssuers.length - named.length;
   return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
-}
-
-/** RFC 8446 section 4.2.4: some certificate of the chain is issued by one of the named authorities. */
-function isIssuedFor(
-  { chain }: StoredIdentity,
-  { request: { acceptableIssuers }, reader }: Pick<Demand, 'request' | 'reader'>,
-): boolean {
-  if (acceptableIssuers.length === 0) return true;
-  return chain.some(({ der }) => {
-    const { issuer } = readCertificate(reader, der);
-    return acceptableIssuers.some(acceptable => equalBytes(acceptable, issuer));
-  });
 }

@@ -2,6 +2,7 @@ import { MtlsError } from '../errors.js';
 import { toHex } from '../identity/encoding.js';
 import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
 import { type Credential, credentialOf } from '../identity/signing.js';
+import type { Certificate, StoredIdentity } from '../identity/types.js';
 import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
 import type { Authentication } from './authentication.js';
 import type { KnownIdentities } from './default-choice.js';
@@ -53,7 +54,7 @@ export class ConnectionAuthentication {
       this.#absence = choice.absence;
       return undefined;
     }
-    const credential = await this.#credentialOf(choice);
+    const credential = await this.#credentialOf(choice, request);
     if (!credential.schemes.some(scheme => request.schemes.includes(scheme))) {
       this.#absence = 'the chosen identity signs in no way that the server accepts';
       return undefined;
@@ -66,9 +67,11 @@ export class ConnectionAuthentication {
   }
 
   /** An answer that names an identity which no store has is not given to anybody else. */
-  async #credentialOf(choice: Shown): Promise<Credential> {
+  async #credentialOf(choice: Shown, request: CertificateRequest): Promise<Credential> {
+    const { identity, intermediates = [] } = choice;
+    const chain = [...(await this.#owner.chainToSend(identity, request)), ...intermediates];
     try {
-      return await usableCredential(choice, this.#target);
+      return await usableCredential({ identity, chain }, this.#target);
     } catch (error) {
       const isGone = error instanceof MtlsError && error.code === 'ERR_IDENTITY_NOT_FOUND';
       if (isGone && this.#answers.choice.held === choice) this.#answers.choice.forget();
@@ -116,7 +119,10 @@ function verdictKey({ chain, error }: ServerTrustQuestion): string {
 type Shown = Exclude<Choice, { absence: string }>;
 
 /** A stored identity's keys come from its store each time, which looks at the controls. */
-async function usableCredential({ identity, chain }: Shown, target: KeyTarget): Promise<Credential> {
+async function usableCredential(
+  { identity, chain }: { identity: StoredIdentity; chain: Certificate[] },
+  target: KeyTarget,
+): Promise<Credential> {
   const access = keyAccessOf(identity);
   if (!access) return credentialOf({ keys: identity.keys, chain });
   return {

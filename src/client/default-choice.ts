@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import type { KeyTarget } from '../identity/key-access.js';
-import type { Certificate, StoredIdentity } from '../identity/types.js';
+import type { StoredIdentity } from '../identity/types.js';
 import type { Candidates } from './candidates.js';
 import { type Choice, hostKey } from './host-answers.js';
 
@@ -14,7 +14,7 @@ export interface KnownIdentities {
 /** Without a handler: the one identity that fits. With several nobody has said which, so none is shown. */
 export function defaultChoice(target: KeyTarget, known: KnownIdentities, { fit, unfit }: Candidates): Choice {
   const [only] = fit;
-  if (only && fit.length === 1) return choiceOf(only);
+  if (only && fit.length === 1) return { identity: only };
   if (only) {
     return {
       absence: `${fit.length} identities are allowed for ${hostKey(target)}, and no challenge handler chose one`,
@@ -29,14 +29,4 @@ export function defaultChoice(target: KeyTarget, known: KnownIdentities, { fit, 
   if (known.all.length > 0)
     return { absence: `none of the identities is allowed for ${hostKey(target)} (control hosts)` };
   return { absence: 'there is no identity' };
-}
-
-/** Without the root, which the server has already if it is to trust it (RFC 8446 section 4.4.2). */
-export function choiceOf(
-  identity: StoredIdentity,
-  intermediates: Certificate[] = [],
-): Exclude<Choice, { absence: string }> {
-  const [own, ...issuers] = identity.chain;
-  const sent = own ? [own, ...issuers.filter(it => it.subject !== it.issuer)] : [];
-  return { identity, chain: [...sent, ...intermediates] };
 }

@@ -6,7 +6,8 @@ import { Slot } from './slot.js';
 export type Choice =
   | {
       identity: StoredIdentity;
-      chain: Certificate[];
+      /** Certificates to send after the identity's chain. */
+      intermediates?: readonly Certificate[];
       /** Only for the connections that were waiting for it: no session made with it is resumed. */
       once?: boolean;
       /** Of a stored identity that the handler chose: whether its `hosts` allowed it there. */

@@ -3,9 +3,9 @@ import { Instance } from '../engine/instance.js';
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { parsePemOrDer, type ReadCertificate, readCertificate } from '../identity/certificate.js';
-import { buildChain, judgeChain } from '../identity/chain.js';
+import { ChainFinder, identityChains } from '../identity/chain.js';
 import { equalBytes, fromBase64 } from '../identity/encoding.js';
-import type { Certificate, TrustResult } from '../identity/types.js';
+import type { Certificate, Identity } from '../identity/types.js';
 
 /**
  * Certificates as authorities send them: PEM text or bytes (one or several blocks), DER, a PKCS#7 with certificates only (DER,
@@ -88,7 +88,7 @@ async function loadPkcs7() {
 }
 
 /**
- * The chain of the certificate that an authority issued for a public key, judged as that of a file is.
+ * The certificate that an authority issued for a public key, with its chains, judged as those of a file are.
  *
  * @param publicKey SubjectPublicKeyInfo, DER
  * @throws MtlsError ERR_ENROLL_CERTIFICATE when none of the certificates is for this key, or one cannot be read
@@ -97,7 +97,7 @@ export async function issuedChain(
   reader: Instance,
   source: CertificateSource,
   publicKey: Uint8Array,
-): Promise<{ certificate: Certificate; chain: Certificate[]; trust: TrustResult }> {
+): Promise<Omit<Identity, 'keys'>> {
   const pool = await readAnswer(reader, source);
   const own = pool.filter(it => equalBytes(it.spki, publicKey));
   // Of several for the same key, which renewals make, the newest.
@@ -108,8 +108,7 @@ export async function issuedChain(
     const message = `The authority sent no certificate for this key, but one for another: ${names}`;
     throw new MtlsError('ERR_ENROLL_CERTIFICATE', message);
   }
-  const trust = judgeChain(await buildChain(leaf, pool));
-  return { certificate: leaf.certificate, chain: trust.chain, trust };
+  return { certificate: leaf.certificate, ...(await identityChains(leaf, new ChainFinder(pool))) };
 }
 
 async function readAnswer(reader: Instance, source: CertificateSource): Promise<ReadCertificate[]> {

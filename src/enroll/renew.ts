@@ -66,7 +66,8 @@ async function renewSameKey(
   const chain = await askForRenewal(authority, { identity, signal });
   const renewed = await issuedChain(reader, chain, spki);
   if (store && isStored(identity)) return store.replaceCertificate(identity.id, renewed);
-  return { ...identity, ...renewed };
+  const { otherChains: _, ...others } = identity;
+  return { ...others, ...renewed };
 }
 
 /** With the names of the present certificate, as RFC 7030 asks for it (section 4.2.2); those of rare kinds are left out. */

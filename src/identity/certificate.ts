@@ -3,6 +3,7 @@ import type { Instance } from '../engine/instance.js';
 import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { fromBase64, toBase64, toHex } from './encoding.js';
+import { comparableName } from './names.js';
 import type { Certificate } from './types.js';
 
 /** A certificate with the parts of it that matching and verifying need. */
@@ -16,9 +17,11 @@ export interface ReadCertificate {
   extendedKeyUsage?: string[];
   /** SubjectPublicKeyInfo, DER. */
   spki: Uint8Array<ArrayBuffer>;
-  /** Subject and issuer, DER. */
+  /** DER. */
   subject: Uint8Array<ArrayBuffer>;
-  issuer: Uint8Array<ArrayBuffer>;
+  /** In the form in which names are compared (`comparableName`). */
+  subjectName: string;
+  issuerName: string;
   /** What the issuer signed, DER. */
   toBeSigned: Uint8Array<ArrayBuffer>;
   /** Object identifier. */
@@ -53,14 +56,16 @@ export function readCertificate(instance: Instance, der: Uint8Array): ReadCertif
   const authority = reader.u8() === 1;
   const [limitsUsage, keyUsage] = [reader.u8() === 1, reader.u16()];
   const [limitsPurpose, purposes] = [reader.u8() === 1, reader.list()];
+  const [spki, subject, issuer] = [reader.bytes(), reader.bytes(), reader.bytes()];
   return {
     certificate,
     authority,
     ...(limitsUsage && { keyUsage }),
     ...(limitsPurpose && { extendedKeyUsage: purposes.map(oid => new TextDecoder().decode(oid)) }),
-    spki: reader.bytes(),
-    subject: reader.bytes(),
-    issuer: reader.bytes(),
+    spki,
+    subject,
+    subjectName: comparableName(subject),
+    issuerName: comparableName(issuer),
     toBeSigned: reader.bytes(),
     signatureAlgorithm: reader.str(),
     signature: reader.bytes(),

@@ -1,6 +1,5 @@
 import type { ReadCertificate } from './certificate.js';
-import { equalBytes } from './encoding.js';
-import type { TrustResult } from './types.js';
+import type { Certificate, Identity, TrustResult } from './types.js';
 import { signedBy } from './verify-certificate.js';
 
 /** A certificate and its issuers, as far as they were found. */
@@ -12,35 +11,96 @@ export interface Chain {
 
 /** Longer than any honest chain. */
 const MAX_LENGTH = 16;
+/** Of one certificate: cross-signed authorities give it a few. */
+const MAX_CHAINS = 8;
+/** Of the search for them. */
+const MAX_STEPS = 200;
+/** Of all searches of a finder. */
+const MAX_SIGNATURES = 1_000;
 
-/** Follows the issuers from `leaf` through `pool`, by name and signature. */
-export async function buildChain(leaf: ReadCertificate, pool: readonly ReadCertificate[]): Promise<Chain> {
-  const certificates = [leaf];
-  let last = leaf;
-  while (!equalBytes(last.subject, last.issuer) && certificates.length < MAX_LENGTH) {
-    const issuer = await findIssuer(
-      last,
-      pool.filter(it => !certificates.includes(it)),
+/** Finds the chains of certificates in a set of others, by name and signature. */
+export class ChainFinder {
+  #bySubject = new Map<string, ReadCertificate[]>();
+  #issuers = new Map<ReadCertificate, Promise<ReadCertificate[]>>();
+  #signaturesLeft = MAX_SIGNATURES;
+
+  constructor(pool: readonly ReadCertificate[]) {
+    // Of several that fit, the one that is good for longest comes first.
+    const longest = [...pool].sort(
+      (a, b) => b.certificate.notAfter.getTime() - a.certificate.notAfter.getTime(),
     );
-    if (!issuer) return { certificates, complete: false };
-    certificates.push(issuer);
-    last = issuer;
+    for (const it of longest) {
+      const named = this.#bySubject.get(it.subjectName);
+      if (named) named.push(it);
+      else this.#bySubject.set(it.subjectName, [it]);
+    }
   }
-  const selfSigned = equalBytes(last.subject, last.issuer) && (await signedBy(last, last)) !== false;
-  return { certificates, complete: selfSigned };
+
+  /** The chains of a certificate, the best first: good now, then complete. There is at least one: the certificate alone. */
+  async find(leaf: ReadCertificate): Promise<[Chain, ...Chain[]]> {
+    const found: Chain[] = [];
+    let steps = MAX_STEPS;
+    const extend = async (certificates: ReadCertificate[], last: ReadCertificate): Promise<void> => {
+      if (steps-- <= 0) return;
+      const issuers = certificates.length < MAX_LENGTH ? await this.#issuersOf(last) : [];
+      const complete = issuers.includes(last);
+      const next = complete
+        ? []
+        : issuers.filter(it => !certificates.some(known => isSameAuthority(known, it)));
+      if (next.length === 0) found.push({ certificates, complete });
+      for (const issuer of next) await extend([...certificates, issuer], issuer);
+    };
+    await extend([leaf], leaf);
+    const now = new Date();
+    const [best, ...others] = found.sort((a, b) => badness(a, now) - badness(b, now)).slice(0, MAX_CHAINS);
+    return [best ?? { certificates: [leaf], complete: false }, ...others];
+  }
+
+  /** Those that signed it, with itself among them when it is a root. */
+  #issuersOf(certificate: ReadCertificate): Promise<ReadCertificate[]> {
+    const known = this.#issuers.get(certificate) ?? this.#findIssuers(certificate);
+    this.#issuers.set(certificate, known);
+    return known;
+  }
+
+  async #findIssuers(certificate: ReadCertificate): Promise<ReadCertificate[]> {
+    const { subjectName, issuerName } = certificate;
+    const named = new Set(this.#bySubject.get(issuerName));
+    if (subjectName === issuerName) named.add(certificate);
+    const issuers: ReadCertificate[] = [];
+    for (const candidate of named) {
+      if (this.#signaturesLeft-- <= 0) break;
+      if ((await signedBy(certificate, candidate)) !== false) issuers.push(candidate);
+    }
+    return issuers;
+  }
 }
 
-async function findIssuer(
-  certificate: ReadCertificate,
-  pool: readonly ReadCertificate[],
-): Promise<ReadCertificate | undefined> {
-  const named = pool.filter(it => equalBytes(it.subject, certificate.issuer));
-  // Of several with the same name and key (renewed, cross-signed) the one that is good for longest.
-  named.sort((a, b) => b.certificate.notAfter.getTime() - a.certificate.notAfter.getTime());
-  for (const candidate of named) {
-    if ((await signedBy(certificate, candidate)) !== false) return candidate;
-  }
-  return undefined;
+/** The same name and key: a chain does not come to it twice. */
+function isSameAuthority(one: ReadCertificate, other: ReadCertificate): boolean {
+  return one.subjectName === other.subjectName && one.certificate.spkiPin === other.certificate.spkiPin;
+}
+
+/** Less is better. */
+function badness(chain: Chain, now: Date): number {
+  const { trusted } = judgeChain(chain, now);
+  const isGoodNow = chain.certificates.every(it => isValid(it.certificate, now));
+  return (trusted ? 0 : 4) + (isGoodNow ? 0 : 2) + (chain.complete ? 0 : 1);
+}
+
+export function isValid({ notBefore, notAfter }: Certificate, at: Date): boolean {
+  return notBefore <= at && at <= notAfter;
+}
+
+/** What an identity holds of the certificates around its own: the best chain, judged, and the others. */
+export async function identityChains(
+  leaf: ReadCertificate,
+  finder: ChainFinder,
+): Promise<Pick<Identity, 'chain' | 'trust' | 'otherChains'>> {
+  const [best, ...others] = await finder.find(leaf);
+  const trust = judgeChain(best);
+  const otherChains = others.map(({ certificates }) => certificates.map(it => it.certificate));
+  return { chain: trust.chain, trust, ...(otherChains.length > 0 && { otherChains }) };
 }
 
 /** RFC 5280, section 4.2.1.12. */

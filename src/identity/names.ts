@@ -1,45 +1,134 @@
+// Distinguished names (RFC 5280, section 4.1.2.4). The engine compares those of servers' certificates in the same way:
+// wasm/engine/src/pki/name.rs.
+import { toHex } from './encoding.js';
+
+interface Element {
+  tag: number;
+  content: Uint8Array;
+  whole: Uint8Array;
+}
+
+const SEQUENCE = 0x30;
+const SET = 0x31;
+const OBJECT_IDENTIFIER = 0x06;
+/** The version of a certificate, which is optional. */
+const VERSION = 0xa0;
+
+const UTF8_STRING = 0x0c;
+/** PrintableString, TeletexString, IA5String, VisibleString: OpenSSL reads them all as Latin-1. */
+const LATIN_1_STRINGS = [0x13, 0x14, 0x16, 0x1a];
+const UNIVERSAL_STRING = 0x1c;
+const BMP_STRING = 0x1e;
+
 /**
- * The issuer's name of a certificate as it is encoded (RFC 5280, section 4.1), which is what servers name in a
- * CertificateRequest; undefined when the bytes are no certificate.
+ * The form of a DER-encoded name in which names are compared (RFC 5280, section 7.1): the same for those that OpenSSL holds for
+ * equal. Strings count by their text, whatever their type, without regard to the case of ASCII letters and to spaces at their ends
+ * or repeated ones; other values (NumericString too) and malformed names count as they are encoded.
  */
-export function issuerName(der: Uint8Array): Uint8Array | undefined {
-  const toBeSigned = content(content(der, 0), 0);
-  if (!toBeSigned) return undefined;
-  const elements: Uint8Array[] = [];
-  for (let at = 0; at < toBeSigned.length && elements.length < 4; ) {
-    const size = sizeOf(toBeSigned, at);
-    if (!size) return undefined;
-    const element = toBeSigned.subarray(at, at + size.header + size.content);
-    at += element.length;
-    // The version, which is optional.
-    if (element[0] !== 0xa0) elements.push(element);
-    // Serial number, signature algorithm, issuer.
-    if (elements.length === 3) return elements[2];
+export function comparableName(der: Uint8Array): string {
+  try {
+    return comparable(der);
+  } catch {
+    return `#${toHex(der)}`;
   }
-  return undefined;
+}
+
+/** The issuer's name of a certificate, DER; undefined when the bytes are no certificate. */
+export function issuerName(der: Uint8Array): Uint8Array | undefined {
+  try {
+    const [toBeSigned] = elements(firstOf(der).content);
+    const [, , issuer] = elements(toBeSigned?.content).filter(it => it.tag !== VERSION);
+    return issuer?.whole;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tests whether one of several authorities has issued a certificate; names and certificates are DER. */
+export function issuedByOneOf(names: readonly Uint8Array[]): (der: Uint8Array) => boolean {
+  const wanted = new Set(names.map(comparableName));
+  return der => {
+    const issuer = issuerName(der);
+    return issuer !== undefined && wanted.has(comparableName(issuer));
+  };
 }
 
 /** The DER element that bytes begin with, without what stands behind it; the bytes themselves where they begin with none. */
 export function firstElement(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const size = sizeOf(bytes, 0);
-  return size ? bytes.subarray(0, size.header + size.content) : bytes;
-}
-
-function content(bytes: Uint8Array | undefined, at: number): Uint8Array | undefined {
-  const size = bytes && sizeOf(bytes, at);
-  return size && bytes.subarray(at + size.header, at + size.header + size.content);
-}
-
-/** Of the element at an offset; undefined when it does not fit in. */
-function sizeOf(bytes: Uint8Array, at: number): { header: number; content: number } | undefined {
-  const first = bytes[at + 1];
-  if (first === undefined || first === 0x80 || first > 0x84) return undefined;
-  const octets = first < 0x80 ? 0 : first & 0x7f;
-  let size = first;
-  if (octets > 0) {
-    size = 0;
-    for (let i = 0; i < octets; i++) size = size * 256 + (bytes[at + 2 + i] ?? 0);
+  try {
+    return bytes.subarray(0, firstOf(bytes).whole.length);
+  } catch {
+    return bytes;
   }
+}
+
+/** Fails for a name that is malformed. */
+function comparable(der: Uint8Array): string {
+  const [name, ...rest] = elements(der);
+  if (name?.tag !== SEQUENCE || rest.length > 0) throw new RangeError('not a name');
+  const rdns = elements(name.content).map(comparableRdn);
+  return rdns.filter(it => it !== '').join(',');
+}
+
+function comparableRdn({ tag, content }: Element): string {
+  if (tag !== SET) throw new RangeError('not a set of attributes');
+  return elements(content).map(comparableAttribute).sort().join('+');
+}
+
+function comparableAttribute({ tag, content }: Element): string {
+  const [type, value, ...rest] = elements(content);
+  if (tag !== SEQUENCE || type?.tag !== OBJECT_IDENTIFIER || !value || rest.length > 0)
+    throw new RangeError('not an attribute');
+  const text = textOf(value);
+  const shown = text === undefined ? `#${toHex(value.whole)}` : JSON.stringify(folded(text));
+  return `${toHex(type.content)}=${shown}`;
+}
+
+/** ASCII letters in lower case, spaces joined, without those at the ends. */
+export function folded(text: string): string {
+  return text
+    .replace(/[\t-\r ]+/g, ' ')
+    .replace(/^ | $/g, '')
+    .replace(/[A-Z]/g, letter => letter.toLowerCase());
+}
+
+/** Undefined for types that are compared as they are encoded. Fails for a string that is malformed. */
+function textOf({ tag, content }: Element): string | undefined {
+  if (LATIN_1_STRINGS.includes(tag)) return Array.from(content, it => String.fromCharCode(it)).join('');
+  if (tag === UTF8_STRING) return decoded('utf-8', content);
+  if (tag === BMP_STRING) return decoded('utf-16be', content);
+  return tag === UNIVERSAL_STRING ? universalText(content) : undefined;
+}
+
+function decoded(encoding: string, bytes: Uint8Array): string {
+  return new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(bytes);
+}
+
+function universalText(bytes: Uint8Array): string {
+  if (bytes.length % 4 !== 0) throw new RangeError('not a string of four octets a character');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const characters = Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i));
+  if (characters.some(it => it >= 0xd800 && it < 0xe000)) throw new RangeError('not a character');
+  return String.fromCodePoint(...characters);
+}
+
+/** All of them, one after the other. */
+function elements(bytes: Uint8Array = new Uint8Array()): Element[] {
+  const found: Element[] = [];
+  for (let rest = bytes; rest.length > 0; ) {
+    const element = firstOf(rest);
+    found.push(element);
+    rest = rest.subarray(element.whole.length);
+  }
+  return found;
+}
+
+function firstOf(bytes: Uint8Array): Element {
+  const [tag = 0, first = 0x80] = bytes;
+  if (first === 0x80 || first > 0x84) throw new RangeError('not a length of DER');
+  const octets = first < 0x80 ? 0 : first & 0x7f;
   const header = 2 + octets;
-  return at + header + size <= bytes.length ? { header, content: size } : undefined;
+  const length = bytes.subarray(2, header).reduce((sum, octet) => sum * 256 + octet, octets > 0 ? 0 : first);
+  if (header + length > bytes.length) throw new RangeError('an element that is cut short');
+  return { tag, content: bytes.subarray(header, header + length), whole: bytes.subarray(0, header + length) };
 }

@@ -38,8 +38,13 @@ export interface Identity {
   /** The PKCS#12 localKeyId, lower-case hex. */
   keyId?: string;
   certificate: Certificate;
-  /** `certificate` first, then its issuers as far as they are known. */
+  /** `certificate` first, then its issuers as far as they are known. Of several chains the best: good now, then complete. */
   chain: Certificate[];
+  /**
+   * Further chains of the same certificate, where an authority above it has several certificates (cross-signed, renewed): the one
+   * that fits what a server accepts is shown to it. Absent: there is no other.
+   */
+  otherChains?: Certificate[][];
   /**
    * The private key as non-extractable CryptoKeys: one for ECDSA, one per scheme and hash for RSA. Empty for a stored
    * identity with `userVerification: 'required'`.

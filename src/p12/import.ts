@@ -2,10 +2,10 @@
 import type { EngineSource } from '../engine/load.js';
 import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
-import { buildChain, judgeChain } from '../identity/chain.js';
+import { ChainFinder, identityChains } from '../identity/chain.js';
 import { firstElement } from '../identity/names.js';
 import { schemesForKey } from '../identity/signature-schemes.js';
-import type { Certificate, Identity } from '../identity/types.js';
+import type { Identity } from '../identity/types.js';
 import type { Encryption } from './algorithms.js';
 import { type Bags, type CertificateBag, type KeyBag, parseSafeContents } from './bags.js';
 import { Session } from './decrypt.js';
@@ -126,7 +126,8 @@ async function collect(bags: Bags, session: Session): Promise<Pkcs12> {
   for (const bag of usable) refuseStranger(bag, certificates, matches);
 
   const identities: Identity[] = [];
-  for (const match of matches) identities.push(await identityOf(match, certificates));
+  const finder = new ChainFinder(certificates);
+  for (const match of matches) identities.push(await identityOf(match, finder));
   const used = new Set(identities.flatMap(it => it.chain.map(({ fingerprint }) => fingerprint)));
   const others = certificates.map(it => it.certificate).filter(it => !used.has(it.fingerprint));
   return { identities, certificates: others, unsupported };
@@ -195,20 +196,14 @@ function refuseStranger(
     throw damaged('a private key does not belong to its certificate');
 }
 
-async function identityOf(
-  { bag, certificate, keys }: Match,
-  pool: readonly FileCertificate[],
-): Promise<Identity> {
-  const trust = judgeChain(await buildChain(certificate, pool));
+async function identityOf({ bag, certificate, keys }: Match, finder: ChainFinder): Promise<Identity> {
   const label = certificate.friendlyName ?? bag.friendlyName;
   const keyId = bag.keyId ?? certificate.keyId;
-  const chain: Certificate[] = trust.chain;
   return {
     ...(label !== undefined && { label }),
     ...(keyId !== undefined && { keyId }),
     certificate: certificate.certificate,
-    chain,
+    ...(await identityChains(certificate, finder)),
     keys,
-    trust,
   };
 }

@@ -9,7 +9,7 @@ import { noSealedCopy } from './errors.js';
 import { type JournalEntry, withEntry } from './journal.js';
 import { compileQuery, type IdentityQuery } from './query.js';
 import { deleteIdentity, Records, type UnreadableIdentity } from './records.js';
-import { type EnrolmentRecord, type IdentityRecord, ownChain, present, toRecord } from './schema.js';
+import { type EnrolmentRecord, type IdentityRecord, ownChains, present, toRecord } from './schema.js';
 import { joinSession, type Session } from './session.js';
 import { assertUsable, isLocked } from './usability.js';
 import type { UserVerification } from './user-verification.js';
@@ -301,14 +301,17 @@ export class IdentityStore {
    * @internal For renewals: another certificate for the same key.
    * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_DUPLICATE
    */
-  async replaceCertificate(id: string, identity: Pick<Identity, 'chain' | 'trust'>): Promise<StoredIdentity> {
+  async replaceCertificate(
+    id: string,
+    identity: Pick<Identity, 'chain' | 'otherChains' | 'trust'>,
+  ): Promise<StoredIdentity> {
     const [certificate] = identity.chain;
     if (!certificate) throw new TypeError('an identity has a certificate');
     const { chain: _, ...trust } = identity.trust;
-    const record = await this.#records.revise(id, it => ({
+    const record = await this.#records.revise(id, ({ otherChains: _, ...it }) => ({
       ...it,
       fingerprint: certificate.fingerprint,
-      chain: ownChain(identity.chain),
+      ...ownChains(identity),
       trust,
     }));
     this.#changes.tell({ type: 'updated', id });

@@ -1,6 +1,5 @@
-import { equalBytes } from '../identity/encoding.js';
 import { hostsAllow } from '../identity/hosts.js';
-import { issuerName } from '../identity/names.js';
+import { folded, issuedByOneOf } from '../identity/names.js';
 import type { StoredIdentity } from '../identity/types.js';
 
 /** What identities are looked up by. All that is given must hold. */
@@ -13,7 +12,8 @@ export interface IdentityQuery {
   subject?: string;
   /**
    * Of the identity's own certificate, as `Certificate` has it; or the DER name of an authority, or several of which one is
-   * enough, as servers send them in a CertificateRequest: then it may have issued any certificate of the chain.
+   * enough, as servers send them in a CertificateRequest: then it may have issued any certificate of its chains. Names are
+   * equal as OpenSSL has them equal (RFC 5280, section 7.1).
    */
   issuer?: string | BufferSource | BufferSource[];
   /** `host` or `host:port` (default 443) that the identity's `hosts` allow. */
@@ -36,10 +36,11 @@ const tests: Record<keyof IdentityQuery, (value: unknown) => Test | undefined> =
   keyId: value => text(it => it.keyId)(typeof value === 'string' ? value.toLowerCase() : value),
   subject: text(it => it.certificate.subject),
   issuer(value) {
-    if (typeof value === 'string') return it => it.certificate.issuer === value;
+    if (typeof value === 'string') return it => folded(it.certificate.issuer) === folded(value);
     const names = (Array.isArray(value) ? value : [value]).map(bytesOf);
     if (!names.every(name => name !== undefined)) return undefined;
-    return ({ chain }) => chain.some(({ der }) => names.some(name => isIssuer(name, der)));
+    const isWanted = issuedByOneOf(names);
+    return ({ chain, otherChains = [] }) => [chain, ...otherChains].flat().some(({ der }) => isWanted(der));
   },
   host(value) {
     const address = typeof value === 'string' ? parseHost(value) : undefined;
@@ -76,9 +77,4 @@ function bytesOf(value: unknown): Uint8Array | undefined {
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (!ArrayBuffer.isView(value)) return undefined;
   return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-}
-
-function isIssuer(name: Uint8Array, certificate: Uint8Array): boolean {
-  const issuer = issuerName(certificate);
-  return issuer !== undefined && equalBytes(issuer, name);
 }

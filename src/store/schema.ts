@@ -16,6 +16,8 @@ export interface IdentityRecord {
   fingerprint: string;
   keyId?: string;
   chain: Certificate[];
+  /** As `Identity` has it; records of earlier versions have none. */
+  otherChains?: Certificate[][];
   /** Empty when there is a wrapped key. */
   keys: CryptoKey[];
   wrapped?: WrappedKey;
@@ -114,18 +116,20 @@ export function upgrade(
   for (const step of upgrades.slice(fromVersion)) step(database, transaction);
 }
 
+type Chains = Pick<Identity, 'chain' | 'otherChains'>;
+
 /** A new record of an identity; `keys` are those of the identity, unless a wrapped key takes their place. */
 export function toRecord(
   identity: Identity,
   { id, controls, wrapped }: { id: string; controls: IdentityControls; wrapped?: WrappedKey | undefined },
 ): IdentityRecord {
-  const { certificate, chain, keys, keyId, trust } = identity;
+  const { certificate, chain, otherChains, keys, keyId, trust } = identity;
   const { chain: _, ...judgement } = trust;
   return {
     id,
     fingerprint: certificate.fingerprint,
     ...(keyId !== undefined && { keyId }),
-    chain: ownChain([certificate, ...chain.slice(1)]),
+    ...ownChains({ chain: [certificate, ...chain.slice(1)], ...(otherChains && { otherChains }) }),
     keys: wrapped ? [] : keys,
     ...(wrapped && { wrapped }),
     trust: judgement,
@@ -135,21 +139,28 @@ export function toRecord(
 }
 
 /**
- * With an object of its own for the identity's certificate: the way to the keys goes by it, and the same identity may be in other
- * stores, or be used without any.
+ * The chains with an object of their own for the identity's certificate: the way to the keys goes by it, and the same identity may be
+ * in other stores, or be used without any.
  */
-export function ownChain([certificate, ...issuers]: readonly Certificate[]): Certificate[] {
-  return certificate ? [{ ...certificate }, ...issuers] : [];
+export function ownChains({ chain, otherChains }: Chains): Chains {
+  const [certificate, ...issuers] = chain;
+  if (!certificate) return { chain: [] };
+  const own = { ...certificate };
+  return {
+    chain: [own, ...issuers],
+    ...(otherChains && { otherChains: otherChains.map(([, ...issuers]) => [own, ...issuers]) }),
+  };
 }
 
 export function present(record: IdentityRecord, locked: boolean): StoredIdentity {
-  const { id, keyId, chain, keys, trust, controls, createdAt, lastUsedAt } = record;
+  const { id, keyId, chain, otherChains, keys, trust, controls, createdAt, lastUsedAt } = record;
   return {
     id,
     ...(controls.label !== undefined && { label: controls.label }),
     ...(keyId !== undefined && { keyId }),
     certificate: chain[0] as Certificate,
     chain,
+    ...(otherChains && { otherChains }),
     keys,
     trust: { ...trust, chain },
     controls,
@@ -164,14 +175,22 @@ export function present(record: IdentityRecord, locked: boolean): StoredIdentity
  * version would not have taken are controls that it cannot enforce.
  */
 export function isReadable(record: unknown): record is IdentityRecord {
-  const { id, fingerprint, chain, keys, trust, controls, wrapped, ...times } = (record ??
-    {}) as Partial<IdentityRecord>;
+  const {
+    id,
+    fingerprint,
+    chain,
+    otherChains = [],
+    keys,
+    trust,
+    controls,
+    wrapped,
+    ...times
+  } = (record ?? {}) as Partial<IdentityRecord>;
   return (
     typeof id === 'string' &&
     typeof fingerprint === 'string' &&
-    Array.isArray(chain) &&
-    chain.length > 0 &&
-    chain.every(isCertificate) &&
+    Array.isArray(otherChains) &&
+    [chain, ...otherChains].every(isChain) &&
     Array.isArray(keys) &&
     keys.every(key => key instanceof CryptoKey) &&
     (keys.length > 0 || wrapped?.pkcs8 instanceof ArrayBuffer) &&
@@ -180,6 +199,10 @@ export function isReadable(record: unknown): record is IdentityRecord {
     isTime(times.createdAt) &&
     [times.lastUsedAt, times.unlockedAt, times.lockedAt].every(it => it === undefined || isTime(it))
   );
+}
+
+function isChain(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isCertificate);
 }
 
 function isCertificate(value: Partial<Certificate> | null): boolean {

@@ -9,7 +9,7 @@ import {
   type TrustFinding,
 } from '../engine/trust.js';
 import { parsePemOrDer, readCertificate, readReadable } from '../identity/certificate.js';
-import { buildChain } from '../identity/chain.js';
+import { ChainFinder } from '../identity/chain.js';
 import { bareHostname } from '../identity/hosts.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
 import { type Anchor, readMaterial, type TrustSources } from './options.js';
@@ -113,5 +113,6 @@ async function foundChain(
   if (path.length > 0) return path.map(der => readCertificate(instance, der).certificate);
   const [leaf, ...others] = readReadable(instance, given);
   if (!leaf) return [];
-  return (await buildChain(leaf, others)).certificates.map(it => it.certificate);
+  const [{ certificates }] = await new ChainFinder(others).find(leaf);
+  return certificates.map(it => it.certificate);
 }

@@ -1,0 +1,51 @@
+import type { Instance } from '../engine/instance.js';
+import { readReadable } from '../identity/certificate.js';
+import { isValid } from '../identity/chain.js';
+import { issuedByOneOf } from '../identity/names.js';
+import type { Certificate, Identity } from '../identity/types.js';
+import { signedBy } from '../identity/verify-certificate.js';
+import type { CertificateRequest } from '../tls/types.js';
+
+type Chains = Pick<Identity, 'chain' | 'otherChains'>;
+
+/**
+ * The chain of an identity in which one of the named authorities has issued some certificate (RFC 8446 section 4.2.4). Of several:
+ * one that is valid now, then the one in which they have issued most. Undefined: there is none.
+ */
+export function acceptedChain(
+  { chain, otherChains = [] }: Chains,
+  { acceptableIssuers }: Pick<CertificateRequest, 'acceptableIssuers'>,
+): Certificate[] | undefined {
+  const isAccepted = acceptableIssuers.length === 0 ? () => true : issuedByOneOf(acceptableIssuers);
+  const now = new Date();
+  const [best] = [chain, ...otherChains]
+    .map(certificates => ({
+      certificates,
+      isValid: certificates.every(it => isValid(it, now)),
+      strangers: certificates.filter(({ der }) => !isAccepted(der)).length,
+    }))
+    .filter(({ certificates, strangers }) => strangers < certificates.length)
+    .sort((a, b) => Number(b.isValid) - Number(a.isValid) || a.strangers - b.strangers);
+  return best?.certificates;
+}
+
+/**
+ * What is sent of an identity: the chain that the server accepts, or the usual one, without the root, which the server has already
+ * if it is to trust it (RFC 8446 section 4.4.2).
+ */
+export async function chainToSend(
+  identity: Chains,
+  request: CertificateRequest,
+  reader: Instance,
+): Promise<Certificate[]> {
+  const chain = acceptedChain(identity, request) ?? identity.chain;
+  const last = chain.at(-1);
+  return chain.length > 1 && last && (await isRoot(last, reader)) ? chain.slice(0, -1) : chain;
+}
+
+/** Whether it signed itself. One that an authority issued to itself for a new key leads from there to the old one. */
+async function isRoot({ der }: Certificate, reader: Instance): Promise<boolean> {
+  const [certificate] = readReadable(reader, [der]);
+  if (certificate?.subjectName !== certificate?.issuerName) return false;
+  return certificate !== undefined && (await signedBy(certificate, certificate)) !== false;
+}
