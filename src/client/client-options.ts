@@ -1,5 +1,6 @@
 import type { EngineSource } from '../engine/load.js';
 import type { WasmSource } from '../engine/wasm-source.js';
+import type { CookieOptions } from '../http/cookies.js';
 import type { PoolOptions } from '../http/pool-options.js';
 import { isIdentity } from '../identity/is-identity.js';
 import type { Identity } from '../identity/types.js';
@@ -34,6 +35,8 @@ export interface ClientOptions {
   connectTimeoutMs?: number;
   /** How connections are kept, watched and made again. Its defaults fit most uses. */
   pool?: PoolOptions;
+  /** Limits of the cookies that `fetch` and `WebSocket` keep and send. */
+  cookies?: CookieOptions;
   /** Limits of `client.WebSocket`. */
   webSocket?: WebSocketOptions;
   /** Where the engine comes from. Default: `engine.wasm` of this package. */

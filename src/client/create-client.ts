@@ -82,6 +82,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
   checkClientOptions(options);
   const tunnel = openTunnel(options);
   const pool = readPoolOptions(options.pool);
+  const cookies = new Cookies(options.cookies);
   const timeoutMs = readConnectTimeout(options.connectTimeoutMs);
   const { trust = {} } = options;
   const pins = new PinRules(trust.pins);
@@ -108,6 +109,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
     http,
     reader,
     pool,
+    cookies,
     webSocket: options.webSocket ?? {},
     decoders: new Decoders(options.decoders),
   });
@@ -116,7 +118,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
 class Client implements MtlsClient {
   readonly fetch: MtlsFetch;
   readonly WebSocket: typeof globalThis.WebSocket;
-  readonly cookies = new Cookies();
+  readonly cookies: Cookies;
   #dialer: Dialer;
   #authentication: Authentication;
   #reader: Instance;
@@ -131,12 +133,14 @@ class Client implements MtlsClient {
     http: HttpEngine;
     reader: Instance;
     pool: PoolOptions;
+    cookies: Cookies;
     webSocket: WebSocketOptions;
     decoders: Decoders;
   }) {
     this.#dialer = parts.dialer;
     this.#authentication = parts.authentication;
     this.#reader = parts.reader;
+    this.cookies = parts.cookies;
     const connect: Connect = (origin, signal, alpn) => this.#dial(origin, { alpn, signal });
     this.#pool = new Pool(parts.http, connect, parts.pool);
     this.fetch = createFetch(this.#pool, this.cookies, parts.decoders);

@@ -1,11 +1,20 @@
-import type { Cookie, CookieJar } from 'tough-cookie';
 import { MtlsError } from '../errors.js';
 import { originOf } from './plaintext-stream.js';
 
-type CookieLibrary = typeof import('tough-cookie');
+type JarModule = typeof import('./cookie-jar.js');
 
-/** Which site a request goes to, seen from the page (RFC 6265bis section 5.2). */
-type SameSiteContext = 'strict' | 'none';
+/** Limits of a client's cookies. */
+export interface CookieOptions {
+  /**
+   * How long the header Cookie of a request may be: cookies that were used longer ago than others are left out. A server that takes
+   * longer headers than most may be sent more. In bytes, from 4,100 to 1,048,576; default 8,180.
+   */
+  maxHeaderBytes?: number;
+}
+
+/** One line of 8 KiB, with the name of the field: what nginx, Apache and most others take by default. */
+const DEFAULT_MAX_HEADER_BYTES = 8_180;
+const MAX_HEADER_BYTES_RANGE = [4_100, 1_048_576] as const;
 
 /** The cookies of a client: kept in memory, sent to no server of another client, and gone with the page. */
 export interface ClientCookies {
@@ -19,16 +28,25 @@ export interface ClientCookies {
 }
 
 /**
- * A cookie jar (RFC 6265). The library is loaded when the first cookie comes.
+ * A cookie jar (RFC 6265bis). The library is loaded when the first cookie comes.
  *
  * Cookies with SameSite `Lax` or `Strict` are kept and sent only where the server is of the page's site; without a page, as in Node,
  * every server is.
  */
 export class Cookies implements ClientCookies {
-  #jar: Promise<{ library: CookieLibrary; jar: CookieJar }> | undefined;
+  #jar: Promise<{ module: JarModule; jar: InstanceType<JarModule['LimitedJar']> }> | undefined;
+  #maxHeaderBytes: number;
   #clearings = 0;
   /** When each host or pattern was cleared the last time; undefined: every host. */
   #cleared = new Map<string | undefined, number>();
+
+  /** @throws TypeError for a wrong option */
+  constructor({ maxHeaderBytes = DEFAULT_MAX_HEADER_BYTES }: CookieOptions = {}) {
+    const [least, most] = MAX_HEADER_BYTES_RANGE;
+    if (!Number.isInteger(maxHeaderBytes) || maxHeaderBytes < least || maxHeaderBytes > most)
+      throw new TypeError(`cookies.maxHeaderBytes: a whole number from ${least} to ${most}`);
+    this.#maxHeaderBytes = maxHeaderBytes;
+  }
 
   /** How often cookies have been cleared, for `store`. */
   get clearings(): number {
@@ -38,9 +56,8 @@ export class Cookies implements ClientCookies {
   /** The value of the header Cookie for an https: URL; undefined: there is none. */
   async header(url: URL): Promise<string | undefined> {
     if (!this.#jar) return undefined;
-    const { library, jar } = await this.#jar;
-    const text = await jar.getCookieString(url.href, { sameSiteContext: siteOf(library, url) });
-    return text || undefined;
+    const { jar } = await this.#jar;
+    return jar.header(url, this.#maxHeaderBytes);
   }
 
   /**
@@ -52,38 +69,26 @@ export class Cookies implements ClientCookies {
    */
   async store(url: URL, values: readonly string[], since = this.#clearings): Promise<void> {
     if (values.length === 0) return;
-    const { library, jar } = await this.#open();
-    const options = { ignoreError: true, sameSiteContext: siteOf(library, url) };
-    for (const value of values) {
-      if (!this.#isCleared(library, value, { url, since })) await jar.setCookie(value, url.href, options);
-    }
+    const { module, jar } = await this.#open();
+    const isCleared = (value: string) =>
+      [...this.#cleared].some(
+        ([pattern, clearing]) =>
+          clearing > since && (pattern === undefined || module.setsForHost(pattern, value, url)),
+      );
+    for (const value of values) if (!isCleared(value)) await jar.set(url, value);
   }
 
   async clear(host?: string): Promise<void> {
     const pattern = host === undefined ? undefined : canonical(host);
     this.#cleared.set(pattern, ++this.#clearings);
     if (!this.#jar) return;
-    const { library, jar } = await this.#jar;
-    for (const cookie of await jar.store.getAllCookies()) {
-      if (pattern === undefined || isOfHost(library, cookie, pattern)) await remove(jar, cookie);
-    }
+    const { jar } = await this.#jar;
+    await jar.clear(pattern);
   }
 
-  /** Whether it is a cookie that a later `clear` would have deleted. */
-  #isCleared(library: CookieLibrary, value: string, { url, since }: { url: URL; since: number }): boolean {
-    if (this.#clearings === since) return false;
-    const domain = library.Cookie.parse(value)?.domain ?? null;
-    const { hostname } = originOf(url);
-    const place = { domain: domain ?? hostname, hostOnly: domain === null };
-    return [...this.#cleared].some(
-      ([pattern, clearing]) =>
-        clearing > since && (pattern === undefined || isOfHost(library, place, pattern)),
-    );
-  }
-
-  #open(): Promise<{ library: CookieLibrary; jar: CookieJar }> {
-    this.#jar ??= import('tough-cookie').then(
-      library => ({ library, jar: new library.CookieJar(undefined, { prefixSecurity: 'silent' }) }),
+  #open() {
+    this.#jar ??= import('./cookie-jar.js').then(
+      module => ({ module, jar: new module.LimitedJar() }),
       cause => {
         this.#jar = undefined;
         throw new MtlsError(
@@ -104,17 +109,6 @@ export function allowsCookies(credentials: RequestCredentials, url: URL): boolea
   return origin === undefined || url.origin === origin;
 }
 
-function isOfHost(
-  { domainMatch }: CookieLibrary,
-  { domain, hostOnly }: Pick<Cookie, 'domain' | 'hostOnly'>,
-  pattern: string,
-): boolean {
-  if (domain === null) return false;
-  const bare = withoutRoot(domain);
-  if (pattern.startsWith('*.')) return domainMatch(bare, pattern.slice(2)) === true;
-  return hostOnly ? bare === pattern : domainMatch(pattern, bare) === true;
-}
-
 /** What `clear` is given, as URLs have host names, without a port, brackets and the dot of the root. */
 function canonical(host: string): string {
   const [, wildcard = '', name = ''] = /^(\*\.)?([^/\\?#@*\s]+)$/.exec(host) ?? [];
@@ -125,16 +119,4 @@ function canonical(host: string): string {
 
 function withoutRoot(hostname: string): string {
   return hostname.replace(/\.$/, '');
-}
-
-async function remove(jar: CookieJar, { domain, path, key }: Cookie): Promise<void> {
-  if (domain !== null && path !== null) await jar.store.removeCookie(domain, path, key);
-}
-
-function siteOf({ getPublicSuffix }: CookieLibrary, url: URL): SameSiteContext {
-  const page = globalThis.location;
-  if (!page?.hostname) return 'strict';
-  const site = (hostname: string) =>
-    getPublicSuffix(hostname, { allowSpecialUseDomain: true, ignoreError: true }) ?? hostname;
-  return site(page.hostname) === site(url.hostname) ? 'strict' : 'none';
 }

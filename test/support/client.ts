@@ -1,5 +1,6 @@
 import {
   type ChallengeHandler,
+  type CookieOptions,
   createClient,
   type Identity,
   type MtlsClient,
@@ -30,6 +31,7 @@ export interface TestClientOptions {
   ca: string;
   identities?: KeyPair[];
   onChallenge?: ChallengeHandler;
+  cookies?: CookieOptions;
 }
 
 /** A client with the identities of these certificates, which trusts this CA alone. */
@@ -40,6 +42,7 @@ export async function clientOf(options: TestClientOptions): Promise<MtlsClient> 
     trust: { anchors: [options.ca] },
     engine: engineModule(),
     ...(options.onChallenge && { onChallenge: options.onChallenge }),
+    ...(options.cookies && { cookies: options.cookies }),
   });
 }
 
