@@ -1,4 +1,4 @@
-import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { Socket, type TcpNetConnectOpts } from 'node:net';
 import type { UnreachableReason } from '../tunnel/close-codes.js';
 import { MAX_DATA_BYTES } from '../tunnel/limits.js';
 
@@ -17,8 +17,6 @@ export function openTarget(host: string, port: number, listener: TargetListener)
   return new TargetSocket(listener).connect({
     host,
     port,
-    noDelay: true,
-    keepAlive: true,
     autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
   });
 }
@@ -31,8 +29,11 @@ class TargetSocket extends Socket {
   readonly #onWriteFailed: TargetListener['onWriteFailed'];
 
   constructor({ onBytes, onWriteFailed }: TargetListener) {
-    const options: SocketConstructorOpts & ConnectOpts = {
+    const options: Partial<TcpNetConnectOpts> = {
       allowHalfOpen: true,
+      // Node reads these two in the constructor; `connect` ignores them.
+      noDelay: true,
+      keepAlive: true,
       onread: {
         buffer: Buffer.allocUnsafeSlow(MAX_DATA_BYTES),
         callback: (length, buffer) => onBytes(buffer.subarray(0, length)),
