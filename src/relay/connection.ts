@@ -16,6 +16,7 @@ import {
 } from '../tunnel/frames.js';
 import { creditThreshold, INITIAL_CREDIT_BYTES, PROTOCOL_VERSION } from '../tunnel/limits.js';
 import { tokenAllowed } from './admission.js';
+import { loggable } from './events.js';
 import { openTarget, unreachableReason } from './open-target.js';
 import type { RelaySettings } from './options.js';
 import { normaliseHostname, ruleAllows } from './targets.js';
@@ -24,6 +25,8 @@ import { normaliseHostname, ruleAllows } from './targets.js';
  * Bytes that may wait in the relay for a page's network: above it the target is not read, so that its own TCP window holds it back.
  */
 const SEND_BUFFER_BYTES = 256 * 1024;
+/** Time for a refused page to take the close code. */
+const REFUSED_TIMEOUT_MS = 1000;
 
 /** One WebSocket and the TCP connection behind it. Nothing that page or target do makes it throw. */
 export class RelayConnection {
@@ -68,14 +71,25 @@ export class RelayConnection {
     this.#id = options.id;
     this.#settings = options.settings;
     webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
-    webSocket.on('error', error => this.#logError(error));
-    webSocket.on('close', code => this.close(code, ''));
+    webSocket.on('error', error => this.#onWebSocketError(error));
+    webSocket.on('close', code => {
+      this.close(code, '');
+      clearTimeout(this.#timer);
+    });
     this.#startTimer(this.#settings.helloTimeoutMs, () => this.close(CloseCode.helloTimeout, ''));
   }
 
   /** Ends the connection: the WebSocket with this code, the target with a reset unless both sides had ended. */
   close(code: number, reason: string): void {
     if (this.#state === 'closed') return;
+    const unproven = this.#state === 'hello';
+    this.#release(code, reason);
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.close(code, reason);
+    // After a close `ws` goes on reading until the other side has answered it.
+    if (unproven) this.#startTimer(REFUSED_TIMEOUT_MS, () => this.#webSocket.terminate());
+  }
+
+  #release(code: number, reason: string): void {
     this.#state = 'closed';
     clearTimeout(this.#timer);
     this.#toTarget.clear();
@@ -83,7 +97,6 @@ export class RelayConnection {
     // A reset, because an orderly end would tell the target that the page had said all it had to say.
     if (this.#socket?.connecting) this.#socket.destroy();
     else this.#socket?.resetAndDestroy();
-    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.close(code, reason);
     this.#logClosed(code, reason);
   }
 
@@ -127,11 +140,11 @@ export class RelayConnection {
     const hostname = normaliseHostname(hello.hostname);
     const { port } = hello;
     if (hostname === undefined || !this.#settings.rules.some(rule => ruleAllows(rule, hostname, port))) {
-      this.#denied = printable(formatAddress(hello));
+      this.#denied = loggable(formatAddress(hello));
       this.close(CloseCode.target, '');
       return;
     }
-    this.#target = formatAddress({ hostname, port });
+    this.#target = loggable(formatAddress({ hostname, port }));
     this.#credit = hello.windowBytes;
     this.#connect(hostname, port);
   }
@@ -317,8 +330,20 @@ export class RelayConnection {
     else this.close(CloseCode.targetReset, '');
   }
 
+  /** Who has not said a proper HELLO gets no close frame, and not the time to answer one. */
   #protocolError(reason: string): void {
+    if (this.#state === 'hello') {
+      this.#release(CloseCode.protocol, reason);
+      this.#webSocket.terminate();
+      return;
+    }
     this.close(CloseCode.protocol, reason);
+  }
+
+  /** A malformed WebSocket frame, or the connection's own failure; `ws` closes by itself. */
+  #onWebSocketError(error: Error): void {
+    this.#settings.log({ type: 'error', connection: this.#id, message: error.message });
+    if (this.#state === 'hello') this.#protocolError('malformed WebSocket');
   }
 
   #send(message: Uint8Array): void {
@@ -335,10 +360,6 @@ export class RelayConnection {
     this.#timer?.refresh();
   }
 
-  #logError(error: Error): void {
-    this.#settings.log({ type: 'error', connection: this.#id, message: error.message });
-  }
-
   #logClosed(code: number, reason: string): void {
     this.#settings.log({
       type: 'closed',
@@ -352,9 +373,4 @@ export class RelayConnection {
       durationMs: Math.round(performance.now() - this.#startedAt),
     });
   }
-}
-
-/** A page's own words, fit for a line of a log. */
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?');
 }

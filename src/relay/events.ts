@@ -1,5 +1,13 @@
+const MAX_LOGGED_CHARACTERS = 256;
+
+/** A client's own words, fit for a line of a log: no control characters, and a bounded length. */
+export function loggable(text: string): string {
+  return text.slice(0, MAX_LOGGED_CHARACTERS).replace(/[^\x20-\x7e]/g, '?');
+}
+
 /**
  * What the relay tells its log. `connection` numbers the WebSockets of one relay from 1; nothing here holds payload or tokens.
+ * What a client chose is cut at 256 characters.
  */
 export type RelayEvent =
   /** A WebSocket has been opened. */

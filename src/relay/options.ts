@@ -32,7 +32,7 @@ export interface RelayOptions {
   tokens?: string[];
   /** Milliseconds for the name lookup and the TCP connection together; 1 to 2,147,483,647, default 10,000. */
   connectTimeoutMs?: number;
-  /** Milliseconds for the hello message to arrive; 1 to 2,147,483,647, default 10,000. */
+  /** Milliseconds from the upgrade for the hello message to arrive; 1 to 2,147,483,647, default 3,000. */
   helloTimeoutMs?: number;
   /** Milliseconds without a byte either way after which a connection is closed; 0 never, up to 2,147,483,647, default 300,000. */
   idleTimeoutMs?: number;
@@ -40,11 +40,11 @@ export interface RelayOptions {
   pingIntervalMs?: number;
   /** Connections at once; 1 or more, default 1,000. */
   maxConnections?: number;
-  /** Connections at once from one IP address (a proxy's, if there is one in front); 1 or more, default 256. */
+  /** Connections at once from one IP address (a proxy's, if there is one in front), refused ones included while they last; 1 or more, default 256. */
   maxConnectionsPerAddress?: number;
   /** Bytes from a page that a connection holds while the target does not take them; 65,536 to 16,777,216, default 1,048,576. */
   windowBytes?: number;
-  /** Called with what happens, for a log; it gets no payload and no token. */
+  /** Called with what happens, for a log; it gets no payload and no token. What it throws, or its promise rejects with, is dropped. */
   log?: (event: RelayEvent) => void;
   /**
    * Called with every payload as the relay passes it on, for tests and inspection: the relay's own record of the bytes. It must not
@@ -89,7 +89,7 @@ export function parseRelayOptions(options: RelayOptions): RelaySettings {
     origins: (options.origins ?? []).map(parseOrigin),
     tokens: tokens.map(parseToken),
     connectTimeoutMs: wholeNumber('connectTimeoutMs', options.connectTimeoutMs ?? 10_000, 1),
-    helloTimeoutMs: wholeNumber('helloTimeoutMs', options.helloTimeoutMs ?? 10_000, 1),
+    helloTimeoutMs: wholeNumber('helloTimeoutMs', options.helloTimeoutMs ?? 3000, 1),
     idleTimeoutMs: wholeNumber('idleTimeoutMs', options.idleTimeoutMs ?? 300_000, 0),
     pingIntervalMs: wholeNumber('pingIntervalMs', options.pingIntervalMs ?? 30_000, 0),
     maxConnections: wholeNumber('maxConnections', options.maxConnections ?? 1000, 1),
@@ -99,8 +99,8 @@ export function parseRelayOptions(options: RelayOptions): RelaySettings {
       1,
     ),
     windowBytes,
-    log: harmless(options.log),
-    observeBytes: harmless(options.observeBytes),
+    log: harmless('log', options.log),
+    observeBytes: harmless('observeBytes', options.observeBytes),
   };
 }
 
@@ -130,11 +130,16 @@ function wholeNumber(name: string, value: number, minimum: number): number {
   return value;
 }
 
-/** A callback that throws must not end the connections that it is told about. */
-function harmless<Arguments extends unknown[]>(callback: ((...args: Arguments) => void) | undefined) {
-  return (...args: Arguments): void => {
+/** A callback that throws, at once or by its promise, must not end the process or the connections that it is told about. */
+function harmless<Arguments extends unknown[]>(
+  name: string,
+  callback: ((...args: Arguments) => unknown) | undefined,
+): (...args: Arguments) => void {
+  if (callback === undefined) return () => {};
+  if (typeof callback !== 'function') throw new TypeError(`${name} must be a function`);
+  return (...args) => {
     try {
-      callback?.(...args);
+      Promise.resolve(callback(...args)).catch(() => {});
     } catch {}
   };
 }

@@ -6,6 +6,7 @@ import { CloseCode, type LimitReason } from '../tunnel/close-codes.js';
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../tunnel/limits.js';
 import { originAllowed } from './admission.js';
 import { RelayConnection } from './connection.js';
+import { loggable } from './events.js';
 import { parseRelayOptions, type RelayOptions, type RelaySettings } from './options.js';
 
 /** A running relay. */
@@ -23,12 +24,19 @@ export interface Relay {
 // Time that a page has to answer a close, or to show that it is there at all.
 const CLOSE_TIMEOUT_MS = 5000;
 const SHUTDOWN_TIMEOUT_MS = 1000;
-const HEADERS_TIMEOUT_MS = 10_000;
+const HTTP_OPTIONS = {
+  headersTimeout: 10_000,
+  // Node looks at the other timeouts this often; its default of 30 s would make 40 s of the 10.
+  connectionsCheckingInterval: 1000,
+};
 
 const WEB_SOCKET_OPTIONS = {
   noServer: true,
   perMessageDeflate: false,
   maxPayload: MAX_MESSAGE_BYTES,
+  // Each fragment, and each piece of a frame that TCP delivers, costs some hundred bytes, however small it is.
+  maxFragments: 64,
+  maxBufferedChunks: 1024,
   closeTimeout: CLOSE_TIMEOUT_MS,
   handleProtocols: () => SUBPROTOCOL,
 };
@@ -50,6 +58,7 @@ class WebSocketRelay implements Relay {
   readonly #server: NonNullable<RelaySettings['server']>;
   readonly #webSocketServer = new WebSocketServer(WEB_SOCKET_OPTIONS);
   readonly #connections = new Map<WebSocket, RelayConnection>();
+  /** Open WebSockets, refused ones too. */
   readonly #countByAddress = new Map<string, number>();
   /** Pings in a row that had no answer. */
   readonly #missedPings = new WeakMap<WebSocket, number>();
@@ -62,7 +71,7 @@ class WebSocketRelay implements Relay {
 
   constructor(settings: RelaySettings) {
     this.#settings = settings;
-    this.#server = settings.server ?? createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, refusePlainHttp);
+    this.#server = settings.server ?? createServer(HTTP_OPTIONS, refusePlainHttp);
   }
 
   async start(): Promise<void> {
@@ -138,8 +147,7 @@ class WebSocketRelay implements Relay {
       refuse(socket, 400);
       return;
     }
-    // Connections over a limit are told so in a close code; that needs a WebSocket, of which there is an end too.
-    if (this.#webSocketServer.clients.size >= 2 * this.#settings.maxConnections) {
+    if (this.#isFlooded(addressOf(request))) {
       refuse(socket, 503);
       return;
     }
@@ -150,16 +158,18 @@ class WebSocketRelay implements Relay {
   }
 
   #open(webSocket: WebSocket, request: IncomingMessage): void {
-    const remoteAddress = request.socket.remoteAddress ?? '';
+    const remoteAddress = addressOf(request);
     const { origin } = request.headers;
     const limit = this.#limitReached(remoteAddress);
+    this.#count(remoteAddress, 1);
+    webSocket.on('close', () => this.#count(remoteAddress, -1));
     const id = ++this.#lastId;
     const connection = new RelayConnection(webSocket, { id, settings: this.#settings });
     this.#settings.log({
       type: 'opened',
       connection: id,
       remoteAddress,
-      ...(origin === undefined ? {} : { origin }),
+      ...(origin === undefined ? {} : { origin: loggable(origin) }),
     });
     this.#watch(webSocket);
     // A page cannot see why an upgrade failed, so it is accepted and closed with a code.
@@ -172,11 +182,14 @@ class WebSocketRelay implements Relay {
       return;
     }
     this.#connections.set(webSocket, connection);
-    this.#count(remoteAddress, 1);
-    webSocket.on('close', () => {
-      this.#connections.delete(webSocket);
-      this.#count(remoteAddress, -1);
-    });
+    webSocket.on('close', () => this.#connections.delete(webSocket));
+  }
+
+  /** Connections over a limit are told so in a close code. That needs a WebSocket, of which there are limits too. */
+  #isFlooded(remoteAddress: string): boolean {
+    const { maxConnections, maxConnectionsPerAddress } = this.#settings;
+    const count = this.#countByAddress.get(remoteAddress) ?? 0;
+    return this.#webSocketServer.clients.size >= 2 * maxConnections || count >= 2 * maxConnectionsPerAddress;
   }
 
   #limitReached(remoteAddress: string): LimitReason | undefined {
@@ -220,6 +233,10 @@ function refusePlainHttp(_request: IncomingMessage, response: ServerResponse): v
 function refuse(socket: Duplex, status: number): void {
   socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function addressOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? '';
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -50,6 +50,7 @@ export function closeError(closing: Closing, address: TunnelAddress): MtlsError 
     case 1002:
     case 1003:
     case 1007:
+    case 1008:
     case 1009:
       return new MtlsError(
         'ERR_TUNNEL_PROTOCOL',

@@ -1,17 +1,18 @@
 import { once } from 'node:events';
-import { connect as connectTcp } from 'node:net';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Relay } from '../../../src/relay/index.js';
 import { encodeCredit, encodeData, encodeEnd, encodeHello } from '../../../src/tunnel/frames.js';
 import {
   connect,
+  dialRelay,
   ORIGIN,
   startEcho,
   startRelay,
   startTarget,
   startUnanswering,
   tunnelTo,
+  UPGRADE,
   until,
 } from './harness.js';
 
@@ -41,11 +42,19 @@ function createRandom(seed: number): (below: number) => number {
   };
 }
 
-test('each violation of the format ends the connection with 4001', async () => {
-  const echo = await startEcho();
-  const { relay } = await startRelay({ allow: [`127.0.0.1:${echo.port}`], windowBytes: 65536 });
-  const start = hello(echo.port);
-  const full = encodeData(new Uint8Array(65536));
+async function closeCodesAfter(relay: Relay, violations: Record<string, (Uint8Array | string)[]>) {
+  const codes: Record<string, number> = {};
+  for (const [name, messages] of Object.entries(violations))
+    codes[name] = await closeCodeAfter(relay, messages);
+  return codes;
+}
+
+const each = (violations: object, code: number) =>
+  Object.fromEntries(Object.keys(violations).map(name => [name, code]));
+
+test('each violation of the format in place of HELLO ends the connection without a close code', async () => {
+  const { relay, events } = await startRelay({ allow: ['127.0.0.1:1'] });
+  const start = hello(1);
   const violations: Record<string, (Uint8Array | string)[]> = {
     text: ['hello'],
     empty: [new Uint8Array()],
@@ -53,34 +62,47 @@ test('each violation of the format ends the connection with 4001', async () => {
     'DATA before HELLO': [encodeData(Uint8Array.of(1))],
     'END before HELLO': [encodeEnd()],
     'CREDIT before HELLO': [encodeCredit(1)],
-    'ACCEPT from a page': [start, Uint8Array.of(2, 0, 1, 0, 0)],
-    'second HELLO': [start, start],
+    'PING before HELLO': [Uint8Array.of(6)],
     'cut HELLO': [start.subarray(0, -1)],
     'HELLO and more': [Uint8Array.of(...start, 0)],
-    'window too small': [hello(echo.port, 65535)],
-    'window too large': [hello(echo.port, 2 ** 24 + 1)],
+    'window too small': [hello(1, 65535)],
+    'window too large': [hello(1, 2 ** 24 + 1)],
     'port 0': [hello(0)],
     'another version': [start.map((byte, index) => (index === 1 ? 2 : byte))],
+  };
+  expect(await closeCodesAfter(relay, violations)).toEqual(each(violations, 1006));
+  const closed = events.filter(event => event.type === 'closed');
+  expect(closed.map(({ code }) => code)).toEqual(Object.keys(violations).map(() => 4001));
+});
+
+test('each violation of the format after HELLO ends the connection with 4001', async () => {
+  const echo = await startEcho();
+  const { relay } = await startRelay({ allow: [`127.0.0.1:${echo.port}`], windowBytes: 65536 });
+  const start = hello(echo.port);
+  const full = encodeData(new Uint8Array(65536));
+  const violations: Record<string, (Uint8Array | string)[]> = {
+    text: [start, 'hello'],
+    empty: [start, new Uint8Array()],
+    'unknown type': [start, Uint8Array.of(9)],
+    'ACCEPT from a page': [start, Uint8Array.of(2, 0, 1, 0, 0)],
+    'second HELLO': [start, start],
     'empty DATA': [start, Uint8Array.of(3)],
     'DATA after END': [start, encodeEnd(), encodeData(Uint8Array.of(1))],
     'second END': [start, encodeEnd(), encodeEnd()],
     'CREDIT for nothing': [start, encodeCredit(1)],
     'CREDIT of nothing': [start, encodeCredit(0)],
-    'PING before HELLO': [Uint8Array.of(6)],
     'PING and more': [start, Uint8Array.of(6, 0)],
     'PONG from a page': [start, Uint8Array.of(7)],
     'cut CREDIT': [start, Uint8Array.of(4, 0, 0)],
     'more DATA than the initial credit': [start, full, encodeData(Uint8Array.of(1))],
   };
-  const codes: Record<string, number> = {};
-  for (const [name, messages] of Object.entries(violations))
-    codes[name] = await closeCodeAfter(relay, messages);
-  expect(codes).toEqual(Object.fromEntries(Object.keys(violations).map(name => [name, 4001])));
+  expect(await closeCodesAfter(relay, violations)).toEqual(each(violations, 4001));
 });
 
 test('a message larger than the format allows ends the connection with 1009', async () => {
-  const { relay } = await startRelay({});
-  expect(await closeCodeAfter(relay, [new Uint8Array(65538)])).toBe(1009);
+  const echo = await startEcho();
+  const { relay } = await startRelay({ allow: [`127.0.0.1:${echo.port}`] });
+  expect(await closeCodeAfter(relay, [hello(echo.port), new Uint8Array(65538)])).toBe(1009);
 });
 
 test('a page that overruns its window is cut off, and the target does not get the rest', async () => {
@@ -140,17 +162,11 @@ test('random bytes below the WebSocket, before and after the upgrade, do not sto
   const echo = await startEcho();
   const { relay } = await startRelay({ allow: [`127.0.0.1:${echo.port}`] });
   const random = createRandom(7);
-  const upgrade =
-    'GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
-    `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: browser-mtls.v1\r\nOrigin: ${ORIGIN}\r\n\r\n`;
   const one = async (index: number) => {
-    const socket = connectTcp(relay.address.port, '127.0.0.1');
-    socket.on('error', () => {});
-    socket.resume();
-    await once(socket, 'connect');
+    const socket = await dialRelay(relay);
     const garbage = Buffer.from(Array.from({ length: random(2000) }, () => random(256)));
     const head =
-      index % 3 === 0 ? '' : upgrade.slice(0, index % 3 === 1 ? undefined : random(upgrade.length));
+      index % 3 === 0 ? '' : UPGRADE.slice(0, index % 3 === 1 ? undefined : random(UPGRADE.length));
     socket.write(Buffer.concat([Buffer.from(head), garbage]));
     if (random(2) === 0) socket.resetAndDestroy();
     else socket.end();

@@ -19,6 +19,64 @@ export function pageWebSocket(origin: string | null = ORIGIN): typeof globalThis
   return PageWebSocket as unknown as typeof globalThis.WebSocket;
 }
 
+/** The request of a page, for those who then speak WebSocket by hand. */
+export const UPGRADE =
+  'GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+  `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: browser-mtls.v1\r\nOrigin: ${ORIGIN}\r\n\r\n`;
+
+/** A TCP connection to a relay, which ends with the test. */
+export async function dialRelay(relay: Relay): Promise<Socket> {
+  const socket = connectTcp(relay.address.port, '127.0.0.1').setNoDelay();
+  socket.on('error', () => {});
+  socket.resume();
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** A WebSocket spoken by hand, which answers no close. */
+export interface RawPage {
+  socket: Socket;
+  /** Of the relay's answer to the upgrade. */
+  statusCode: number;
+  /** Resolves with all that came behind the relay's answer, as soon as the condition holds for it; works with fake timers too. */
+  receives(condition: (received: Buffer) => boolean): Promise<Buffer>;
+}
+
+export async function upgradeRaw(relay: Relay, { origin = ORIGIN } = {}): Promise<RawPage> {
+  const socket = await dialRelay(relay);
+  let received = Buffer.alloc(0);
+  socket.on('data', chunk => {
+    received = Buffer.concat([received, chunk]);
+  });
+  socket.write(UPGRADE.replace(ORIGIN, origin), 'latin1');
+  while (!received.includes('\r\n\r\n')) await once(socket, 'data');
+  const head = received.subarray(0, received.indexOf('\r\n\r\n') + 4);
+  return {
+    socket,
+    statusCode: Number(head.toString().split(' ')[1]),
+    async receives(condition) {
+      while (!condition(received.subarray(head.length))) await once(socket, 'data');
+      return received.subarray(head.length);
+    },
+  };
+}
+
+const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
+
+/** A WebSocket frame of a client (RFC 6455 section 5.2), masked with zeros. */
+export function clientFrame(
+  type: keyof typeof OPCODES,
+  payload: Uint8Array = new Uint8Array(),
+  { final = true } = {},
+): Buffer {
+  const first = OPCODES[type] | (final ? 0x80 : 0);
+  const length = payload.length < 126 ? [payload.length] : [126, payload.length >> 8, payload.length & 255];
+  return Buffer.from([first, (length[0] ?? 0) | 0x80, ...length.slice(1), 0, 0, 0, 0, ...payload]);
+}
+
 export interface Target {
   port: number;
   sockets: Socket[];
