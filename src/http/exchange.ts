@@ -45,6 +45,8 @@ export interface ExchangeHost {
   readonly error: unknown;
   /** The connection takes no further request. */
   close(): void;
+  /** The head of a response as the page is to see it. */
+  shown(head: ResponseHead): ResponseHead;
   /** The response is complete, or never will be. `clean`: nothing of it is left on the connection. */
   onExchangeOver(exchange: Exchange, clean: boolean): void;
 }
@@ -155,7 +157,7 @@ export class Exchange implements ExchangeListener {
   onHead(head: ResponseHead): void {
     this.#answered = true;
     this.#status = head.status;
-    this.#resolveHead(head);
+    this.#resolveHead(this.#host.shown(head));
     if (this.#pulled) this.#engine.pull(this.#handle);
   }
 

@@ -1,10 +1,10 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError } from '../errors.js';
-import { BeforeHead } from './before-head.js';
 import type { TransportInfo } from './connection-info.js';
 import { Exchange, ExchangeFailure, type ExchangeHost, type OutgoingRequest } from './exchange.js';
+import { HeadReader } from './head-reader.js';
 import type { Heartbeat } from './heartbeat.js';
-import type { ConnectionListener, ConnectionState, HttpEngine } from './http-engine.js';
+import type { ConnectionListener, ConnectionState, HttpEngine, ResponseHead } from './http-engine.js';
 import { keepAliveMs } from './keep-alive.js';
 import type { PlaintextStream } from './plaintext-stream.js';
 
@@ -52,8 +52,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   #inputEnded = false;
   #outputClosed = false;
   #heartbeat: Heartbeat;
-  /** Of the last request over HTTP/1.1; undefined once its response's head has come. */
-  #beforeHead: BeforeHead | undefined;
+  /** Of the response to the last request over HTTP/1.1. */
+  #headReader: HeadReader | undefined;
   #lastWords: ReturnType<typeof setTimeout> | undefined;
 
   /** `onChange` is called whenever `idle`, `available` or `closed` may be another. */
@@ -99,12 +99,11 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     const exchange = new Exchange(this.#engine, this, { body: request.body, signal });
     this.#exchanges.add(exchange);
     if (this.protocol === 'h2') this.#heartbeat.hold(this);
-    this.#beforeHead = this.protocol === 'h2' ? undefined : new BeforeHead();
+    this.#headReader = this.protocol === 'h2' ? undefined : new HeadReader();
     exchange.head.then(
       head => {
         this.proven = true;
         if (this.protocol === 'http/1.1') this.keepAliveMs = keepAliveMs(head);
-        this.#beforeHead = undefined;
       },
       error => {
         // The engine itself notices a GOAWAY only with the next request, as long as others are in progress.
@@ -139,11 +138,14 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
 
   onEngineFailed(error: unknown): void {
     this.error ??= error;
-    for (const exchange of this.#exchanges)
-      exchange.onFailed({ kind: HttpFailureKind.transport, code: 0, message: '' });
+    this.#failExchanges(HttpFailureKind.transport);
     this.#end();
     this.#writer.abort(error).catch(() => {});
     this.#reader.cancel(error).catch(() => {});
+  }
+
+  shown(head: ResponseHead): ResponseHead {
+    return this.#headReader?.shown(head) ?? head;
   }
 
   onExchangeOver(exchange: Exchange, clean: boolean): void {
@@ -171,17 +173,41 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
       if (this.#over) return;
       if (done) {
         this.#inputEnded = true;
+        this.#receiveRest();
         this.#engine.receiveEnd(this.#handle);
         this.#destroyIfUseless();
         return;
       }
-      const excess = this.#beforeHead?.add(value.length);
-      if (excess) {
-        this.destroy(excess);
-        return;
-      }
-      this.#engine.receive(this.#handle, value);
+      this.#receive(value);
     }
+  }
+
+  #receive(bytes: Uint8Array): void {
+    let readable = bytes;
+    try {
+      if (this.#headReader) readable = this.#headReader.read(bytes);
+    } catch (error) {
+      this.#refuse(error);
+      return;
+    }
+    if (this.#headReader?.mended && !this.closed) this.close();
+    this.#engine.receive(this.#handle, readable);
+  }
+
+  /** What has come of a head that will not be complete. */
+  #receiveRest(): void {
+    if (this.#headReader) this.#engine.receive(this.#handle, this.#headReader.rest());
+  }
+
+  /** The response is not one to go on with. */
+  #refuse(error: unknown): void {
+    this.error ??= error;
+    this.#failExchanges(HttpFailureKind.protocol);
+    this.destroy(error);
+  }
+
+  #failExchanges(kind: number): void {
+    for (const exchange of this.#exchanges) exchange.onFailed({ kind, code: 0, message: '' });
   }
 
   async #writeAll(): Promise<void> {
@@ -217,6 +243,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   #fail(error: unknown): void {
     if (this.#over) return;
     this.error ??= error;
+    this.#receiveRest();
     this.#engine.receiveFailed(this.#handle);
     // The exchanges may still read what came before the failure; the engine fails each behind that.
     this.#writer.abort(error).catch(() => {});

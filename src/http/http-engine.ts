@@ -309,14 +309,15 @@ function encodeHead({ method, url, headers, bodyLength }: RequestHead): Uint8Arr
 
 // Header fields are bytes, which the web's APIs show as the characters of the same numbers (isomorphic encoding).
 
-function fromLatin1(bytes: Uint8Array): string {
+export function fromLatin1(bytes: Uint8Array): string {
   let text = '';
   for (let start = 0; start < bytes.length; start += 8192) {
-    text += String.fromCharCode(...bytes.subarray(start, start + 8192));
+    // A spread would go through an iterator, which is many times slower.
+    text += String.fromCharCode.apply(null, bytes.subarray(start, start + 8192) as unknown as number[]);
   }
   return text;
 }
 
-function toLatin1(text: string): Uint8Array {
+export function toLatin1(text: string): Uint8Array {
   return Uint8Array.from(text, character => character.charCodeAt(0) & 0xff);
 }

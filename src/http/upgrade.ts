@@ -1,9 +1,9 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
-import { BeforeHead } from './before-head.js';
 import { certificateRefusal, mayBeRefusal } from './certificate-refusal.js';
 import type { TransportInfo } from './connection-info.js';
+import { HeadReader } from './head-reader.js';
 import type { HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
 import { giveUp, type PlaintextStream } from './plaintext-stream.js';
 
@@ -74,7 +74,7 @@ class Negotiation {
   #connection: number;
   #exchange = 0;
   #head: ResponseHead | undefined;
-  #beforeHead = new BeforeHead();
+  #headReader = new HeadReader();
   #page: Uint8Array[] = [];
   #ended = false;
   #failure: HttpFailure | undefined;
@@ -127,7 +127,7 @@ class Negotiation {
       onBodyWanted: () => {},
       onBodyStopped: () => {},
       onHead: answer => {
-        this.#head = answer;
+        this.#head = this.#headReader.shown(answer);
       },
       onData: bytes => {
         this.#page.push(bytes);
@@ -147,10 +147,8 @@ class Negotiation {
   async #receive(): Promise<void> {
     const { done, value } = await this.#reader.read();
     this.#check();
-    const excess = this.#head ? undefined : this.#beforeHead.add(value?.length ?? 0);
-    if (excess) throw excess;
+    this.#engine.receive(this.#connection, done ? this.#headReader.rest() : this.#headReader.read(value));
     if (done) this.#engine.receiveEnd(this.#connection);
-    else this.#engine.receive(this.#connection, value);
     this.#check();
     if (done && !this.#head) throw closed();
   }

@@ -51,8 +51,6 @@ describe('an http/1.1 server', () => {
     ['a bare LF within a chunk extension', chunked('2;a\nok\r\n0\r\n\r\n')],
     ['a chunk without a length', chunked('\r\nok\r\n0\r\n\r\n')],
     ['a zero byte in the reason', 'HTTP/1.1 200 a\0b\r\ncontent-length: 2\r\n\r\nok'],
-    ['a fold behind the status', 'HTTP/1.1 200 OK\r\n x: y\r\ncontent-length: 2\r\n\r\nok'],
-    ['an empty field name', framed(': x\r\ncontent-length: 2', 'ok')],
     ['an answer in HTTP/1.2', 'HTTP/1.2 200 OK\r\ncontent-length: 2\r\n\r\nok'],
     ['chunks in HTTP/1.0', chunked('2\r\nok\r\n0\r\n\r\n').replace('1.1', '1.0')],
     ['a chunk beyond 64 bits', chunked('fffffffffffffffff\r\nok')],
@@ -62,9 +60,14 @@ describe('an http/1.1 server', () => {
     ['endless trailers', chunked(`2\r\nok\r\n0\r\nx: ${'y'.repeat(1_000_000)}`)],
     ['a zero byte in a field', framed('x: a\0b', '')],
     ['a bare CR in a field', framed('x: a\rb', '')],
-    ['a field without a colon', framed('xyz', '')],
-    ['a space before the colon', framed('content-length : 2', 'ok')],
-    ['a folded field', framed('x: a\r\n b', '')],
+    ['a space before the colon of a length', framed('content-length : 2', 'ok')],
+    ['a space before the colon of chunks', framed('transfer-encoding : chunked', '2\r\nok\r\n0\r\n\r\n')],
+    ['a length without a colon', framed('content-length 2', 'ok')],
+    ['a folded length', framed('content-length:\r\n 2', 'ok')],
+    ['a length in a fold', framed('x: y\r\n content-length: 2', 'ok')],
+    ['chunks and no coding', framed('transfer-encoding: identity, chunked', '2\r\nok\r\n0\r\n\r\n')],
+    ['a zero byte in early hints', `HTTP/1.1 103 Early Hints\r\nx: a\0b\r\n\r\n${ok}`],
+    ['two CRs', framed('x: a\r\r\ncontent-length: 2', 'ok')],
     ['an answer in HTTP/0.9', 'hello'],
     ['an answer in HTTP/2.0', 'HTTP/2.0 200 OK\r\n\r\nhello'],
     ['another protocol, unasked', 'HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'],
@@ -91,6 +94,100 @@ describe('an http/1.1 server', () => {
   ])('that sends %s is understood', async (_name, bytes) => {
     await answering(bytes);
     expect(await outcome()).toBe('ok');
+  });
+
+  it.each<[string, string, Record<string, string>]>([
+    ['a line without a colon', framed('abc\r\nx: y\r\ncontent-length: 2', 'ok'), { x: 'y' }],
+    ['an empty field name', framed(': a\r\nx: y\r\ncontent-length: 2', 'ok'), { x: 'y' }],
+    ['a space before the colon', framed('x : y\r\ncontent-length: 2', 'ok'), { x: 'y' }],
+    ['a name that is none', framed('a(b): c\r\nx: y\r\ncontent-length: 2', 'ok'), { x: 'y' }],
+    ['a folded field', framed('x: a\r\n b\r\ncontent-length: 2', 'ok'), { x: 'a b' }],
+    ['a fold behind the status', framed(' a: b\r\nx: y\r\ncontent-length: 2', 'ok'), { x: 'y' }],
+    ['DEL in a field', framed('x: a\x7fb\r\ncontent-length: 2', 'ok'), { x: 'a\x7fb' }],
+    ['control characters', framed('x: a\x01b\x1f\r\ncontent-length: 2', 'ok'), { x: 'a\x01b\x1f' }],
+    [
+      'identity as transfer coding',
+      framed('transfer-encoding: identity\r\nx: y\r\ncontent-length: 2', 'ok'),
+      { x: 'y', 'transfer-encoding': 'identity' },
+    ],
+    [
+      'chunks and an odd line',
+      framed('transfer-encoding: chunked\r\nabc\r\nx: y', '2\r\nok\r\n0\r\n\r\n'),
+      { x: 'y', 'transfer-encoding': 'chunked' },
+    ],
+    [
+      'early hints with odd lines',
+      `HTTP/1.1 103 Early Hints\r\nabc\r\nlink : </a>\r\n\r\n${framed('x: y\r\ncontent-length: 2', 'ok')}`,
+      { x: 'y' },
+    ],
+    ['a status line in lower case', `http/1.1 200 OK\r\nx: y\r\ncontent-length: 2\r\n\r\nok`, { x: 'y' }],
+  ])('that sends %s is understood, and gets no further request', async (_name, bytes, fields) => {
+    await answering(bytes, { keepsOpen: true });
+    for (let count = 0; count < 3; count++) {
+      const response = await tested.fetch(url(server));
+      const framing = bytes.includes('content-length') ? { 'content-length': '2' } : {};
+      expect(Object.fromEntries(response.headers)).toEqual({ ...framing, ...fields });
+      expect([response.status, response.statusText, await response.text()]).toEqual([200, 'OK', 'ok']);
+    }
+    expect(tested.connects.count).toBe(3);
+    await until(() => tested.engine.openCount === 0 && tested.connects.open === 0);
+  });
+
+  it('that sends odd lines while a body goes up gets all of it', async () => {
+    let received = '';
+    server = await serveRaw(socket => {
+      socket.once('data', () => socket.write('HTTP/1.1 103 Hints\r\nabc\r\n\r\n'));
+      socket.on('data', chunk => {
+        received += chunk;
+        if (received.endsWith('0\r\n\r\n')) socket.write(framed('abc\r\ncontent-length: 2', 'ok'));
+      });
+    });
+    tested = await client('http/1.1');
+    const pieces = ['one', 'two', 'three'];
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await sleep(20);
+        const piece = pieces.shift();
+        if (piece) controller.enqueue(Buffer.from(piece));
+        else controller.close();
+      },
+    });
+    const response = await tested.fetch(url(server), { method: 'POST', body });
+    expect(await response.text()).toBe('ok');
+    expect(received).toContain('\r\n3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n');
+    await until(() => tested.engine.openCount === 0);
+  });
+
+  it('whose line is refused is told by the line, and is not asked again', async () => {
+    let asked = 0;
+    server = await serveRaw(socket => {
+      socket.on('data', () => void socket.write(++asked === 1 ? ok : framed('Content-Length : 2', 'ok')));
+    });
+    tested = await client('http/1.1');
+    expect(await outcome()).toBe('ok');
+    const error = await rejection(tested.fetch(url(server)));
+    expect(error.message).toContain('"Content-Length : 2"');
+    expect([error.code, asked]).toEqual(['ERR_HTTP_PROTOCOL', 2]);
+    await until(() => tested.engine.openCount === 0 && tested.connects.open === 0);
+  });
+
+  it('that ends within a head is told by ERR_HTTP_TRUNCATED', async () => {
+    for (const part of [
+      'HTTP',
+      'HTTP/1.1 200',
+      'HTTP/1.1 200 OK\r\nx: y\r\n',
+      'HTTP/1.1 200 OK\r\nx: y\r\n\r',
+    ]) {
+      await answering(part);
+      expect(await outcome(), part).toBe('ERR_HTTP_TRUNCATED');
+      tested.close();
+      await server.close();
+    }
+  });
+
+  it('that is no HTTP server is told by ERR_HTTP_PROTOCOL before it ends', async () => {
+    await answering('220 mail ESMTP\r\n', { keepsOpen: true });
+    expect(await outcome()).toBe('ERR_HTTP_PROTOCOL');
   });
 
   it.each([

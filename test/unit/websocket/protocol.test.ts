@@ -112,6 +112,20 @@ describe('the handshake', () => {
     ],
     ['no HTTP', () => 'garbage\r\n\r\n', 'ERR_HTTP_PROTOCOL', /HTTP/],
     [
+      'a length in an odd line',
+      it => switching(it, { 'Content-Length ': '2' }),
+      'ERR_HTTP_PROTOCOL',
+      /the line "Content-Length : 2"/,
+    ],
+    ['a zero byte', it => switching(it, { x: 'a\0b' }), 'ERR_HTTP_PROTOCOL', /the line "x:…"/],
+    ['a bare CR', it => switching(it, { x: 'a\rb' }), 'ERR_HTTP_PROTOCOL', /the line "x:…"/],
+    [
+      'a length and chunks',
+      it => switching(it, { 'Content-Length': '2', 'Transfer-Encoding': 'chunked' }),
+      'ERR_HTTP_PROTOCOL',
+      /both a length and chunks/,
+    ],
+    [
       'a head without end',
       () => `HTTP/1.1 101 x\r\n${'a: b\r\n'.repeat(300)}`,
       'ERR_HTTP_HEADERS_TOO_LARGE',
@@ -128,6 +142,25 @@ describe('the handshake', () => {
       error: code,
       message: expect.stringMatching(message),
     });
+  });
+
+  it.each<[string, (answer: string) => string]>([
+    ['a line without a colon', it => it.replace('\r\n', '\r\nabc\r\n')],
+    ['an empty name', it => it.replace('\r\n', '\r\n: a\r\n')],
+    ['spaces before colons', it => it.replace(/^([\w-]+):/gm, '$1 :')],
+    ['folds', it => it.replace(/: (\S+)\r\n/g, ':\r\n\t$1\r\n')],
+    ['DEL in a value', it => it.replace('\r\n', '\r\nx: a\x7f\r\n')],
+    ['identity', it => it.replace('\r\n', '\r\nTransfer-Encoding: identity\r\n')],
+    ['a status line in lower case', it => it.replace('HTTP', 'http')],
+    ['line feeds alone', it => it.replaceAll('\r', '')],
+    ['no reason', it => it.replace(' Switching Protocols', '')],
+    ['early hints with an odd line', it => `HTTP/1.1 103 Hints\r\nabc\r\n\r\n${it}`],
+  ])('with %s opens, as in browsers', async (_, change) => {
+    const url = await stage.serveRaw((socket, request) => {
+      socket.write(Buffer.concat([Buffer.from(change(switching(request))), frame(0x81, 'one')]));
+    });
+    const client = await stage.sharedClient();
+    expect(await messages(new client.WebSocket(url), 1)).toEqual(['one']);
   });
 
   it.each([

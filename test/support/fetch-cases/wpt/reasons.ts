@@ -8,7 +8,7 @@ export const reasons = {
     "Referer is sent only where referrer or referrerPolicy is given: what the page's own policy says is not shown to scripts.",
   cors: 'There is no CORS: every response is shown, and its type is "basic".',
   controls:
-    'Control characters in the value of a header are refused, in requests and responses: RFC 9110 section 5.5 does not allow them.',
+    'Control characters in the value of a header are refused in requests: RFC 9110 section 5.5 does not allow them.',
   misdirected:
     'A 421 is shown, not retried: connections are not shared by several hosts, so that the same answer would come again.',
   unauthorized:
