@@ -12,6 +12,7 @@ export type {
 } from './client/challenge.js';
 export type { ClientOptions } from './client/client-options.js';
 export { type ConnectionInfo, createClient, type MtlsClient } from './client/create-client.js';
+export type { ListedIdentity } from './client/known-identities.js';
 export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
 export type { WasmSource } from './engine/wasm-source.js';

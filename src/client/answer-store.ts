@@ -3,8 +3,8 @@ import type { Certificate, StoredIdentity } from '../identity/types.js';
 import type { AnswerRecord } from '../store/schema.js';
 import type { Candidates } from './candidates.js';
 import type { RememberedAnswer } from './challenge.js';
-import type { KnownIdentities } from './default-choice.js';
-import { type Choice, hostKey } from './host-answers.js';
+import { type Choice, hostKey, type Shown } from './host-answers.js';
+import type { KnownIdentities } from './known-identities.js';
 
 /** Where answers are kept for good. */
 export interface AnswerStore {
@@ -15,8 +15,11 @@ export interface AnswerStore {
   delete(matches: (record: AnswerRecord) => boolean): Promise<void>;
 }
 
-interface SeenServer {
+/** A server as it was judged: its certificate, and what verification said. */
+export interface SeenServer {
+  /** SHA-256 of its certificate, lower-case hex. */
   fingerprint: string;
+  /** Of the failure; undefined: it was verified. */
   code: string | undefined;
 }
 
@@ -58,19 +61,15 @@ export class KeptAnswers {
     );
   }
 
-  /** Whether it could be kept. */
-  keepChoice(
-    target: KeyTarget,
-    {
-      intermediates,
-      ...chosen
-    }: { identityId: string; wasAllowed: boolean; intermediates: readonly Certificate[] },
-  ): Promise<boolean> {
+  /** Whether it could be kept: an identity that the store does not have cannot. */
+  async keepChoice(target: KeyTarget, { identity, wasAllowed, intermediates = [] }: Shown): Promise<boolean> {
+    if (wasAllowed === undefined) return false;
     const method = 'client-certificate';
     return this.#put(target, {
       key: JSON.stringify([method, hostKey(target)]),
       method,
-      ...chosen,
+      identityId: identity.id,
+      wasAllowed,
       intermediates: intermediates.map(({ der }) => der),
     });
   }

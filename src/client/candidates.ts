@@ -1,14 +1,13 @@
 import type { Instance } from '../engine/instance.js';
 import { describeName, readCertificate } from '../identity/certificate.js';
 import { isForClients } from '../identity/chain.js';
-import { hostsAllow } from '../identity/hosts.js';
-import type { KeyTarget } from '../identity/key-access.js';
 import { schemesForKey } from '../identity/signature-schemes.js';
 import { credentialOf } from '../identity/signing.js';
 import type { Identity, StoredIdentity } from '../identity/types.js';
 import type { CertificateRequest } from '../tls/types.js';
 import { acceptedChain } from './accepted-chain.js';
 import type { UnfitIdentity } from './challenge.js';
+import type { KnownIdentities } from './known-identities.js';
 
 /** The identities of a client, sorted for one request of a server. */
 export interface Candidates {
@@ -17,19 +16,17 @@ export interface Candidates {
 }
 
 export interface Demand {
-  target: KeyTarget;
+  known: KnownIdentities;
   request: CertificateRequest;
-  /** Whether the identities come from a list, where one without `hosts` goes everywhere. */
-  givenDirectly: boolean;
   /** Reads certificates. */
   reader: Instance;
 }
 
 const MAX_NAMES = 3;
 
-export function sortIdentities(identities: readonly StoredIdentity[], demand: Demand): Candidates {
+export function sortIdentities(demand: Demand): Candidates {
   const sorted: Candidates = { fit: [], unfit: [] };
-  for (const identity of identities) {
+  for (const identity of demand.known.all) {
     const reason = unfitness(identity, demand);
     if (reason) sorted.unfit.push({ identity, ...reason });
     else sorted.fit.push(identity);
@@ -37,13 +34,9 @@ export function sortIdentities(identities: readonly StoredIdentity[], demand: De
   return sorted;
 }
 
-/** Without `hosts`, an identity in a store is shown nowhere, one that was given to this very client everywhere. */
-export function isAllowed(
-  { controls: { hosts = [] } }: StoredIdentity,
-  { hostname, port }: KeyTarget,
-  givenDirectly: boolean,
-): boolean {
-  return hosts.length === 0 ? givenDirectly : hostsAllow(hosts, hostname, port);
+/** The ids of the identities that a handler may name. */
+export function offeredIds({ fit, unfit }: Candidates): string[] {
+  return [...fit, ...unfit.filter(it => it.selectable).map(it => it.identity)].map(({ id }) => id);
 }
 
 type Unfitness = Omit<UnfitIdentity, 'identity'>;
@@ -73,11 +66,12 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
     const message = `the server accepts the certificates of other authorities (${namesOf(demand)})`;
     return { code: 'ERR_IDENTITY_NOT_ACCEPTED', message, selectable: true };
   }
-  if (!isAllowed(identity, demand.target, demand.givenDirectly)) {
+  if (!demand.known.allowed.includes(identity)) {
     // Without any host it may be chosen by hand.
     const selectable = !controls.hosts?.length;
+    const led = demand.known.redirected ? 'a redirect led to this host, and ' : '';
     const message = selectable
-      ? 'no host is set for it (control hosts)'
+      ? `${led}no host is set for it (control hosts)`
       : 'it is for other hosts (control hosts)';
     return { code: 'ERR_IDENTITY_NOT_ALLOWED', message, selectable };
   }

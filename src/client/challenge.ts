@@ -100,7 +100,8 @@ export interface RememberedAnswer {
  *
  * - `use-credential`: show this identity, or trust this server.
  * - `default`: what happens without a handler.
- * - `reject`: go on without a certificate, which holds like `session`; do not trust the server.
+ * - `reject`: go on without a certificate, which holds like `session`, until there is an identity to choose that there was not; do
+ *   not trust the server.
  * - `cancel`: fail every request that waits for the answer with `ERR_TLS_CHALLENGE_CANCELLED`.
  */
 export type Disposition =

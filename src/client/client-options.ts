@@ -3,13 +3,14 @@ import type { WasmSource } from '../engine/wasm-source.js';
 import type { CookieOptions } from '../http/cookies.js';
 import type { PoolOptions } from '../http/pool-options.js';
 import { isIdentity } from '../identity/is-identity.js';
-import type { Identity } from '../identity/types.js';
+import { checkedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import type { TrustOptions } from '../trust/options.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
 import type { WebSocketOptions } from '../websocket/web-socket.js';
 import type { ChallengeHandler } from './challenge.js';
+import type { ListedIdentity } from './known-identities.js';
 
 /** What `createClient` takes. All but `tunnel` may be left out. */
 export interface ClientOptions {
@@ -18,10 +19,11 @@ export interface ClientOptions {
   /** What the relay asks for (its `--token`). Default: none. */
   tunnelToken?: string;
   /**
-   * Whom the client may present itself as. From a store, identities go to the hosts of their `hosts` control; given in a list,
-   * an identity without that control goes to every host. Default: none.
+   * Whom the client may present itself as. From a store, identities go to the hosts of their control `hosts`. In a list, an
+   * identity without that control goes to the origins that the page itself asks this client for (`fetch`, `WebSocket`,
+   * `connect`), and to none that a redirect leads to. Default: none.
    */
-  identities?: IdentityStore | Identity[];
+  identities?: IdentityStore | ListedIdentity[];
   /** Asked which identity to show, and about every server. Default: the one identity that fits, and what verification says. */
   onChallenge?: ChallengeHandler;
   /** Which servers are trusted. Default: none but those that the challenge handler accepts. */
@@ -60,6 +62,7 @@ export function checkClientOptions(options: ClientOptions): void {
     throw new TypeError('tunnel: the address of a relay (ws: or wss:), or an object with connect()');
   if (Array.isArray(identities) ? !identities.every(isIdentity) : typeof identities?.find !== 'function')
     throw new TypeError('identities: an IdentityStore, or a list of identities, as openPkcs12 gives it');
+  if (Array.isArray(identities)) for (const { controls } of identities) checkedControls(controls ?? {});
   if (onChallenge !== undefined && typeof onChallenge !== 'function')
     throw new TypeError('onChallenge: a function');
   if (trust === null || typeof trust !== 'object')

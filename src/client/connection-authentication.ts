@@ -1,12 +1,21 @@
 import { MtlsError } from '../errors.js';
+import type { Admission } from '../http/plaintext-stream.js';
 import { toHex } from '../identity/encoding.js';
-import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
+import { type KeyAccess, type KeyTarget, keyAccessOf } from '../identity/key-access.js';
 import { type Credential, credentialOf } from '../identity/signing.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
 import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
 import type { Authentication } from './authentication.js';
-import type { KnownIdentities } from './default-choice.js';
-import type { Choice, HostAnswers, Verdict } from './host-answers.js';
+import { type Basis, newBasis } from './basis.js';
+import type { Choice, HostAnswers, Shown, Verdict } from './host-answers.js';
+import type { KnownIdentities } from './known-identities.js';
+
+/** Whose sessions a connection may resume. */
+export interface Resumable {
+  partition: string;
+  /** What they were made by; undefined: the server had asked for nothing. */
+  basis: Basis | undefined;
+}
 
 /**
  * The authentication of one connection, in the shape that `TlsConnection.connect` takes. A connection that has to be made again,
@@ -22,23 +31,26 @@ export class ConnectionAuthentication {
   /** Of the answers that it was made by. */
   #epoch: number;
   #answered = false;
-  /** The stored identity that this very connection has shown. */
-  #shown: string | undefined;
+  #basis: Basis;
+  #partition = '';
 
   constructor(owner: Authentication, answers: HostAnswers, known: KnownIdentities) {
     this.#owner = owner;
     this.#answers = answers;
     this.#known = known;
     this.#epoch = answers.epoch;
+    this.#basis = newBasis(answers, known);
   }
 
   get #target(): KeyTarget {
     return this.#answers.target;
   }
 
-  /** As it is at the moment: to be asked for when the connection begins, because answers to others change it. */
-  get partition(): string {
-    return this.#owner.partition(this.#target, this.#known);
+  /** To be called when a connection begins, because answers to others change it. */
+  begin(): Resumable {
+    const resumable = this.#owner.resumable(this.#answers, this.#known);
+    this.#partition = resumable.partition;
+    return resumable;
   }
 
   /** @param waiting aborts when the connection is not wanted any more */
@@ -50,6 +62,7 @@ export class ConnectionAuthentication {
     this.#choice ??= await this.#owner.choose(this.#answers, request, { known, waiting });
     const choice = this.#choice;
     this.#noteAnswer(choice);
+    this.#noteBasis({ shown: { request, choice } });
     if ('absence' in choice) {
       this.#absence = choice.absence;
       return undefined;
@@ -59,10 +72,8 @@ export class ConnectionAuthentication {
       this.#absence = 'the chosen identity signs in no way that the server accepts';
       return undefined;
     }
-    if (keyAccessOf(choice.identity)) {
-      this.#shown = choice.identity.id;
-      this.#owner.standing.enter(choice.identity, this.#target);
-    }
+    const access = keyAccessOf(choice.identity);
+    if (access) await this.#notePresented(access);
     return credential;
   }
 
@@ -85,22 +96,44 @@ export class ConnectionAuthentication {
     const verdict = this.#verdicts.get(key) ?? (await this.#owner.evaluate(this.#answers, question, waiting));
     this.#verdicts.set(key, verdict);
     this.#noteAnswer(verdict);
+    if (verdict.kept) this.#noteBasis({ trusted: verdict.kept });
     return verdict.trust;
   }
 
   /**
    * Whether the connection, once made, may be used for something more: asked before each request. Stored identities have
-   * controls, and are deleted and locked; answers are forgotten.
+   * controls, and are deleted and locked; others come; answers are given and forgotten.
    */
-  admission({ partition, resumed }: { partition: string; resumed: boolean }): () => boolean {
-    const id = resumed ? this.#owner.sessionOwner(partition) : this.#shown;
-    if (this.#shown !== undefined) this.#owner.setSessionOwner(partition, this.#shown);
-    return () =>
-      this.#epoch === this.#answers.epoch &&
-      (id === undefined || this.#owner.standing.admits(id, this.#target));
+  admission({ resumed, sessions }: { resumed: boolean; sessions: Resumable }): Admission {
+    const { reviews } = this.#owner;
+    const [answers, epoch] = [this.#answers, this.#epoch];
+    const basis = resumed ? (sessions.basis ?? newBasis(answers, this.#known)) : this.#basis;
+    return {
+      settled: () => reviews.settled(basis),
+      holds: () => epoch === answers.epoch && reviews.holds(basis),
+      noteUse: () => reviews.noteUse(basis),
+      noteRefusal: () => reviews.end(basis),
+    };
   }
 
   readonly absence = (): string | undefined => this.#absence;
+
+  /** The next connection is made anew: by a resumed session it would be the same client. */
+  readonly noteRefusal = (): void => this.#answers.endSessions();
+
+  /** The identity as its store has it now: the answer may be an old one. */
+  async #notePresented(access: KeyAccess): Promise<void> {
+    const revision = this.#known.revision + access.revision();
+    const presented = await access.current();
+    if (!presented) return;
+    this.#owner.standing.enter(presented, this.#target);
+    this.#noteBasis({ presented, revision });
+  }
+
+  #noteBasis(known: Partial<Basis>): void {
+    Object.assign(this.#basis, known);
+    this.#answers.noteSession(this.#partition, this.#basis);
+  }
 
   #noteAnswer(answer: Choice | Verdict): void {
     // The question may have been open while the answers of before were forgotten.
@@ -108,15 +141,13 @@ export class ConnectionAuthentication {
     this.#answered = true;
     // What was answered for this connection alone, or has been forgotten since, must not be resumed by another one.
     const once = 'once' in answer && answer.once;
-    if (once || this.#epoch !== this.#answers.epoch) this.#owner.endSessions();
+    if (once || this.#epoch !== this.#answers.epoch) this.#answers.endSessions();
   }
 }
 
 function verdictKey({ chain, error }: ServerTrustQuestion): string {
   return JSON.stringify([toHex(chain[0] ?? new Uint8Array(0)), error?.code]);
 }
-
-type Shown = Exclude<Choice, { absence: string }>;
 
 /** A stored identity's keys come from its store each time, which looks at the controls. */
 async function usableCredential(

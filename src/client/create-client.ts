@@ -142,10 +142,15 @@ class Client implements MtlsClient {
     this.#reader = parts.reader;
     this.cookies = parts.cookies;
     const connect: Connect = (origin, signal, alpn) => this.#dial(origin, { alpn, signal });
+    const onAsked = (origin: Origin) => this.#authentication.noteAsked(origin);
     this.#pool = new Pool(parts.http, connect, parts.pool);
-    this.fetch = createFetch(this.#pool, this.cookies, parts.decoders);
+    this.fetch = createFetch(this.#pool, this.cookies, { decoders: parts.decoders, onAsked });
+    const connectAsAsked: Connect = (origin, signal, alpn) => {
+      onAsked(origin);
+      return connect(origin, signal, alpn);
+    };
     this.#webSockets = new WebSockets(
-      { engine: parts.http, connect, cookies: this.cookies },
+      { engine: parts.http, connect: connectAsAsked, cookies: this.cookies },
       parts.webSocket,
     );
     this.WebSocket = this.#webSockets.constructorOf;
@@ -164,6 +169,7 @@ class Client implements MtlsClient {
     if (this.#closed) throw new MtlsError('ERR_CLIENT_CLOSED', 'The client has been closed.');
     const target = parseSocketAddress(address);
     const { alpn, allowHalfOpen } = parseSocketOptions(options);
+    this.#authentication.noteAsked(target);
     const socket = new TlsSocket({
       address: target,
       allowHalfOpen,
@@ -200,13 +206,13 @@ class Client implements MtlsClient {
   }
 }
 
-function plaintextStream({ connection, timings, admits, absence }: Dialed): PlaintextStream {
+function plaintextStream({ connection, timings, admission, absence }: Dialed): PlaintextStream {
   const { info } = connection;
   return {
     readable: connection.readable,
     writable: connection.writable,
     alpn: info.alpn,
-    admits,
+    admission,
     info: {
       tlsVersion: info.version,
       cipherSuite: info.cipherSuite,

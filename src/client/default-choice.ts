@@ -1,15 +1,8 @@
 import { MtlsError } from '../errors.js';
 import type { KeyTarget } from '../identity/key-access.js';
-import type { StoredIdentity } from '../identity/types.js';
 import type { Candidates } from './candidates.js';
 import { type Choice, hostKey } from './host-answers.js';
-
-export interface KnownIdentities {
-  all: StoredIdentity[];
-  allowed: StoredIdentity[];
-  /** Names the answers that are kept for the target for good. */
-  kept: readonly string[];
-}
+import type { KnownIdentities } from './known-identities.js';
 
 /** Without a handler: the one identity that fits. With several nobody has said which, so none is shown. */
 export function defaultChoice(target: KeyTarget, known: KnownIdentities, { fit, unfit }: Candidates): Choice {
@@ -26,7 +19,9 @@ export function defaultChoice(target: KeyTarget, known: KnownIdentities, { fit, 
     throw new MtlsError(held.code, `The identity for ${hostKey(target)} cannot be used: ${held.message}.`);
   const [first] = unfit.filter(({ identity }) => known.allowed.includes(identity));
   if (first) return { absence: `the identity allowed for this host does not fit: ${first.message}` };
-  if (known.all.length > 0)
-    return { absence: `none of the identities is allowed for ${hostKey(target)} (control hosts)` };
+  if (known.all.length > 0) {
+    const led = known.redirected ? 'a redirect led there, and ' : '';
+    return { absence: `${led}none of the identities is allowed for ${hostKey(target)} (control hosts)` };
+  }
   return { absence: 'there is no identity' };
 }

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import type { Admission } from '../http/plaintext-stream.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
@@ -12,8 +13,7 @@ import { HungUp, WatchedStream } from './watched-stream.js';
 export interface Dialed {
   connection: TlsConnection;
   timings: { tunnelMs: number; handshakeMs: number };
-  /** Whether the identity that was shown may be used further. */
-  admits: () => boolean;
+  admission: Admission;
   /** Why the server got no certificate although it asked for one, for people. */
   absence: string | undefined;
   authentication: ConnectionAuthentication;
@@ -97,10 +97,10 @@ export class Dialer {
       const stream = new WatchedStream(await this.#tunnel.connect(target, { signal: lifetime.signal }));
       turn.begin();
       const connected = performance.now();
-      const { partition } = authentication;
+      const sessions = authentication.begin();
       const connection = await TlsConnection.connect(this.#tls, stream, {
         hostname: target.hostname,
-        partition,
+        partition: sessions.partition,
         alpn,
         authenticate: async request => {
           const credential = await given(() =>
@@ -120,6 +120,7 @@ export class Dialer {
             stream.during(() => judge(question, it => authentication.evaluateServer(it, lifetime.signal))),
           ),
         absence: authentication.absence,
+        onRefused: authentication.noteRefusal,
         expectsData,
         signal: lifetime.signal,
       });
@@ -128,7 +129,7 @@ export class Dialer {
       return {
         connection,
         timings,
-        admits: authentication.admission({ partition, resumed }),
+        admission: authentication.admission({ sessions, resumed }),
         absence: authentication.absence(),
         authentication,
       };

@@ -13,7 +13,7 @@ const NOTE_INTERVAL_MS = 1_000;
 
 /**
  * Which stored identities may go on being used by the connections that were made with them. The store is not asked again for
- * each request: its changes are heard, and the clock is looked at.
+ * each request: the end of an identity is heard, and the clock is looked at.
  */
 export class Standing {
   #entries = new Map<string, Entry>();
@@ -26,16 +26,15 @@ export class Standing {
     if (!access || this.#closed) return;
     const { id } = identity;
     this.#leave(id);
-    const stop = access.onChange(() => this.#leave(id));
+    const stop = access.onEnd(() => this.#leave(id));
     this.#entries.set(id, { identity, lastUsedAt: 0, notedAt: 0, stop });
-    this.#note(id, target);
+    this.note(id, target);
   }
 
-  /** Whether a connection made with the identity may take another request; if so, that is a use. */
-  admits(id: string, target: KeyTarget): boolean {
-    if (!this.holds(id)) return false;
-    this.#note(id, target);
-    return true;
+  /** The identity as its store has it now. */
+  renew(identity: StoredIdentity): void {
+    const entry = this.#entries.get(identity.id);
+    if (entry) entry.identity = identity;
   }
 
   /** Whether the identity may be used as it is now. */
@@ -49,18 +48,8 @@ export class Standing {
     return !expired && !idle && keyAccessOf(entry.identity)?.ready() === true;
   }
 
-  /** Hears of no change any more; nothing is admitted. */
-  close(): void {
-    this.#closed = true;
-    for (const id of [...this.#entries.keys()]) this.#leave(id);
-  }
-
-  #leave(id: string): void {
-    this.#entries.get(id)?.stop();
-    this.#entries.delete(id);
-  }
-
-  #note(id: string, target: KeyTarget): void {
+  /** A use: a handshake or a request. */
+  note(id: string, target: KeyTarget): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
     const now = Date.now();
@@ -71,5 +60,16 @@ export class Standing {
     keyAccessOf(entry.identity)
       ?.markUsed(target)
       .catch(() => {});
+  }
+
+  /** Hears of no change any more; nothing is admitted. */
+  close(): void {
+    this.#closed = true;
+    for (const id of [...this.#entries.keys()]) this.#leave(id);
+  }
+
+  #leave(id: string): void {
+    this.#entries.get(id)?.stop();
+    this.#entries.delete(id);
   }
 }

@@ -26,7 +26,10 @@ export async function checkCertificateRefusal(response: RawResponse): Promise<Ra
   if (!mayBeRefusal(response.head, response.connection.transport)) return response;
   const page = await readAll(response.body);
   const refusal = certificateRefusal(page, response.connection.transport);
-  if (refusal) throw refusal;
+  if (refusal) {
+    response.connection.refuse();
+    throw refusal;
+  }
   return { ...response, body: streamOf(page) };
 }
 

@@ -7,6 +7,7 @@ import { fetchError } from './fetch-error.js';
 import { type FetchRequest, isLocal, readFetchRequest } from './fetch-request.js';
 import { valuesOf } from './http-engine.js';
 import { checkIntegrity, noBodyToCheck } from './integrity.js';
+import { type Origin, originOf } from './plaintext-stream.js';
 import type { Pool, RawResponse } from './pool.js';
 import { type MtlsRequestInit, reportDownload } from './progress.js';
 import { readAll } from './read-all.js';
@@ -18,14 +19,21 @@ import { discard, makeOpaqueRedirect, makeResponse } from './response.js';
 /** `fetch`, with what this library adds to its `init`. */
 export type MtlsFetch = (input: RequestInfo | URL, init?: MtlsRequestInit) => Promise<Response>;
 
+export interface FetchOptions {
+  decoders?: Decoders;
+  /** Told which origins the caller names itself, as opposed to those that redirects lead to. */
+  onAsked?: (origin: Origin) => void;
+}
+
 /**
  * A `fetch` over the pool's connections (Fetch standard, what a page uses of it).
  *
  * It rejects as fetch does: a `TypeError`, with the `MtlsError` as `cause` and its code on both; an abort gives the
  * signal's reason. Reads of a response's body fail in the same way.
  */
-export function createFetch(pool: Pool, cookies: Cookies, decoders = new Decoders()): MtlsFetch {
-  const connections: Connections = { pool, cookies, decoders };
+export function createFetch(pool: Pool, cookies: Cookies, options: FetchOptions = {}): MtlsFetch {
+  const { decoders = new Decoders(), onAsked = () => {} } = options;
+  const connections: Connections = { pool, cookies, decoders, onAsked };
   return (input, init) => {
     try {
       const asked = isA(input, Request) ? input : `${input}`;
@@ -46,6 +54,7 @@ function fetchLocal(input: RequestInfo, init?: MtlsRequestInit): Promise<Respons
 async function answered(connections: Connections, reading: Promise<FetchRequest>): Promise<Response> {
   const request = await reading;
   try {
+    connections.onAsked(originOf(request.url));
     return await follow(connections, request);
   } catch (error) {
     if (request.signal?.aborted) throw request.signal.reason;
@@ -53,10 +62,9 @@ async function answered(connections: Connections, reading: Promise<FetchRequest>
   }
 }
 
-interface Connections {
+interface Connections extends Required<FetchOptions> {
   pool: Pool;
   cookies: Cookies;
-  decoders: Decoders;
 }
 
 async function follow(connections: Connections, first: FetchRequest): Promise<Response> {

@@ -6,7 +6,7 @@ import { HeadReader } from './head-reader.js';
 import type { Heartbeat } from './heartbeat.js';
 import type { ConnectionListener, ConnectionState, HttpEngine, ResponseHead } from './http-engine.js';
 import { keepAliveMs } from './keep-alive.js';
-import type { PlaintextStream } from './plaintext-stream.js';
+import type { Admission, PlaintextStream } from './plaintext-stream.js';
 
 /** Above this much unread input, the TLS connection is not read. */
 const UNREAD_LIMIT_BYTES = 128 * 1024;
@@ -20,8 +20,7 @@ const MAX_STREAMS = 64;
 export class HttpConnection implements ConnectionListener, ExchangeHost {
   readonly protocol: 'h2' | 'http/1.1';
   readonly transport: TransportInfo;
-  /** Asked before each request: whether it may still go over this connection. */
-  readonly admits: () => boolean;
+  readonly admission: Admission | undefined;
   /** What the connection failed with, if it did. */
   error: unknown;
   /** Whether it has ever given a response. */
@@ -66,7 +65,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.#heartbeat = options.heartbeat;
     this.protocol = stream.alpn === 'h2' ? 'h2' : 'http/1.1';
     this.transport = stream.info;
-    this.admits = stream.admits ?? (() => true);
+    this.admission = stream.admission;
     // First: where it throws, the stream is still the caller's.
     this.#handle = engine.openConnection(this.protocol, this, this.#heartbeat.ping);
     this.#reader = stream.readable.getReader();
@@ -98,6 +97,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   send(request: OutgoingRequest, signal?: AbortSignal): Exchange {
     const exchange = new Exchange(this.#engine, this, { body: request.body, signal });
     this.#exchanges.add(exchange);
+    this.admission?.noteUse();
     if (this.protocol === 'h2') this.#heartbeat.hold(this);
     this.#headReader = this.protocol === 'h2' ? undefined : new HeadReader();
     exchange.head.then(
@@ -117,6 +117,12 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   /** Lets the exchanges in progress end, and then closes. */
   close(): void {
     if (!this.#over) this.#engine.closeConnection(this.#handle);
+  }
+
+  /** The server refuses its client: another request would meet the same. */
+  refuse(): void {
+    this.admission?.noteRefusal();
+    this.close();
   }
 
   /** Closes at once; what is in progress fails with the error. */

@@ -35,6 +35,8 @@ export class OriginPool {
   /** The last connection, and who was waiting while it was made. */
   #precedent: { stream: PlaintextStream; waiters: ReadonlySet<Waiter> } | undefined;
   #proven = false;
+  /** It is being found out which connections may still be used. */
+  #settling = false;
 
   constructor(
     address: Origin,
@@ -126,6 +128,9 @@ export class OriginPool {
 
   /** Gives waiting requests to connections, and opens connections for the rest. */
   #serve(): void {
+    if (this.#waiters.size === 0 || this.#settling || this.#settle()) return;
+    for (const connection of this.#connections)
+      if (connection.admission?.holds() === false) this.#retire(connection);
     for (const waiter of this.#waiters) {
       const connection = this.#available();
       if (!connection) break;
@@ -136,12 +141,23 @@ export class OriginPool {
     for (let i = 0; i < wanted; i++) this.#open();
   }
 
-  #available(): HttpConnection | undefined {
-    for (const connection of this.#connections) {
-      if (!connection.available) continue;
-      if (connection.admits()) return connection;
-      this.#retire(connection);
+  /** Whether requests have to wait until it is known which connections may still be used. */
+  #settle(): boolean {
+    for (const { admission } of this.#connections) {
+      const settled = admission?.settled();
+      if (!settled) continue;
+      this.#settling = true;
+      settled.then(() => {
+        this.#settling = false;
+        this.#serve();
+      });
+      return true;
     }
+    return false;
+  }
+
+  #available(): HttpConnection | undefined {
+    for (const connection of this.#connections) if (connection.available) return connection;
     return undefined;
   }
 
@@ -176,7 +192,7 @@ export class OriginPool {
   #precedented(): PlaintextStream['again'] {
     const { stream, waiters } = this.#precedent ?? {};
     const isAwaited = [...(waiters ?? [])].some(it => this.#waiters.has(it));
-    return isAwaited && stream?.admits?.() !== false ? stream?.again : undefined;
+    return isAwaited && stream?.admission?.holds() !== false ? stream?.again : undefined;
   }
 
   #adopt(stream: PlaintextStream, attempt: AbortController): void {

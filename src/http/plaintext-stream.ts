@@ -12,12 +12,23 @@ export interface PlaintextStream {
   writable: WritableStream<Uint8Array>;
   /** What ALPN agreed on: `h2`, `http/1.1`, or empty. */
   alpn: string;
-  /** Asked before each request: whether it may still go over this connection. Default: it may. */
-  admits?: () => boolean;
+  /** Default: every request is admitted. */
+  admission?: Admission;
   /** Another connection by the answers that this one was made by: for requests that were waiting for them too. */
   again?: (signal: AbortSignal, alpn: readonly string[]) => Promise<PlaintextStream>;
   /** About the connection beneath. */
   info: TransportInfo;
+}
+
+/** Whether requests may still go over a connection. */
+export interface Admission {
+  /** Settles, without fail, when `holds` can be asked; undefined: at once. */
+  settled(): Promise<void> | undefined;
+  holds(): boolean;
+  /** A request goes over it. */
+  noteUse(): void;
+  /** The server refuses the client's certificate, or misses one. */
+  noteRefusal(): void;
 }
 
 /** Gives a connection up whose streams nobody has locked. */

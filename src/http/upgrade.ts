@@ -2,7 +2,6 @@ import { HttpFailureKind } from '../engine/abi.js';
 import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 import { certificateRefusal, mayBeRefusal } from './certificate-refusal.js';
-import type { TransportInfo } from './connection-info.js';
 import { HeadReader } from './head-reader.js';
 import type { HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
 import { giveUp, type PlaintextStream } from './plaintext-stream.js';
@@ -68,7 +67,7 @@ function negotiate(engine: HttpEngine, transport: PlaintextStream): Negotiation 
 
 class Negotiation {
   #engine: HttpEngine;
-  #transport: TransportInfo;
+  #transport: PlaintextStream;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #connection: number;
@@ -82,7 +81,7 @@ class Negotiation {
 
   constructor(engine: HttpEngine, transport: PlaintextStream) {
     this.#engine = engine;
-    this.#transport = transport.info;
+    this.#transport = transport;
     // First: where it throws, the streams are not locked yet.
     this.#connection = engine.openConnection('http/1.1', {
       onState: () => {},
@@ -103,7 +102,7 @@ class Negotiation {
     if (output) await this.#writer.write(output);
     while (!this.#head) await this.#receive();
     if (this.#head.status !== 101) {
-      if (mayBeRefusal(this.#head, this.#transport)) await this.#checkRefusal();
+      if (mayBeRefusal(this.#head, this.#transport.info)) await this.#checkRefusal();
       return { head: this.#head, stream: undefined };
     }
     const rest = this.#engine.takeRest(this.#connection) ?? new Uint8Array(0);
@@ -159,8 +158,10 @@ class Negotiation {
       this.#engine.pull(this.#exchange);
       if (!this.#ended && this.#page.length === pieces) await this.#receive();
     }
-    const refusal = certificateRefusal(concatenated(this.#page), this.#transport);
-    if (refusal) throw refusal;
+    const refusal = certificateRefusal(concatenated(this.#page), this.#transport.info);
+    if (!refusal) return;
+    this.#transport.admission?.noteRefusal();
+    throw refusal;
   }
 
   #check(): void {

@@ -1,4 +1,4 @@
-import type { Certificate, Identity } from './types.js';
+import type { Certificate, Identity, StoredIdentity } from './types.js';
 
 /** A TCP port of a host. */
 export interface KeyTarget {
@@ -19,8 +19,12 @@ export interface KeyAccess {
   ready(): boolean;
   /** Notes a use. */
   markUsed(target: KeyTarget): Promise<void>;
-  /** Calls back when the identity was deleted, changed or locked; returns what ends that. */
-  onChange(listener: () => void): () => void;
+  /** The identity as the store has it now; undefined when it is gone. */
+  current(): Promise<StoredIdentity | undefined>;
+  /** Another number after each change in the store. */
+  revision(): number;
+  /** Calls back when the identity was deleted or locked; returns what ends that. */
+  onEnd(listener: () => void): () => void;
 }
 
 // By the certificate object, which copies of an identity share.

@@ -1,12 +1,18 @@
+import { openChannel } from './channel.js';
 import type { Records } from './records.js';
 import type { AnswerRecord } from './schema.js';
 
 /** @internal What was answered to challenges for good: for clients, which know what it means. */
 export class AnswerRecords {
+  /** How often they have changed since the store was opened, in this tab or another one. */
+  changes = 0;
   #records: Records;
+  #channel: BroadcastChannel | undefined;
 
-  constructor(records: Records) {
+  constructor(storeName: string, records: Records) {
     this.#records = records;
+    // What has changed is read where it matters: the message has nothing in it to be believed.
+    this.#channel = openChannel(`browser-mtls:${storeName}:answers`, () => this.changes++);
   }
 
   /** @param host `host:port` */
@@ -20,6 +26,7 @@ export class AnswerRecords {
 
   async put(record: AnswerRecord): Promise<void> {
     await this.#records.change(transaction => transaction.objectStore('answers').put(record));
+    this.#tell();
   }
 
   /** Deletes the answers that `matches` holds for. */
@@ -28,5 +35,16 @@ export class AnswerRecords {
       const answers = transaction.objectStore('answers');
       for (const record of await answers.getAll()) if (matches(record)) await answers.delete(record.key);
     });
+    this.#tell();
+  }
+
+  close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
+  #tell(): void {
+    this.changes++;
+    this.#channel?.postMessage(undefined);
   }
 }

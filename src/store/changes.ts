@@ -1,3 +1,5 @@
+import { openChannel } from './channel.js';
+
 /** What happened to an identity in the store, in this tab or another one. */
 export interface IdentityChange {
   type: 'added' | 'updated' | 'deleted' | 'locked' | 'unlocked';
@@ -8,15 +10,14 @@ export type ChangeListener = (change: IdentityChange) => void;
 
 /** Tells this tab and the others of this origin what changes in a store. */
 export class Changes {
+  /** How many there have been since the store was opened. */
+  count = 0;
   #listeners = new Set<ChangeListener>();
   #channel: BroadcastChannel | undefined;
 
   constructor(storeName: string) {
-    if (typeof BroadcastChannel !== 'function') return;
-    this.#channel = new BroadcastChannel(`browser-mtls:${storeName}`);
-    this.#channel.onmessage = ({ data }: MessageEvent<IdentityChange>) => this.#deliver(data);
-    // In Node, it would keep the process alive.
-    (this.#channel as { unref?(): void }).unref?.();
+    const onMessage = ({ data }: MessageEvent<IdentityChange>) => this.#deliver(data);
+    this.#channel = openChannel(`browser-mtls:${storeName}`, onMessage);
   }
 
   listen(listener: ChangeListener): () => void {
@@ -39,6 +40,7 @@ export class Changes {
   }
 
   #deliver(change: IdentityChange): void {
+    this.count++;
     for (const listener of [...this.#listeners]) {
       // What a listener throws is its own, and no failure of the change.
       try {

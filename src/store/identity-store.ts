@@ -75,7 +75,7 @@ export class IdentityStore {
     unlockedForMs: number;
   }) {
     this.#records = parts.records;
-    this.answers = new AnswerRecords(parts.records);
+    this.answers = new AnswerRecords(parts.name, parts.records);
     this.#session = parts.session;
     this.#verification = parts.verification;
     this.#changes = new Changes(parts.name);
@@ -87,6 +87,11 @@ export class IdentityStore {
     this.#changes.listen(({ type, id }) => {
       if (type !== 'added' && type !== 'unlocked') this.#vault.forget(id);
     });
+  }
+
+  /** @internal For clients: another number after each change, of this tab or another one. */
+  get revision(): number {
+    return this.#changes.count + this.answers.changes;
   }
 
   /**
@@ -248,6 +253,7 @@ export class IdentityStore {
   close(): void {
     this.#vault.close();
     this.#changes.close();
+    this.answers.close();
     this.#session?.leave();
     this.#records.close();
   }
@@ -346,8 +352,12 @@ export class IdentityStore {
       use: target => this.use(id, target),
       ready: () => !record.wrapped || this.#vault.isUnlocked(id),
       markUsed: target => this.markUsed(id, target),
-      onChange: listener =>
-        this.#changes.listen(change => change.id === id && change.type !== 'unlocked' && listener()),
+      current: async () => (await this.find({ id }))[0],
+      revision: () => this.revision,
+      onEnd: listener =>
+        this.#changes.listen(({ type, id: changed }) => {
+          if (changed === id && (type === 'deleted' || type === 'locked')) listener();
+        }),
     });
     return identity;
   }

@@ -132,6 +132,11 @@ function certificateRequired(client: ClientCertificateState, evidence: string): 
   );
 }
 
+/** Whether the server refuses the client's certificate, or misses one. */
+export function isCertificateRefusal(error: unknown): boolean {
+  return error instanceof MtlsError && error.code.startsWith('ERR_TLS_CLIENT_CERT_');
+}
+
 const IN_HANDSHAKE = 'during the handshake';
 /** How soon after the handshake a server hangs up that refuses the certificate, the way of the network included. */
 const REFUSAL_MS = 5_000;

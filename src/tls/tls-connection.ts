@@ -6,6 +6,7 @@ import { EngineRecords } from './engine-records.js';
 import {
   type ClientCertificateState,
   type FailedConnection,
+  isCertificateRefusal,
   isReset,
   refusalError,
   type SeenConnection,
@@ -53,6 +54,7 @@ export class TlsConnection {
   #failure: unknown;
   #offered: readonly TlsVersion[];
   #absence: () => string | undefined;
+  #onRefused: () => void;
   #expectsData: boolean;
   #freed = false;
 
@@ -90,6 +92,7 @@ export class TlsConnection {
     this.#respondent = new HandshakeRespondent(options);
     this.#offered = engine.versions;
     this.#absence = options.absence ?? (() => undefined);
+    this.#onRefused = options.onRefused ?? (() => {});
     this.#expectsData = options.expectsData ?? false;
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();
@@ -302,6 +305,7 @@ export class TlsConnection {
   #failWith(error: unknown): unknown {
     if (this.#failure === undefined) {
       this.#failure = error;
+      if (isCertificateRefusal(error)) this.#onRefused();
       const giveUp = () => this.#reader.cancel().catch(() => {});
       this.#writer.close().then(giveUp, giveUp);
       this.#free();

@@ -59,6 +59,8 @@ export interface TlsConnectOptions {
   evaluateServer?(question: ServerTrustQuestion): Promise<'as-verified' | 'trust'>;
   /** Why `authenticate` sent no certificate, for the message of an error. */
   absence?(): string | undefined;
+  /** Called when the server refuses the client's certificate, or misses one: ERR_TLS_CLIENT_CERT_…. */
+  onRefused?(): void;
   /** The server never says nothing: when it ends the connection without any data, it most likely refuses the client. Default: false. */
   expectsData?: boolean | undefined;
   signal?: AbortSignal;

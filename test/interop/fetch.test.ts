@@ -53,7 +53,7 @@ describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
     servers = await Promise.all(
       [options, options, { ...options, http2: false }].map(it => startFetchServer(it)),
     );
-    client = await clientOf({ relay, ca: pki.ca.cert, identities: [pair] });
+    client = await clientOf({ relay, ca: pki.ca.cert, identities: [pair], hosts: ['localhost'] });
   });
 
   afterAll(async () => {

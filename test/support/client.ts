@@ -30,15 +30,19 @@ export interface TestClientOptions {
   relay: Pick<Relay, 'url'>;
   ca: string;
   identities?: KeyPair[];
+  /** Where redirects may take the identities. Default: nowhere. */
+  hosts?: string[];
   onChallenge?: ChallengeHandler;
   cookies?: CookieOptions;
 }
 
 /** A client with the identities of these certificates, which trusts this CA alone. */
 export async function clientOf(options: TestClientOptions): Promise<MtlsClient> {
+  const identities = await Promise.all((options.identities ?? []).map(it => identityOf(it)));
+  const controls = options.hosts ? { hosts: options.hosts } : {};
   return createClient({
     tunnel: options.relay.url,
-    identities: await Promise.all((options.identities ?? []).map(it => identityOf(it))),
+    identities: identities.map(it => ({ ...it, controls })),
     trust: { anchors: [options.ca] },
     engine: engineModule(),
     ...(options.onChallenge && { onChallenge: options.onChallenge }),

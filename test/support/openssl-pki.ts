@@ -49,9 +49,11 @@ export class OpensslPki {
     altNames?: string;
     usage?: 'serverAuth' | 'clientAuth';
     days?: [first: number, last: number];
+    /** PEM; default: a new one. */
+    key?: string;
   }): KeyPair {
     const { subject, kind = 'p256', altNames, usage, days = [-1, 29] } = options;
-    const key = this.#makeKey(kind);
+    const key = options.key ?? this.#makeKey(kind);
     const request = this.#openssl(['req', '-new', '-key', this.#file(key), '-subj', subject]);
     const extensions = ['basicConstraints=CA:FALSE'];
     if (altNames) extensions.push(`subjectAltName=${altNames}`);

@@ -1,64 +1,85 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Authentication } from '../../../src/client/authentication.js';
 import { Instance } from '../../../src/engine/instance.js';
 import { type KeyAccess, setKeyAccess } from '../../../src/identity/key-access.js';
-import type { StoredIdentity } from '../../../src/identity/types.js';
+import type { Identity, StoredIdentity } from '../../../src/identity/types.js';
+import { identityOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
+import { OpensslPki } from '../../support/openssl-pki.js';
 
 const target = { hostname: 'localhost', port: 443 };
-const ada = { id: 'ada', certificate: {}, controls: {} } as StoredIdentity;
+const request = { acceptableIssuers: [], schemes: [0x0403] };
+const waiting = new AbortController().signal;
 
+let pki: OpensslPki;
+let identity: Identity;
+let ada: StoredIdentity;
 let authentication: Authentication;
 let locked: boolean;
 let listeners: number;
 
+beforeAll(async () => {
+  pki = new OpensslPki();
+  identity = await identityOf(pki.issue({ subject: '/CN=Ada' }));
+});
+afterAll(() => pki.close());
+
 beforeEach(async () => {
   const reader = await Instance.create(engineModule());
-  authentication = new Authentication({ identities: [], handler: undefined, reader });
+  ada = { ...identity, id: 'ada', controls: { hosts: ['localhost'] }, createdAt: new Date(), locked: false };
+  const source = { find: async () => [ada] };
+  authentication = new Authentication({ identities: source, handler: undefined, reader });
   locked = false;
   listeners = 0;
   const access: KeyAccess = {
-    use: async () => [],
+    use: async () => identity.keys,
     ready: () => !locked,
     markUsed: async () => {},
-    onChange: () => {
+    current: async () => ada,
+    revision: () => 0,
+    onEnd: () => {
       listeners++;
       return () => listeners--;
     },
   };
   setKeyAccess(ada, access);
-  authentication.standing.enter(ada, target);
 });
 
 describe('an identity', () => {
   it('is not watched any more when the client has been closed, also when its use is confirmed after that', () => {
+    authentication.standing.enter(ada, target);
     expect(listeners).toBe(1);
     authentication.standing.close();
     expect(listeners).toBe(0);
     authentication.standing.enter(ada, target);
     expect(listeners).toBe(0);
-    expect(authentication.standing.admits(ada.id, target)).toBe(false);
+    expect(authentication.standing.holds(ada.id)).toBe(false);
   });
 });
 
 describe('a connection by a resumed session', () => {
-  it('is used as long as the identity of the session may be', async () => {
+  /** What a second connection may resume, when the first has shown the identity. */
+  async function resumable() {
+    const first = await authentication.prepare(target);
+    first.begin();
+    await first.authenticate(request, waiting);
     const connection = await authentication.prepare(target);
-    const { partition } = connection;
-    authentication.setSessionOwner(partition, ada.id);
-    const admits = connection.admission({ partition, resumed: true });
-    expect(admits()).toBe(true);
+    return { connection, sessions: connection.begin() };
+  }
+
+  it('is used as long as the identity of the session may be', async () => {
+    const { connection, sessions } = await resumable();
+    const admission = connection.admission({ sessions, resumed: true });
+    expect(admission.holds()).toBe(true);
     locked = true;
-    expect(admits()).toBe(false);
+    expect(admission.holds()).toBe(false);
   });
 
   it('is not used when the identity was locked during its handshake, and another connection has begun since', async () => {
-    const connection = await authentication.prepare(target);
-    const { partition } = connection;
-    authentication.setSessionOwner(partition, ada.id);
+    const { connection, sessions } = await resumable();
     locked = true;
     const other = await authentication.prepare(target);
-    expect(other.partition).not.toBe(partition);
-    expect(connection.admission({ partition, resumed: true })()).toBe(false);
+    expect(other.begin().partition).not.toBe(sessions.partition);
+    expect(connection.admission({ sessions, resumed: true }).holds()).toBe(false);
   });
 });

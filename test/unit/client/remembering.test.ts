@@ -15,6 +15,7 @@ import {
   type Persistence,
   renew,
   type StoredIdentity,
+  type TrustOptions,
 } from '../../../src/index.js';
 import { identityOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
@@ -49,8 +50,8 @@ afterEach(async () => {
 });
 afterAll(() => pki.close());
 
-async function listen(pair = serverPair, port = 0) {
-  const settings = { ...pair, ca: pki.ca.cert, requestCert: true, rejectUnauthorized: false };
+async function listen(pair = serverPair, port = 0, requestCert = true) {
+  const settings = { ...pair, ca: pki.ca.cert, requestCert, rejectUnauthorized: false };
   const server = createHttpsServer(settings, async (request, response) => {
     const { subject } = (request.socket as TLSSocket).getPeerCertificate();
     response.write(subject?.CN ?? 'nobody');
@@ -66,13 +67,13 @@ async function listen(pair = serverPair, port = 0) {
 /** A page: its client asks, and what is kept in the database is all that it shares with the next one. */
 async function page(
   answer: (challenge: Challenge) => Disposition | Promise<Disposition>,
-  anchors = [pki.ca.cert],
+  trust: TrustOptions = { anchors: [pki.ca.cert] },
 ) {
   const asked: Challenge['method'][] = [];
   const client = await createClient({
     tunnel: tcpTunnel,
     identities: store,
-    trust: { anchors },
+    trust,
     engine: engineModule(),
     onChallenge: challenge => {
       if (challenge.method === 'server-trust' && !challenge.error) return { disposition: 'default' };
@@ -181,12 +182,12 @@ describe('an answer for good', () => {
 
   it('trusts this certificate of an untrusted server, and no other', async () => {
     const { url, port, server } = await listen();
-    const first = await page(trusting('permanent'), []);
+    const first = await page(trusting('permanent'), { anchors: [] });
     await expect(first.text(url)).rejects.toThrow(TypeError); // the same answer is none to the server's question
     expect(first.asked).toEqual(['server-trust', 'client-certificate']);
     const answer = (challenge: Challenge): Disposition =>
       challenge.method === 'server-trust' ? { disposition: 'cancel' } : { disposition: 'reject' };
-    const second = await page(answer, []);
+    const second = await page(answer, { anchors: [] });
     expect(await second.text(url)).toBe('nobody');
     expect(second.asked).toEqual(['client-certificate']);
     const [kept] = await second.client.answers();
@@ -197,8 +198,58 @@ describe('an answer for good', () => {
     server.close();
     await closed;
     await listen(renewedPair, port);
-    const third = await page(answer, []);
+    const third = await page(answer, { anchors: [] });
     await expect(third.text(url)).rejects.toMatchObject({ cause: { code: 'ERR_TLS_CHALLENGE_CANCELLED' } });
+  });
+});
+
+describe('a server that an answer for good trusts', () => {
+  const OTHER_KEY = `sha256/${Buffer.alloc(32, 7).toString('base64')}`;
+  const pinned = { localhost: [OTHER_KEY] };
+  const replacing = { localhost: { sha256: [OTHER_KEY], replacesAnchors: true } } as const;
+
+  it.each<[string, () => TrustOptions, string]>([
+    ['by pins', () => ({ anchors: [], pins: pinned }), 'ERR_TLS_PIN'],
+    ['by pins beside an anchor', () => ({ anchors: [pki.ca.cert], pins: pinned }), 'ERR_TLS_PIN'],
+    ['by pins in place of anchors', () => ({ pins: replacing }), 'ERR_TLS_PIN'],
+    ['by trust.evaluate', () => ({ anchors: [], evaluate: () => false }), 'ERR_TLS_CERT_UNTRUSTED'],
+  ])('is refused %s, which the answer does not reach', async (_, trust, code) => {
+    const { url } = await listen();
+    const answer = (challenge: Challenge): Disposition =>
+      challenge.method === 'server-trust' ? trusting('permanent')() : nobody();
+    expect(await (await page(answer, { anchors: [] })).text(url)).toBe('nobody');
+    // The script may be there at the later visit as well.
+    const later = await page(answer, trust());
+    await expect(later.text(url)).rejects.toMatchObject({ code });
+    await expect(later.text(url)).rejects.toMatchObject({ code });
+    expect(await (await page(answer, { anchors: [] })).text(url)).toBe('nobody');
+  });
+
+  it('is not trusted by a client without a handler', async () => {
+    const { url } = await listen();
+    const first = await page(
+      challenge => (challenge.method === 'server-trust' ? trusting('permanent')() : nobody()),
+      {
+        anchors: [],
+      },
+    );
+    expect(await first.text(url)).toBe('nobody');
+    const client = await createClient({ tunnel: tcpTunnel, identities: store, engine: engineModule() });
+    clients.push(client);
+    await expect(client.fetch(url)).rejects.toMatchObject({ code: 'ERR_TLS_CERT_UNTRUSTED' });
+  });
+
+  it('is asked about again at the next request, when another page has forgotten the answer', async () => {
+    const { url } = await listen(serverPair, 0, false);
+    const answers = [trusting('permanent'), (): Disposition => ({ disposition: 'cancel' })];
+    const { text, asked } = await page(() => answers[Math.min(asked.length - 1, 1)]?.() as Disposition, {
+      anchors: [],
+    });
+    expect([await text(url), await text(url)]).toEqual(['nobody', 'nobody']);
+    await (await page(nobody)).client.forget('elsewhere.example');
+    expect([await text(url), asked.length]).toEqual(['nobody', 1]);
+    await (await page(nobody)).client.forget('localhost');
+    await expect(text(url)).rejects.toMatchObject({ code: 'ERR_TLS_CHALLENGE_CANCELLED' });
   });
 });
 

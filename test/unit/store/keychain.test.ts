@@ -371,7 +371,7 @@ describe('changes', () => {
     const added = await store.add(bob);
     const access = keyAccessOf({ ...added });
     const called = vi.fn();
-    access?.onChange(called);
+    access?.onEnd(called);
     expect(access?.ready()).toBe(true);
     await store.markUsed(added.id, target);
     expect(called).not.toHaveBeenCalled();

@@ -1,0 +1,117 @@
+import { hostsAllow } from '../identity/hosts.js';
+import { type KeyAccess, type KeyTarget, keyAccessOf } from '../identity/key-access.js';
+import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
+import type { AnswerStore, KeptAnswers } from './answer-store.js';
+import type { HostAnswers, Shown } from './host-answers.js';
+
+/** An identity of a list. */
+export interface ListedIdentity extends Identity {
+  /**
+   * `hosts`: where it may be sent, as in a store. Default: to the origins that the page itself asks the client for, and to none that
+   * a redirect leads to. One that is in a store has the controls of the store.
+   */
+  controls?: Pick<IdentityControls, 'hosts'>;
+}
+
+/** Where identities come from: a store, or a list. */
+export interface IdentitySource {
+  find(): Promise<StoredIdentity[]>;
+  /** Another number after each change of what `find` or `answers` give. */
+  readonly revision?: number;
+  /** What was answered for good. */
+  readonly answers?: AnswerStore;
+}
+
+/** What one connection to a target may show. */
+export interface KnownIdentities {
+  all: StoredIdentity[];
+  /** Those that may be shown to the target without a handler naming them. */
+  allowed: StoredIdentity[];
+  /** Whether identities without `hosts` are left out because the page has not asked for this host itself. */
+  redirected: boolean;
+  /** Names the answers that are kept for the target for good. */
+  kept: readonly string[];
+  /** Read before everything else here. */
+  revision: number;
+  /** When the validity of one of them begins or ends next, in milliseconds. */
+  untilMs: number;
+}
+
+/** The identities of a client, as they are now. */
+export class Identities {
+  #source: IdentitySource | ListedIdentity[];
+  #kept: KeptAnswers;
+  /** Of the listed identities that are in a store. */
+  #listed: KeyAccess[];
+
+  constructor(source: IdentitySource | ListedIdentity[], kept: KeptAnswers) {
+    this.#source = source;
+    this.#kept = kept;
+    const list = Array.isArray(source) ? source : [];
+    this.#listed = list.map(keyAccessOf).filter(it => it !== undefined);
+  }
+
+  /** Whether they were given as a list, not by a store. */
+  get areListed(): boolean {
+    return Array.isArray(this.#source);
+  }
+
+  /** Another number after each change of what `for` gives. */
+  revision({ asked }: HostAnswers): number {
+    const source = Array.isArray(this.#source) ? 0 : (this.#source.revision ?? 0);
+    return this.#listed.reduce((sum, { revision }) => sum + revision(), source + Number(asked));
+  }
+
+  async all(): Promise<StoredIdentity[]> {
+    if (!Array.isArray(this.#source)) return this.#source.find();
+    return Promise.all(this.#source.map(currentOf));
+  }
+
+  async for(answers: HostAnswers): Promise<KnownIdentities> {
+    const { target, asked } = answers;
+    const revision = this.revision(answers);
+    const [all, kept] = await Promise.all([this.all(), this.#kept.keys(target)]);
+    const allowed = all.filter(it => isAllowed(it, target, this.areListed && asked));
+    return { all, allowed, redirected: this.areListed && !asked, kept, revision, untilMs: nextTurn(all) };
+  }
+}
+
+/** `withoutHosts`: whether an identity for which no `hosts` are set is allowed. */
+function isAllowed(
+  { controls: { hosts = [] } }: StoredIdentity,
+  { hostname, port }: KeyTarget,
+  withoutHosts: boolean,
+): boolean {
+  return hosts.length === 0 ? withoutHosts : hostsAllow(hosts, hostname, port);
+}
+
+/** A listed identity of a store has the controls that the store has for it now. One that the store has lost says so when it is used. */
+async function currentOf(identity: ListedIdentity): Promise<StoredIdentity> {
+  const current = await keyAccessOf(identity)
+    ?.current()
+    .catch(() => undefined);
+  return current ?? asStored(identity);
+}
+
+export function asStored(identity: ListedIdentity): StoredIdentity {
+  const { controls = {} } = identity;
+  const { fingerprint } = identity.certificate;
+  return { id: fingerprint, createdAt: new Date(), locked: false, ...identity, controls };
+}
+
+/** A stored identity that a handler chose, as it is now; undefined: it is gone, or has lost its permission for the target. */
+export function currentIn(
+  { all, allowed }: KnownIdentities,
+  { identity, wasAllowed }: Shown,
+): StoredIdentity | undefined {
+  return (wasAllowed ? allowed : all).find(({ id }) => id === identity.id);
+}
+
+function nextTurn(identities: readonly StoredIdentity[]): number {
+  const turns = identities.flatMap(({ certificate: { notBefore, notAfter }, controls: { expiresAt } }) =>
+    [notBefore, notAfter, ...(expiresAt ? [expiresAt] : [])].map(it => it.getTime()),
+  );
+  const now = Date.now();
+  // One millisecond later: a certificate is valid up to and including its last moment.
+  return Math.min(...turns.map(it => it + 1).filter(it => it > now));
+}
