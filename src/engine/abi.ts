@@ -6,9 +6,8 @@ export const ABI_VERSION = 1;
 export const Emission = {
   failure: 1,
   ciphertext: 2,
-  plaintext: 3,
   handshake: 4,
-  peerClosed: 5,
+  recordContent: 5,
   keys: 6,
   httpConnection: 16,
   httpBytes: 17,
@@ -45,6 +44,7 @@ export const FailureKind = {
   certificatePin: 10,
   revocationUnknown: 11,
   certificateMalformed: 12,
+  /** Not the engine's: found by the host's record layer. */
   renegotiation: 13,
 } as const;
 

@@ -1,4 +1,20 @@
+import { concatenated } from '../engine/bytes.js';
+import { MtlsError } from '../errors.js';
+import { createAead } from './aead.js';
 import type { Failure } from './failure.js';
+import { FloodLimits } from './flood-limits.js';
+import { type HandshakeMessage, HandshakeMessages } from './handshake-messages.js';
+import {
+  ContentType,
+  MAX_CONTENT_BYTES,
+  RecordCipher,
+  type RecordContent,
+  type Version,
+} from './record-cipher.js';
+import { Alert, AlertLevel, RecordFault } from './record-fault.js';
+import { RecordReader } from './record-reader.js';
+import type { ExternalConnection } from './tls-engine.js';
+import type { TrafficKeys } from './traffic-keys.js';
 
 /** What came of ciphertext: everything before a failure is good. */
 export interface Received {
@@ -11,14 +27,247 @@ export interface Received {
 /** Puts ciphertext on its way, without waiting for room. Called in the order of the records. */
 export type Transmit = (ciphertext: Uint8Array) => void;
 
-/** The records of a connection after its handshake (RFC 8446 section 5, RFC 5246 section 6.2). */
-export interface RecordLayer {
+/** Enough to keep WebCrypto busy; bounds what is opened in vain before new keys. */
+const MAX_OPEN_AT_ONCE = 16;
+
+const HandshakeType = {
+  helloRequest: 0,
+  newSessionTicket: 4,
+  certificateRequest: 13,
+  keyUpdate: 24,
+} as const;
+const UPDATE_REQUESTED = 1;
+
+/**
+ * The records of a connection after its handshake (RFC 8446 sections 4.6, 5 and 6; RFC 5246 sections 6.2 and 7.2), the same for all
+ * cipher suites. The engine keeps the tickets and makes new keys.
+ */
+export class RecordLayer {
+  #external: ExternalConnection;
+  #transmit: Transmit;
+  #version: Version;
+  #sealing: RecordCipher;
+  #opening: RecordCipher;
+  #reader: RecordReader;
+  #handshake = new HandshakeMessages();
+  #floods = new FloodLimits();
+  /** The server has asked for new keys of ours: they are due before the next data (RFC 8446 section 4.6.3). */
+  #updateIsDue = false;
+  #closed = false;
+  /** One at a time, so that records leave in the order of their numbers. */
+  #turn: Promise<void> = Promise.resolve();
+
+  static async create(
+    external: ExternalConnection,
+    { version, transmit }: { version: Version; transmit: Transmit },
+  ): Promise<RecordLayer> {
+    const { sendKeys, receiveKeys } = external;
+    try {
+      const [sealing, opening] = await Promise.all([
+        createCipher(external, { version, keys: sendKeys, use: 'encrypt' }),
+        createCipher(external, { version, keys: receiveKeys, use: 'decrypt' }),
+      ]);
+      return new RecordLayer(external, { sealing, opening, transmit });
+    } catch (error) {
+      external.free();
+      throw error;
+    }
+  }
+
+  private constructor(
+    external: ExternalConnection,
+    parts: { sealing: RecordCipher; opening: RecordCipher; transmit: Transmit },
+  ) {
+    this.#external = external;
+    this.#sealing = parts.sealing;
+    this.#opening = parts.opening;
+    this.#version = parts.sealing.version;
+    this.#reader = new RecordReader(this.#version);
+    this.#transmit = parts.transmit;
+  }
+
   /** Takes ciphertext in any portions. Not to be called again before the last call has resolved. */
-  receive(ciphertext: Uint8Array): Promise<Received>;
+  async receive(ciphertext: Uint8Array): Promise<Received> {
+    const received: Received = { plaintext: [], closed: false };
+    try {
+      const { records, fault } = this.#reader.read(ciphertext);
+      await this.#openAll(records, received);
+      if (fault && !received.closed) throw fault;
+    } catch (error) {
+      if (!(error instanceof RecordFault)) throw error;
+      const { reply, failure } = error;
+      if (reply) await this.#sendAlert(reply.level, reply.alert).catch(() => {});
+      received.failure = failure;
+    }
+    return received;
+  }
+
   /** Seals and transmits; resolves when that is done. */
-  send(plaintext: Uint8Array): Promise<void>;
-  /** Sends close_notify. */
-  sendClose(): Promise<void>;
+  send(plaintext: Uint8Array): Promise<void> {
+    return this.#inTurn(async () => {
+      const updated = this.#updateIsDue || this.#sealing.isUsedUp ? await this.#updateSendKeys() : [];
+      const records: Promise<Uint8Array>[] = [];
+      for (let start = 0; start < plaintext.length; start += MAX_CONTENT_BYTES) {
+        const content = plaintext.subarray(start, start + MAX_CONTENT_BYTES);
+        records.push(this.#sealing.seal(ContentType.applicationData, content));
+      }
+      return concatenated([...updated, ...(await Promise.all(records))]);
+    });
+  }
+
+  /** Sends close_notify. Nothing follows it. */
+  sendClose(): Promise<void> {
+    const sent = this.#sendAlert(AlertLevel.warning, Alert.closeNotify);
+    this.#closed = true;
+    return sent;
+  }
+
   /** Forgets the keys. */
-  free(): void;
+  free(): void {
+    this.#external.free();
+  }
+
+  #inTurn(seal: () => Promise<Uint8Array>): Promise<void> {
+    const done = this.#turn.then(async () => this.#transmit(await seal()));
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async #sendAlert(level: number, alert: number): Promise<void> {
+    if (this.#closed) return;
+    await this.#inTurn(() => this.#sealing.seal(ContentType.alert, Uint8Array.of(level, alert)));
+  }
+
+  /** All at once, taken in order. After new keys, what was opened with the old ones is opened again. */
+  async #openAll(records: Uint8Array[], received: Received): Promise<void> {
+    let left = records;
+    while (left.length > 0 && !received.closed) {
+      const cipher = this.#opening;
+      const opened = left.slice(0, MAX_OPEN_AT_ONCE).map(record => cipher.open(record));
+      for (const attempt of opened) attempt.catch(() => {});
+      let taken = 0;
+      for (const attempt of opened) {
+        await this.#takeRecord(await attempt, received);
+        taken++;
+        if (this.#opening !== cipher || received.closed) break;
+      }
+      left = left.slice(taken);
+    }
+  }
+
+  async #takeRecord({ type, content }: RecordContent, received: Received): Promise<void> {
+    if (this.#handshake.isInside && type !== ContentType.handshake) {
+      throw RecordFault.protocol(Alert.unexpectedMessage, 'a handshake message is interrupted');
+    }
+    if (type === ContentType.applicationData) this.#takeData(content, received);
+    else if (content.length === 0)
+      throw RecordFault.protocol(Alert.unexpectedMessage, `a record of type ${type} is empty`);
+    else if (type === ContentType.alert) this.#takeAlert(content, received);
+    else if (type === ContentType.handshake) await this.#takeHandshake(content);
+    else {
+      throw RecordFault.protocol(
+        Alert.unexpectedMessage,
+        `a record of type ${type} came after the handshake`,
+      );
+    }
+  }
+
+  #takeData(content: Uint8Array, received: Received): void {
+    if (content.length === 0) {
+      this.#floods.count('empty records');
+      return;
+    }
+    this.#floods.reset();
+    received.plaintext.push(content);
+  }
+
+  #takeAlert(content: Uint8Array, received: Received): void {
+    const [level, alert] = content;
+    if (alert === undefined || content.length !== 2)
+      throw RecordFault.protocol(Alert.decodeError, 'an alert is malformed');
+    if (level !== AlertLevel.warning && level !== AlertLevel.fatal)
+      throw RecordFault.received(alert, Alert.illegalParameter);
+    if (alert === Alert.closeNotify) received.closed = true;
+    else if (level === AlertLevel.fatal) throw RecordFault.received(alert);
+    // TLS 1.3 has no warnings but user_canceled (RFC 8446 section 6).
+    else if (this.#version === 'TLSv1.3' && alert !== Alert.userCanceled)
+      throw RecordFault.received(alert, Alert.decodeError);
+    else this.#floods.countWarning();
+  }
+
+  async #takeHandshake(content: Uint8Array): Promise<void> {
+    this.#handshake.push(content);
+    for (let message = this.#handshake.next(); message; message = this.#handshake.next()) {
+      if (this.#version === 'TLSv1.3') await this.#takeMessage(message);
+      else takeLegacyMessage(message);
+    }
+  }
+
+  async #takeMessage({ type, body }: HandshakeMessage): Promise<void> {
+    if (type === HandshakeType.keyUpdate) return this.#takeKeyUpdate(body);
+    if (type === HandshakeType.certificateRequest)
+      throw RecordFault.renegotiation({ level: AlertLevel.fatal, alert: Alert.unexpectedMessage });
+    if (type !== HandshakeType.newSessionTicket) throw unexpectedMessage(type);
+    this.#floods.count('session tickets');
+    const alert = this.#external.keepTicket(body);
+    if (alert !== undefined) throw RecordFault.protocol(alert, 'a session ticket is malformed');
+  }
+
+  async #takeKeyUpdate(body: Uint8Array): Promise<void> {
+    const [request = 0] = body;
+    if (body.length !== 1) throw RecordFault.protocol(Alert.decodeError, 'a key update is malformed');
+    if (request > UPDATE_REQUESTED)
+      throw RecordFault.protocol(Alert.illegalParameter, 'a key update asks for what does not exist');
+    if (this.#handshake.isInside)
+      throw RecordFault.protocol(Alert.unexpectedMessage, 'a key update is not the end of its record');
+    this.#floods.count('key updates');
+    this.#opening = await this.#nextCipher('receive');
+    // Answered once, however often it is asked for while we are silent.
+    if (request === UPDATE_REQUESTED) this.#updateIsDue = true;
+  }
+
+  /** The message that announces the new keys, sealed with the old ones. */
+  async #updateSendKeys(): Promise<Uint8Array[]> {
+    if (this.#version === 'TLSv1.2') throw usedUp();
+    this.#updateIsDue = false;
+    const message = Uint8Array.of(HandshakeType.keyUpdate, 0, 0, 1, 0);
+    const announced = await this.#sealing.seal(ContentType.handshake, message);
+    this.#sealing = await this.#nextCipher('send');
+    return [announced];
+  }
+
+  #nextCipher(direction: 'send' | 'receive'): Promise<RecordCipher> {
+    const keys = this.#external.updateKeys(direction);
+    const use = direction === 'send' ? 'encrypt' : 'decrypt';
+    return createCipher(this.#external, { version: this.#version, keys, use });
+  }
+}
+
+async function createCipher(
+  engine: ExternalConnection,
+  { version, keys, use }: { version: Version; keys: TrafficKeys; use: 'encrypt' | 'decrypt' },
+): Promise<RecordCipher> {
+  return new RecordCipher(version, await createAead(keys, use, engine), keys);
+}
+
+/** Nothing may come in TLS 1.2 but the request for another handshake; the alert says no (RFC 5246 section 7.4.1.1). */
+function takeLegacyMessage({ type, body }: HandshakeMessage): never {
+  if (type !== HandshakeType.helloRequest) throw unexpectedMessage(type);
+  if (body.length > 0) throw RecordFault.protocol(Alert.decodeError, 'a HelloRequest is malformed');
+  throw RecordFault.renegotiation({ level: AlertLevel.warning, alert: Alert.noRenegotiation });
+}
+
+function unexpectedMessage(type: number): RecordFault {
+  return RecordFault.protocol(
+    Alert.unexpectedMessage,
+    `a handshake message of type ${type} came after the handshake`,
+  );
+}
+
+/** TLS 1.2 has no key updates. */
+function usedUp(): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_PROTOCOL',
+    'The connection has sent all that its keys are good for (2^23 records over TLS 1.2): connect again, or have the server allow TLS 1.3.',
+  );
 }

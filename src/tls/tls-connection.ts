@@ -2,7 +2,6 @@ import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 import { isA } from '../platform.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
-import { EngineRecords } from './engine-records.js';
 import {
   type ClientCertificateState,
   type FailedConnection,
@@ -14,11 +13,11 @@ import {
   truncationError,
 } from './failure.js';
 import { HandshakeRespondent, readHandshake } from './handshake.js';
+import { Negotiation } from './negotiation.js';
 import { RecordBoundary } from './record-boundary.js';
-import type { Received, RecordLayer } from './record-layer.js';
+import { type Received, RecordLayer } from './record-layer.js';
 import type { TlsEngine } from './tls-engine.js';
 import type { TlsConnectOptions, TlsInfo, TlsVersion } from './types.js';
-import { WebCryptoRecords } from './webcrypto-records.js';
 
 /** What is encrypted at once, so that a large write does not hold several copies of itself. */
 const WRITE_SLICE_BYTES = 64 * 1024;
@@ -39,8 +38,9 @@ export class TlsConnection {
   bytesSent = 0;
   bytesReceived = 0;
 
-  #negotiating: EngineRecords;
-  #records: RecordLayer;
+  #negotiation: Negotiation;
+  /** Undefined during the handshake. */
+  #records: RecordLayer | undefined;
   #respondent: HandshakeRespondent;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -50,7 +50,8 @@ export class TlsConnection {
   #anyData = false;
   #boundary = new RecordBoundary();
   #peerClosed = false;
-  #writeClosed = false;
+  /** Nothing more is written: it has been closed, or has failed. */
+  #writeOver = false;
   #failure: unknown;
   #offered: readonly TlsVersion[];
   #absence: () => string | undefined;
@@ -99,8 +100,7 @@ export class TlsConnection {
     // Failures of the stream show where it is read and written; these promises only repeat them.
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
-    this.#negotiating = new EngineRecords(engine, engine.open(options), this.#transmit);
-    this.#records = this.#negotiating;
+    this.#negotiation = new Negotiation(engine, engine.open(options), this.#transmit);
     this.readable = new ReadableStream(
       { pull: controller => this.#pull(controller), cancel: reason => this.#abandon(reason) },
       { highWaterMark: 0 },
@@ -129,11 +129,10 @@ export class TlsConnection {
   async #handshake(): Promise<void> {
     let input: Uint8Array = nothing;
     for (;;) {
-      const step = await this.#negotiating.negotiate(input, this.#respondent);
+      const step = await this.#negotiation.advance(input, this.#respondent);
       if (this.#freed) throw this.#failure;
-      if (step?.handshake) this.#info = readHandshake(step.handshake, this.#respondent);
-      if (step?.handshake) return this.#complete(step);
-      if (step) this.#take(step);
+      if (step?.failure) throw this.#failWith(tlsError(step.failure, this.#failed()));
+      if (step?.handshake) return this.#complete(step.handshake);
       const { done, value } = await this.#readCiphertext();
       if (done) throw this.#failWith(this.#truncation());
       input = step ? value : concatenated([input, value]);
@@ -141,28 +140,20 @@ export class TlsConnection {
   }
 
   /** Data that came with the end of the handshake is delivered, although the connection may have failed behind it. */
-  async #complete(step: Received): Promise<void> {
+  async #complete(handshake: Uint8Array): Promise<void> {
+    this.#info = readHandshake(handshake, this.#respondent);
     this.#handshakeEndMs = performance.now();
-    try {
-      this.#take(step);
-    } catch (error) {
-      if (this.#plaintext.length === 0) throw error;
-      return;
-    }
-    await this.#changeRecords();
-  }
-
-  /** To WebCrypto's, where the cipher suite allows it. */
-  async #changeRecords(): Promise<void> {
-    const external = this.#peerClosed ? undefined : this.#negotiating.handOver();
-    if (!external) return;
-    const records = await WebCryptoRecords.create(external, {
-      version: this.info.version,
+    const external = this.#negotiation.handOver();
+    this.#records = await RecordLayer.create(external, {
+      version: this.#info.version,
       transmit: this.#transmit,
     });
-    this.#records = records;
-    // Given up meanwhile: what there was to free has been replaced.
-    if (this.#freed) records.free();
+    if (this.#freed) {
+      // Given up meanwhile: what there was to free has been replaced.
+      this.#records.free();
+      throw this.#failure;
+    }
+    await this.#receive(external.incoming);
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
@@ -220,43 +211,60 @@ export class TlsConnection {
     }
     for (let start = 0; start < chunk.length; start += WRITE_SLICE_BYTES) {
       await this.#untilWritable();
-      try {
-        await this.#usable().send(chunk.subarray(start, start + WRITE_SLICE_BYTES));
-      } catch (error) {
-        throw this.#failWith(error);
-      }
+      await this.#send(chunk.subarray(start, start + WRITE_SLICE_BYTES));
     }
+  }
+
+  async #send(slice: Uint8Array): Promise<void> {
+    try {
+      await this.#usable().send(slice);
+    } catch (error) {
+      await this.#sayClose().catch(() => {});
+      await this.#endWriting();
+      throw error;
+    }
+  }
+
+  async #close(): Promise<void> {
+    await this.#sayClose();
+    await this.#untilWritable();
+    await this.#endWriting();
   }
 
   /**
    * Says close_notify, but leaves the stream open: some servers (Node's) take its end for the end of everything, and
    * hang up without a close_notify of their own.
    */
-  async #close(): Promise<void> {
+  async #sayClose(): Promise<void> {
+    if (this.#freed) return;
     try {
-      if (!this.#freed) await this.#records.sendClose();
+      await this.#usable().sendClose();
     } catch (error) {
-      throw this.#failWith(error);
+      this.#writer.close().catch(() => {});
+      throw error;
     }
-    await this.#untilWritable();
-    this.#writeClosed = true;
-    if (this.#peerClosed) await this.#finish();
   }
 
-  /** What was received before can still be read, when nothing can be written any more. */
   async #untilWritable(): Promise<void> {
     try {
       await this.#writer.ready;
     } catch (error) {
+      await this.#endWriting();
       throw this.#brokenBy(error);
     }
+  }
+
+  /** By `close`, or by a failure: that is one of writing alone. What was received can still be read, and what comes. */
+  async #endWriting(): Promise<void> {
+    this.#writeOver = true;
+    if (this.#peerClosed) await this.#finish();
   }
 
   async #endReading(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     const refusal = this.#expectsData ? refusalError(this.#seen(), this.#clientState()) : undefined;
     if (refusal) throw this.#failWith(refusal);
     controller.close();
-    if (this.#writeClosed) await this.#finish();
+    if (this.#writeOver) await this.#finish();
   }
 
   /** Both sides have said all. */
@@ -267,7 +275,7 @@ export class TlsConnection {
   }
 
   #usable(): RecordLayer {
-    if (this.#freed) throw this.#failure ?? closedError();
+    if (this.#freed || !this.#records) throw this.#failure ?? closedError();
     return this.#records;
   }
 
@@ -324,7 +332,7 @@ export class TlsConnection {
     if (this.#freed) return;
     this.#freed = true;
     try {
-      this.#records.free();
+      (this.#records ?? this.#negotiation).free();
     } catch {
       // A failed engine has nothing left to free.
     }

@@ -4,8 +4,9 @@ import { type Respondent, Transactions } from '../engine/transaction.js';
 import { encodeMaterial, encodePins } from '../engine/trust.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
+import type { ChaCha20Poly1305Engine } from './aead.js';
 import { readFailure } from './failure.js';
-import { readKeys, type TrafficKeys } from './record-cipher.js';
+import { readKeys, type TrafficKeys } from './traffic-keys.js';
 import type { TlsConnectOptions, TlsSettings, TlsVersion } from './types.js';
 
 const encoder = new TextEncoder();
@@ -56,30 +57,13 @@ export class TlsEngine {
     return this.#transactions.run('tls_connection_process', [connection, ciphertext], respondent);
   }
 
-  /** A call after the handshake: nothing is asked any more. */
-  receive(connection: number, ciphertext: Uint8Array): CallResult {
-    return this.#instance.call('tls_connection_process', [connection, ciphertext]);
-  }
-
-  send(connection: number, plaintext: Uint8Array): CallResult {
-    return this.#instance.call('tls_connection_write', [connection, plaintext]);
-  }
-
-  sendClose(connection: number): CallResult {
-    return this.#instance.call('tls_connection_close', [connection]);
-  }
-
   free(connection: number): void {
     this.#instance.call('tls_connection_free', [connection]);
   }
 
-  /**
-   * Hands over the records of a connection whose handshake is complete; its handle is then gone. Undefined: the engine goes
-   * on with them itself.
-   */
-  export(connection: number): ExternalConnection | undefined {
+  /** Hands over the records of a connection whose handshake is complete; its handle is then gone. */
+  export(connection: number): ExternalConnection {
     const { status, emitted } = this.#instance.call('tls_connection_export', [connection]);
-    if (status === 0) return undefined;
     const [keys, incoming] = emitted;
     if (status < 0 || keys?.kind !== Emission.keys || !incoming) {
       throw new MtlsError('ERR_ENGINE_FAILED', 'The engine could not hand the records over.');
@@ -96,7 +80,7 @@ export class TlsEngine {
 }
 
 /** A connection whose records are sealed and opened elsewhere. */
-export class ExternalConnection {
+export class ExternalConnection implements ChaCha20Poly1305Engine {
   readonly sendKeys: TrafficKeys;
   readonly receiveKeys: TrafficKeys;
   /** Ciphertext that came before the hand-over. */
@@ -116,9 +100,10 @@ export class ExternalConnection {
     this.incoming = parts.incoming;
   }
 
-  /** Keeps a session ticket for resumption; false when it is malformed. */
-  keepTicket(body: Uint8Array): boolean {
-    return this.#instance.call('tls_external_keep_ticket', [this.#handle, body]).status === 0;
+  /** Keeps a session ticket for resumption. Returns the alert for a malformed one. */
+  keepTicket(body: Uint8Array): number | undefined {
+    const { status } = this.#instance.call('tls_external_keep_ticket', [this.#handle, body]);
+    return status > 0 ? status : undefined;
   }
 
   /** The keys after a KeyUpdate. */
@@ -130,6 +115,16 @@ export class ExternalConnection {
     const read = readKeys(new WireReader(keys.bytes));
     keys.bytes.fill(0);
     return read;
+  }
+
+  chacha20Poly1305(
+    use: 'seal' | 'open',
+    parameters: Uint8Array,
+    content: Uint8Array,
+  ): Uint8Array | undefined {
+    const seals = use === 'seal' ? 1 : 0;
+    const { emitted } = this.#instance.call('tls_chacha20_poly1305', [seals, parameters, content]);
+    return emitted.find(it => it.kind === Emission.recordContent)?.bytes;
   }
 
   free(): void {

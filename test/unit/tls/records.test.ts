@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { RecordLayer } from '../../../src/tls/record-layer.js';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { type ExternalConnection, TlsEngine } from '../../../src/tls/tls-engine.js';
-import { WebCryptoRecords } from '../../../src/tls/webcrypto-records.js';
+import { Algorithm } from '../../../src/tls/traffic-keys.js';
 import type { TunnelStream } from '../../../src/tunnel/tunnel.js';
 import { engineModule } from '../../support/engine.js';
 import { certificateDer, type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
@@ -208,7 +209,12 @@ describe('new keys', () => {
 
 describe('keys that have sealed 2^23 records', () => {
   const RECORDS = 2 ** 23;
-  const keys = (sequence: number) => ({ sequence, key: new Uint8Array(16), iv: new Uint8Array(12) });
+  const keys = (sequence: number) => ({
+    sequence,
+    algorithm: Algorithm.aesGcm,
+    key: new Uint8Array(16),
+    iv: new Uint8Array(12),
+  });
   const records = async (version: 'TLSv1.2' | 'TLSv1.3') => {
     const sent: Uint8Array[] = [];
     const external = {
@@ -218,7 +224,7 @@ describe('keys that have sealed 2^23 records', () => {
       updateKeys: () => keys(0),
       free: () => {},
     } as unknown as ExternalConnection;
-    const layer = await WebCryptoRecords.create(external, { version, transmit: it => void sent.push(it) });
+    const layer = await RecordLayer.create(external, { version, transmit: it => void sent.push(it) });
     return { layer, sent };
   };
 

@@ -26,11 +26,6 @@ impl<T> Handles<T> {
         handle
     }
 
-    /// Under the number that it had.
-    pub fn put_back(&self, handle: i32, object: T) {
-        self.0.borrow_mut().objects.insert(handle, object);
-    }
-
     pub fn with<R>(&self, handle: i32, act: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.0.borrow_mut().objects.get_mut(&handle).map(act)
     }

@@ -8,9 +8,8 @@ use mtls_engine::host::{Answer, Host, QuestionKind};
 pub enum Emission {
     Failure = 1,
     Ciphertext = 2,
-    Plaintext = 3,
     Handshake = 4,
-    PeerClosed = 5,
+    RecordContent = 5,
     Keys = 6,
     HttpConnection = 16,
     /// What a connection has to send; or, right behind `HttpDataOf`, a piece of that response.

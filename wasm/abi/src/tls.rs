@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mtls_engine::tls::config::{Config, Settings};
 use mtls_engine::tls::connection::{Connection, Progress, Target};
-use mtls_engine::tls::external::{Direction, External};
+use mtls_engine::tls::external::{chacha20_poly1305, Direction, External};
 use mtls_engine::tls::failure::Failure;
 
 use zeroize::Zeroize;
@@ -14,8 +14,8 @@ use crate::imports::{emit, Embedder, Emission};
 use crate::memory::input;
 use crate::{FAILED, OK, UNKNOWN_HANDLE};
 
-/// The engine goes on with the records itself.
-const REMAINS: i32 = 0;
+/// What was to be opened is not what was sealed.
+const NOT_AUTHENTIC: i32 = 1;
 
 thread_local! {
     static CONFIGS: Handles<Config> = const { Handles::new() };
@@ -60,23 +60,14 @@ extern "C" fn tls_connection_free(connection: i32) {
 /// Input: ciphertext from the peer; none starts the handshake.
 #[no_mangle]
 extern "C" fn tls_connection_process(connection: i32, pointer: *const u8, len: usize) -> i32 {
-    with_connection(connection, |it| it.process(input(pointer, len)))
+    match CONNECTIONS.with(|all| all.with(connection, |it| it.process(input(pointer, len)))) {
+        Some(progress) => report(&progress),
+        None => UNKNOWN_HANDLE,
+    }
 }
 
-/// Input: plaintext to send.
-#[no_mangle]
-extern "C" fn tls_connection_write(connection: i32, pointer: *const u8, len: usize) -> i32 {
-    with_connection(connection, |it| it.write(input(pointer, len)))
-}
-
-/// Sends close_notify.
-#[no_mangle]
-extern "C" fn tls_connection_close(connection: i32) -> i32 {
-    with_connection(connection, Connection::close)
-}
-
-/// Hands the records over to the host: emits their keys and the ciphertext not yet processed. Returns the handle of an
-/// external connection in place of this one, or [`REMAINS`] when that can't be done now.
+/// Hands the records over to the host, once the handshake is complete: emits their keys and the ciphertext not yet processed.
+/// Returns the handle of an external connection in place of this one.
 #[no_mangle]
 extern "C" fn tls_connection_export(connection: i32) -> i32 {
     let Some(it) = CONNECTIONS.with(|all| all.remove(connection)) else {
@@ -89,11 +80,7 @@ extern "C" fn tls_connection_export(connection: i32) -> i32 {
             export.keys.zeroize();
             EXTERNALS.with(|all| all.insert(export.external))
         }
-        Err(Ok(it)) => {
-            CONNECTIONS.with(|all| all.put_back(connection, *it));
-            REMAINS
-        }
-        Err(Err(failure)) => fail(&failure),
+        Err(failure) => fail(&failure),
     }
 }
 
@@ -102,12 +89,12 @@ extern "C" fn tls_external_free(external: i32) {
     EXTERNALS.with(|all| all.remove(external));
 }
 
-/// Input: the body of a NewSessionTicket message.
+/// Input: the body of a NewSessionTicket message. Returns the alert for a malformed one.
 #[no_mangle]
 extern "C" fn tls_external_keep_ticket(external: i32, pointer: *const u8, len: usize) -> i32 {
     match EXTERNALS.with(|all| all.with(external, |it| it.keep_ticket(input(pointer, len)))) {
         Some(Ok(())) => OK,
-        Some(Err(failure)) => fail(&failure),
+        Some(Err(alert)) => alert.into(),
         None => UNKNOWN_HANDLE,
     }
 }
@@ -131,26 +118,35 @@ extern "C" fn tls_external_update_keys(external: i32, direction: u32) -> i32 {
     }
 }
 
-fn with_connection(connection: i32, act: impl FnOnce(&mut Connection) -> Progress) -> i32 {
-    match CONNECTIONS.with(|all| all.with(connection, act)) {
-        Some(progress) => report(&progress),
-        None => UNKNOWN_HANDLE,
+/// Seals (`seals` 1) or opens (0) a record's content, see [`chacha20_poly1305`]. Inputs: its parameters, then the content.
+#[no_mangle]
+extern "C" fn tls_chacha20_poly1305(
+    seals: u32,
+    parameters: *const u8,
+    parameters_len: usize,
+    content: *const u8,
+    content_len: usize,
+) -> i32 {
+    let (parameters, content) = (
+        input(parameters, parameters_len),
+        input(content, content_len),
+    );
+    match chacha20_poly1305(seals != 0, parameters, content) {
+        Ok(Some(made)) => {
+            emit(Emission::RecordContent, &made);
+            OK
+        }
+        Ok(None) => NOT_AUTHENTIC,
+        Err(malformed) => fail(&malformed.into()),
     }
 }
 
-/// The order matters to the host: what was received before a failure is good.
 fn report(progress: &Progress) -> i32 {
     if !progress.ciphertext.is_empty() {
         emit(Emission::Ciphertext, &progress.ciphertext);
     }
     if let Some(handshake) = &progress.handshake {
         emit(Emission::Handshake, &handshake.write());
-    }
-    if !progress.plaintext.is_empty() {
-        emit(Emission::Plaintext, &progress.plaintext);
-    }
-    if progress.peer_closed {
-        emit(Emission::PeerClosed, &[]);
     }
     match &progress.failure {
         Some(failure) => fail(failure),

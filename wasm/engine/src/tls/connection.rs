@@ -1,10 +1,8 @@
-//! One TLS connection, without I/O: ciphertext in, ciphertext and plaintext out.
+//! A TLS handshake, without I/O. The records behind it are the host's.
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
-use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
-};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{HandshakeKind, ProtocolVersion};
 
 use super::config::Config;
@@ -13,19 +11,21 @@ use super::failure::{Failure, FailureKind};
 use crate::trust::pins::Pins;
 use crate::wire::{Malformed, Reader, Writer};
 
+const RECORD_HEADER: usize = 5;
 /// A record's plaintext (RFC 8446 section 5.1), and what its protection may add to it.
 const RECORD_PLAINTEXT: usize = 16_384;
 const RECORD_OVERHEAD: usize = 256;
 
 /// The content type of a record that may be queued before an alert.
 const CHANGE_CIPHER_SPEC: u8 = 20;
-/// That of an alert; in TLS 1.3 none shows it once there are keys.
-const ALERT: u8 = 21;
 
 pub struct Connection {
     tls: UnbufferedClientConnection,
-    /// Ciphertext not yet processed: at most a record, or a handshake message in progress.
+    /// Ciphertext not yet processed.
     incoming: Vec<u8>,
+    /// How much of `incoming` rustls has been shown. It sees one record more whenever it needs one, so that it never sees what
+    /// comes behind the handshake.
+    shown: usize,
     handshake_reported: bool,
     /// Why nothing works any more.
     failure: Option<Failure>,
@@ -69,11 +69,8 @@ pub struct Export {
 #[derive(Default)]
 pub struct Progress {
     pub ciphertext: Vec<u8>,
-    pub plaintext: Vec<u8>,
     /// The handshake has just been completed.
     pub handshake: Option<Handshake>,
-    /// The peer has sent close_notify: no plaintext follows.
-    pub peer_closed: bool,
     pub failure: Option<Failure>,
 }
 
@@ -113,6 +110,7 @@ impl Connection {
         Ok(Self {
             tls,
             incoming: Vec::new(),
+            shown: 0,
             handshake_reported: false,
             failure: None,
         })
@@ -120,126 +118,67 @@ impl Connection {
 
     /// Takes ciphertext from the peer; with none, starts the handshake.
     pub fn process(&mut self, ciphertext: &[u8]) -> Progress {
-        self.incoming.extend_from_slice(ciphertext);
-        self.run(|_, _| Ok(()))
-    }
-
-    /// Encrypts plaintext. Fails before the handshake is complete.
-    pub fn write(&mut self, plaintext: &[u8]) -> Progress {
-        self.run_writing(|traffic, out| {
-            plaintext.chunks(RECORD_PLAINTEXT).try_for_each(|record| {
-                append(out, record.len(), |room| traffic.encrypt(record, room))
-            })
-        })
-    }
-
-    /// Sends close_notify.
-    pub fn close(&mut self) -> Progress {
-        self.run_writing(|traffic, out| append(out, 0, |room| traffic.queue_close_notify(room)))
-    }
-
-    /// Hands the records over to the host: gives their keys, and the ciphertext not yet processed. Gives the connection
-    /// back where that can't be done now.
-    pub fn into_external(self) -> Result<Export, Result<Box<Self>, Failure>> {
-        let ready =
-            self.handshake_reported && self.failure.is_none() && self.has_only_a_partial_record();
-        if !ready || !external::is_supported(self.tls.negotiated_cipher_suite()) {
-            return Err(Ok(Box::new(self)));
-        }
-        let (secrets, kernel) = self
-            .tls
-            .dangerous_into_kernel_connection()
-            .map_err(|error| Err(error.into()))?;
-        let keys = external::write_secrets(&secrets).map_err(Err)?;
-        Ok(Export {
-            external: External::new(kernel),
-            keys,
-            incoming: self.incoming,
-        })
-    }
-
-    /// rustls keeps a handshake message that came in part, decrypted in place: only rustls can go on with that.
-    fn has_only_a_partial_record(&self) -> bool {
-        match self.incoming.as_slice() {
-            [_, _, _, high, low, body @ ..] => {
-                body.len() < usize::from(u16::from_be_bytes([*high, *low]))
-            }
-            _ => true,
-        }
-    }
-
-    fn run_writing(
-        &mut self,
-        mut write: impl FnMut(&mut WriteTraffic<'_, Data>, &mut Vec<u8>) -> Result<(), Failure>,
-    ) -> Progress {
-        let mut written = false;
-        let mut progress = self.run(|traffic, out| {
-            if !written {
-                written = true;
-                write(traffic, out)?;
-            }
-            Ok(())
-        });
-        if !written && progress.failure.is_none() {
-            progress.failure = Some(Failure::misuse("the connection cannot send now"));
-        }
-        progress
-    }
-
-    /// Runs rustls until it needs more input; `on_writable` is called when application data may be sent.
-    fn run(
-        &mut self,
-        mut on_writable: impl FnMut(&mut WriteTraffic<'_, Data>, &mut Vec<u8>) -> Result<(), Failure>,
-    ) -> Progress {
         let mut progress = Progress::default();
         if let Some(failure) = &self.failure {
             progress.failure = Some(failure.clone());
             return progress;
         }
-        let result = loop {
-            let settled = !self.tls.is_handshaking();
-            let UnbufferedStatus { discard, state } =
-                self.tls.process_tls_records(&mut self.incoming);
+        self.incoming.extend_from_slice(ciphertext);
+        if let Err(failure) = self.run(&mut progress) {
+            self.fail(failure, &mut progress);
+        }
+        self.report_handshake(&mut progress);
+        progress
+    }
+
+    /// Hands the records over to the host, once the handshake is complete.
+    pub fn into_external(self) -> Result<Export, Failure> {
+        let (secrets, kernel) = self.tls.dangerous_into_kernel_connection()?;
+        Ok(Export {
+            external: External::new(kernel),
+            keys: external::write_secrets(&secrets)?,
+            incoming: self.incoming,
+        })
+    }
+
+    /// Runs rustls until the handshake is complete, or needs more input.
+    fn run(&mut self, progress: &mut Progress) -> Result<(), Failure> {
+        loop {
+            let shown = self.incoming.get_mut(..self.shown).unwrap_or_default();
+            let UnbufferedStatus { discard, state } = self.tls.process_tls_records(shown);
             let step = match state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    let start = progress.ciphertext.len();
-                    let encoded = encode(&mut data, &mut progress.ciphertext);
-                    encoded.and_then(|()| match progress.ciphertext.get(start) {
-                        // The one alert that rustls sends without failing, in TLS 1.2: no_renegotiation.
-                        Some(&ALERT) => Err(Failure::renegotiation()),
-                        _ => Ok(Step::Again),
-                    })
+                    encode(&mut data, &mut progress.ciphertext).map(|()| Step::Again)
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
                     data.done();
                     Ok(Step::Again)
                 }
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    read(&mut traffic, &mut progress.plaintext).map(|()| Step::Again)
-                }
-                Ok(ConnectionState::PeerClosed) => {
-                    progress.peer_closed = true;
-                    Ok(Step::Again)
-                }
-                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    on_writable(&mut traffic, &mut progress.ciphertext).map(|()| Step::Done)
-                }
+                Ok(ConnectionState::BlockedHandshake) => Ok(Step::More),
                 Ok(_) => Ok(Step::Done),
-                Err(error) if settled => Err(Failure::after_handshake(error)),
                 Err(error) => Err(Failure::from(error)),
             };
             self.incoming.drain(..discard);
-            match step {
-                Ok(Step::Again) => {}
-                Ok(Step::Done) => break Ok(()),
-                Err(failure) => break Err(failure),
+            self.shown = self.shown.saturating_sub(discard);
+            match step? {
+                Step::Again => {}
+                Step::More if self.show_more() => {}
+                Step::More | Step::Done => return Ok(()),
             }
-        };
-        if let Err(failure) = result {
-            self.fail(failure, &mut progress);
         }
-        self.report_handshake(&mut progress);
-        progress
+    }
+
+    /// Shows rustls the next record, or what there is of it; false: it has seen all.
+    fn show_more(&mut self) -> bool {
+        let rest = self.incoming.get(self.shown..).unwrap_or_default();
+        let record = match rest {
+            [_, _, _, high, low, ..] => {
+                RECORD_HEADER + usize::from(u16::from_be_bytes([*high, *low]))
+            }
+            _ => rest.len(),
+        };
+        self.shown += record.min(rest.len());
+        !rest.is_empty()
     }
 
     /// Collects the alert that rustls queued when it failed. rustls must not see more input after that.
@@ -247,7 +186,9 @@ impl Connection {
         while let UnbufferedStatus {
             state: Ok(ConnectionState::EncodeTlsData(mut data)),
             ..
-        } = self.tls.process_tls_records(&mut self.incoming)
+        } = self
+            .tls
+            .process_tls_records(self.incoming.get_mut(..self.shown).unwrap_or_default())
         {
             let start = progress.ciphertext.len();
             let encoded = encode(&mut data, &mut progress.ciphertext);
@@ -296,6 +237,8 @@ type Data = rustls::client::ClientConnectionData;
 
 enum Step {
     Again,
+    /// rustls wants another record.
+    More,
     Done,
 }
 
@@ -322,36 +265,6 @@ fn encode(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) -> Result<(), F
             _ => return Err(internal("a handshake message could not be encoded")),
         }
     }
-}
-
-fn append(
-    out: &mut Vec<u8>,
-    payload: usize,
-    mut seal: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
-) -> Result<(), Failure> {
-    let start = out.len();
-    out.resize(start + payload + RECORD_OVERHEAD, 0);
-    let sealed = out.get_mut(start..).map(&mut seal);
-    match sealed {
-        Some(Ok(len)) => {
-            out.truncate(start + len);
-            Ok(())
-        }
-        _ => {
-            out.truncate(start);
-            Err(internal("a record could not be encrypted"))
-        }
-    }
-}
-
-fn read(
-    traffic: &mut rustls::unbuffered::ReadTraffic<'_, '_, Data>,
-    out: &mut Vec<u8>,
-) -> Result<(), Failure> {
-    while let Some(record) = traffic.next_record() {
-        out.extend_from_slice(record?.payload);
-    }
-    Ok(())
 }
 
 fn internal(message: &str) -> Failure {

@@ -1,12 +1,14 @@
-//! A connection whose records the host seals and opens: what is left to rustls are tickets and new keys.
+//! A connection whose records the host seals and opens: what is left to the engine are tickets, new keys, and the cipher that the
+//! host lacks.
 
+use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::client::ClientConnectionData;
 use rustls::kernel::KernelConnection;
-use rustls::{ConnectionTrafficSecrets, ExtractedSecrets, SupportedCipherSuite};
+use rustls::{AlertDescription, ConnectionTrafficSecrets, Error, ExtractedSecrets};
 use zeroize::Zeroize;
 
 use super::failure::Failure;
-use crate::wire::Writer;
+use crate::wire::{Malformed, Reader, Writer};
 
 pub struct External(KernelConnection<ClientConnectionData>);
 
@@ -21,9 +23,15 @@ impl External {
         Self(kernel)
     }
 
-    /// Keeps a session ticket: the body of a NewSessionTicket message (RFC 8446 section 4.6.1).
-    pub fn keep_ticket(&mut self, body: &[u8]) -> Result<(), Failure> {
-        Ok(self.0.handle_new_session_ticket(body)?)
+    /// Keeps a session ticket: the body of a NewSessionTicket message (RFC 8446 section 4.6.1). Fails with the alert for a
+    /// malformed one.
+    pub fn keep_ticket(&mut self, body: &[u8]) -> Result<(), u8> {
+        let alert = match self.0.handle_new_session_ticket(body) {
+            Ok(()) => return Ok(()),
+            Err(Error::InvalidMessage(invalid)) => invalid.into(),
+            Err(_) => AlertDescription::InternalError,
+        };
+        Err(alert.into())
     }
 
     /// The keys after a KeyUpdate (RFC 8446 section 4.6.3), as [`write_keys`] writes them.
@@ -38,13 +46,6 @@ impl External {
     }
 }
 
-/// Whether hosts can do the suite's records: WebCrypto knows AES-GCM, not ChaCha20-Poly1305.
-pub(super) fn is_supported(suite: Option<SupportedCipherSuite>) -> bool {
-    suite
-        .and_then(|suite| suite.suite().as_str())
-        .is_some_and(|name| name.contains("_GCM_"))
-}
-
 /// The keys to send with, then those to receive with.
 pub(super) fn write_secrets(secrets: &ExtractedSecrets) -> Result<Vec<u8>, Failure> {
     let mut writer = Writer::default();
@@ -53,21 +54,54 @@ pub(super) fn write_secrets(secrets: &ExtractedSecrets) -> Result<Vec<u8>, Failu
     Ok(writer.finish())
 }
 
-/// The next record's sequence number (two u32, high first), key and IV as bytes.
+/// Stable numbers of the ABI (`src/tls/record-cipher.ts`).
+const AES_GCM: u8 = 1;
+const CHACHA20_POLY1305: u8 = 2;
+
+/// The next record's sequence number (two u32, high first), the algorithm, key and IV as bytes.
 fn write_keys(
     sequence: u64,
     secrets: &ConnectionTrafficSecrets,
     writer: &mut Writer,
 ) -> Result<(), Failure> {
-    let (ConnectionTrafficSecrets::Aes128Gcm { key, iv }
-    | ConnectionTrafficSecrets::Aes256Gcm { key, iv }) = secrets
-    else {
-        return Err(Failure::misuse("not a suite that can be handed over"));
+    let (algorithm, key, iv) = match secrets {
+        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
+        | ConnectionTrafficSecrets::Aes256Gcm { key, iv } => (AES_GCM, key, iv),
+        ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (CHACHA20_POLY1305, key, iv),
+        _ => return Err(Failure::misuse("not a suite that can be handed over")),
     };
     let [high, low] = [sequence >> 32, sequence & 0xffff_ffff]
         .map(|half| u32::try_from(half).unwrap_or_default());
     let mut iv = iv.as_ref().to_vec();
-    writer.u32(high).u32(low).bytes(key.as_ref()).bytes(&iv);
+    writer.u32(high).u32(low).u8(algorithm);
+    writer.bytes(key.as_ref()).bytes(&iv);
     iv.zeroize();
     Ok(())
+}
+
+/// Seals or opens a record's content by ChaCha20-Poly1305 (RFC 8439), which WebCrypto does not have. `parameters` are key, nonce
+/// and additional data. `None`: it is not authentic.
+pub fn chacha20_poly1305(
+    seals: bool,
+    parameters: &[u8],
+    content: &[u8],
+) -> Result<Option<Vec<u8>>, Malformed> {
+    let mut reader = Reader::new(parameters);
+    let (key, nonce, data) = (reader.bytes()?, reader.bytes()?, reader.bytes()?);
+    reader.finish()?;
+    let key = UnboundKey::new(&aead::CHACHA20_POLY1305, key).map_err(|_| Malformed)?;
+    let key = LessSafeKey::new(key);
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Malformed)?;
+    let mut content = content.to_vec();
+    if seals {
+        key.seal_in_place_append_tag(nonce, Aad::from(data), &mut content)
+            .map_err(|_| Malformed)?;
+        return Ok(Some(content));
+    }
+    let opened = key.open_in_place(nonce, Aad::from(data), &mut content);
+    let length = opened.map(|plaintext| plaintext.len());
+    Ok(length.ok().map(|length| {
+        content.truncate(length);
+        content
+    }))
 }

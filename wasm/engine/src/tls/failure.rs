@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::{AlertDescription, CertificateError, Error, HandshakeType, OtherError};
+use rustls::{AlertDescription, CertificateError, Error, OtherError};
 
 use crate::trust::refusal::{Reason, Refusal};
 use crate::wire::{Malformed, Writer};
@@ -25,8 +25,6 @@ pub enum FailureKind {
     CertificatePin = 10,
     RevocationUnknown = 11,
     CertificateMalformed = 12,
-    /// After the handshake the server asked for another one, or for a client certificate.
-    Renegotiation = 13,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,30 +45,6 @@ impl Failure {
             alert: 0,
             message: message.to_owned(),
         }
-    }
-
-    pub(super) fn renegotiation() -> Self {
-        Self {
-            kind: FailureKind::Renegotiation,
-            alert: 0,
-            message: String::from("a HelloRequest came after the handshake"),
-        }
-    }
-
-    /// For an error after the handshake, where a request for a certificate is no breach of the protocol, but not agreed to.
-    pub(super) fn after_handshake(error: Error) -> Self {
-        let asked = matches!(
-            error,
-            Error::InappropriateHandshakeMessage {
-                got_type: HandshakeType::CertificateRequest,
-                ..
-            }
-        );
-        let mut failure = Self::from(error);
-        if asked {
-            failure.kind = FailureKind::Renegotiation;
-        }
-        failure
     }
 
     pub fn write(&self) -> Vec<u8> {

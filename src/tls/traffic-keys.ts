@@ -1,0 +1,23 @@
+import type { WireReader } from '../engine/wire.js';
+
+/** The twin of the numbers in wasm/engine/src/tls/external.rs. */
+export const Algorithm = { aesGcm: 1, chacha20Poly1305: 2 } as const;
+
+/** The keys of one direction. */
+export interface TrafficKeys {
+  /** Of the next record. */
+  sequence: number;
+  algorithm: number;
+  key: Uint8Array<ArrayBuffer>;
+  iv: Uint8Array<ArrayBuffer>;
+}
+
+/** As wasm/engine/src/tls/external.rs writes them. */
+export function readKeys(reader: WireReader): TrafficKeys {
+  return {
+    sequence: reader.u32() * 2 ** 32 + reader.u32(),
+    algorithm: reader.u8(),
+    key: reader.bytes(),
+    iv: reader.bytes(),
+  };
+}
