@@ -5,6 +5,7 @@ import { MtlsError } from '../errors.js';
 import { parsePemOrDer, type ReadCertificate, readCertificate } from '../identity/certificate.js';
 import { ChainFinder, identityChains } from '../identity/chain.js';
 import { equalBytes, fromBase64 } from '../identity/encoding.js';
+import { plainPublicKey } from '../identity/public-key.js';
 import type { Certificate, Identity } from '../identity/types.js';
 
 /**
@@ -96,10 +97,12 @@ async function loadPkcs7() {
 export async function issuedChain(
   reader: Instance,
   source: CertificateSource,
-  publicKey: Uint8Array,
+  publicKey: Uint8Array<ArrayBuffer>,
 ): Promise<Omit<Identity, 'keys'>> {
   const pool = await readAnswer(reader, source);
-  const own = pool.filter(it => equalBytes(it.spki, publicKey));
+  // The authority may have written the key in another way.
+  const plainKey = plainPublicKey(publicKey);
+  const own = pool.filter(it => equalBytes(plainPublicKey(it.spki), plainKey));
   // Of several for the same key, which renewals make, the newest.
   own.sort((a, b) => b.certificate.notBefore.getTime() - a.certificate.notBefore.getTime());
   const [leaf] = own;

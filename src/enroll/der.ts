@@ -1,5 +1,7 @@
 // Writing DER (ITU-T X.690, section 10): the few types that a request is made of.
-import { concatenated } from '../engine/bytes.js';
+import { element } from '../identity/der.js';
+
+export { element };
 
 export type Der = Uint8Array<ArrayBuffer>;
 
@@ -16,11 +18,6 @@ export const Tag = {
   sequence: 0x30,
   set: 0x31,
 } as const;
-
-export function element(tag: number, ...contents: Uint8Array[]): Der {
-  const content = concatenated(contents);
-  return concatenated([Uint8Array.from([tag, ...length(content.length)]), content]);
-}
 
 export function sequence(...contents: Uint8Array[]): Der {
   return element(Tag.sequence, ...contents);
@@ -55,13 +52,6 @@ function base128(arc: bigint): number[] {
   const octets = [Number(arc & 0x7fn)];
   for (let left = arc >> 7n; left > 0n; left >>= 7n) octets.unshift(Number(left & 0x7fn) | 0x80);
   return octets;
-}
-
-function length(bytes: number): number[] {
-  if (bytes < 0x80) return [bytes];
-  const octets: number[] = [];
-  for (let left = bytes; left > 0; left = Math.floor(left / 256)) octets.unshift(left % 256);
-  return [0x80 | octets.length, ...octets];
 }
 
 function compare(a: Uint8Array, b: Uint8Array): number {

@@ -1,6 +1,7 @@
 import type { ReadCertificate } from './certificate.js';
+import { grouped } from './grouped.js';
 import type { Certificate, Identity, TrustResult } from './types.js';
-import { signedBy } from './verify-certificate.js';
+import { SignatureChecks } from './verify-certificate.js';
 
 /** A certificate and its issuers, as far as they were found. */
 export interface Chain {
@@ -15,25 +16,20 @@ const MAX_LENGTH = 16;
 const MAX_CHAINS = 8;
 /** Of the search for them. */
 const MAX_STEPS = 200;
-/** Of all searches of a finder. */
-const MAX_SIGNATURES = 1_000;
 
 /** Finds the chains of certificates in a set of others, by name and signature. */
 export class ChainFinder {
-  #bySubject = new Map<string, ReadCertificate[]>();
-  #issuers = new Map<ReadCertificate, Promise<ReadCertificate[]>>();
-  #signaturesLeft = MAX_SIGNATURES;
+  readonly #bySubject: ReadonlyMap<string, readonly ReadCertificate[]>;
+  readonly #issuers = new Map<ReadCertificate, Promise<ReadCertificate[]>>();
+  readonly #checks: SignatureChecks;
 
-  constructor(pool: readonly ReadCertificate[]) {
+  constructor(pool: readonly ReadCertificate[], checks = new SignatureChecks()) {
     // Of several that fit, the one that is good for longest comes first.
     const longest = [...pool].sort(
       (a, b) => b.certificate.notAfter.getTime() - a.certificate.notAfter.getTime(),
     );
-    for (const it of longest) {
-      const named = this.#bySubject.get(it.subjectName);
-      if (named) named.push(it);
-      else this.#bySubject.set(it.subjectName, [it]);
-    }
+    this.#bySubject = grouped(longest, it => it.subjectName);
+    this.#checks = checks;
   }
 
   /** The chains of a certificate, the best first: good now, then complete. There is at least one: the certificate alone. */
@@ -56,7 +52,7 @@ export class ChainFinder {
     return [best ?? { certificates: [leaf], complete: false }, ...others];
   }
 
-  /** Those that signed it, with itself among them when it is a root. */
+  /** Those that signed it, proven ones first, with itself among them when it is a root. */
   #issuersOf(certificate: ReadCertificate): Promise<ReadCertificate[]> {
     const known = this.#issuers.get(certificate) ?? this.#findIssuers(certificate);
     this.#issuers.set(certificate, known);
@@ -67,12 +63,13 @@ export class ChainFinder {
     const { subjectName, issuerName } = certificate;
     const named = new Set(this.#bySubject.get(issuerName));
     if (subjectName === issuerName) named.add(certificate);
-    const issuers: ReadCertificate[] = [];
+    const proven: ReadCertificate[] = [];
+    const possible: ReadCertificate[] = [];
     for (const candidate of named) {
-      if (this.#signaturesLeft-- <= 0) break;
-      if ((await signedBy(certificate, candidate)) !== false) issuers.push(candidate);
+      const verdict = await this.#checks.signedBy(certificate, candidate);
+      if (verdict !== false) (verdict ? proven : possible).push(candidate);
     }
-    return issuers;
+    return [...proven, ...possible];
   }
 }
 

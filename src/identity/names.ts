@@ -1,12 +1,7 @@
 // Distinguished names (RFC 5280, section 4.1.2.4). The engine compares those of servers' certificates in the same way:
 // wasm/engine/src/pki/name.rs.
+import { type Element, elementsOf, firstElementOf } from './der.js';
 import { toHex } from './encoding.js';
-
-interface Element {
-  tag: number;
-  content: Uint8Array;
-  whole: Uint8Array;
-}
 
 const SEQUENCE = 0x30;
 const SET = 0x31;
@@ -36,8 +31,8 @@ export function comparableName(der: Uint8Array): string {
 /** The issuer's name of a certificate, DER; undefined when the bytes are no certificate. */
 export function issuerName(der: Uint8Array): Uint8Array | undefined {
   try {
-    const [toBeSigned] = elements(firstOf(der).content);
-    const [, , issuer] = elements(toBeSigned?.content).filter(it => it.tag !== VERSION);
+    const [toBeSigned] = elementsOf(firstElementOf(der).content);
+    const [, , issuer] = elementsOf(toBeSigned?.content).filter(it => it.tag !== VERSION);
     return issuer?.whole;
   } catch {
     return undefined;
@@ -56,7 +51,7 @@ export function issuedByOneOf(names: readonly Uint8Array[]): (der: Uint8Array) =
 /** The DER element that bytes begin with, without what stands behind it; the bytes themselves where they begin with none. */
 export function firstElement(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   try {
-    return bytes.subarray(0, firstOf(bytes).whole.length);
+    return bytes.subarray(0, firstElementOf(bytes).whole.length);
   } catch {
     return bytes;
   }
@@ -64,19 +59,19 @@ export function firstElement(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBu
 
 /** Fails for a name that is malformed. */
 function comparable(der: Uint8Array): string {
-  const [name, ...rest] = elements(der);
+  const [name, ...rest] = elementsOf(der);
   if (name?.tag !== SEQUENCE || rest.length > 0) throw new RangeError('not a name');
-  const rdns = elements(name.content).map(comparableRdn);
+  const rdns = elementsOf(name.content).map(comparableRdn);
   return rdns.filter(it => it !== '').join(',');
 }
 
 function comparableRdn({ tag, content }: Element): string {
   if (tag !== SET) throw new RangeError('not a set of attributes');
-  return elements(content).map(comparableAttribute).sort().join('+');
+  return elementsOf(content).map(comparableAttribute).sort().join('+');
 }
 
 function comparableAttribute({ tag, content }: Element): string {
-  const [type, value, ...rest] = elements(content);
+  const [type, value, ...rest] = elementsOf(content);
   if (tag !== SEQUENCE || type?.tag !== OBJECT_IDENTIFIER || !value || rest.length > 0)
     throw new RangeError('not an attribute');
   const text = textOf(value);
@@ -110,25 +105,4 @@ function universalText(bytes: Uint8Array): string {
   const characters = Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i));
   if (characters.some(it => it >= 0xd800 && it < 0xe000)) throw new RangeError('not a character');
   return String.fromCodePoint(...characters);
-}
-
-/** All of them, one after the other. */
-function elements(bytes: Uint8Array = new Uint8Array()): Element[] {
-  const found: Element[] = [];
-  for (let rest = bytes; rest.length > 0; ) {
-    const element = firstOf(rest);
-    found.push(element);
-    rest = rest.subarray(element.whole.length);
-  }
-  return found;
-}
-
-function firstOf(bytes: Uint8Array): Element {
-  const [tag = 0, first = 0x80] = bytes;
-  if (first === 0x80 || first > 0x84) throw new RangeError('not a length of DER');
-  const octets = first < 0x80 ? 0 : first & 0x7f;
-  const header = 2 + octets;
-  const length = bytes.subarray(2, header).reduce((sum, octet) => sum * 256 + octet, octets > 0 ? 0 : first);
-  if (header + length > bytes.length) throw new RangeError('an element that is cut short');
-  return { tag, content: bytes.subarray(header, header + length), whole: bytes.subarray(0, header + length) };
 }

@@ -1,5 +1,6 @@
 import type { ReadCertificate } from './certificate.js';
 import { ecdsaFromDer } from './ecdsa-signature.js';
+import { plainPublicKey } from './public-key.js';
 
 type Verification =
   | { name: 'RSASSA-PKCS1-v1_5'; hash: string }
@@ -18,30 +19,68 @@ const byOid: Record<string, Verification> = {
   '1.3.101.112': { name: 'Ed25519' },
 };
 
+/** The keys that make signatures of an algorithm, by the beginning of its object identifier. */
+const signers: [oid: string, keyAlgorithm: RegExp][] = [
+  ['1.2.840.113549.1.1.', /^RSA/],
+  ['1.2.840.10045.4.', /^ECDSA/],
+  ['1.3.101.112', /^Ed25519$/],
+];
+
 /** Bytes of r and of s. */
 const curveBytes: Record<string, number> = { 'P-256': 32, 'P-384': 48, 'P-521': 66 };
 
+/** True and false are proven; undefined: WebCrypto does not know the algorithm, or does not read the key. */
+export type Verdict = boolean | undefined;
+
+/** Of a search without a budget of its own. */
+const MAX_SIGNATURES = 1_000;
+
+/** Verifies signatures on certificates: each once, and so many in all. */
+export class SignatureChecks {
+  readonly #verdicts = new Map<string, Verdict>();
+  readonly #spend: () => boolean | Promise<boolean>;
+
+  /** @param spend called before each verification, tells whether it may be; what it throws ends the search */
+  constructor(spend: () => boolean | Promise<boolean> = budgetOf(MAX_SIGNATURES)) {
+    this.#spend = spend;
+  }
+
+  /** Whether `issuer`'s key signed `certificate`; false as well when the budget is spent. */
+  async signedBy(certificate: ReadCertificate, issuer: ReadCertificate): Promise<Verdict> {
+    const question = `${certificate.certificate.fingerprint} ${issuer.certificate.spkiPin}`;
+    if (!this.#verdicts.has(question)) {
+      if (!(await this.#spend())) return false;
+      this.#verdicts.set(question, await signedBy(certificate, issuer));
+    }
+    return this.#verdicts.get(question);
+  }
+}
+
+function budgetOf(signatures: number): () => boolean {
+  let left = signatures;
+  return () => left-- > 0;
+}
+
 /**
- * Whether `issuer`'s key signed `certificate`; undefined when WebCrypto does not know the algorithm. For putting chains
- * in order: names, validity and the right to issue are not looked at.
+ * Whether `issuer`'s key signed `certificate`. For putting chains in order: names, validity and the right to issue are not looked
+ * at.
  */
-export async function signedBy(
-  certificate: ReadCertificate,
-  issuer: ReadCertificate,
-): Promise<boolean | undefined> {
-  const algorithm = byOid[certificate.signatureAlgorithm];
+export async function signedBy(certificate: ReadCertificate, issuer: ReadCertificate): Promise<Verdict> {
+  const { signatureAlgorithm: oid, toBeSigned } = certificate;
+  const { keyAlgorithm } = issuer.certificate;
+  const [, fitting] = signers.find(([start]) => oid.startsWith(start)) ?? [];
+  if (fitting && !fitting.test(keyAlgorithm)) return false;
+  const algorithm = byOid[oid];
   if (!algorithm) return undefined;
-  const namedCurve = issuer.certificate.keyAlgorithm.replace(/^ECDSA /, '');
+  const namedCurve = keyAlgorithm.replace(/^ECDSA /, '');
+  const signature =
+    algorithm.name === 'ECDSA'
+      ? ecdsaFromDer(certificate.signature, curveBytes[namedCurve] ?? 0)
+      : certificate.signature;
   try {
-    const key = await crypto.subtle.importKey('spki', issuer.spki, { ...algorithm, namedCurve }, true, [
-      'verify',
-    ]);
-    const signature =
-      algorithm.name === 'ECDSA'
-        ? ecdsaFromDer(certificate.signature, curveBytes[namedCurve] ?? 0)
-        : certificate.signature;
-    if (!signature) return false;
-    return await crypto.subtle.verify(algorithm, key, signature, certificate.toBeSigned);
+    const spki = plainPublicKey(issuer.spki);
+    const key = await crypto.subtle.importKey('spki', spki, { ...algorithm, namedCurve }, true, ['verify']);
+    return signature !== undefined && (await crypto.subtle.verify(algorithm, key, signature, toBeSigned));
   } catch {
     return undefined;
   }

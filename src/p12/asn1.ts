@@ -93,10 +93,21 @@ export function octetString(node: Node | undefined): Uint8Array<ArrayBuffer> {
 
 /** A count: zero or more. Read from the bytes, because asn1js gives 0 for INTEGERs of four bytes and more. */
 export function count(node: Node | undefined): number {
-  if (!is(node, Tag.integer)) throw unexpected();
-  const bytes = primitive(node);
+  const bytes = integer(node);
   if (bytes.length === 0 || (bytes[0] ?? 0) >= 0x80) throw unexpected();
   return bytes.reduce((sum, byte) => Math.min(sum * 256 + byte, Number.MAX_SAFE_INTEGER), 0);
+}
+
+/** The content of an INTEGER. */
+export function integer(node: Node | undefined): Uint8Array<ArrayBuffer> {
+  if (!is(node, Tag.integer)) throw unexpected();
+  return primitive(node);
+}
+
+/** The octets of a BIT STRING without unused bits. */
+export function bitString(node: Node | undefined): Uint8Array<ArrayBuffer> {
+  if (!is(node, Tag.bitString)) throw unexpected();
+  return octets(node);
 }
 
 function primitive(node: Node): Uint8Array<ArrayBuffer> {
@@ -106,6 +117,6 @@ function primitive(node: Node): Uint8Array<ArrayBuffer> {
   return view as Uint8Array<ArrayBuffer>;
 }
 
-function unexpected(): Error {
+export function unexpected(): Error {
   return damaged('something else was expected inside');
 }

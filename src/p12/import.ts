@@ -4,14 +4,14 @@ import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { ChainFinder, identityChains } from '../identity/chain.js';
 import { firstElement } from '../identity/names.js';
-import { schemesForKey } from '../identity/signature-schemes.js';
 import type { Identity } from '../identity/types.js';
+import { SignatureChecks } from '../identity/verify-certificate.js';
 import type { Encryption } from './algorithms.js';
 import { type Bags, type CertificateBag, type KeyBag, parseSafeContents } from './bags.js';
 import { Session } from './decrypt.js';
 import { ImportEngine } from './engine.js';
-import { damaged, malformed, unsupported } from './errors.js';
-import { type FileCertificate, type Match, matchKey } from './keys.js';
+import { damaged, malformed } from './errors.js';
+import { type FileCertificate, type Match, matchKey, Owners, refuseStranger } from './keys.js';
 import type { Pkcs12Limits } from './limits.js';
 import type { Pkcs12, Pkcs12Inspection, UnsupportedKey } from './open-pkcs12.js';
 import { encodePassword } from './password.js';
@@ -121,13 +121,16 @@ async function collect(bags: Bags, session: Session): Promise<Pkcs12> {
   const { maxKeys, maxCertificates } = session.work.limits;
   if (bags.keys.length > maxKeys || bags.certificates.length > maxCertificates)
     throw malformed(`The file has more than ${maxKeys} keys or ${maxCertificates} certificates.`);
-  const certificates = readCertificates(bags.certificates, session.engine);
-  const { matches, usable, unsupported } = await matchKeys(bags.keys, certificates, session);
-  for (const bag of usable) refuseStranger(bag, certificates, matches);
+  const certificates = await readCertificates(bags.certificates, session);
+  const { matches, unsupported } = await matchKeys(bags.keys, new Owners(certificates), session);
 
+  const checks = new SignatureChecks(() => session.work.countSignature());
+  const finder = new ChainFinder(certificates, checks);
   const identities: Identity[] = [];
-  const finder = new ChainFinder(certificates);
-  for (const match of matches) identities.push(await identityOf(match, finder));
+  for (const match of matches) {
+    await session.work.turn();
+    identities.push(await identityOf(match, finder));
+  }
   const used = new Set(identities.flatMap(it => it.chain.map(({ fingerprint }) => fingerprint)));
   const others = certificates.map(it => it.certificate).filter(it => !used.has(it.fingerprint));
   return { identities, certificates: others, unsupported };
@@ -136,38 +139,43 @@ async function collect(bags: Bags, session: Session): Promise<Pkcs12> {
 /** A key that cannot be used does not stand in the way of the others, where there are others. */
 async function matchKeys(
   bags: readonly KeyBag[],
-  certificates: readonly FileCertificate[],
+  owners: Owners,
   session: Session,
-): Promise<{ matches: Match[]; usable: KeyBag[]; unsupported: UnsupportedKey[] }> {
-  const matches: Match[] = [];
+): Promise<{ matches: Match[]; unsupported: UnsupportedKey[] }> {
+  const matches = new Map<FileCertificate, Match>();
   const usable: KeyBag[] = [];
+  const withoutCertificate: KeyBag[] = [];
   const unsupported: UnsupportedKey[] = [];
-  let first: MtlsError | undefined;
+  const failed = ({ friendlyName: label, keyId }: KeyBag, error: unknown) => {
+    if (!(error instanceof MtlsError) || error.code !== 'ERR_P12_UNSUPPORTED') throw error;
+    const named = { ...(label !== undefined && { label }), ...(keyId !== undefined && { keyId }) };
+    unsupported.push({ ...named, error });
+  };
   for (const bag of bags) {
-    session.work.throwIfAborted();
+    await session.work.turn();
     try {
-      const found = await matchKey(bag, certificates, session);
+      const found = await matchKey(bag, owners, session);
       usable.push(bag);
-      matches.push(...found.filter(it => !matches.some(known => known.certificate === it.certificate)));
+      for (const match of found) if (!matches.has(match.certificate)) matches.set(match.certificate, match);
+      if (found.length === 0) withoutCertificate.push(bag);
     } catch (error) {
-      if (!(error instanceof MtlsError) || error.code !== 'ERR_P12_UNSUPPORTED') throw error;
-      first ??= error;
-      const { friendlyName: label, keyId } = bag;
-      unsupported.push({
-        ...(label !== undefined && { label }),
-        ...(keyId !== undefined && { keyId }),
-        error,
-      });
+      failed(bag, error);
     }
   }
-  if (first && usable.length === 0) throw first;
-  return { matches, usable, unsupported };
+  const [first] = unsupported;
+  if (first && usable.length === 0) throw first.error;
+  for (const bag of withoutCertificate) refuseStranger(bag, owners);
+  return { matches: [...matches.values()], unsupported };
 }
 
 /** Repeated certificates, which the JDK writes for each entry, count once. */
-function readCertificates(bags: readonly CertificateBag[], engine: ImportEngine): FileCertificate[] {
+async function readCertificates(
+  bags: readonly CertificateBag[],
+  { engine, work }: Session,
+): Promise<FileCertificate[]> {
   const byFingerprint = new Map<string, FileCertificate>();
   for (const { der, ...attributes } of bags) {
+    await work.turn();
     let read: FileCertificate;
     try {
       // Without what some writers leave behind it.
@@ -179,21 +187,6 @@ function readCertificates(bags: readonly CertificateBag[], engine: ImportEngine)
     byFingerprint.set(fingerprint, { ...read, ...attributes, ...byFingerprint.get(fingerprint) });
   }
   return [...byFingerprint.values()];
-}
-
-/** A key whose only certificate, by the file's own word, has another public key: one of the two is damaged. */
-function refuseStranger(
-  bag: Bags['keys'][number],
-  certificates: readonly FileCertificate[],
-  matches: readonly Match[],
-): void {
-  if (bag.keyId === undefined || matches.some(it => it.bag === bag)) return;
-  const claimed = certificates.filter(it => it.keyId === bag.keyId);
-  const free = claimed.filter(it => !matches.some(match => match.certificate === it));
-  const strange = claimed.find(it => schemesForKey(it.certificate.keyAlgorithm).length === 0);
-  if (strange) throw unsupported(`a certificate with a key of the kind ${strange.certificate.keyAlgorithm}`);
-  if (claimed.length > 0 && free.length === claimed.length)
-    throw damaged('a private key does not belong to its certificate');
 }
 
 async function identityOf({ bag, certificate, keys }: Match, finder: ChainFinder): Promise<Identity> {

@@ -1,10 +1,15 @@
 import type { ReadCertificate } from '../identity/certificate.js';
+import { encode } from '../identity/der.js';
+import { toBase64 } from '../identity/encoding.js';
+import { grouped } from '../identity/grouped.js';
+import { plainPublicKey } from '../identity/public-key.js';
 import { sealKey } from '../identity/sealed-key.js';
 import { type SignatureScheme, schemesForKey } from '../identity/signature-schemes.js';
+import type { Verdict } from '../identity/verify-certificate.js';
 import type { KeyBag } from './bags.js';
 import type { Session } from './decrypt.js';
-import { unsupported } from './errors.js';
-import { plainPrivateKey, plainPublicKey, readPrivateKey } from './private-key.js';
+import { damaged, unsupported } from './errors.js';
+import { readPrivateKey } from './private-key.js';
 
 /** A certificate of the file, with what the file says about it. */
 export interface FileCertificate extends ReadCertificate {
@@ -19,60 +24,181 @@ export interface Match {
   keys: CryptoKey[];
 }
 
+/** The certificates of one public key: one signature tells for all of them. */
+interface Owner {
+  /** In plain form. */
+  spki: Uint8Array<ArrayBuffer>;
+  /** What WebCrypto has to know before it reads the private key. */
+  kind: string;
+  modulusBits: number | undefined;
+  certificates: FileCertificate[];
+  /** Whether a private key of the file is its own. */
+  matched: boolean;
+  /** Whether WebCrypto did not read it. */
+  unread: boolean;
+}
+
+/** The certificates of a file by their public keys, to find those of a private key. */
+export class Owners {
+  readonly #byPublicKey: Map<string, Owner>;
+  readonly #byKeyId: Map<string, Owner[]>;
+
+  constructor(certificates: readonly FileCertificate[]) {
+    const plain = certificates.map(certificate => ({ certificate, spki: plainPublicKey(certificate.spki) }));
+    const groups = grouped(plain, ({ spki }) => toBase64(spki));
+    this.#byPublicKey = new Map(Array.from(groups, ([key, group]) => [key, ownerOf(group)]));
+    const claims = [...this.#byPublicKey.values()].flatMap(owner =>
+      owner.certificates.flatMap(({ keyId }) => (keyId === undefined ? [] : [{ keyId, owner }])),
+    );
+    const claimed = grouped(claims, it => it.keyId);
+    this.#byKeyId = new Map(Array.from(claimed, ([keyId, them]) => [keyId, them.map(it => it.owner)]));
+  }
+
+  withPublicKey(spki: Uint8Array<ArrayBuffer>): Owner | undefined {
+    return this.#byPublicKey.get(toBase64(spki));
+  }
+
+  /** Those that the file itself calls the key's, which may be a mistake. */
+  claimedBy({ keyId }: KeyBag): Owner[] {
+    return keyId === undefined ? [] : (this.#byKeyId.get(keyId) ?? []);
+  }
+
+  /** All of them, the likelier ones first. */
+  inOrderFor(bag: KeyBag): Owner[] {
+    const all = [...this.#byPublicKey.values()].sort((a, b) => Number(a.matched) - Number(b.matched));
+    return [...new Set([...this.claimedBy(bag), ...all])];
+  }
+}
+
+function ownerOf(group: readonly { certificate: FileCertificate; spki: Uint8Array<ArrayBuffer> }[]): Owner {
+  const certificates = group.map(it => it.certificate);
+  const keyAlgorithm = certificates[0]?.certificate.keyAlgorithm ?? '';
+  const [, bits] = /^RSA.*-(\d+)$/.exec(keyAlgorithm) ?? [];
+  return {
+    spki: group[0]?.spki ?? new Uint8Array(),
+    kind: bits === undefined ? keyAlgorithm : RSA,
+    modulusBits: bits === undefined ? undefined : Number(bits),
+    certificates,
+    matched: false,
+    unread: false,
+  };
+}
+
 /** Imports the key for one algorithm; rejects when it is of another kind. */
 type Loader = (scheme: SignatureScheme, extractable?: boolean) => Promise<CryptoKey>;
 
-const everyKind = ['RSA-2048', 'ECDSA P-256', 'ECDSA P-384', 'ECDSA P-521', 'Ed25519'];
-
-/** A kind of key: what WebCrypto has to know before it reads one. */
-const kindOf = (keyAlgorithm: string) => keyAlgorithm.replace(/^RSA(SSA-PSS)?-\d+$/, 'RSA-2048');
+/** Of any size: what the smallest one signs with, all others do. */
+const RSA = 'RSA-512';
+const everyKind = [RSA, 'ECDSA P-256', 'ECDSA P-384', 'ECDSA P-521', 'Ed25519'];
 
 /**
- * Imports a key, never extractable, and finds the certificates that it belongs to: by a signature that their public key
- * verifies, because localKeyId is often missing or wrong.
+ * Imports a key, never extractable, and finds the certificates that it belongs to: by its public key where it comes with one, and
+ * by a signature that verifies, because localKeyId is often missing or wrong.
  *
  * @returns nothing when the file holds no certificate for the key
  * @throws MtlsError ERR_P12_UNSUPPORTED for a kind of key that WebCrypto or TLS does not know, ERR_P12_MALFORMED, _PASSWORD
  */
-export async function matchKey(
-  bag: KeyBag,
-  certificates: readonly FileCertificate[],
-  session: Session,
-): Promise<Match[]> {
-  const own = certificates.filter(it => it.keyId !== undefined && it.keyId === bag.keyId);
-  const candidates = [...new Set([...own, ...certificates])];
-  const found = await loadKey(
-    bag,
-    [...candidates.map(it => kindOf(it.certificate.keyAlgorithm)), ...everyKind],
-    session,
-  );
-  session.passwordProven = true;
+export async function matchKey(bag: KeyBag, owners: Owners, session: Session): Promise<Match[]> {
+  for await (const found of loadings(bag, owners, session)) {
+    session.passwordProven = true;
+    const owner = await findOwner(found, { bag, owners, session });
+    if (!owner) continue;
+    owner.matched = true;
+    return matchesOf(owner, { bag, found, sealed: session.sealedCopy });
+  }
+  return [];
+}
 
+async function matchesOf(
+  { certificates }: Owner,
+  { bag, found, sealed }: { bag: KeyBag; found: LoadedKey; sealed: boolean },
+): Promise<Match[]> {
   const matches: Match[] = [];
-  const proof = await prove(found.key, found.scheme);
-  for (const certificate of candidates) {
-    if (kindOf(certificate.certificate.keyAlgorithm) !== found.kind) continue;
-    if (!(await verifies(certificate, found.scheme, proof))) continue;
-    const keys = await loadAll(certificate, found);
-    if (session.sealedCopy) await seal(keys, found);
+  const loaded = new Map<string, CryptoKey[]>();
+  for (const certificate of certificates) {
+    const { keyAlgorithm } = certificate.certificate;
+    // They differ between a certificate that restricts its key to RSASSA-PSS and one that does not.
+    let keys = loaded.get(keyAlgorithm);
+    if (!keys) {
+      keys = await loadAll(keyAlgorithm, found);
+      if (sealed) await seal(keys, found);
+      loaded.set(keyAlgorithm, keys);
+    }
     matches.push({ bag, certificate, keys });
   }
   return matches;
 }
 
-async function loadKey({ key }: KeyBag, kinds: string[], session: Session): Promise<LoadedKey> {
+interface Search {
+  bag: KeyBag;
+  owners: Owners;
+  session: Session;
+}
+
+async function findOwner(found: LoadedKey, { bag, owners, session }: Search): Promise<Owner | undefined> {
+  const proof = await prove(found);
+  if (!proof) return undefined;
+  const verdictOn = async (owner: Owner) => {
+    await session.work.countSignature();
+    return verifies(owner, found, proof);
+  };
+  const named = found.publicKey && owners.withPublicKey(found.publicKey);
+  // What this browser does not verify is still the same key.
+  if (named && (await verdictOn(named)) !== false) return named;
+  const { modulusLength } = found.key.algorithm as Partial<RsaKeyAlgorithm>;
+  for (const owner of found.publicKey ? owners.claimedBy(bag) : owners.inOrderFor(bag)) {
+    if (owner.kind !== found.kind || owner.modulusBits !== modulusLength) continue;
+    const verdict = await verdictOn(owner);
+    if (verdict) return owner;
+    if (verdict === undefined) owner.unread = true;
+  }
+  return undefined;
+}
+
+/**
+ * Refuses a key that belongs to none of the certificates, although the file names some as its own.
+ *
+ * @throws MtlsError ERR_P12_UNSUPPORTED, ERR_P12_MALFORMED
+ */
+export function refuseStranger(bag: KeyBag, owners: Owners): void {
+  const claimed = owners.claimedBy(bag);
+  const strange = claimed.find(it => it.unread || schemesForKey(it.kind).length === 0);
+  const keyAlgorithm = strange?.certificates[0]?.certificate.keyAlgorithm;
+  if (strange?.unread)
+    throw unsupported(
+      `a certificate with a key (${keyAlgorithm}) that this browser's WebCrypto does not read`,
+    );
+  if (strange) throw unsupported(`a certificate with a key of the kind ${keyAlgorithm}`);
+  if (claimed.length > 0 && claimed.every(it => !it.matched))
+    throw damaged('a private key does not belong to its certificate');
+}
+
+/**
+ * The key as WebCrypto reads it. One that stays encrypted until then does not say its kind, and Firefox takes a key of any curve for
+ * one of any other: it may come several times, as several kinds.
+ */
+async function* loadings(bag: KeyBag, owners: Owners, session: Session): AsyncGenerator<LoadedKey> {
+  const { key } = bag;
   const unwrapping = key instanceof Uint8Array ? undefined : await session.unwrappingKey(key);
   if (unwrapping && !(key instanceof Uint8Array)) {
-    const found = await loadAnyKind(unwrappingLoader(key.ciphertext, unwrapping), kinds);
-    if (found) return found;
+    let unwrapped = false;
+    for (const kind of new Set([...owners.inOrderFor(bag).map(it => it.kind), ...everyKind])) {
+      const found = await load(unwrappingLoader(key.ciphertext, unwrapping), kind);
+      if (!found) continue;
+      unwrapped = true;
+      yield found;
+    }
+    if (unwrapped) return;
   }
-  const pkcs8 = key instanceof Uint8Array ? key : await session.open(key, checkPrivateKey);
-  const { keyAlgorithm, usable } = readPrivateKey(pkcs8);
-  if (!usable) throw unsupported(`a private key of the kind ${keyAlgorithm}`);
-  const found =
-    (await loadAnyKind(clearLoader(pkcs8), kinds)) ??
-    (await loadAnyKind(clearLoader(session.secret(plainPrivateKey(pkcs8))), kinds));
-  if (found) return found;
+  yield loadClear(key instanceof Uint8Array ? key : await session.open(key, checkPrivateKey), session);
+}
+
+async function loadClear(pkcs8: Uint8Array<ArrayBuffer>, session: Session): Promise<LoadedKey> {
+  const { keyAlgorithm, plain, publicKey } = readPrivateKey(pkcs8);
+  if (!plain) throw unsupported(`a private key of the kind ${keyAlgorithm}`);
+  const kind = keyAlgorithm === 'RSA' ? RSA : keyAlgorithm;
+  const found = await load(clearLoader(session.secret(encode(plain))), kind);
+  if (found) return { ...found, ...(publicKey && { publicKey }) };
   if (session.intact)
     throw unsupported(`a private key of the kind ${keyAlgorithm}, not by this browser's WebCrypto`);
   throw session.unreadable();
@@ -101,34 +227,28 @@ interface LoadedKey {
   scheme: SignatureScheme;
   kind: string;
   load: Loader;
+  /** In plain form, where the private key says it. */
+  publicKey?: Uint8Array<ArrayBuffer>;
 }
 
-async function loadAnyKind(load: Loader, kinds: readonly string[]): Promise<LoadedKey | undefined> {
-  for (const kind of new Set(kinds)) {
-    // The last one: for RSA, PKCS#1 v1.5, which a key of any size can do.
-    const scheme = schemesForKey(kind).at(-1);
-    if (!scheme) continue;
-    try {
-      return { key: await load(scheme), scheme, kind, load };
-    } catch {
-      // Of another kind, or wrongly decrypted: the other kinds will tell.
-    }
+/** Undefined when it is of another kind, or badly decrypted. */
+async function load(loader: Loader, kind: string): Promise<LoadedKey | undefined> {
+  // The last one: for RSA, PKCS#1 v1.5, which a key of any size can do.
+  const scheme = schemesForKey(kind).at(-1);
+  try {
+    return scheme && { key: await loader(scheme), scheme, kind, load: loader };
+  } catch {
+    return undefined;
   }
-  return undefined;
 }
 
 /** One CryptoKey for each scheme, because WebCrypto binds a key to one. */
-async function loadAll(
-  { certificate }: FileCertificate,
-  { load, scheme, key }: LoadedKey,
-): Promise<CryptoKey[]> {
-  const schemes = schemesForKey(certificate.keyAlgorithm);
+async function loadAll(keyAlgorithm: string, { load, scheme, key }: LoadedKey): Promise<CryptoKey[]> {
+  const schemes = schemesForKey(keyAlgorithm);
   try {
     return await Promise.all(schemes.map(each => (each.code === scheme.code ? key : load(each))));
   } catch {
-    throw unsupported(
-      `a private key of the kind ${certificate.keyAlgorithm}, not by this browser's WebCrypto`,
-    );
+    throw unsupported(`a private key of the kind ${keyAlgorithm}, not by this browser's WebCrypto`);
   }
 }
 
@@ -141,21 +261,25 @@ interface Proof {
   signature: ArrayBuffer;
 }
 
-async function prove(key: CryptoKey, { signAlgorithm }: SignatureScheme): Promise<Proof> {
+/** Undefined when it does not sign. */
+async function prove({ key, scheme }: LoadedKey): Promise<Proof | undefined> {
   const message = crypto.getRandomValues(new Uint8Array(32));
-  return { message, signature: await crypto.subtle.sign(signAlgorithm, key, message) };
+  try {
+    return { message, signature: await crypto.subtle.sign(scheme.signAlgorithm, key, message) };
+  } catch {
+    return undefined;
+  }
 }
 
 async function verifies(
-  { spki }: FileCertificate,
-  { importAlgorithm, signAlgorithm }: SignatureScheme,
+  { spki }: Owner,
+  { scheme: { importAlgorithm, signAlgorithm } }: LoadedKey,
   { message, signature }: Proof,
-): Promise<boolean> {
+): Promise<Verdict> {
   try {
-    const plain = plainPublicKey(spki);
-    const key = await crypto.subtle.importKey('spki', plain, importAlgorithm, true, ['verify']);
+    const key = await crypto.subtle.importKey('spki', spki, importAlgorithm, true, ['verify']);
     return await crypto.subtle.verify(signAlgorithm, key, signature, message);
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -13,10 +13,15 @@ export interface Pkcs12Limits {
   maxNesting: number;
   /** In one part of the file. Default: 1,000. */
   maxBags: number;
-  /** Each is tried against each certificate. Default: 100. */
+  /** Default: 100. */
   maxKeys: number;
   /** Default: 1,000. */
   maxCertificates: number;
+  /**
+   * Signatures to verify, in all: each key is proven to belong to its certificate, each certificate to be issued by another.
+   * Default: 6,000 (a few seconds). Beyond it: ERR_P12_TOO_EXPENSIVE.
+   */
+  maxSignatures: number;
 }
 
 const defaults: Pkcs12Limits = {
@@ -27,6 +32,7 @@ const defaults: Pkcs12Limits = {
   maxBags: 1_000,
   maxKeys: 100,
   maxCertificates: 1_000,
+  maxSignatures: 6_000,
 };
 
 /** More than any engine counts or allocates. */

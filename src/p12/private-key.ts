@@ -1,15 +1,29 @@
 // What a private key says about itself (PKCS#8: RFC 5208, RFC 5958).
-import * as asn1js from 'asn1js';
+import { type Der, encode, tagged } from '../identity/der.js';
+import { uncompressedPoint } from '../identity/ec-point.js';
 import {
+  Tag as DerTag,
+  ecPublicKey,
+  ed25519,
+  positiveInteger,
+  publicKeyInfo,
+  rsaEncryption,
+  rsaPublicKey,
+} from '../identity/public-key.js';
+import {
+  bitString,
+  children,
   count,
-  guarded,
+  integer,
   is,
+  isContext,
   type Node,
   objectIdentifier,
   octetString,
   parse,
   sequence,
   Tag,
+  unexpected,
 } from './asn1.js';
 
 const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
@@ -70,17 +84,74 @@ function brainpoolNames(): string[] {
 export interface PrivateKeyInfo {
   /** For people, e.g. `RSA`, `ECDSA P-256`, `Ed448`; the object identifier of one that is not known. */
   keyAlgorithm: string;
-  /** Whether WebCrypto and TLS know this kind. */
-  usable: boolean;
+  /**
+   * The key as every WebCrypto reads it, DER; undefined when WebCrypto and TLS do not know this kind: of version 0, without
+   * attributes and public key, with the parameters that its kind has, and numbers of the right length.
+   */
+  plain?: Der;
+  /** Its SubjectPublicKeyInfo in plain form, where it says. */
+  publicKey?: Uint8Array<ArrayBuffer>;
 }
-
-const usableKinds = ['RSA', 'ECDSA P-256', 'ECDSA P-384', 'ECDSA P-521', 'Ed25519'];
 
 /** @throws MtlsError ERR_P12_MALFORMED when the bytes are no PKCS#8 */
 export function readPrivateKey(pkcs8: Uint8Array<ArrayBuffer>): PrivateKeyInfo {
-  const { oid, parameters } = parts(pkcs8);
-  const keyAlgorithm = oid === EC ? `ECDSA ${curveName(parameters)}` : (algorithmNames[oid] ?? oid);
-  return { keyAlgorithm, usable: usableKinds.includes(keyAlgorithm) };
+  const [version, algorithm, octets] = sequence(parse(pkcs8));
+  count(version);
+  const [identifier, parameters] = sequence(algorithm);
+  const oid = objectIdentifier(identifier);
+  const key = octetString(octets);
+  if (oid === EC) return readEcKey(parameters, key);
+  const keyAlgorithm = algorithmNames[oid] ?? oid;
+  if (keyAlgorithm === 'RSA') return readRsaKey(key);
+  return { keyAlgorithm, ...(keyAlgorithm === 'Ed25519' && { plain: plainEd25519(key) }) };
+}
+
+/** RFC 5208, section 5. */
+function privateKeyInfo(algorithm: Der, key: Der): Der {
+  const version = tagged(DerTag.integer, Uint8Array.of(0));
+  return tagged(DerTag.sequence, version, algorithm, tagged(DerTag.octetString, key));
+}
+
+/** Of RSAPrivateKey (RFC 8017, appendix A.1.2): the version, modulus, exponents, prime factors and what speeds things up. */
+const RSA_NUMBERS = 9;
+
+function readRsaKey(key: Uint8Array<ArrayBuffer>): PrivateKeyInfo {
+  const fields = sequence(parse(key));
+  const [version, ...numbers] = fields.slice(0, RSA_NUMBERS).map(integer);
+  const [modulus, exponent] = numbers;
+  if (!version || !modulus || !exponent) throw unexpected();
+  const publicKey = encode(rsaPublicKey(modulus, exponent));
+  if (fields.length > RSA_NUMBERS) return { keyAlgorithm: 'RSA with more than two primes', publicKey };
+  // A page of WebKitGTK ends when it signs with a prime that is zero.
+  if (numbers.length < RSA_NUMBERS - 1 || numbers.some(it => withoutZeros(it).length === 0))
+    return { keyAlgorithm: 'RSA without its prime factors', publicKey };
+  const plain = tagged(DerTag.sequence, ...[version, ...numbers].map(positiveInteger));
+  return { keyAlgorithm: 'RSA', plain: privateKeyInfo(rsaEncryption, plain), publicKey };
+}
+
+/** In bytes: of the curves that WebCrypto and TLS know. */
+const scalarBytes: Record<string, number> = { 'P-256': 32, 'P-384': 48, 'P-521': 66 };
+
+/** ECPrivateKey (RFC 5915, section 3). Some writers name the curve inside alone. */
+function readEcKey(parameters: Node | undefined, key: Uint8Array<ArrayBuffer>): PrivateKeyInfo {
+  const [version, scalar, ...optional] = sequence(parse(key));
+  count(version);
+  const inside = optional.find(it => isContext(it, 0));
+  const namesCurve = is(parameters, Tag.objectIdentifier) || !inside;
+  const curve = curveName(namesCurve ? parameters : children(inside)[0]);
+  const bytes = scalarBytes[curve];
+  if (!bytes) return { keyAlgorithm: `ECDSA ${curve}` };
+  const digits = withoutZeros(octetString(scalar));
+  if (digits.length > bytes) throw unexpected();
+  const octets = tagged(DerTag.octetString, new Uint8Array(bytes - digits.length), digits);
+  const plain = tagged(DerTag.sequence, tagged(DerTag.integer, Uint8Array.of(1)), octets);
+  const own = optional.find(it => isContext(it, 1));
+  const point = own && uncompressedPoint(bitString(children(own)[0]), curve);
+  return {
+    keyAlgorithm: `ECDSA ${curve}`,
+    plain: privateKeyInfo(ecPublicKey(curve), plain),
+    ...(point && { publicKey: encode(publicKeyInfo(ecPublicKey(curve), point)) }),
+  };
 }
 
 function curveName(parameters: Node | undefined): string {
@@ -89,40 +160,16 @@ function curveName(parameters: Node | undefined): string {
   return curveNames[oid] ?? oid;
 }
 
-/**
- * The same key as every WebCrypto reads it: of version 0, without attributes and public key; and with rsaEncryption where a key is
- * restricted to RSASSA-PSS.
- */
-export function plainPrivateKey(pkcs8: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const { oid, algorithm, key } = parts(pkcs8);
-  return encode([
-    new asn1js.Integer({ value: 0 }),
-    oid === RSASSA_PSS ? rsaEncryption() : algorithm,
-    new asn1js.OctetString({ valueHex: key.slice().buffer }),
-  ]);
+const SEED_BYTES = 32;
+
+/** CurvePrivateKey (RFC 8410, section 7), or the seed alone. */
+function plainEd25519(key: Uint8Array<ArrayBuffer>): Der {
+  const seed = key.length === SEED_BYTES ? key : octetString(parse(key));
+  if (seed.length !== SEED_BYTES) throw unexpected();
+  return privateKeyInfo(ed25519, tagged(DerTag.octetString, seed));
 }
 
-/** A SubjectPublicKeyInfo, with rsaEncryption where the key is restricted to RSASSA-PSS. */
-export function plainPublicKey(spki: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return guarded(() => {
-    const [algorithm, key] = sequence(parse(spki));
-    if (objectIdentifier(sequence(algorithm)[0]) !== RSASSA_PSS || !key) return spki;
-    return encode([rsaEncryption(), key]);
-  });
-}
-
-function parts(pkcs8: Uint8Array<ArrayBuffer>) {
-  const [version, algorithm, key] = sequence(parse(pkcs8));
-  count(version);
-  const [oid, parameters] = sequence(algorithm);
-  return { oid: objectIdentifier(oid), parameters, algorithm: algorithm as Node, key: octetString(key) };
-}
-
-function rsaEncryption(): Node {
-  const value = [new asn1js.ObjectIdentifier({ value: RSA_ENCRYPTION }), new asn1js.Null()];
-  return new asn1js.Sequence({ value });
-}
-
-function encode(value: Node[]): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(new asn1js.Sequence({ value }).toBER());
+function withoutZeros(bytes: Uint8Array): Uint8Array {
+  const start = bytes.findIndex(octet => octet !== 0);
+  return bytes.subarray(start < 0 ? bytes.length : start);
 }

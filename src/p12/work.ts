@@ -15,6 +15,8 @@ export interface Cost {
 }
 
 const HASH_BLOCK_BYTES = 128;
+/** The page is let go on about so often. */
+const TURN_MS = 8;
 
 /** @internal */
 export function costOf(derivation: Pbkdf2 | Scrypt | { kind?: never; iterations: number }): Cost {
@@ -33,6 +35,8 @@ export class Work {
   #signal: AbortSignal | undefined;
   #total = 0;
   #completed = 0;
+  #signatures = 0;
+  #lastTurn = performance.now();
 
   constructor(options: {
     limits: Pkcs12Limits;
@@ -66,6 +70,27 @@ export class Work {
     const progress = { completed: Math.round(this.#completed), total: this.#total };
     // In a turn of its own, as events are: what the callback throws is no failure of the import.
     queueMicrotask(() => this.#onProgress?.(progress));
+  }
+
+  /** Call before each signature that is verified. True: it may be. */
+  async countSignature(): Promise<true> {
+    const { maxSignatures } = this.limits;
+    if (++this.#signatures > maxSignatures) {
+      throw tooExpensive(
+        `Its keys and certificates ask for more than ${maxSignatures} signatures to be verified (limits.maxSignatures).`,
+      );
+    }
+    await this.turn();
+    return true;
+  }
+
+  /** Call in each loop over what a file holds: looks at the signal, and lets the page go on when it has waited for long. */
+  async turn(): Promise<void> {
+    if (performance.now() - this.#lastTurn > TURN_MS) {
+      await nextTask();
+      this.#lastTurn = performance.now();
+    }
+    this.throwIfAborted();
   }
 
   throwIfAborted(): void {

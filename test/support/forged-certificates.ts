@@ -1,5 +1,5 @@
 // Certificates to the octet, where openssl would not write them: any name, serial number, date and extension.
-import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import {
   bitString,
   type Der,
@@ -39,6 +39,8 @@ export interface ForgedOptions {
   /** Default: one of its own. */
   key?: KeyObject;
   keyKind?: keyof typeof curves;
+  /** Default: that of the key. */
+  spki?: Der;
   /** The content of the INTEGER. Default: 1. */
   serial?: Uint8Array;
   extensions?: Der[];
@@ -46,6 +48,8 @@ export interface ForgedOptions {
   validity?: [Der, Der];
   /** Default: 3. */
   version?: 1 | 3;
+  /** What stands behind the extensions. */
+  more?: Der[];
 }
 
 export interface Forged extends KeyPair {
@@ -56,15 +60,16 @@ export interface Forged extends KeyPair {
 }
 
 const curves = { p256: 'P-256', p384: 'P-384' } as const;
+const ED25519 = '1.3.101.112';
+const RSA_WITH_SHA256 = '1.2.840.113549.1.1.11';
 const ECDSA_WITH = { sha256: '1.2.840.10045.4.3.2', sha384: '1.2.840.10045.4.3.3' } as const;
 
 export function forge(options: ForgedOptions): Forged {
-  const { subject, by, serial = Uint8Array.of(1), extensions = [], version = 3 } = options;
+  const { subject, by, serial = Uint8Array.of(1), extensions = [], version = 3, more = [] } = options;
   const privateKey = options.key ?? makeKey(options.keyKind);
-  const spki = spkiOf(privateKey);
+  const { spki = spkiOf(privateKey) } = options;
   const signer = by?.privateKey ?? privateKey;
-  const hash = signer.asymmetricKeyDetails?.namedCurve === 'secp384r1' ? 'sha384' : 'sha256';
-  const algorithm = sequence(objectIdentifier(ECDSA_WITH[hash]));
+  const { hash, algorithm } = signatureOf(signer);
   const toBeSigned = sequence(
     ...(version === 3 ? [element(0xa0, element(Tag.integer, Uint8Array.of(2)))] : []),
     element(Tag.integer, serial),
@@ -74,6 +79,7 @@ export function forge(options: ForgedOptions): Forged {
     subject,
     spki,
     ...(extensions.length > 0 ? [element(0xa3, sequence(...extensions))] : []),
+    ...more,
   );
   const der = sequence(toBeSigned, algorithm, bitString(new Uint8Array(sign(hash, toBeSigned, signer))));
   const body = Buffer.from(der).toString('base64');
@@ -86,7 +92,27 @@ export function makeKey(kind: keyof typeof curves = 'p256'): KeyObject {
   return generateKeyPairSync('ec', { namedCurve: curves[kind] }).privateKey;
 }
 
-function spkiOf(privateKey: KeyObject): Der {
+/** How a key signs certificates. */
+function signatureOf(key: KeyObject): { hash: string | null; algorithm: Der } {
+  if (key.asymmetricKeyType === 'ed25519')
+    return { hash: null, algorithm: sequence(objectIdentifier(ED25519)) };
+  if (key.asymmetricKeyType === 'rsa')
+    return { hash: 'sha256', algorithm: withNull(objectIdentifier(RSA_WITH_SHA256)) };
+  const hash = key.asymmetricKeyDetails?.namedCurve === 'secp384r1' ? 'sha384' : 'sha256';
+  return { hash, algorithm: sequence(objectIdentifier(ECDSA_WITH[hash])) };
+}
+
+/** An AlgorithmIdentifier whose parameters are NULL. */
+export function withNull(oid: Der): Der {
+  return sequence(oid, element(Tag.null));
+}
+
+/** SubjectPublicKeyInfo. */
+export function spkiOf(privateKey: KeyObject): Der {
+  if (privateKey.asymmetricKeyType !== 'ec') {
+    const publicKey = createPublicKey(privateKey as never);
+    return new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
+  }
   const { x = '', y = '', crv = '' } = privateKey.export({ format: 'jwk' });
   const point = Buffer.concat([Uint8Array.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
   const curve = crv === 'P-384' ? '1.3.132.0.34' : '1.2.840.10045.3.1.7';

@@ -1,4 +1,4 @@
-import { constants, verify, X509Certificate } from 'node:crypto';
+import { constants, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
 import type { OpenedIdentity, Outcome } from './outcome.js';
 import type { Expectation, ExpectedIdentity } from './types.js';
 
@@ -46,14 +46,16 @@ function problemOfIdentity(identity: OpenedIdentity, wanted: ExpectedIdentity): 
   if (subjects.some((subject, i) => i > 0 && issuers[i - 1] !== subject)) return 'a chain in the wrong order';
   if (keys.length === 0) return 'no keys';
   if (keys.some(key => key.extractable)) return 'a key that can be exported';
-  const { publicKey } = new X509Certificate(Buffer.from(certificate, 'base64'));
+  const publicKey = wanted.key
+    ? createPublicKey(wanted.key as never)
+    : new X509Certificate(Buffer.from(certificate, 'base64')).publicKey;
   return keys.every(key => verifies(key, publicKey)) ? undefined : "a key that is not the certificate's";
 }
 
 /** By Node's own verification, with the public key as the certificate has it. */
 function verifies(
   { name, hash = 'SHA-256', signature }: OpenedIdentity['keys'][number],
-  key: X509Certificate['publicKey'],
+  key: KeyObject,
 ): boolean {
   const saltLength = { 'SHA-256': 32, 'SHA-384': 48, 'SHA-512': 64 }[hash] ?? 0;
   const options = {

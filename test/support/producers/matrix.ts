@@ -1,5 +1,6 @@
 import type { OpensslFiles } from '../openssl-files.js';
 import { badInputs } from './bad-inputs.js';
+import { byHandProduces } from './by-hand.js';
 import { forgeProduces } from './forge.js';
 import { gnutlsProduces } from './gnutls.js';
 import { keytoolProduces } from './keytool.js';
@@ -20,5 +21,6 @@ export const producers: Record<string, Producer> = {
   'go-pkcs12': goProduces,
   'Python cryptography': pythonProduces,
   'Bouncy Castle': bouncyCastleProduces,
+  'by hand': byHandProduces,
   'bad inputs': badInputs,
 };

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { MtlsErrorCode } from '../../../src/index.js';
 
 /** What must come out of a file. */
@@ -8,6 +9,8 @@ export interface ExpectedIdentity {
   label?: string;
   /** Certificates in the chain, the own one included. Absent: not looked at. */
   chain?: number;
+  /** For a certificate whose public key Node does not read. */
+  key?: KeyObject;
 }
 
 export type Expectation =

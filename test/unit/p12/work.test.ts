@@ -1,0 +1,133 @@
+import type { KeyObject } from 'node:crypto';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Der } from '../../../src/enroll/der.js';
+import { type OpenPkcs12Options, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
+import { engineModule } from '../../support/engine.js';
+import { commonName, forge, makeKey } from '../../support/forged-certificates.js';
+import {
+  certificateBag,
+  keyBag,
+  oddPkcs12,
+  pbes2,
+  pkcs8Of,
+  shroudedKeyBag,
+} from '../../support/odd-pkcs12.js';
+
+// Work is counted, not timed.
+
+afterEach(() => vi.restoreAllMocks());
+
+const open = (file: Uint8Array<ArrayBuffer>, options: OpenPkcs12Options = {}) =>
+  openPkcs12(file, { engine: engineModule(), ...options });
+
+/** As many certificates of two names, each issued by the other name. */
+function circle(count: number, keyOf: (index: number) => KeyObject, signer: KeyObject): Uint8Array[] {
+  const names = ['Tweedledum', 'Tweedledee'].map(it => commonName(it)) as [Der, Der];
+  const authority = forge({ subject: names[0], key: signer });
+  return Array.from({ length: count }, (_, i) => {
+    const [subject, issuer] = i % 2 ? names : [names[1], names[0]];
+    return forge({ subject, key: keyOf(i), by: { ...authority, subject: issuer } }).der;
+  });
+}
+
+const file = (certificates: readonly Uint8Array[], keys: readonly KeyObject[]) =>
+  oddPkcs12([keys.map(it => keyBag(pkcs8Of(it))), certificates.map(it => certificateBag(it))]);
+
+async function verificationsOf(bytes: Uint8Array<ArrayBuffer>, options?: OpenPkcs12Options) {
+  const verify = vi.spyOn(crypto.subtle, 'verify');
+  const importKey = vi.spyOn(crypto.subtle, 'importKey');
+  const { identities } = await open(bytes, options);
+  const counts = { verify: verify.mock.calls.length, imports: importKey.mock.calls.length };
+  vi.restoreAllMocks();
+  return { ...counts, identities: identities.length };
+}
+
+describe('certificates that name each other', () => {
+  it('cost as many signatures as there are, when one key has signed them all', async () => {
+    const key = makeKey();
+    const of = (count: number) =>
+      verificationsOf(
+        file(
+          circle(count, () => key, key),
+          [key],
+        ),
+      );
+    const [some, twice] = [await of(40), await of(80)];
+    expect([some.identities, twice.identities]).toEqual([40, 80]);
+    expect(twice.verify).toBeLessThanOrEqual(2 * some.verify + 2);
+    expect(twice.imports).toBeLessThanOrEqual(2 * some.imports + 4);
+  }, 60_000);
+
+  it('fail when they ask for more signatures than the limit', async () => {
+    const [own, stranger] = [makeKey(), makeKey()];
+    const bytes = file(
+      circle(120, i => (i ? makeKey() : own), stranger),
+      [own],
+    );
+    const verify = vi.spyOn(crypto.subtle, 'verify');
+    await expect(open(bytes, { limits: { maxSignatures: 50 } })).rejects.toMatchObject({
+      code: 'ERR_P12_TOO_EXPENSIVE',
+      message: /50 signatures/,
+    });
+    expect(verify).toHaveBeenCalledTimes(50);
+    // One identity looks for one issuer.
+    const { identities } = await open(bytes);
+    expect(identities.map(it => it.chain.length)).toEqual([1]);
+  }, 60_000);
+
+  it('end with a signal that a timer sets', async () => {
+    const keys = Array.from({ length: 60 }, makeKey);
+    const certificates = circle(300, i => keys[i % 60] as KeyObject, makeKey());
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const original = crypto.subtle.verify.bind(crypto.subtle);
+    let verified = 0;
+    vi.spyOn(crypto.subtle, 'verify').mockImplementation((...args) => {
+      if (++verified === 100) setTimeout(() => abort.abort(reason), 0);
+      return original(...(args as Parameters<typeof original>));
+    });
+    await expect(open(file(certificates, keys), { signal: abort.signal })).rejects.toBe(reason);
+    expect(verified).toBeLessThan(300);
+  }, 60_000);
+});
+
+describe('many keys', () => {
+  const by = forge({ subject: commonName('CA') });
+  const pairs = (count: number) =>
+    Array.from({ length: count }, (_, i) => {
+      const key = makeKey();
+      return { key, certificate: forge({ subject: commonName(`c${i}`), by, key }).der };
+    });
+
+  it('are found by their public keys', async () => {
+    const of = (count: number) => {
+      const some = pairs(count);
+      return verificationsOf(
+        file(
+          some.map(it => it.certificate).reverse(),
+          some.map(it => it.key),
+        ),
+      );
+    };
+    expect(await of(20)).toMatchObject({ identities: 20, verify: 20 });
+    expect(await of(40)).toMatchObject({ identities: 40, verify: 40 });
+  }, 60_000);
+
+  it('that stay encrypted are found by localKeyId, else by trying those that are left', async () => {
+    const shrouded = (count: number, withKeyId: boolean) => {
+      const some = pairs(count);
+      const keyId = (i: number) => (withKeyId ? { keyId: Uint8Array.of(i) } : {});
+      const keys = some.map(({ key }, i) => shroudedKeyBag(pbes2(pkcs8Of(key), 'secret', 1), keyId(i)));
+      const certificates = some.map(({ certificate }, i) => certificateBag(certificate, keyId(i)));
+      return oddPkcs12([keys, certificates.reverse()]);
+    };
+    const options = { password: 'secret' };
+    expect(await verificationsOf(shrouded(20, true), options)).toMatchObject({ identities: 20, verify: 20 });
+    const found = await verificationsOf(shrouded(20, false), options);
+    expect(found.identities).toBe(20);
+    expect(found.verify).toBeLessThanOrEqual((20 * 21) / 2);
+    await expect(
+      open(shrouded(20, false), { ...options, limits: { maxSignatures: 100 } }),
+    ).rejects.toMatchObject({ code: 'ERR_P12_TOO_EXPENSIVE' });
+  }, 60_000);
+});
