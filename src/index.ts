@@ -54,7 +54,8 @@ export {
   type Pkcs12Limits,
   type UnsupportedKey,
 } from './p12/open-pkcs12.js';
-export type { ChangeListener, IdentityChange } from './store/changes.js';
+export type { ChangeListener } from './store/changes.js';
+export type { IdentityChange } from './store/identity-change.js';
 export { IdentityStore, type StoreOptions } from './store/identity-store.js';
 export type { JournalEntry } from './store/journal.js';
 export {

@@ -1,3 +1,4 @@
+import { MtlsError } from '../errors.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
 import type { AnswerRecord } from '../store/schema.js';
@@ -50,9 +51,20 @@ export class KeptAnswers {
       const identity = (wasAllowed ? allowed : all).find(({ id }) => id === identityId);
       const reason = unfit.find(it => it.identity.id === identityId);
       if (!identity || (reason && !(reason.selectable && !isOver(identity)))) continue;
-      return { identity, intermediates: record.intermediates.map(this.#describe), wasAllowed };
+      const intermediates = this.#read(record.intermediates);
+      if (intermediates) return { identity, intermediates, wasAllowed };
     }
     return undefined;
+  }
+
+  /** Undefined when the record is damaged: then there is no answer. */
+  #read(certificates: readonly Uint8Array[]): Certificate[] | undefined {
+    try {
+      return certificates.map(this.#describe);
+    } catch (error) {
+      if (error instanceof MtlsError && error.code === 'ERR_CERT_MALFORMED') return undefined;
+      throw error;
+    }
   }
 
   async trusts(target: KeyTarget, seen: SeenServer): Promise<boolean> {

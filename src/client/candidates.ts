@@ -1,4 +1,5 @@
 import type { Instance } from '../engine/instance.js';
+import { MtlsError } from '../errors.js';
 import { describeName, readCertificate } from '../identity/certificate.js';
 import { isForClients } from '../identity/chain.js';
 import { schemesForKey } from '../identity/signature-schemes.js';
@@ -27,7 +28,7 @@ const MAX_NAMES = 3;
 export function sortIdentities(demand: Demand): Candidates {
   const sorted: Candidates = { fit: [], unfit: [] };
   for (const identity of demand.known.all) {
-    const reason = unfitness(identity, demand);
+    const reason = readableUnfitness(identity, demand);
     if (reason) sorted.unfit.push({ identity, ...reason });
     else sorted.fit.push(identity);
   }
@@ -40,6 +41,17 @@ export function offeredIds({ fit, unfit }: Candidates): string[] {
 }
 
 type Unfitness = Omit<UnfitIdentity, 'identity'>;
+
+/** A damaged record of one identity does not stand in the way of the others. */
+function readableUnfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefined {
+  try {
+    return unfitness(identity, demand);
+  } catch (error) {
+    if (!(error instanceof MtlsError) || error.code !== 'ERR_CERT_MALFORMED') throw error;
+    const message = 'its certificate cannot be read: delete it, and import it again';
+    return { code: error.code, message, selectable: false };
+  }
+}
 
 /** Undefined when the identity fits. What is wrong with the identity itself comes before what may be changed about it. */
 function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefined {

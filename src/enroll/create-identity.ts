@@ -104,7 +104,6 @@ export async function pendingEnrolments(
   { engine }: { engine?: EngineSource } = {},
 ): Promise<Enrolment<StoredIdentity>[]> {
   const records = await store.getEnrolments();
-  records.sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
   if (records.length === 0) return [];
   const reader = await createReader(engine);
   return records.map(record => new PendingEnrolment(record, { place: inStore(store, record), reader }));

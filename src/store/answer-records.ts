@@ -1,8 +1,9 @@
 import { openChannel } from './channel.js';
+import { isReadableAnswer } from './readable.js';
 import type { Records } from './records.js';
 import type { AnswerRecord } from './schema.js';
 
-/** @internal What was answered to challenges for good: for clients, which know what it means. */
+/** @internal What was answered to challenges for good: for clients, which know what it means. One that cannot be read holds for nothing. */
 export class AnswerRecords {
   /** How often they have changed since the store was opened, in this tab or another one. */
   changes = 0;
@@ -16,12 +17,15 @@ export class AnswerRecords {
   }
 
   /** @param host `host:port` */
-  of(host: string): Promise<AnswerRecord[]> {
-    return this.#records.read(database => database.getAllFromIndex('answers', 'host', host));
+  async of(host: string): Promise<AnswerRecord[]> {
+    const { readable } = await this.#records.sorted('answers', isReadableAnswer, database =>
+      database.getAllKeysFromIndex('answers', 'host', host),
+    );
+    return readable;
   }
 
-  all(): Promise<AnswerRecord[]> {
-    return this.#records.read(database => database.getAll('answers'));
+  async all(): Promise<AnswerRecord[]> {
+    return (await this.#records.sorted('answers', isReadableAnswer)).readable;
   }
 
   async put(record: AnswerRecord): Promise<void> {
@@ -29,10 +33,12 @@ export class AnswerRecords {
     this.#tell();
   }
 
-  /** Deletes the answers that `matches` holds for. */
+  /** Deletes the answers that `matches` holds for, and those that cannot be read. */
   async delete(matches: (record: AnswerRecord) => boolean): Promise<void> {
+    const { unreadable } = await this.#records.sorted('answers', isReadableAnswer);
     await this.#records.change(async transaction => {
       const answers = transaction.objectStore('answers');
+      for (const { id } of unreadable) await answers.delete(id);
       for (const record of await answers.getAll()) if (matches(record)) await answers.delete(record.key);
     });
     this.#tell();

@@ -26,6 +26,12 @@ export function noSealedCopy(): MtlsError {
   return new MtlsError('ERR_IDENTITY_NO_SEALED_COPY', message);
 }
 
+export function unreadableKey(cause?: unknown): MtlsError {
+  const message =
+    'The wrapped key of this identity cannot be read: delete the identity, and import or enrol it again.';
+  return new MtlsError('ERR_STORE_RECORD', message, { cause });
+}
+
 export function unavailable(message: string, cause?: unknown): MtlsError {
   return new MtlsError('ERR_STORE_UNAVAILABLE', message, { cause });
 }

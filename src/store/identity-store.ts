@@ -8,7 +8,8 @@ import { changedControls, checkedControls, checkKeys } from './controls.js';
 import { noSealedCopy } from './errors.js';
 import { type JournalEntry, withEntry } from './journal.js';
 import { compileQuery, type IdentityQuery } from './query.js';
-import { deleteIdentity, Records, type UnreadableIdentity } from './records.js';
+import { isReadableIdentity, readableEntries } from './readable.js';
+import { Records, type UnreadableIdentity } from './records.js';
 import { type EnrolmentRecord, type IdentityRecord, ownChains, present, toRecord } from './schema.js';
 import { joinSession, type Session } from './session.js';
 import { assertUsable, isLocked } from './usability.js';
@@ -59,12 +60,19 @@ export class IdentityStore {
     if (!(unlockedForMs >= least && unlockedForMs <= most))
       throw new TypeError(`unlockedForMs is a number of milliseconds from ${least} to ${most}`);
     const records = await Records.open(name);
-    const session = await joinSession(name, {
-      readSession: () => records.read(database => database.get('state', 'session')),
-      beginSession: id => records.beginSession(id),
-    });
     const verification = options.verification ?? webAuthnVerification();
-    return new IdentityStore({ name, records, session, verification, unlockedForMs });
+    try {
+      const session = await joinSession(name, {
+        readSession: () => records.read(database => database.get('state', 'session')),
+        beginSession: id => records.beginSession(id),
+      });
+      const store = new IdentityStore({ name, records, session, verification, unlockedForMs });
+      await store.#changes.ready;
+      return store;
+    } catch (error) {
+      records.close();
+      throw error;
+    }
   }
 
   private constructor(parts: {
@@ -78,13 +86,13 @@ export class IdentityStore {
     this.answers = new AnswerRecords(parts.name, parts.records);
     this.#session = parts.session;
     this.#verification = parts.verification;
-    this.#changes = new Changes(parts.name);
+    this.#changes = new Changes(parts.name, () => parts.records.ids());
     this.#vault = new Vault({
       verification: parts.verification,
       unlockedForMs: parts.unlockedForMs,
       onChange: change => this.#changes.tell(change, 'here'),
     });
-    this.#changes.listen(({ type, id }) => {
+    this.#changes.guard(({ type, id }) => {
       if (type !== 'added' && type !== 'unlocked') this.#vault.forget(id);
     });
   }
@@ -134,9 +142,13 @@ export class IdentityStore {
     return readable.map(it => this.#present(it)).filter(matches);
   }
 
-  /** Identities in the store that cannot be read. `find` leaves them out; `delete({ id })` deletes them. */
+  /**
+   * Identities in the store that cannot be read, and those that wait for their certificates. `find` and `pendingEnrolments` leave them
+   * out; `delete({ id })` deletes them.
+   */
   async problems(): Promise<UnreadableIdentity[]> {
-    return (await this.#records.all()).unreadable;
+    const [identities, enrolments] = await Promise.all([this.#records.all(), this.#records.enrolments()]);
+    return [...identities.unreadable, ...enrolments.unreadable];
   }
 
   /**
@@ -161,24 +173,17 @@ export class IdentityStore {
    * @throws TypeError for an empty query: to delete all, delete each by its id
    */
   async delete(query: IdentityQuery): Promise<number> {
-    const matches = compileQuery(query);
     if (Object.keys(query).length === 0) throw new TypeError('an empty query would delete every identity');
-    const { readable, unreadable } = await this.#records.all();
-    const found = readable.map(it => this.#present(it)).filter(matches);
-    const doomed = [...found, ...unreadable.filter(({ id }) => query.id === id && onlyById(query))];
-    const deleted = await this.#records.change(async transaction => {
-      const present = new Set(await transaction.objectStore('identities').getAllKeys());
-      const ids = doomed.map(({ id }) => id).filter(id => present.has(id));
-      for (const id of ids) await deleteIdentity(transaction, id);
-      return ids;
-    });
+    const found = await this.find(query);
+    const broken = onlyById(query) ? (await this.problems()).filter(it => it.id === query.id) : [];
+    const deleted = await this.#records.delete([...found, ...broken].map(it => it.id));
     for (const id of deleted) this.#changes.tell({ type: 'deleted', id });
     return deleted.length;
   }
 
   /** Calls back at each change, of this tab and of others; returns what ends that. */
   observe(listener: ChangeListener): () => void {
-    return this.#changes.listen(listener);
+    return this.#changes.observe(listener);
   }
 
   /**
@@ -236,18 +241,17 @@ export class IdentityStore {
     await this.#records.change(async transaction => {
       const identities = transaction.objectStore('identities');
       const record = await identities.get(id);
-      if (!record) return;
+      if (!isReadableIdentity(record)) return;
       await identities.put({ ...record, lastUsedAt: at });
       const journal = transaction.objectStore('journal');
-      const changed = withEntry((await journal.get(id)) ?? { id, entries: [] }, target, at);
+      const changed = withEntry({ id, entries: readableEntries(await journal.get(id)) }, target, at);
       if (changed) await journal.put(changed);
     });
   }
 
   /** The last hundred uses of an identity, oldest first. */
   async journal(id: string): Promise<JournalEntry[]> {
-    const journal = await this.#records.read(database => database.get('journal', id));
-    return journal?.entries ?? [];
+    return readableEntries(await this.#records.read(database => database.get('journal', id)));
   }
 
   close(): void {
@@ -279,8 +283,8 @@ export class IdentityStore {
   }
 
   /** @internal For `pendingEnrolments`. */
-  getEnrolments(): Promise<EnrolmentRecord[]> {
-    return this.#records.read(database => database.getAll('enrolments'));
+  async getEnrolments(): Promise<EnrolmentRecord[]> {
+    return (await this.#records.enrolments()).readable;
   }
 
   /** @internal For `Enrolment.cancel`. */
@@ -355,7 +359,7 @@ export class IdentityStore {
       current: async () => (await this.find({ id }))[0],
       revision: () => this.revision,
       onEnd: listener =>
-        this.#changes.listen(({ type, id: changed }) => {
+        this.#changes.guard(({ type, id: changed }) => {
           if (changed === id && (type === 'deleted' || type === 'locked')) listener();
         }),
     });

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { unreadableKey } from './errors.js';
 import type { UserVerification, VerificationSubject } from './user-verification.js';
 
 /** What `ask` is told. */
@@ -25,6 +26,8 @@ interface Parameters {
 }
 
 const ITERATIONS = 1_000_000;
+/** Of a later version, at most: they take some seconds. */
+const MAX_ITERATIONS = 20_000_000;
 const SALT_BYTES = 16;
 
 /**
@@ -51,11 +54,20 @@ export function passphraseVerification({ ask, maxAttempts = 3 }: PassphraseOptio
       const parameters: Parameters = { hash: 'SHA-256', salt, iterations: ITERATIONS };
       return { wrappingKey: await derive(passphrase, parameters, 'wrapKey'), parameters };
     },
-    async verify(subject, parameters, { attempt, signal }) {
+    async verify(subject, stored, { attempt, signal }) {
+      const parameters = readParameters(stored);
       const passphrase = await given({ subject, purpose: 'unlock', attempt, ...(signal && { signal }) });
-      return derive(passphrase, parameters as Parameters, 'unwrapKey');
+      return derive(passphrase, parameters, 'unwrapKey');
     },
   };
+}
+
+/** Of a record that something else may have written. @throws MtlsError ERR_STORE_RECORD */
+function readParameters(stored: unknown): Parameters {
+  const { hash, salt, iterations = 0 } = (stored ?? {}) as Partial<Parameters>;
+  const bounded = Number.isInteger(iterations) && iterations > 0 && iterations <= MAX_ITERATIONS;
+  if (hash !== 'SHA-256' || !(salt instanceof Uint8Array) || !bounded) throw unreadableKey();
+  return { hash, salt, iterations };
 }
 
 async function derive(passphrase: string, parameters: Parameters, usage: 'wrapKey' | 'unwrapKey') {

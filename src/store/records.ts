@@ -3,13 +3,20 @@ import type { IDBPDatabase, IDBPTransaction, StoreNames } from 'idb';
 import { MtlsError } from '../errors.js';
 import { storeError } from './errors.js';
 import { openDatabase } from './open-database.js';
-import { type IdentityRecord, isReadable, type StoreSchema } from './schema.js';
+import { isReadableEnrolment, isReadableIdentity } from './readable.js';
+import type { EnrolmentRecord, IdentityRecord, StoreSchema } from './schema.js';
 
-/** An identity in the store that cannot be read. */
+/** An identity in the store, or one that waits for its certificate, that cannot be read. */
 export interface UnreadableIdentity {
   id: string;
   /** ERR_STORE_RECORD */
   error: MtlsError;
+}
+
+/** What was read of a store. */
+interface Sorted<T> {
+  readable: T[];
+  unreadable: UnreadableIdentity[];
 }
 
 /** @internal */
@@ -77,24 +84,55 @@ export class Records {
     return this.read(async database => checked(id, await readValue(id, database.get('identities', id))));
   }
 
-  /** Every record: one that cannot be read does not stand in the way of the others. */
-  all(): Promise<{ readable: IdentityRecord[]; unreadable: UnreadableIdentity[] }> {
+  ids(): Promise<string[]> {
     return this.read(async database => {
-      const readable: IdentityRecord[] = [];
-      const unreadable: UnreadableIdentity[] = [];
-      const sort = async (id: string, value: Promise<unknown>) => {
+      const transaction = database.transaction('identities');
+      const [ids] = await Promise.all([transaction.store.getAllKeys(), transaction.done]);
+      return ids;
+    });
+  }
+
+  /** Every identity, oldest first. */
+  async all(): Promise<Sorted<IdentityRecord>> {
+    const sorted = await this.sorted('identities', isReadableIdentity);
+    sorted.readable.sort(byAge);
+    return sorted;
+  }
+
+  /** Every enrolment that waits for its certificate, oldest first. */
+  async enrolments(): Promise<Sorted<EnrolmentRecord>> {
+    const sorted = await this.sorted('enrolments', isReadableEnrolment);
+    sorted.readable.sort(byAge);
+    return sorted;
+  }
+
+  /**
+   * The records of a store: one that cannot be read does not stand in the way of the others.
+   *
+   * @param find gives the keys; default: all of them
+   */
+  sorted<T>(
+    name: 'identities' | 'enrolments' | 'answers',
+    isReadable: (value: unknown) => value is T,
+    find: (database: IDBPDatabase<StoreSchema>) => Promise<string[]> = it => it.getAllKeys(name),
+  ): Promise<Sorted<T>> {
+    return this.read(async database => {
+      const sorted: Sorted<T> = { readable: [], unreadable: [] };
+      const sort = async (id: string, asked: Promise<unknown>) => {
         try {
-          readable.push(checked(id, await readValue(id, value)));
+          const value = await readValue(id, asked);
+          // One that another tab has deleted meanwhile is neither.
+          if (value === undefined) return;
+          if (!isReadable(value)) throw unreadableRecord(id);
+          sorted.readable.push(value);
         } catch (error) {
           if (!(error instanceof MtlsError)) throw error;
-          // One that another tab has deleted meanwhile is neither.
-          if (error.code === 'ERR_STORE_RECORD') unreadable.push({ id, error });
+          // Another program may have used other kinds of keys.
+          sorted.unreadable.push({ id: `${id}`, error });
         }
       };
-      const keys = await database.getAllKeys('identities');
-      await Promise.all(keys.map(id => sort(id, database.get('identities', id))));
-      readable.sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
-      return { readable, unreadable };
+      await Promise.all((await find(database)).map(id => sort(id, database.get(name, id))));
+      return sorted;
     });
   }
 
@@ -160,6 +198,21 @@ export class Records {
     });
   }
 
+  /**
+   * Deletes identities with all that is kept about them, and enrolments that cannot be read.
+   *
+   * @returns the ids of those that were still there
+   */
+  async delete(ids: readonly string[]): Promise<string[]> {
+    return this.change(async transaction => {
+      const identities = await transaction.objectStore('identities').getAllKeys();
+      const enrolments = await transaction.objectStore('enrolments').getAllKeys();
+      const doomed = [...identities, ...enrolments].filter(key => ids.includes(`${key}`));
+      for (const key of doomed) await deleteIdentity(transaction, key);
+      return doomed.map(key => `${key}`);
+    });
+  }
+
   /** Begins a session, and deletes what belongs to every other one. */
   async beginSession(session: string): Promise<void> {
     await this.change(async transaction => {
@@ -187,13 +240,17 @@ async function moveAnswers(transaction: Transaction, from: string, to: string): 
   }
 }
 
-/** @internal With all that is kept about it. */
-export async function deleteIdentity(transaction: Transaction, id: string): Promise<void> {
+/** With all that is kept about it. */
+async function deleteIdentity(transaction: Transaction, id: string): Promise<void> {
   await transaction.objectStore('identities').delete(id);
+  await transaction.objectStore('enrolments').delete(id);
   await transaction.objectStore('journal').delete(id);
   const answers = transaction.objectStore('answers');
   for (const key of await answers.index('identity').getAllKeys(id)) await answers.delete(key);
 }
+
+const byAge = (a: { createdAt: Date }, b: { createdAt: Date }) =>
+  a.createdAt.getTime() - b.createdAt.getTime();
 
 /** A browser that cannot make a value of what it has stored says so by one of these. */
 const UNREADABLE = ['DataError', 'DataCloneError', 'UnknownError', 'NotReadableError', 'NotFoundError'];
@@ -209,7 +266,7 @@ async function readValue(id: string, value: Promise<unknown>): Promise<unknown> 
 
 function checked(id: string, value: unknown): IdentityRecord {
   if (value === undefined) throw notFound();
-  if (!isReadable(value)) throw unreadableRecord(id);
+  if (!isReadableIdentity(value)) throw unreadableRecord(id);
   return value;
 }
 
@@ -224,7 +281,7 @@ function duplicate(): MtlsError {
 }
 
 function unreadableRecord(id: string, cause?: unknown): MtlsError {
-  const message = `The record of the identity ${id} cannot be read: delete it by its id, and import it again.`;
+  const message = `The record of the identity ${id} cannot be read: delete it by its id, and import or enrol it again.`;
   return new MtlsError('ERR_STORE_RECORD', message, { cause });
 }
 

@@ -6,7 +6,6 @@ import type {
   StoredIdentity,
   TrustResult,
 } from '../identity/types.js';
-import { areControls } from './controls.js';
 import type { WrappedKey } from './wrapped-key.js';
 
 /** An identity at rest. No secret is in it but CryptoKeys that cannot be exported, or a wrapped key. */
@@ -169,51 +168,3 @@ export function present(record: IdentityRecord, locked: boolean): StoredIdentity
     locked,
   };
 }
-
-/**
- * Whether a record has what an identity is made of: another program, or another version, may have written it. Controls that this
- * version would not have taken are controls that it cannot enforce.
- */
-export function isReadable(record: unknown): record is IdentityRecord {
-  const {
-    id,
-    fingerprint,
-    chain,
-    otherChains = [],
-    keys,
-    trust,
-    controls,
-    wrapped,
-    ...times
-  } = (record ?? {}) as Partial<IdentityRecord>;
-  return (
-    typeof id === 'string' &&
-    typeof fingerprint === 'string' &&
-    Array.isArray(otherChains) &&
-    [chain, ...otherChains].every(isChain) &&
-    Array.isArray(keys) &&
-    keys.every(key => key instanceof CryptoKey) &&
-    (keys.length > 0 || wrapped?.pkcs8 instanceof ArrayBuffer) &&
-    typeof trust?.trusted === 'boolean' &&
-    areControls(controls) &&
-    isTime(times.createdAt) &&
-    [times.lastUsedAt, times.unlockedAt, times.lockedAt].every(it => it === undefined || isTime(it))
-  );
-}
-
-function isChain(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every(isCertificate);
-}
-
-function isCertificate(value: Partial<Certificate> | null): boolean {
-  return (
-    value?.der instanceof Uint8Array &&
-    [value.fingerprint, value.subject, value.issuer, value.keyAlgorithm].every(
-      it => typeof it === 'string',
-    ) &&
-    isTime(value.notBefore) &&
-    isTime(value.notAfter)
-  );
-}
-
-const isTime = (value: unknown) => value instanceof Date && !Number.isNaN(value.getTime());

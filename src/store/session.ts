@@ -1,8 +1,14 @@
 // A session is the time while some tab of the origin has the store open. No event tells of its end: a tab that opens the store
 // finds out that it is alone, and then what belonged to the session before is over.
 
+import { unavailable } from './errors.js';
+import { isSessionId } from './readable.js';
+
 /** Whoever reloads the last tab has it back within this time. */
 const RELOAD_GRACE_MS = 30_000;
+
+/** Joining takes milliseconds; a tab that is suspended meanwhile, or a script that holds the locks, takes for ever. */
+const LOCK_TIMEOUT_MS = 10_000;
 
 /** In sessionStorage, which outlives a reload and ends with its tab. Not a secret. */
 interface Marker {
@@ -13,7 +19,7 @@ interface Marker {
 
 /** How the store keeps its session. */
 interface SessionHost {
-  readSession(): Promise<string | undefined>;
+  readSession(): Promise<unknown>;
   /** Begins a session, and deletes the identities of every other one. */
   beginSession(session: string): Promise<void>;
 }
@@ -23,27 +29,38 @@ export interface Session {
   leave(): void;
 }
 
-/** Joins the session of the tabs that are there, or begins one; undefined where the browser has no Web Locks. */
+/**
+ * Joins the session of the tabs that are there, or begins one; undefined where the browser has no Web Locks.
+ *
+ * @throws MtlsError ERR_STORE_UNAVAILABLE when another tab does not let go of the locks
+ */
 export async function joinSession(storeName: string, host: SessionHost): Promise<Session | undefined> {
   const locks = globalThis.navigator?.locks;
   if (!locks) return undefined;
   const name = `browser-mtls:${storeName}`;
-  // One tab at a time, so that none finds itself alone while another one comes in.
-  return locks.request(`${name}:joining`, async () => {
+  const patience = AbortSignal.timeout(LOCK_TIMEOUT_MS);
+  const join = async () => {
     await locks.request(`${name}:tabs`, { ifAvailable: true }, async alone => {
       if (alone) await host.beginSession(reloadedSession(name) ?? crypto.randomUUID());
     });
-    const leave = await holdShared(locks, `${name}:tabs`);
-    const id = (await host.readSession()) ?? crypto.randomUUID();
-    return mark(name, { id, leave });
-  });
+    const leave = await holdShared(locks, `${name}:tabs`, patience);
+    const session = await host.readSession();
+    return mark(name, { id: isSessionId(session) ? session : crypto.randomUUID(), leave });
+  };
+  try {
+    // One tab at a time, so that none finds itself alone while another one comes in.
+    return await locks.request(`${name}:joining`, { signal: patience }, join);
+  } catch (cause) {
+    if (cause !== patience.reason) throw cause;
+    throw unavailable('Another tab does not let this one open the keychain: close it.', cause);
+  }
 }
 
 /** Holds a shared lock as long as the page lives, or until it is left. */
-function holdShared(locks: LockManager, name: string): Promise<() => void> {
+function holdShared(locks: LockManager, name: string, signal: AbortSignal): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const held = () => new Promise<void>(release => resolve(release));
-    locks.request(name, { mode: 'shared' }, held).catch(reject);
+    locks.request(name, { mode: 'shared', signal }, held).catch(reject);
   });
 }
 
@@ -66,7 +83,7 @@ function reloadedSession(name: string): string | undefined {
   try {
     const { session, at } = JSON.parse(sessionStorage.getItem(name) ?? '{}') as Partial<Marker>;
     const recent = typeof at === 'number' && Math.abs(Date.now() - at) < RELOAD_GRACE_MS;
-    return recent && typeof session === 'string' ? session : undefined;
+    return recent && isSessionId(session) ? session : undefined;
   } catch {
     // Refused, or not there: in workers it is not.
     return undefined;

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { unreadableKey } from './errors.js';
 import type { UserVerification, VerificationSubject } from './user-verification.js';
 
 export interface WebAuthnOptions {
@@ -55,12 +56,21 @@ export function webAuthnVerification(options: WebAuthnOptions = {}): UserVerific
       const secret = prf.results?.first ?? (await evaluate(parameters, { timeoutMs, signal }));
       return { wrappingKey: await derive(secret, 'wrapKey'), parameters };
     },
-    async verify(_subject, parameters, { signal }) {
+    async verify(_subject, stored, { signal }) {
+      const parameters = readParameters(stored);
       await assertAvailable();
-      const secret = await evaluate(parameters as Parameters, { timeoutMs, signal });
+      const secret = await evaluate(parameters, { timeoutMs, signal });
       return derive(secret, 'unwrapKey');
     },
   };
+}
+
+/** Of a record that something else may have written. @throws MtlsError ERR_STORE_RECORD */
+function readParameters(stored: unknown): Parameters {
+  const { rpId, credentialId, transports, salt } = (stored ?? {}) as Partial<Parameters>;
+  const areBytes = credentialId instanceof Uint8Array && salt instanceof Uint8Array;
+  if (typeof rpId !== 'string' || !areBytes || !Array.isArray(transports)) throw unreadableKey();
+  return { rpId, credentialId, transports, salt };
 }
 
 interface Ceremony {

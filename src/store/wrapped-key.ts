@@ -1,7 +1,6 @@
-import { MtlsError } from '../errors.js';
 import { type EncryptedKey, encryptKey, reencryptKey } from '../identity/sealed-key.js';
 import { schemesForKey } from '../identity/signature-schemes.js';
-import { noSealedCopy } from './errors.js';
+import { noSealedCopy, unreadableKey } from './errors.js';
 
 /** A private key at rest under a key that only the person's confirmation gives. */
 export interface WrappedKey extends EncryptedKey {
@@ -53,6 +52,6 @@ export async function unwrapKeys(
     );
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'OperationError') return undefined;
-    throw new MtlsError('ERR_STORE_RECORD', 'The wrapped key of this identity cannot be read.', { cause });
+    throw unreadableKey(cause);
   }
 }

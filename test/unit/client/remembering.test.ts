@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
+import { openDB } from 'idb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Challenge,
@@ -335,5 +336,53 @@ describe('forget', () => {
   it('takes no pattern that is none', async () => {
     const { client } = await page(nobody);
     await expect(client.forget('https://localhost/')).rejects.toThrow(TypeError);
+  });
+});
+
+describe('a damaged record', () => {
+  /** Changes a record past the library. */
+  async function damage(name: string, change: (record: Record<string, unknown>) => boolean): Promise<void> {
+    const database = await openDB('browser-mtls');
+    for (const record of await database.getAll(name)) if (change(record)) await database.put(name, record);
+    database.close();
+  }
+
+  it('of an answer is no answer: the question is asked again', async () => {
+    const { url } = await listen();
+    const [, stored] = await addBoth(['localhost']);
+    const first = await page(choosing(stored as StoredIdentity, 'permanent'));
+    expect(await first.text(url)).toBe('Bob');
+    await damage('answers', record => {
+      record.intermediates = [new Uint8Array([1, 2, 3])];
+      return true;
+    });
+    const second = await page(choosing(stored as StoredIdentity, 'permanent'));
+    expect(await second.text(url)).toBe('Bob');
+    expect(second.asked).toEqual(['client-certificate']);
+    const third = await page(nobody);
+    expect(await third.text(url)).toBe('Bob');
+  });
+
+  it('of an identity leaves the others: its certificate cannot be read', async () => {
+    const { url } = await listen();
+    const [damaged, other] = await addBoth(['localhost']);
+    await damage('identities', record => {
+      const [certificate] = record.chain as { der: Uint8Array }[];
+      if (record.id !== damaged?.id || !certificate) return false;
+      certificate.der = new Uint8Array([0x30, 0x03, 1, 2, 3]);
+      return true;
+    });
+    const found: Challenge[] = [];
+    const asking = await page(challenge => {
+      found.push(challenge);
+      return { disposition: 'default' };
+    });
+    expect(await asking.text(url)).toBe('Bob');
+    expect(found).toMatchObject([
+      {
+        candidates: [{ id: other?.id }],
+        others: [{ identity: { id: damaged?.id }, code: 'ERR_CERT_MALFORMED', selectable: false }],
+      },
+    ]);
   });
 });

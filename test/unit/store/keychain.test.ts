@@ -4,7 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { type KeyTarget, keyAccessOf } from '../../../src/identity/key-access.js';
 import type { Identity, IdentityControls } from '../../../src/identity/types.js';
 import { openPkcs12 } from '../../../src/p12/open-pkcs12.js';
-import type { IdentityChange } from '../../../src/store/changes.js';
+import type { IdentityChange } from '../../../src/store/identity-change.js';
 import { IdentityStore } from '../../../src/store/identity-store.js';
 import { passphraseVerification } from '../../../src/store/passphrase-verification.js';
 import { engineModule } from '../../support/engine.js';
