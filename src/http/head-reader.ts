@@ -42,6 +42,7 @@ export class HeadReader {
    */
   read(bytes: Uint8Array): Uint8Array {
     if (this.#done) return bytes;
+    if (this.#bytes === 0 && isHttp2(bytes)) throw speaksHttp2();
     const given: Uint8Array[] = [];
     let unread = bytes;
     while (!this.#done && unread.length > 0) {
@@ -116,4 +117,17 @@ export class HeadReader {
     this.mended = true;
     return toLatin1(lines.mended.text);
   }
+}
+
+/** What an HTTP/2 server says first: SETTINGS, which is a frame of type 4 for stream 0 (RFC 9113 section 3.4). */
+function isHttp2(bytes: Uint8Array): boolean {
+  const [first, , , type, flags, ...stream] = bytes.subarray(0, 9);
+  return first === 0 && type === 4 && flags === 0 && stream.length === 4 && stream.every(it => it === 0);
+}
+
+function speaksHttp2(): MtlsError {
+  return new MtlsError(
+    'ERR_HTTP_PROTOCOL',
+    'HTTP: the server speaks HTTP/2, and has not chosen it by ALPN. Have it choose h2 there; for a WebSocket, have it speak HTTP/1.1.',
+  );
 }

@@ -1,5 +1,12 @@
 import type { TlsVersion } from './types.js';
 
+/** What a client offered. */
+export interface Offer {
+  versions: readonly TlsVersion[];
+  /** Names of protocols (RFC 7301). */
+  alpn: readonly string[];
+}
+
 /** The alerts of RFC 8446 section 6, RFC 5246 section 7.2, RFC 6066, RFC 7301, RFC 7507 and RFC 9849. */
 const names: Record<number, string> = {
   0: 'close_notify',
@@ -61,20 +68,36 @@ const meanings: Record<number, string> = {
   90: 'it gave the handshake up',
   109: 'it misses an extension',
   112: 'it serves nothing under this host name',
-  120:
-    'it speaks none of the protocols that were offered by ALPN. Have it allow http/1.1 or h2; for a socket, name its ' +
-    'protocol in the option alpn',
 };
 
 const HANDSHAKE_FAILURE = 40;
 const PROTOCOL_VERSION = 70;
+const NO_APPLICATION_PROTOCOL = 120;
 
 /** A clause that says what an alert means, and what to do. */
-export function alertMeaning(alert: number, offered: readonly TlsVersion[]): string {
-  const meaning =
-    alert === PROTOCOL_VERSION ? noVersion(offered) : (meanings[alert] ?? 'its log may say more');
-  const version = alert === HANDSHAKE_FAILURE ? `${alternative(offered)}` : '';
-  return `${meaning} (${alertName(alert)})${version}`;
+export function alertMeaning(alert: number, offered: Offer): string {
+  const version = alert === HANDSHAKE_FAILURE ? `${alternative(offered.versions)}` : '';
+  return `${meaningOf(alert, offered)} (${alertName(alert)})${version}`;
+}
+
+function meaningOf(alert: number, { versions, alpn }: Offer): string {
+  if (alert === PROTOCOL_VERSION) return noVersion(versions);
+  if (alert === NO_APPLICATION_PROTOCOL) return noProtocol(alpn);
+  return meanings[alert] ?? 'its log may say more';
+}
+
+/** `fetch` offers h2 and http/1.1, a WebSocket http/1.1, a socket what its option says. */
+function noProtocol(alpn: readonly string[]): string {
+  if (alpn.length === 0)
+    return 'it wants a protocol to be chosen by ALPN. Name one that it speaks in the option alpn of the socket';
+  const names = alpn.join(', ');
+  if (names === 'h2, http/1.1')
+    return 'it allows neither h2 nor http/1.1 by ALPN. If it is an HTTP server, have it allow one of them';
+  if (names === 'http/1.1') {
+    const offered = 'it does not allow http/1.1 by ALPN, the only protocol that was offered';
+    return `${offered} (a WebSocket needs it). Have it allow http/1.1 as well`;
+  }
+  return `it allows none of the protocols that were offered by ALPN (${names}). Name one that it speaks in the option alpn of the socket`;
 }
 
 function noVersion(offered: readonly TlsVersion[]): string {

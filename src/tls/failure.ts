@@ -2,8 +2,7 @@ import { FailureKind } from '../engine/abi.js';
 import { type CertificateFailureCode, certificateFailureCodes } from '../engine/trust.js';
 import type { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
-import { alertMeaning, alertName } from './alerts.js';
-import type { TlsVersion } from './types.js';
+import { alertMeaning, alertName, type Offer } from './alerts.js';
 
 export interface Failure {
   kind: number;
@@ -70,8 +69,7 @@ const unrelated = new Set([20, 21, 22, 70, 86, 90, 112, 120]);
 export interface FailedConnection {
   client: ClientCertificateState;
   seen: SeenConnection;
-  /** The versions that the client offered. */
-  offered: readonly TlsVersion[];
+  offered: Offer;
 }
 
 /** The public error for a failure of the engine. */

@@ -2,6 +2,7 @@ import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 import { isA } from '../platform.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
+import type { Offer } from './alerts.js';
 import {
   type ClientCertificateState,
   type FailedConnection,
@@ -17,7 +18,7 @@ import { Negotiation } from './negotiation.js';
 import { RecordBoundary } from './record-boundary.js';
 import { type Received, RecordLayer } from './record-layer.js';
 import type { TlsEngine } from './tls-engine.js';
-import type { TlsConnectOptions, TlsInfo, TlsVersion } from './types.js';
+import type { TlsConnectOptions, TlsInfo } from './types.js';
 
 /** What is encrypted at once, so that a large write does not hold several copies of itself. */
 const WRITE_SLICE_BYTES = 64 * 1024;
@@ -53,7 +54,7 @@ export class TlsConnection {
   /** Nothing more is written: it has been closed, or has failed. */
   #writeOver = false;
   #failure: unknown;
-  #offered: readonly TlsVersion[];
+  #offered: Offer;
   #absence: () => string | undefined;
   #onRefused: () => void;
   #expectsData: boolean;
@@ -91,7 +92,7 @@ export class TlsConnection {
 
   private constructor(engine: TlsEngine, stream: TunnelStream, options: TlsConnectOptions) {
     this.#respondent = new HandshakeRespondent(options);
-    this.#offered = engine.versions;
+    this.#offered = { versions: engine.versions, alpn: options.alpn ?? [] };
     this.#absence = options.absence ?? (() => undefined);
     this.#onRefused = options.onRefused ?? (() => {});
     this.#expectsData = options.expectsData ?? false;
