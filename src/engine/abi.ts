@@ -29,6 +29,8 @@ export const Question = {
   clientCertificate: 1,
   signature: 2,
   serverTrust: 3,
+  /** Answered by the instance itself: `Outcomes`. */
+  memory: 4,
 } as const;
 
 export const FailureKind = {

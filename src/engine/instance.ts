@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
-import { ABI_VERSION } from './abi.js';
+import { ABI_VERSION, Question } from './abi.js';
+import { Outcomes } from './outcomes.js';
 import { type Environment, realEnvironment, wasiImports } from './wasi.js';
 
 /** A piece of memory that the engine handed out during a call; the bytes are a copy. */
@@ -36,6 +37,7 @@ export class Instance {
   #context: CallContext = plainContext;
   #emitted: Emitted[] = [];
   #answer: Uint8Array | undefined;
+  #outcomes = new Outcomes();
   #failure: MtlsError | undefined;
 
   static async create(module: WebAssembly.Module): Promise<Instance> {
@@ -134,7 +136,9 @@ export class Instance {
         this.#emitted.push({ kind, bytes: this.memory().slice(pointer, pointer + length) });
       },
       ask: (kind: number, pointer: number, length: number) => {
-        this.#answer = this.#context.ask(kind, this.memory().subarray(pointer, pointer + length));
+        const question = this.memory().subarray(pointer, pointer + length);
+        this.#answer =
+          kind === Question.memory ? this.#outcomes.answer(question) : this.#context.ask(kind, question);
         return this.#answer?.length ?? -1;
       },
       answer: (pointer: number, length: number) => {

@@ -9,6 +9,8 @@ export interface TrustMaterial {
   anchors: readonly Uint8Array[];
   /** Certificate revocation lists. */
   crls?: readonly Uint8Array[];
+  /** Certificates of public authorities that may end a chain: such a chain is held to more. */
+  publicAnchors?: readonly Uint8Array[];
 }
 
 /** The keys that a server must have. */
@@ -61,8 +63,8 @@ export const certificateFailureCodes: Record<number, CertificateFailureCode> = {
 };
 
 /** As `PolicySettings` of wasm/engine/src/trust/policy.rs reads it. */
-export function encodeMaterial({ anchors, crls = [] }: TrustMaterial): Uint8Array {
-  return new WireWriter().list(anchors).list(crls).finish();
+export function encodeMaterial({ anchors, crls = [], publicAnchors = [] }: TrustMaterial): Uint8Array {
+  return new WireWriter().list(anchors).list(crls).list(publicAnchors).finish();
 }
 
 /** As `Pins` of wasm/engine/src/trust/pins.rs reads them. */

@@ -1,4 +1,4 @@
-import type { KeyPins } from '../engine/trust.js';
+import type { KeyPins, TrustMaterial } from '../engine/trust.js';
 import type { MtlsError } from '../errors.js';
 
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
@@ -33,11 +33,8 @@ export interface ServerTrustQuestion {
   error: MtlsError | undefined;
 }
 
-export interface TlsSettings {
-  /** DER certificates that may end a server's chain. */
-  anchors: readonly Uint8Array[];
-  /** DER certificate revocation lists. Default: none. */
-  crls?: readonly Uint8Array[];
+/** Whom to trust, and how to connect. */
+export interface TlsSettings extends TrustMaterial {
   /** Default: both. */
   versions?: readonly TlsVersion[];
   /** Whether `TlsConnectOptions.evaluateServer` is asked about every server. Default: false. */

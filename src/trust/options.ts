@@ -61,12 +61,13 @@ export type TrustAnswer = boolean | { trust: true } | undefined | void;
 
 /** @throws MtlsError ERR_CERT_MALFORMED, ERR_TRUST_ROOTS_LOAD; TypeError for another kind of value */
 export async function readMaterial(sources: TrustSources): Promise<TrustMaterial> {
-  const anchors = await Promise.all(
-    listOf(sources.anchors).map(it =>
-      it === 'mozilla' ? loadMozillaRoots(sources.mozillaRoots) : parsePemOrDer(it),
-    ),
-  );
-  return { anchors: anchors.flat(), crls: listOf(sources.crls).flatMap(parseRevocationList) };
+  const anchors = listOf(sources.anchors);
+  const own = anchors.filter(it => it !== 'mozilla');
+  return {
+    anchors: own.flatMap(parsePemOrDer),
+    crls: listOf(sources.crls).flatMap(parseRevocationList),
+    publicAnchors: own.length < anchors.length ? await loadMozillaRoots(sources.mozillaRoots) : [],
+  };
 }
 
 function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {

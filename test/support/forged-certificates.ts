@@ -38,7 +38,7 @@ export interface ForgedOptions {
   by?: Forged;
   /** Default: one of its own. */
   key?: KeyObject;
-  keyKind?: keyof typeof curves;
+  keyKind?: KeyKind;
   /** Default: that of the key. */
   spki?: Der;
   /** The content of the INTEGER. Default: 1. */
@@ -88,7 +88,40 @@ export function forge(options: ForgedOptions): Forged {
   return { der, cert, key, subject, privateKey, spki };
 }
 
-export function makeKey(kind: keyof typeof curves = 'p256'): KeyObject {
+/** A revocation list, DER, that is good for a week. */
+export function forgeRevocationList(
+  by: Forged,
+  {
+    issuer = by.subject,
+    revoked,
+    extensions = [],
+  }: { issuer?: Der; revoked: Uint8Array[]; extensions?: Der[] },
+): Der {
+  const { hash, algorithm } = signatureOf(by.privateKey);
+  const entries = revoked.map(serial => sequence(element(Tag.integer, serial), utcTime(-1)));
+  const toBeSigned = sequence(
+    element(Tag.integer, Uint8Array.of(1)),
+    algorithm,
+    issuer,
+    ...[utcTime(-1), utcTime(7)],
+    ...(entries.length > 0 ? [sequence(...entries)] : []),
+    element(
+      0xa0,
+      sequence(
+        extension('2.5.29.20', element(Tag.integer, Uint8Array.of(1))),
+        extension('2.5.29.35', sequence(element(0x80, Uint8Array.of(1)))),
+        ...extensions,
+      ),
+    ),
+  );
+  const signature = sign(hash, toBeSigned, by.privateKey);
+  return sequence(toBeSigned, algorithm, bitString(new Uint8Array(signature)));
+}
+
+type KeyKind = keyof typeof curves | 'rsa';
+
+export function makeKey(kind: KeyKind = 'p256'): KeyObject {
+  if (kind === 'rsa') return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
   return generateKeyPairSync('ec', { namedCurve: curves[kind] }).privateKey;
 }
 
@@ -109,17 +142,8 @@ export function withNull(oid: Der): Der {
 
 /** SubjectPublicKeyInfo. */
 export function spkiOf(privateKey: KeyObject): Der {
-  if (privateKey.asymmetricKeyType !== 'ec') {
-    const publicKey = createPublicKey(privateKey as never);
-    return new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
-  }
-  const { x = '', y = '', crv = '' } = privateKey.export({ format: 'jwk' });
-  const point = Buffer.concat([Uint8Array.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
-  const curve = crv === 'P-384' ? '1.3.132.0.34' : '1.2.840.10045.3.1.7';
-  return sequence(
-    sequence(objectIdentifier('1.2.840.10045.2.1'), objectIdentifier(curve)),
-    bitString(new Uint8Array(point)),
-  );
+  const publicKey = createPublicKey(privateKey as never);
+  return new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
 }
 
 /** A name of RDNs, each of one attribute or several. */

@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { element, sequence, Tag } from '../../../src/enroll/der.js';
 import { comparableName, issuerName } from '../../../src/identity/names.js';
+import { evaluateTrust } from '../../../src/index.js';
+import { engineModule } from '../../support/engine.js';
 import {
   AUTHORITY,
   attribute,
@@ -91,17 +93,22 @@ it('the issuer of a certificate', () => {
   expect(issuerName(new Uint8Array([0x30, 3, 2, 1, 0]))).toBeUndefined();
 });
 
-it('agrees with openssl verify about 300 random pairs', { timeout: 120_000 }, async () => {
+it('the page and the engine agree with openssl verify about 300 random pairs', {
+  timeout: 120_000,
+}, async () => {
   const [rootKey, leafKey] = [makeKey(), makeKey()];
   const pairs = namePairs(300).map(({ one, other }, at) => {
     const by = forge({ subject: Uint8Array.from(one), key: rootKey, extensions: AUTHORITY });
     const leaf = forge({ subject: commonName('Leaf'), issuer: Uint8Array.from(other), by, key: leafKey });
-    return { one, other, root: file(`${at}.root`, by.cert), leaf: file(`${at}.leaf`, leaf.cert) };
+    return { one, other, by, leaf, files: [file(`${at}.root`, by.cert), file(`${at}.leaf`, leaf.cert)] };
   });
   let equal = 0;
-  for (const { one, other, root, leaf } of pairs) {
+  for (const { one, other, by, leaf, files } of pairs) {
     const isEqual = comparableName(one) === comparableName(other);
-    expect(await verifies(root, leaf), `${comparableName(one)} and ${comparableName(other)}`).toBe(isEqual);
+    const both = `${comparableName(one)} and ${comparableName(other)}`;
+    expect(await verifies(files), both).toBe(isEqual);
+    const { trusted } = await evaluateTrust(leaf.der, { anchors: by.der, engine: engineModule() });
+    expect(trusted, both).toBe(isEqual);
     if (isEqual) equal++;
   }
   // Else the pairs would show little.
@@ -114,7 +121,7 @@ function file(name: string, content: string): string {
   return join(folder, name);
 }
 
-async function verifies(root: string, leaf: string): Promise<boolean> {
+async function verifies([root = '', leaf = '']: string[]): Promise<boolean> {
   try {
     const { stdout } = await promisify(execFile)('openssl', ['verify', '-CAfile', root, leaf]);
     return stdout.includes(': OK');

@@ -159,7 +159,7 @@ const REFUSED: Kinds = {
   'rfc5280::unknown-critical-extension-ee': f => f.below(f.root, [...named(), '1.2.3=critical,ASN1:NULL']),
   'rfc5280::unknown-critical-extension-root': f => f.below(f.ca([...CA, '1.2.3=critical,ASN1:NULL'])),
   'rfc5280::unknown-critical-extension-intermediate': f => f.through([...CA, '1.2.3=critical,ASN1:NULL']),
-  'rfc5280::ee-empty-issuer': f => f.below(f.ca(CA, { subject: '/' })),
+  'rfc5280::ca-empty-subject': f => f.below(f.ca(CA, { subject: '/' })),
   'rfc5280::root-missing-basic-constraints': f => f.below(f.ca(['keyUsage=critical,keyCertSign'])),
   'rfc5280::root-non-critical-basic-constraints': f => f.below(f.ca(['basicConstraints=CA:TRUE'])),
   'rfc5280::root-inconsistent-ca-extensions': f =>
@@ -232,19 +232,24 @@ const list = (kinds: Kinds, wanted: Kind['wanted']): Kind[] =>
 
 export const KINDS: Kind[] = [...list(TRUSTED, 'trusted'), ...list(REFUSED, 'refused')];
 
-/** Those that are trusted here against limbo's will: the table of docs/trust.md. */
-export const ACCEPTED_HERE = [
+/** Those that are decided otherwise here than limbo wants it: the tables of docs/trust.md. */
+export const DECIDED_OTHERWISE = [
   'crl::crlnumber-missing',
+  'pathlen::validation-ignores-pathlen-in-leaf',
   'rfc5280::aki::intermediate-missing-aki',
   'rfc5280::aki::leaf-missing-aki',
+  'rfc5280::ca-as-leaf',
+  'rfc5280::ca-empty-subject',
   'rfc5280::nc::invalid-dnsname-leading-period',
   'rfc5280::nc::permitted-dns-match-noncritical',
   'rfc5280::root-non-critical-basic-constraints',
+  'rfc5280::san::noncritical-with-empty-subject',
   'rfc5280::san::underscore-dns',
+  'rfc5280::serial::too-long',
+  'rfc5280::serial::zero',
   'rfc5280::ski::intermediate-missing-ski',
   'rfc5280::ski::root-missing-ski',
   'webpki::aki::root-with-aki-missing-keyidentifier',
-  'webpki::ca-as-leaf',
   'webpki::cn::case-mismatch',
   'webpki::cn::not-in-san',
   'webpki::eku::ee-anyeku',

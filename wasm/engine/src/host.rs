@@ -12,6 +12,9 @@ pub enum QuestionKind {
     Signature = 2,
     /// Is this server to be trusted? See [`crate::tls::verifier`].
     ServerTrust = 3,
+    /// What came out of a verification before? See [`crate::trust::signatures`]. The host is told what came out in the same way, and
+    /// remembers it although it undoes the call.
+    Memory = 4,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

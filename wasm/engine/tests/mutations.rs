@@ -2,8 +2,10 @@
 //! answer, and none is trusted for its damage.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod hosts;
 mod support;
 
+use hosts::Forgetful;
 use mtls_engine::trust::evaluate::evaluate_encoded;
 use mtls_engine::trust::refusal::Reason;
 use mtls_engine::wire::Writer;
@@ -44,6 +46,7 @@ fn reason(asked: &Asked<'_>) -> Option<Reason> {
     let policy = Writer::default()
         .list([asked.root].iter())
         .list([asked.list].iter())
+        .u32(0)
         .finish();
     let pins = Writer::default().u8(0).u32(0).finish();
     let demand = Writer::default()
@@ -60,7 +63,7 @@ fn reason(asked: &Asked<'_>) -> Option<Reason> {
         .list([asked.leaf, asked.middle].iter())
         .bytes(&demand)
         .finish();
-    let found = evaluate_encoded(&encoded).unwrap();
+    let found = evaluate_encoded(&encoded, &Forgetful).unwrap();
     found.refusal.map(|it| it.reason)
 }
 

@@ -1,6 +1,9 @@
 //! Evaluations of chains made by rcgen: what a changed bit, a cut or other bytes make of them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod hosts;
+
+use hosts::Forgetful;
 use mtls_engine::trust::evaluate::{evaluate_encoded, Evaluation};
 use mtls_engine::trust::refusal::Reason;
 use mtls_engine::wire::Writer;
@@ -54,7 +57,11 @@ struct Asked<'a> {
 }
 
 fn encode(asked: &Asked<'_>) -> Vec<u8> {
-    let policy = Writer::default().list(asked.anchors.iter()).u32(0).finish();
+    let policy = Writer::default()
+        .list(asked.anchors.iter())
+        .u32(0)
+        .u32(0)
+        .finish();
     let demand = Writer::default()
         .str(asked.name)
         .u32(NOW)
@@ -84,7 +91,7 @@ fn no_pins() -> Vec<u8> {
 }
 
 fn run(asked: &Asked<'_>) -> Evaluation {
-    evaluate_encoded(&encode(asked)).unwrap()
+    evaluate_encoded(&encode(asked), &Forgetful).unwrap()
 }
 
 fn reason(asked: &Asked<'_>) -> Option<Reason> {
@@ -190,7 +197,7 @@ fn refuses_what_it_cannot_read() {
     };
     let encoded = encode(&whole);
     for len in 0..encoded.len() {
-        assert!(evaluate_encoded(&encoded[..len]).is_err());
+        assert!(evaluate_encoded(&encoded[..len], &Forgetful).is_err());
     }
     let short_pin = Writer::default().u8(0).list([b"short"].iter()).finish();
     let bad = [
@@ -203,7 +210,9 @@ fn refuses_what_it_cannot_read() {
             ..whole
         },
     ];
-    assert!(bad.iter().all(|it| evaluate_encoded(&encode(it)).is_err()));
+    assert!(bad
+        .iter()
+        .all(|it| evaluate_encoded(&encode(it), &Forgetful).is_err()));
     let junk: &[&[u8]] = &[&[0x30, 1, 2]];
     assert_eq!(
         reason(&Asked {

@@ -2,8 +2,10 @@
 //! constraints, self-issued certificates, authorities in place of a server, purposes of the anchor) is not in these chains.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod hosts;
 mod support;
 
+use hosts::Forgetful;
 use mtls_engine::trust::evaluate::evaluate_encoded;
 use mtls_engine::wire::Writer;
 use rcgen::{
@@ -199,6 +201,7 @@ fn trusted_here(anchor: &[u8], certificates: &[Vec<u8>], lists: &[Vec<u8>]) -> (
     let policy = Writer::default()
         .list([anchor].iter())
         .list(lists.iter())
+        .u32(0)
         .finish();
     let pins = Writer::default().u8(0).u32(0).finish();
     let demand = Writer::default()
@@ -215,7 +218,7 @@ fn trusted_here(anchor: &[u8], certificates: &[Vec<u8>], lists: &[Vec<u8>]) -> (
         .list(certificates.iter())
         .bytes(&demand)
         .finish();
-    match evaluate_encoded(&encoded).unwrap().refusal {
+    match evaluate_encoded(&encoded, &Forgetful).unwrap().refusal {
         None => (true, String::new()),
         Some(refusal) => (false, refusal.message),
     }

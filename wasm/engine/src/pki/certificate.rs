@@ -6,7 +6,7 @@ use super::der::{
     bit_string, dotted, Element, Elements, Malformed, BIT_STRING, BOOLEAN, GENERALIZED_TIME,
     INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME,
 };
-use super::name::{distinguished_name, general_names, push_hex};
+use super::name::{distinguished_name, general_names, push_hex, NameId};
 use crate::wire::Writer;
 
 /// The content of the feature (RFC 7633, RFC 6066 section 8).
@@ -25,7 +25,9 @@ pub struct Certificate<'a> {
     serial: String,
     serial_number: &'a [u8],
     issuer: Element<'a>,
+    issuer_id: NameId,
     subject: Element<'a>,
+    subject_id: NameId,
     not_before: String,
     not_after: String,
     validity: Element<'a>,
@@ -101,7 +103,9 @@ impl<'a> Certificate<'a> {
             serial: serial_number(serial.content),
             serial_number: serial.content,
             issuer,
+            issuer_id: issuer.into(),
             subject,
+            subject_id: subject.into(),
             not_before: time(validity.any()?)?,
             not_after: time(validity.any()?)?,
             validity: validity_element,
@@ -211,12 +215,12 @@ impl<'a> Certificate<'a> {
         bit_string(fields.expect(BIT_STRING)?)
     }
 
-    pub fn subject(&self) -> &'a [u8] {
-        self.subject.whole
+    pub fn subject(&self) -> NameId {
+        self.subject_id
     }
 
-    pub fn issuer(&self) -> &'a [u8] {
-        self.issuer.whole
+    pub fn issuer(&self) -> NameId {
+        self.issuer_id
     }
 
     pub fn der(&self) -> &'a [u8] {
@@ -230,6 +234,10 @@ impl<'a> Certificate<'a> {
 
     pub fn subject_element(&self) -> Element<'a> {
         self.subject
+    }
+
+    pub fn issuer_element(&self) -> Element<'a> {
+        self.issuer
     }
 
     /// The subjectAltName as it is; none without the extension.

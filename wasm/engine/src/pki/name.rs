@@ -1,8 +1,105 @@
-//! Distinguished names and general names as strings (RFC 4514; RFC 5280 section 4.2.1.6).
+//! Distinguished names and general names as strings (RFC 4514; RFC 5280 section 4.2.1.6), and in the form in which they are compared.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use sha2::{Digest, Sha256};
+
 use super::der::{dotted, Element, Elements, Malformed, OBJECT_IDENTIFIER, SEQUENCE, SET};
+use crate::wire::Writer;
+
+/// Stands for a name: the same for names that are equal. Anything else stands for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameId([u8; 32]);
+
+impl From<Element<'_>> for NameId {
+    fn from(name: Element<'_>) -> Self {
+        let form = comparable(name).unwrap_or_else(|_| name.whole.to_vec());
+        Self(Sha256::digest(form).into())
+    }
+}
+
+/// The same for names that OpenSSL holds for equal (RFC 5280 section 7.1): strings count by their text, whatever their type, without
+/// regard to the case of ASCII letters and to spaces at their ends or repeated ones; other values (NumericString too) as they are
+/// encoded. A name that begins with another has a form that begins with the other's. Its twin is `src/identity/names.ts`.
+pub fn comparable(name: Element<'_>) -> Result<Vec<u8>, Malformed> {
+    if name.tag != SEQUENCE {
+        return Err(Malformed);
+    }
+    let mut form = Writer::default();
+    for rdn in name.children() {
+        let rdn = rdn?;
+        if rdn.tag != SET {
+            return Err(Malformed);
+        }
+        let attributes = rdn.children().map(|it| comparable_attribute(it?));
+        let mut attributes: Vec<_> = attributes.collect::<Result<_, _>>()?;
+        attributes.sort_unstable();
+        if !attributes.is_empty() {
+            form.list(attributes.iter());
+        }
+    }
+    Ok(form.finish())
+}
+
+fn comparable_attribute(pair: Element<'_>) -> Result<Vec<u8>, Malformed> {
+    if pair.tag != SEQUENCE {
+        return Err(Malformed);
+    }
+    let mut fields = pair.children();
+    let mut form = fields.expect(OBJECT_IDENTIFIER)?.whole.to_vec();
+    let value = fields.any()?;
+    fields.finish()?;
+    let octets = match value.tag {
+        0x1c => 4,
+        0x1e => 2,
+        _ => 1,
+    };
+    match characters(value) {
+        Some(_) if value.content.len() % octets > 0 => return Err(Malformed),
+        Some(text) => {
+            let text: String = text.into_iter().collect::<Option<_>>().ok_or(Malformed)?;
+            let is_space = |it: char| matches!(it, '\t'..='\r' | ' ');
+            let words: Vec<_> = text.split(is_space).filter(|it| !it.is_empty()).collect();
+            form.push(UTF8_STRING);
+            form.extend_from_slice(words.join(" ").to_ascii_lowercase().as_bytes());
+        }
+        None => form.extend_from_slice(value.whole),
+    }
+    Ok(form)
+}
+
+const UTF8_STRING: u8 = 0x0c;
+
+/// Of a string type that OpenSSL compares by its text; `None` in the place of what is no character.
+fn characters(value: Element<'_>) -> Option<Vec<Option<char>>> {
+    let content = value.content;
+    Some(match value.tag {
+        UTF8_STRING => match std::str::from_utf8(content) {
+            Ok(text) => text.chars().map(Some).collect(),
+            Err(_) => vec![None],
+        },
+        // PrintableString, TeletexString, IA5String, VisibleString: Latin-1.
+        0x13 | 0x14 | 0x16 | 0x1a => content.iter().map(|&it| Some(it.into())).collect(),
+        // UniversalString
+        0x1c => content
+            .chunks(4)
+            .map(|unit| {
+                unit.iter()
+                    .fold(0, |sum, &octet| sum << 8 | u32::from(octet))
+            })
+            .map(char::from_u32)
+            .collect(),
+        // BMPString
+        0x1e => {
+            let units = content.chunks(2).map(|unit| {
+                unit.iter()
+                    .fold(0, |sum, &octet| sum << 8 | u16::from(octet))
+            });
+            char::decode_utf16(units).map(Result::ok).collect()
+        }
+        _ => return None,
+    })
+}
 
 /// A distinguished name's DER as text (RFC 4514).
 pub fn read(der: &[u8]) -> Result<String, Malformed> {
@@ -82,35 +179,18 @@ fn short_name(oid: &str) -> Option<&'static str> {
     })
 }
 
-/// What a string type of ASN.1 holds; `None` for other types.
-pub fn text(value: Element<'_>) -> Option<String> {
-    let content = value.content;
-    Some(match value.tag {
-        // UTF8String, NumericString, PrintableString, IA5String, VisibleString
-        0x0c | 0x12 | 0x13 | 0x16 | 0x1a => String::from_utf8_lossy(content).into_owned(),
-        // TeletexString, read as everyone does: Latin-1.
-        0x14 => content.iter().copied().map(char::from).collect(),
-        // UniversalString
-        0x1c => content
-            .chunks(4)
-            .map(|unit| {
-                unit.iter()
-                    .fold(0, |sum, &octet| sum << 8 | u32::from(octet))
-            })
-            .map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+/// What a string type of ASN.1 holds, for people; `None` for other types.
+fn text(value: Element<'_>) -> Option<String> {
+    // NumericString, PrintableString, IA5String, VisibleString: some producers put UTF-8 into them.
+    if matches!(value.tag, UTF8_STRING | 0x12 | 0x13 | 0x16 | 0x1a) {
+        return Some(String::from_utf8_lossy(value.content).into_owned());
+    }
+    let shown = characters(value)?.into_iter();
+    Some(
+        shown
+            .map(|it| it.unwrap_or(char::REPLACEMENT_CHARACTER))
             .collect(),
-        // BMPString
-        0x1e => {
-            let units = content.chunks(2).map(|unit| {
-                unit.iter()
-                    .fold(0, |sum, &octet| sum << 8 | u16::from(octet))
-            });
-            char::decode_utf16(units)
-                .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
-                .collect()
-        }
-        _ => return None,
-    })
+    )
 }
 
 /// RFC 4514 section 2.4.
@@ -225,6 +305,44 @@ mod tests {
             Some("\u{fffd}\u{1}")
         );
         assert_eq!(read(0x02, &[1]), None);
+    }
+
+    fn common_name(tag: u8, value: &[u8]) -> Vec<u8> {
+        let wrap = |tag, content: &[u8]| {
+            let len = u8::try_from(content.len()).unwrap();
+            [&[tag, len], content].concat()
+        };
+        let pair = [&[6, 3, 0x55, 4, 3], &*wrap(tag, value)].concat();
+        wrap(0x30, &wrap(0x31, &wrap(0x30, &pair)))
+    }
+
+    fn id(tag: u8, value: &[u8]) -> NameId {
+        Elements::new(&common_name(tag, value))
+            .any()
+            .unwrap()
+            .into()
+    }
+
+    #[test]
+    fn knows_a_name_again_whatever_its_type_case_and_spaces() {
+        let name = id(0x0c, "Zürich  CA".as_bytes());
+        assert_eq!(id(0x14, b" z\xfcRICH\tca "), name);
+        assert_eq!(id(0x13, b"Z\xfcrich CA"), name);
+        assert_eq!(id(0x1e, b"\0Z\0\xfc\0r\0i\0c\0h\0 \0C\0A"), name);
+        for (tag, other) in [
+            (0x0c, "ZÜrich CA".as_bytes()),
+            (0x0c, "ZürichCA".as_bytes()),
+            (0x12, "Zürich  CA".as_bytes()),
+            // No characters.
+            (0x0c, b"Z\xfcrich CA"),
+            (0x1e, b"\0Z\0"),
+            (0x1e, &[0xd8, 0]),
+            (0x1c, &[0, 0x11, 0, 0]),
+        ] {
+            assert_ne!(id(tag, other), name, "{other:?}");
+            assert_eq!(id(tag, other), id(tag, other));
+        }
+        assert_eq!(id(0x0c, b" "), id(0x13, b""));
     }
 
     #[test]

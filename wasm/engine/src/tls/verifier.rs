@@ -93,6 +93,7 @@ impl ServerCertVerifier for AskingVerifier {
             staple: ocsp_response,
             pins: self.pins.clone(),
             max_intermediates: None,
+            host: &*self.host,
         };
         let found = evaluate(&self.policy, &chain, &demand);
         let verdict = if self.ask {

@@ -6,7 +6,8 @@ use webpki::{EndEntityCert, Error};
 use super::asn1_time::{has_day, readable};
 use super::identifiers;
 use super::refusal::{Reason, Refusal};
-use crate::pki::certificate::{Certificate, Extension};
+use super::signatures::Signatures;
+use crate::pki::certificate::{Certificate, Extension, KeyUsageBit};
 use crate::pki::der::{
     Element, Elements, Malformed, GENERALIZED_TIME, OBJECT_IDENTIFIER, SEQUENCE, UTC_TIME,
 };
@@ -34,6 +35,7 @@ pub struct Limits<'a> {
     pub purpose: Purpose,
     /// Of authorities between the certificate in question and the anchor, counted as path lengths are. `None`: no limit.
     pub max_intermediates: Option<usize>,
+    pub signatures: &'a Signatures<'a>,
 }
 
 /// What the certificate in question is to be used for.
@@ -61,8 +63,6 @@ pub fn check_certificate(
     check_dates(certificate, limits.now)?;
     check_encoding(certificate)?;
     check_purpose(certificate, limits.purpose)?;
-    check_serial(certificate)?;
-    check_alternative_names(certificate)?;
     check_access_descriptions(certificate)?;
     check_profile(certificate)
 }
@@ -71,15 +71,27 @@ pub fn check_certificate(
 pub fn check_alone(certificate: &Certificate<'_>, limits: &Limits<'_>) -> Result<(), Refusal> {
     check_dates(certificate, limits.now)?;
     check_criticality(certificate)?;
-    let negative = certificate
-        .serial_number()
-        .first()
-        .is_some_and(|it| *it > 0x7f);
-    if negative {
-        return refuse("its serial number is negative");
-    }
     check_profile(certificate)?;
-    check_purpose(certificate, limits.purpose)
+    check_purpose(certificate, limits.purpose)?;
+    check_handshakes(certificate)
+}
+
+/// Of the certificate in question: it signs handshakes (RFC 8446 section 4.4.2.2, RFC 5246 sections 7.4.2 and 7.4.6).
+pub fn check_handshakes(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+    if certificate.may(KeyUsageBit::DigitalSignature) {
+        return Ok(());
+    }
+    let name = certificate.display_name();
+    Err(Refusal::new(
+        Reason::Purpose,
+        format!("{name} is not for TLS handshakes (keyUsage without digitalSignature)"),
+    ))
+}
+
+/// What public authorities are held to. Private ones break it every day, and it protects nobody there.
+pub fn check_public(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+    check_serial(certificate)?;
+    check_subject(certificate)
 }
 
 pub fn check_dates(certificate: &Certificate<'_>, now: &str) -> Result<(), Refusal> {
@@ -183,16 +195,21 @@ fn check_serial(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// RFC 5280 section 4.2.1.6: of a certificate without a subject, the alternative names have to be critical.
-fn check_alternative_names(certificate: &Certificate<'_>) -> Result<(), Refusal> {
+/// RFC 5280 sections 4.1.2.6 and 4.2.1.6: an authority has a subject; of a certificate without one, the alternative names have to be
+/// critical.
+fn check_subject(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     let is_lax = |it: Extension<'_>| is_ce(&it, SUBJECT_ALT_NAME) && !it.critical;
-    if certificate.has_empty_subject() && certificate.extensions().any(is_lax) {
-        let name = certificate.display_name();
-        return refuse(format!(
-            "the certificate for {name} has neither a subject nor a subjectAltName that is critical; it needs one of both"
-        ));
-    }
-    Ok(())
+    let what = if !certificate.has_empty_subject() {
+        return Ok(());
+    } else if certificate.is_authority() {
+        "no subject, as an authority needs it"
+    } else if certificate.extensions().any(is_lax) {
+        "neither a subject nor a subjectAltName that is critical; it needs one of both"
+    } else {
+        return Ok(());
+    };
+    let name = certificate.display_name();
+    refuse(format!("the certificate for {name} has {what}"))
 }
 
 fn check_access_descriptions(certificate: &Certificate<'_>) -> Result<(), Refusal> {

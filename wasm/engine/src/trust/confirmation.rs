@@ -10,20 +10,31 @@ use super::path_rules::NAME_CONSTRAINTS;
 use super::refusal::{Reason, Refusal};
 use super::signatures;
 use crate::pki::certificate::Certificate;
+use crate::wire::Writer;
 
 const UNIX_EPOCH: &str = "19700101000000Z";
 
 /// Of a path with its anchor that is acceptable here.
 pub fn check(path: &[Certificate<'_>], limits: &Limits<'_>) -> Result<(), Refusal> {
-    if !is_in_scope(path) || is_accepted(path, limits).is_some() {
+    if !is_in_scope(path) {
+        return Ok(());
+    }
+    limits.signatures.spend(path.len())?;
+    let question = Writer::default()
+        .str(limits.now)
+        .u8(limits.purpose as u8)
+        .list(path.iter().map(Certificate::der))
+        .finish();
+    let find_out = || u8::from(is_accepted(path, limits).is_none());
+    if limits.signatures.remember(&question, &find_out) == 0 {
         return Ok(());
     }
     let message = "the path of the certificate is refused by one of two verifications";
     Err(Refusal::new(Reason::Untrusted, message))
 }
 
-/// What webpki does not know, or takes otherwise: names other than hosts in constraints, certificates that authorities issue to
-/// themselves, authorities in place of a server, dates before 1970.
+/// What webpki does not know, or takes otherwise: names that are equal but encoded otherwise, names other than hosts in constraints,
+/// certificates that authorities issue to themselves, authorities in place of a server, dates before 1970.
 fn is_in_scope(path: &[Certificate<'_>]) -> bool {
     let Some((own, issuers)) = path.split_first() else {
         return true;
@@ -32,7 +43,9 @@ fn is_in_scope(path: &[Certificate<'_>]) -> bool {
     let has_constraints =
         |it: &Certificate<'_>| it.extensions().any(|it| is_ce(&it, NAME_CONSTRAINTS));
     let is_older = |it: &Certificate<'_>| it.not_before() < UNIX_EPOCH;
+    let mut links = path.iter().zip(issuers);
     !own.is_authority()
+        && links.all(|(it, by)| it.issuer_element().content == by.subject_element().content)
         && !path.iter().any(is_older)
         && !below_anchor.iter().any(Certificate::is_self_issued)
         && !issuers.iter().any(has_constraints)
@@ -76,6 +89,16 @@ mod tests {
     };
 
     use super::*;
+    use crate::host::{Answer, Host, QuestionKind};
+
+    #[derive(Debug)]
+    struct Forgetful;
+
+    impl Host for Forgetful {
+        fn ask(&self, _: QuestionKind, _: &[u8]) -> Answer {
+            Answer::Pending
+        }
+    }
 
     fn authority(constraints: Option<NameConstraints>) -> (Vec<u8>, Issuer<'static, KeyPair>) {
         let mut params = CertificateParams::new(vec![]).unwrap();
@@ -100,6 +123,7 @@ mod tests {
             now: "20270115080000Z",
             purpose: Purpose::Server,
             max_intermediates: None,
+            signatures: &signatures::Signatures::new(&Forgetful),
         };
         check(&path, &limits).is_ok()
     }

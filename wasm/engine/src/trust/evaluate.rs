@@ -9,8 +9,10 @@ use super::certificate_rules::{self, Limits};
 use super::ocsp::{self, Staple};
 use super::path::Search;
 use super::pins::{self, Pins};
-use super::policy::{Policy, PolicySettings};
+use super::policy::{Anchor, Policy, PolicySettings};
 use super::refusal::{Reason, Refusal};
+use super::signatures::Signatures;
+use crate::host::Host;
 use crate::pki::certificate::Certificate;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -25,12 +27,14 @@ pub struct Demand<'a> {
     pub pins: Pins,
     /// How many authorities may stand between the certificate in question and the anchor. `None`: as many as are tried at all.
     pub max_intermediates: Option<usize>,
+    /// Remembers signatures.
+    pub host: &'a dyn Host,
 }
 
 impl<'a> Demand<'a> {
     /// Host name (empty: none), seconds since 1970 (two u32, the low one first), purpose (u8: 0 server, 1 client), staple,
     /// [`Pins`], how many authorities may stand between it and the anchor (u8, 255: no limit).
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn read(bytes: &'a [u8], host: &'a dyn Host) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let name = match reader.str()? {
             "" => None,
@@ -52,6 +56,7 @@ impl<'a> Demand<'a> {
                 u8::MAX => None,
                 limit => Some(usize::from(limit)),
             },
+            host,
         };
         reader.finish()?;
         Ok(demand)
@@ -82,7 +87,7 @@ impl Evaluation {
 }
 
 /// Evaluates as it crosses the ABI: [`PolicySettings`], list of certificates (DER), [`Demand`].
-pub fn evaluate_encoded(bytes: &[u8]) -> Result<Evaluation, Malformed> {
+pub fn evaluate_encoded(bytes: &[u8], host: &dyn Host) -> Result<Evaluation, Malformed> {
     let mut reader = Reader::new(bytes);
     let settings = PolicySettings::read(reader.bytes()?)?;
     let chain: Vec<CertificateDer<'_>> = reader
@@ -90,7 +95,7 @@ pub fn evaluate_encoded(bytes: &[u8]) -> Result<Evaluation, Malformed> {
         .into_iter()
         .map(CertificateDer::from)
         .collect();
-    let demand = Demand::read(reader.bytes()?)?;
+    let demand = Demand::read(reader.bytes()?, host)?;
     reader.finish()?;
     Ok(match Policy::new(&settings) {
         Ok(policy) => evaluate(&policy, &chain, &demand),
@@ -107,20 +112,21 @@ pub fn evaluate(policy: &Policy, chain: &[CertificateDer<'_>], demand: &Demand<'
         return evaluate_key(own, demand);
     }
     let now = asn1_time::from_unix(demand.at.as_secs());
+    let signatures = Signatures::new(demand.host);
     let limits = Limits {
         at: demand.at.as_secs(),
         now: &now,
         purpose: demand.purpose,
         max_intermediates: demand.max_intermediates,
+        signatures: &signatures,
     };
-    let found = if policy.is_anchor(own) {
-        check_anchor(own, &limits).map(|()| vec![own.to_vec()])
-    } else {
-        Search::new(policy, limits, others.iter().map(AsRef::as_ref)).run(own)
+    let found = match policy.anchor(own) {
+        Some(anchor) => check_anchor(anchor, &limits).map(|()| vec![own.to_vec()]),
+        None => Search::new(policy, &limits, others.iter().map(AsRef::as_ref)).run(own),
     };
     match found {
         Ok(path) => Evaluation {
-            refusal: check_demand(demand, own, &path).err(),
+            refusal: check_demand(demand, &path, &signatures).err(),
             path,
         },
         Err(refusal) => refused(refusal),
@@ -144,26 +150,31 @@ fn refused(refusal: Refusal) -> Evaluation {
 }
 
 /// Of a server that shows an anchor as its own certificate (most sign their own), there is no path to verify.
-fn check_anchor(own: &CertificateDer<'_>, limits: &Limits<'_>) -> Result<(), Refusal> {
-    let certificate = Certificate::read(own)
+fn check_anchor(anchor: &Anchor, limits: &Limits<'_>) -> Result<(), Refusal> {
+    let certificate = Certificate::read(&anchor.der)
         .map_err(|_| Refusal::new(Reason::Malformed, "the certificate cannot be read"))?;
-    certificate_rules::check_alone(&certificate, limits)
+    certificate_rules::check_alone(&certificate, limits)?;
+    if anchor.is_public {
+        certificate_rules::check_public(&certificate)?;
+    }
+    Ok(())
 }
 
 /// What does not decide which of several paths is taken.
 fn check_demand(
     demand: &Demand<'_>,
-    own: &CertificateDer<'_>,
     path: &[Vec<u8>],
+    signatures: &Signatures<'_>,
 ) -> Result<(), Refusal> {
-    if let Some(name) = &demand.name {
-        check_name(own, name)?;
+    if let (Some(name), Some(own)) = (&demand.name, path.first()) {
+        check_name(&CertificateDer::from(own.as_slice()), name)?;
     }
     if demand.purpose == Purpose::Server {
         ocsp::check(&Staple {
             response: demand.staple,
             path,
             at: demand.at.as_secs(),
+            signatures,
         })?;
     }
     if demand.pins.allow(path.iter().map(Vec::as_slice)) {

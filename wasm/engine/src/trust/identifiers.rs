@@ -3,9 +3,10 @@
 
 use super::certificate_rules::is_ce;
 use super::refusal::{Reason, Refusal};
-use super::signatures::{is_signed_by, Signed};
+use super::signatures::{Signatures, Signed};
 use crate::pki::certificate::Certificate;
 use crate::pki::der::{Elements, Malformed, OCTET_STRING, SEQUENCE};
+use crate::pki::name::NameId;
 
 const SUBJECT_KEY_IDENTIFIER: u8 = 14;
 const AUTHORITY_KEY_IDENTIFIER: u8 = 35;
@@ -14,7 +15,7 @@ const DIRECTORY_NAME: u8 = 0xa4;
 /// AuthorityKeyIdentifier. Of the issuer's name and number it has both or neither.
 struct IssuerKey<'a> {
     identifier: Option<&'a [u8]>,
-    issuer: Option<(Vec<&'a [u8]>, &'a [u8])>,
+    issuer: Option<(Vec<NameId>, &'a [u8])>,
 }
 
 impl<'a> IssuerKey<'a> {
@@ -26,12 +27,10 @@ impl<'a> IssuerKey<'a> {
         fields.finish()?;
         let issuer = match (names, serial) {
             (Some(names), Some(serial)) => {
-                let directory_names = names.children().flatten();
-                let directory_names = directory_names.filter(|it| it.tag == DIRECTORY_NAME);
-                Some((
-                    directory_names.map(|it| it.content).collect(),
-                    serial.content,
-                ))
+                let names = names.children().flatten();
+                let names = names.filter(|it| it.tag == DIRECTORY_NAME);
+                let names = names.filter_map(|it| it.children().expect(SEQUENCE).ok());
+                Some((names.map(NameId::from).collect(), serial.content))
             }
             (None, None) => None,
             _ => return Err(Malformed),
@@ -40,12 +39,8 @@ impl<'a> IssuerKey<'a> {
     }
 
     fn is_of(&self, issuer: &Certificate<'_>) -> bool {
-        let own = issuer
-            .extensions()
-            .find(|it| is_ce(it, SUBJECT_KEY_IDENTIFIER));
-        let own = own.and_then(|it| Elements::new(it.value).expect(OCTET_STRING).ok());
-        let is_same_key = match (self.identifier, own) {
-            (Some(identifier), Some(own)) => identifier == own.content,
+        let is_same_key = match (self.identifier, own_identifier(issuer)) {
+            (Some(identifier), Some(own)) => identifier == own,
             _ => true,
         };
         let is_same_certificate = self.issuer.as_ref().is_none_or(|(names, serial)| {
@@ -53,6 +48,25 @@ impl<'a> IssuerKey<'a> {
         });
         is_same_key && is_same_certificate
     }
+}
+
+fn own_identifier<'a>(certificate: &Certificate<'a>) -> Option<&'a [u8]> {
+    let mut extensions = certificate.extensions();
+    let own = extensions.find(|it| is_ce(it, SUBJECT_KEY_IDENTIFIER))?;
+    let own = Elements::new(own.value).expect(OCTET_STRING).ok()?;
+    Some(own.content)
+}
+
+fn issuer_key<'a>(certificate: &Certificate<'a>) -> Option<Result<IssuerKey<'a>, Malformed>> {
+    let mut extensions = certificate.extensions();
+    let extension = extensions.find(|it| is_ce(it, AUTHORITY_KEY_IDENTIFIER))?;
+    Some(IssuerKey::read(extension.value))
+}
+
+/// Whether the certificate says that its issuer's key is the one of this issuer.
+pub fn name_each_other(certificate: &Certificate<'_>, issuer: &Certificate<'_>) -> bool {
+    let named = issuer_key(certificate).and_then(|it| it.ok()?.identifier);
+    named.is_some() && named == own_identifier(issuer)
 }
 
 /// Of a certificate anywhere in a path: whatever its key identifiers say.
@@ -71,11 +85,8 @@ pub fn are_readable(certificate: &Certificate<'_>) -> bool {
 }
 
 /// An anchor that signed itself cannot name another key or certificate as its issuer's: OpenSSL would not take it for self-signed.
-pub fn check_anchor(anchor: &Certificate<'_>) -> Result<(), Refusal> {
-    let Some(extension) = anchor
-        .extensions()
-        .find(|it| is_ce(it, AUTHORITY_KEY_IDENTIFIER))
-    else {
+pub fn check_anchor(anchor: &Certificate<'_>, signatures: &Signatures<'_>) -> Result<(), Refusal> {
+    let Some(key) = issuer_key(anchor) else {
         return Ok(());
     };
     let name = anchor.display_name();
@@ -83,13 +94,10 @@ pub fn check_anchor(anchor: &Certificate<'_>) -> Result<(), Refusal> {
         let message = format!("the authorityKeyIdentifier of {name} {what}");
         Err(Refusal::new(Reason::Untrusted, message))
     };
-    match IssuerKey::read(extension.value) {
+    match key {
         Err(Malformed) => refuse("is malformed"),
-        Ok(key) if key.is_of(anchor) || !is_self_signed(anchor) => Ok(()),
+        Ok(key) if key.is_of(anchor) || !anchor.is_self_issued() => Ok(()),
+        Ok(_) if !signatures.is_signed_by(&Signed::from(anchor), anchor.spki()) => Ok(()),
         Ok(_) => refuse("names another key than the one that it is signed with"),
     }
-}
-
-fn is_self_signed(certificate: &Certificate<'_>) -> bool {
-    certificate.is_self_issued() && is_signed_by(&Signed::from(certificate), certificate.spki())
 }

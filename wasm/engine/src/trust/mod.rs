@@ -6,6 +6,7 @@
 //! can judge.
 
 mod asn1_time;
+mod budget;
 mod certificate_rules;
 mod confirmation;
 pub mod evaluate;
@@ -19,4 +20,4 @@ pub mod pins;
 pub mod policy;
 pub mod refusal;
 mod revocation;
-mod signatures;
+pub mod signatures;

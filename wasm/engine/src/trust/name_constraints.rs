@@ -2,8 +2,7 @@
 //!
 //! What cannot be compared is refused: a kind of name that is unknown here, a name or a constraint that is malformed.
 
-use std::cell::Cell;
-
+use super::budget::Budget;
 use super::name_forms::{self, Side, Unreadable};
 use super::refusal::{Reason, Refusal};
 use crate::pki::certificate::Certificate;
@@ -13,32 +12,8 @@ use crate::pki::der::{Element, Elements, Malformed, SEQUENCE};
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
 const PERMITTED: u8 = 0xa0;
 const EXCLUDED: u8 = 0xa1;
-/// Of a whole evaluation: names times constraints, so that a hostile chain costs little.
-const MAX_COMPARISONS: usize = 250_000;
-
-/// The comparisons that an evaluation has left.
-pub struct Budget(Cell<usize>);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(Cell::new(MAX_COMPARISONS))
-    }
-}
-
-impl Budget {
-    fn spend(&self) -> Result<(), Refusal> {
-        match self.0.get().checked_sub(1) {
-            Some(left) => {
-                self.0.set(left);
-                Ok(())
-            }
-            None => Err(Refusal::new(
-                Reason::Untrusted,
-                "the chain is too complicated to be honest",
-            )),
-        }
-    }
-}
+/// Of a whole evaluation: names times constraints.
+pub const MAX_COMPARISONS: usize = 250_000;
 
 /// Of a path, the certificate in question first: every name below an issuer has to be within that issuer's constraints. Issuers that
 /// certify themselves anew are free of them.
@@ -95,7 +70,7 @@ impl<'a> Constraints<'a> {
         budget: &Budget,
     ) -> Result<(), Refusal> {
         let matches = |base: &Element<'_>, side| {
-            budget.spend()?;
+            budget.spend(1)?;
             name_forms::is_within(name, base, side).map_err(|Unreadable| {
                 let issuer = pair.issuer.display_name();
                 let below = pair.below.display_name();

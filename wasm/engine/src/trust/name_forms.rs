@@ -1,7 +1,7 @@
 //! Whether a name lies within a constraint, for each kind of general name (RFC 5280 section 4.2.1.10).
 
-use crate::pki::der::{Element, Elements, Malformed, OBJECT_IDENTIFIER, SEQUENCE, SET};
-use crate::pki::name::text;
+use crate::pki::der::{Element, Elements, Malformed, OBJECT_IDENTIFIER, SEQUENCE};
+use crate::pki::name::comparable;
 
 /// The kinds that are compared, by the number of their tag (RFC 5280 section 4.2.1.6).
 const MAIL: u8 = 1;
@@ -211,16 +211,9 @@ fn address_is_within(name: &[u8], base: &[u8]) -> Result<bool, Unreadable> {
 
 /// A name is within another that it begins with.
 fn directory_is_within(name: &Element<'_>, base: &Element<'_>) -> Result<bool, Unreadable> {
-    let mut rdns = read_directory_name(name)?.children();
-    for wanted in read_directory_name(base)?.children() {
-        let (Some(rdn), wanted) = (rdns.next().transpose()?, wanted?) else {
-            return Ok(false);
-        };
-        if !is_same_rdn(rdn, wanted)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let name = comparable(read_directory_name(name)?)?;
+    let base = comparable(read_directory_name(base)?)?;
+    Ok(name.starts_with(&base))
 }
 
 fn read_directory_name<'a>(name: &Element<'a>) -> Result<Element<'a>, Unreadable> {
@@ -228,41 +221,6 @@ fn read_directory_name<'a>(name: &Element<'a>) -> Result<Element<'a>, Unreadable
     let sequence = input.expect(SEQUENCE)?;
     input.finish()?;
     Ok(sequence)
-}
-
-/// A set has one order in DER.
-fn is_same_rdn(one: Element<'_>, other: Element<'_>) -> Result<bool, Unreadable> {
-    if one.tag != SET || other.tag != SET {
-        return Err(Unreadable);
-    }
-    let mut pairs = other.children();
-    for pair in one.children() {
-        let (pair, Some(wanted)) = (pair?, pairs.next().transpose()?) else {
-            return Ok(false);
-        };
-        if !is_same_attribute(pair, wanted)? {
-            return Ok(false);
-        }
-    }
-    Ok(pairs.is_empty())
-}
-
-/// Strings whatever their type, without regard to case and repeated spaces (RFC 5280 section 7.1); other values as they are.
-fn is_same_attribute(one: Element<'_>, other: Element<'_>) -> Result<bool, Unreadable> {
-    let (mut one, mut other) = (one.children(), other.children());
-    if one.expect(OBJECT_IDENTIFIER)?.content != other.expect(OBJECT_IDENTIFIER)?.content {
-        return Ok(false);
-    }
-    let (one, other) = (one.any()?, other.any()?);
-    Ok(match (text(one), text(other)) {
-        (Some(one), Some(other)) => folded(&one) == folded(&other),
-        _ => one.whole == other.whole,
-    })
-}
-
-fn folded(value: &str) -> String {
-    let words: Vec<String> = value.split_whitespace().map(str::to_lowercase).collect();
-    words.join(" ")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::asn1_time::{from_unix, readable};
 use super::certificate_rules::{check_encoding, check_profile};
 use super::refusal::{Reason, Refusal};
-use super::signatures::{is_signed_by, Signed};
+use super::signatures::{Signatures, Signed};
 use crate::pki::certificate::{time, Certificate, Extension, KeyUsageBit};
 use crate::pki::der::{
     bit_string, dotted, Element, Elements, Malformed, BIT_STRING, GENERALIZED_TIME, INTEGER,
@@ -31,6 +31,7 @@ pub struct Staple<'a> {
     pub path: &'a [Vec<u8>],
     /// Seconds since 1970.
     pub at: u64,
+    pub signatures: &'a Signatures<'a>,
 }
 
 /// Whether the response says that the first certificate of the path is good. Without a response only a certificate that
@@ -56,7 +57,7 @@ pub fn check(staple: &Staple<'_>) -> Result<(), Refusal> {
     let response = Response::read(staple.response)
         .map_err(|_| unknown("the stapled OCSP response cannot be read"))?
         .ok_or_else(|| unknown("the stapled OCSP response is only an error message"))?;
-    response.verify(&issuer, staple.at)?;
+    response.verify(&issuer, staple)?;
     let single = response
         .singles
         .iter()
@@ -140,20 +141,21 @@ impl<'a> Response<'a> {
     }
 
     /// Signed by the issuer itself, or by one to whom it gave a certificate for that (RFC 6960 section 4.2.2.2).
-    fn verify(&self, issuer: &Certificate<'_>, at: u64) -> Result<(), Refusal> {
-        if is_signed_by(&self.signed, issuer.spki()) {
+    fn verify(&self, issuer: &Certificate<'_>, staple: &Staple<'_>) -> Result<(), Refusal> {
+        let signatures = staple.signatures;
+        if signatures.is_signed_by(&self.signed, issuer.spki()) {
             return Ok(());
         }
-        let now = from_unix(at);
+        let now = from_unix(staple.at);
         let delegated = self
             .certificates
             .iter()
             .filter_map(|der| Certificate::read(der).ok())
             .filter(|it| may_be_responder(it, issuer, &now))
             .take(MAX_RESPONDERS)
-            .filter(|it| is_signed_by(&Signed::from(it), issuer.spki()));
+            .filter(|it| signatures.is_signed_by(&Signed::from(it), issuer.spki()));
         for responder in delegated {
-            if is_signed_by(&self.signed, responder.spki()) {
+            if signatures.is_signed_by(&self.signed, responder.spki()) {
                 return Ok(());
             }
         }
@@ -231,7 +233,7 @@ impl<'a> Single<'a> {
             return false;
         };
         self.serial == certificate.serial_number()
-            && self.issuer_name_hash == hash.digest(&[certificate.issuer()])
+            && self.issuer_name_hash == hash.digest(&[certificate.issuer_element().whole])
             && self.issuer_key_hash == hash.digest(&[key])
     }
 

@@ -1,28 +1,30 @@
 //! The search for a path from the certificate in question to an anchor (RFC 5280 section 6, RFC 4158).
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
+use super::budget::Budget;
 use super::certificate_rules::{self, Limits};
 use super::confirmation;
-use super::name_constraints::{self, Budget};
+use super::identifiers::name_each_other;
+use super::name_constraints::{self, MAX_COMPARISONS};
 use super::path_rules;
 use super::policy::Policy;
 use super::refusal::{Reason, Refusal};
 use super::revocation;
-use super::signatures::{self, Signed};
+use super::signatures::Signed;
 use crate::pki::certificate::Certificate;
 
 /// Between the certificate in question and the anchor.
 const MAX_INTERMEDIATES: usize = 6;
-/// Of one search: real chains need a few, and what needs more is made to waste time.
-const MAX_SIGNATURES: usize = 100;
+/// Signatures that are verified with keys of certificates that are no anchors: the other side may send any number of such keys.
+const MAX_STRANGERS: usize = 16;
 
 pub struct Search<'a> {
     policy: &'a Policy,
-    limits: Limits<'a>,
+    limits: &'a Limits<'a>,
     /// Those that may stand between; what cannot be read leads nowhere.
     others: Vec<Certificate<'a>>,
-    signatures_left: Cell<usize>,
+    strangers: Budget,
     comparisons: Budget,
     found: RefCell<Option<Finding>>,
 }
@@ -36,15 +38,15 @@ struct Finding {
 impl<'a> Search<'a> {
     pub fn new(
         policy: &'a Policy,
-        limits: Limits<'a>,
+        limits: &'a Limits<'a>,
         others: impl Iterator<Item = &'a [u8]>,
     ) -> Self {
         Self {
             policy,
             limits,
             others: others.filter_map(|it| Certificate::read(it).ok()).collect(),
-            signatures_left: Cell::new(MAX_SIGNATURES),
-            comparisons: Budget::default(),
+            strangers: Budget::new(MAX_STRANGERS),
+            comparisons: Budget::new(MAX_COMPARISONS),
             found: RefCell::new(None),
         }
     }
@@ -52,7 +54,8 @@ impl<'a> Search<'a> {
     /// The first path that is acceptable, from the certificate in question to the anchor, DER.
     pub fn run(self, own: &'a [u8]) -> Result<Vec<Vec<u8>>, Refusal> {
         let certificate = Certificate::read(own).map_err(|_| certificate_rules::unreadable())?;
-        certificate_rules::check_certificate(&certificate, &self.limits)?;
+        certificate_rules::check_certificate(&certificate, self.limits)?;
+        certificate_rules::check_handshakes(&certificate)?;
         let mut path = vec![certificate];
         if self.extend(&mut path) {
             return Ok(path.iter().map(|it| it.der().to_vec()).collect());
@@ -65,16 +68,29 @@ impl<'a> Search<'a> {
 
     /// Whether it could be led to an anchor.
     fn extend(&self, path: &mut Vec<Certificate<'a>>) -> bool {
-        let Some(issuer) = path.last().map(Certificate::issuer) else {
+        let Some(last) = path.last().cloned() else {
             return false;
         };
-        for anchor in self.policy.anchors_named(issuer) {
-            if self.step(path, anchor, |path| self.accept(path)) {
+        for anchor in self.policy.anchors_named(last.issuer()) {
+            let Ok(issuer) = Certificate::read(&anchor.der) else {
+                continue;
+            };
+            if !self.has_signed(&issuer, &last) {
+                continue;
+            }
+            path.push(issuer);
+            if self.accept(path, anchor.is_public) {
                 return true;
             }
+            path.pop();
         }
+        let issuers = || {
+            self.others
+                .iter()
+                .filter(|it| it.subject() == last.issuer())
+        };
         if path.len() > MAX_INTERMEDIATES {
-            if self.others.iter().any(|it| it.subject() == issuer) {
+            if issuers().next().is_some() {
                 let message = format!(
                     "more than {MAX_INTERMEDIATES} authorities stand between it and the trust anchors"
                 );
@@ -82,38 +98,40 @@ impl<'a> Search<'a> {
             }
             return false;
         }
-        for other in self.others.iter().filter(|it| it.subject() == issuer) {
-            let is_loop =
-                |it: &Certificate<'_>| it.subject() == other.subject() && it.spki() == other.spki();
-            if path.iter().any(is_loop) {
-                continue;
-            }
-            match certificate_rules::check_certificate(other, &self.limits) {
-                Ok(()) if self.step(path, other.clone(), |path| self.extend(path)) => return true,
-                Ok(()) => {}
-                // Worth telling only of one that did issue the certificate.
-                Err(refusal) => {
-                    if path.last().is_some_and(|it| self.has_signed(other, it)) {
-                        self.note(refusal, true);
-                    }
+        // Those first whose key the certificate names, so that others with their name cost nothing.
+        for is_named in [true, false] {
+            for issuer in issuers().filter(|it| name_each_other(&last, it) == is_named) {
+                if self.go_on(path, &last, issuer) {
+                    return true;
                 }
             }
         }
         false
     }
 
-    /// Goes on with an issuer, if it has signed the last of the path.
-    fn step(
+    /// Extends the path by an issuer that is no anchor, if it has signed the last of it.
+    fn go_on(
         &self,
         path: &mut Vec<Certificate<'a>>,
-        issuer: Certificate<'a>,
-        go_on: impl Fn(&mut Vec<Certificate<'a>>) -> bool,
+        last: &Certificate<'a>,
+        issuer: &Certificate<'a>,
     ) -> bool {
-        if !path.last().is_some_and(|it| self.has_signed(&issuer, it)) {
+        let is_loop =
+            |it: &Certificate<'_>| it.subject() == issuer.subject() && it.spki() == issuer.spki();
+        if path.iter().any(is_loop) {
             return false;
         }
-        path.push(issuer);
-        let is_good = go_on(path);
+        let is_over = self.strangers.spend(1).map_err(|it| self.note(it, true));
+        if is_over.is_err() || !self.has_signed(issuer, last) {
+            return false;
+        }
+        // Worth telling only of one that did issue the certificate.
+        if let Err(refusal) = certificate_rules::check_certificate(issuer, self.limits) {
+            self.note(refusal, true);
+            return false;
+        }
+        path.push(issuer.clone());
+        let is_good = self.extend(path);
         if !is_good {
             path.pop();
         }
@@ -121,11 +139,13 @@ impl<'a> Search<'a> {
     }
 
     /// Of a path with its anchor.
-    fn accept(&self, path: &[Certificate<'_>]) -> bool {
-        let checked = path_rules::check_path(path, &self.limits)
+    fn accept(&self, path: &[Certificate<'_>], is_public: bool) -> bool {
+        let limits = self.limits;
+        let checked = path_rules::check_path(path, limits)
+            .and_then(|()| check_public(path, is_public))
             .and_then(|()| name_constraints::check(path, &self.comparisons))
-            .and_then(|()| revocation::check(path, self.policy.lists(), self.limits.now))
-            .and_then(|()| confirmation::check(path, &self.limits));
+            .and_then(|()| revocation::check(path, self.policy.lists(), limits))
+            .and_then(|()| confirmation::check(path, limits));
         match checked {
             Ok(()) => true,
             Err(refusal) => {
@@ -136,20 +156,16 @@ impl<'a> Search<'a> {
     }
 
     fn has_signed(&self, issuer: &Certificate<'_>, certificate: &Certificate<'_>) -> bool {
-        let Some(left) = self.signatures_left.get().checked_sub(1) else {
-            let message = "the chain is too complicated to be honest";
-            self.note(Refusal::new(Reason::Untrusted, message), true);
-            return false;
-        };
-        self.signatures_left.set(left);
-        match signatures::verify(&Signed::from(certificate), issuer.spki()) {
-            Ok(()) => true,
-            Err(message) => {
+        let signatures = self.limits.signatures;
+        match signatures.verify(&Signed::from(certificate), issuer.spki()) {
+            Ok(Ok(())) => return true,
+            Ok(Err(message)) => {
                 let message = format!("{} {message}", certificate.display_name());
                 self.note(Refusal::new(Reason::Untrusted, message), false);
-                false
             }
+            Err(refusal) => self.note(refusal, true),
         }
+        false
     }
 
     fn note(&self, refusal: Refusal, is_about_path: bool) {
@@ -174,5 +190,13 @@ impl<'a> Search<'a> {
                 None => message.into(),
             },
         )
+    }
+}
+
+/// What only chains to public authorities are held to.
+fn check_public(path: &[Certificate<'_>], is_public: bool) -> Result<(), Refusal> {
+    match path.split_last() {
+        Some((_, below)) if is_public => below.iter().try_for_each(certificate_rules::check_public),
+        _ => Ok(()),
     }
 }

@@ -28,7 +28,7 @@ pub fn check_path(path: &[Certificate<'_>], limits: &Limits<'_>) -> Result<(), R
     check_length(below_anchor, limits)?;
     check_criticality(anchor)?;
     check_purpose(anchor, limits.purpose)?;
-    identifiers::check_anchor(anchor)?;
+    identifiers::check_anchor(anchor, limits.signatures)?;
     check_profile(anchor)
 }
 
@@ -86,8 +86,6 @@ fn check_issuer(issuer: &Certificate<'_>, below: usize) -> Result<(), Refusal> {
         "its key usage lacks keyCertSign"
     } else if issuer.path_length().is_some_and(|limit| below > limit) {
         "more authorities follow than its path length allows"
-    } else if issuer.has_empty_subject() {
-        "its subject is empty"
     } else if issuer.extensions().any(|it| constrains_nothing(&it)) {
         "its name constraints are empty"
     } else {

@@ -8,6 +8,7 @@ use webpki::anchor_from_trusted_cert;
 use super::refusal::{Reason, Refusal};
 use super::revocation::RevocationList;
 use crate::pki::certificate::Certificate;
+use crate::pki::name::NameId;
 use crate::wire::{Malformed, Reader};
 
 #[derive(Debug, Default)]
@@ -18,10 +19,10 @@ pub struct Policy {
 }
 
 #[derive(Debug)]
-struct Anchor {
-    der: Vec<u8>,
-    /// DER, as the certificates that it issues name it.
-    subject: Vec<u8>,
+pub(super) struct Anchor {
+    pub(super) der: Vec<u8>,
+    subject: NameId,
+    pub(super) is_public: bool,
 }
 
 /// The policy as it crosses the ABI.
@@ -30,6 +31,8 @@ pub struct PolicySettings<'a> {
     anchors: Vec<&'a [u8]>,
     /// DER certificate revocation lists.
     crls: Vec<&'a [u8]>,
+    /// DER certificates of public authorities: the chains to them are held to more.
+    public_anchors: Vec<&'a [u8]>,
 }
 
 impl<'a> PolicySettings<'a> {
@@ -38,6 +41,7 @@ impl<'a> PolicySettings<'a> {
         let settings = Self {
             anchors: reader.list()?,
             crls: reader.list()?,
+            public_anchors: reader.list()?,
         };
         reader.finish()?;
         Ok(settings)
@@ -46,11 +50,12 @@ impl<'a> PolicySettings<'a> {
 
 impl Policy {
     pub fn new(settings: &PolicySettings<'_>) -> Result<Arc<Self>, Refusal> {
-        let anchors = settings.anchors.iter().map(|der| Anchor::new(der));
-        let mut policy = Self {
-            anchors: anchors.collect::<Result<_, _>>()?,
-            lists: Vec::new(),
-        };
+        let mut policy = Self::default();
+        for (ders, is_public) in [(&settings.anchors, false), (&settings.public_anchors, true)] {
+            for der in ders {
+                policy.anchors.push(Anchor::new(der, is_public)?);
+            }
+        }
         for der in &settings.crls {
             policy.add_list(RevocationList::new(der)?);
         }
@@ -62,17 +67,12 @@ impl Policy {
         self.lists.insert(older.unwrap_or(self.lists.len()), list);
     }
 
-    /// The anchors with a subject, DER.
-    pub(super) fn anchors_named<'a>(
-        &'a self,
-        subject: &'a [u8],
-    ) -> impl Iterator<Item = Certificate<'a>> {
-        let named = self.anchors.iter().filter(move |it| it.subject == subject);
-        named.filter_map(|it| Certificate::read(&it.der).ok())
+    pub(super) fn anchors_named(&self, subject: NameId) -> impl Iterator<Item = &Anchor> {
+        self.anchors.iter().filter(move |it| it.subject == subject)
     }
 
-    pub(super) fn is_anchor(&self, der: &[u8]) -> bool {
-        self.anchors.iter().any(|it| it.der == der)
+    pub(super) fn anchor(&self, der: &[u8]) -> Option<&Anchor> {
+        self.anchors.iter().find(|it| it.der == der)
     }
 
     pub(super) fn lists(&self) -> &[RevocationList] {
@@ -81,7 +81,7 @@ impl Policy {
 }
 
 impl Anchor {
-    fn new(der: &[u8]) -> Result<Self, Refusal> {
+    fn new(der: &[u8], is_public: bool) -> Result<Self, Refusal> {
         let unusable = || {
             Refusal::new(
                 Reason::Malformed,
@@ -91,8 +91,9 @@ impl Anchor {
         anchor_from_trusted_cert(&CertificateDer::from(der)).map_err(|_| unusable())?;
         let certificate = Certificate::read(der).map_err(|_| unusable())?;
         Ok(Self {
-            subject: certificate.subject().to_vec(),
+            subject: certificate.subject(),
             der: der.to_vec(),
+            is_public,
         })
     }
 }

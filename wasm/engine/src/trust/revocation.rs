@@ -3,18 +3,19 @@
 
 use webpki::{BorrowedCertRevocationList, CertRevocationList, Error};
 
-use super::certificate_rules::is_ce;
+use super::certificate_rules::{is_ce, Limits};
 use super::refusal::{Reason, Refusal};
-use super::signatures::{is_signed_by, Signed};
+use super::signatures::{Signatures, Signed};
 use crate::pki::certificate::{time, Certificate, Extension, KeyUsageBit};
 use crate::pki::der::{bit_string, Element, Elements, Malformed, BIT_STRING, INTEGER, SEQUENCE};
+use crate::pki::name::NameId;
 
 /// Last octets of the extensions of RFC 5280 sections 4.2.1 and 5.2, id-ce and one octet.
 const CRL_NUMBER: u8 = 20;
 const ISSUING_DISTRIBUTION_POINT: u8 = 28;
 const CRL_DISTRIBUTION_POINTS: u8 = 31;
 const EXTENSIONS: u8 = 0xa0;
-const URI: u8 = 0x86;
+const DIRECTORY_NAME: u8 = 0xa4;
 
 /// A list that can be used, whoever's it is.
 #[derive(Debug)]
@@ -55,17 +56,20 @@ fn unusable(why: &str) -> Refusal {
     Refusal::new(Reason::Malformed, message)
 }
 
-/// Of a path, the certificate in question first: none of them on the list that speaks for it. `lists`, the newest first; `now` is
-/// YYYYMMDDHHMMSSZ.
-pub fn check(path: &[Certificate<'_>], lists: &[RevocationList], now: &str) -> Result<(), Refusal> {
+/// Of a path, the certificate in question first: none of them on the list that speaks for it. `lists`, the newest first.
+pub fn check(
+    path: &[Certificate<'_>],
+    lists: &[RevocationList],
+    limits: &Limits<'_>,
+) -> Result<(), Refusal> {
     for (certificate, issuer) in path.iter().zip(path.iter().skip(1)) {
         let contents = lists.iter().filter_map(|it| Content::read(&it.der).ok());
         let list = contents
             .filter(|it| it.issuer == certificate.issuer())
             .find(|it| it.speaks_for(certificate));
         if let Some(list) = list {
-            list.check_issuer(issuer)?;
-            list.check_date(certificate, now)?;
+            list.check_issuer(issuer, limits.signatures)?;
+            list.check_date(certificate, limits.now)?;
             list.check_entry(certificate)?;
         }
     }
@@ -75,18 +79,18 @@ pub fn check(path: &[Certificate<'_>], lists: &[RevocationList], now: &str) -> R
 struct Content<'a> {
     der: &'a [u8],
     signed: Signed<'a>,
-    issuer: &'a [u8],
+    issuer: NameId,
     issued: String,
     next: String,
-    scope: Option<Scope<'a>>,
+    scope: Option<Scope>,
 }
 
 /// IssuingDistributionPoint (RFC 5280 section 5.2.5), of lists that are for all reasons and not indirect.
-struct Scope<'a> {
+struct Scope {
     users_only: bool,
     authorities_only: bool,
-    /// URIs; `None`: of whatever distribution point.
-    names: Option<Vec<&'a [u8]>>,
+    /// `None`: of whatever distribution point.
+    names: Option<Vec<NameId>>,
 }
 
 impl<'a> Content<'a> {
@@ -99,7 +103,7 @@ impl<'a> Content<'a> {
         let mut fields = to_be_signed.children();
         fields.optional(INTEGER)?;
         fields.expect(SEQUENCE)?;
-        let issuer = fields.expect(SEQUENCE)?.whole;
+        let issuer = fields.expect(SEQUENCE)?.into();
         let (issued, next) = (time(fields.any()?)?, time(fields.any()?)?);
         fields.optional(SEQUENCE)?;
         let mut scope = None;
@@ -132,14 +136,18 @@ impl<'a> Content<'a> {
         self.scope.as_ref().is_none_or(|it| it.holds(certificate))
     }
 
-    fn check_issuer(&self, issuer: &Certificate<'_>) -> Result<(), Refusal> {
+    fn check_issuer(
+        &self,
+        issuer: &Certificate<'_>,
+        signatures: &Signatures<'_>,
+    ) -> Result<(), Refusal> {
         let name = issuer.display_name();
         if !issuer.may(KeyUsageBit::CrlSign) {
             return unknown(format!(
                 "{name} may not sign revocation lists: its key usage lacks cRLSign"
             ));
         }
-        if !is_signed_by(&self.signed, issuer.spki()) {
+        if !signatures.is_signed_by(&self.signed, issuer.spki()) {
             return unknown(format!("the revocation list of {name} is not signed by it"));
         }
         Ok(())
@@ -176,10 +184,10 @@ fn unknown<T>(message: String) -> Result<T, Refusal> {
     Err(Refusal::new(Reason::RevocationUnknown, message))
 }
 
-impl<'a> Scope<'a> {
-    fn read(value: &'a [u8]) -> Result<Self, Malformed> {
+impl Scope {
+    fn read(value: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Elements::new(value).expect(SEQUENCE)?.children();
-        let names = fields.optional(0xa0)?.map(uris).transpose()?;
+        let names = fields.optional(0xa0)?.map(full_names).transpose()?;
         let mut flag = |tag| -> Result<bool, Malformed> {
             Ok(fields.optional(tag)?.is_some_and(|it| it.content != [0]))
         };
@@ -207,28 +215,29 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The URIs of a DistributionPointName that is a full name.
-fn uris(name: Element<'_>) -> Result<Vec<&[u8]>, Malformed> {
-    let mut uris = Vec::new();
+/// The names of a DistributionPointName that is a full name: those of directories in the form in which they are compared.
+fn full_names(name: Element<'_>) -> Result<Vec<NameId>, Malformed> {
+    let mut names = Vec::new();
     if let Some(full) = name.children().optional(0xa0)? {
         for name in full.children() {
             let name = name?;
-            if name.tag == URI {
-                uris.push(name.content);
-            }
+            names.push(match name.tag {
+                DIRECTORY_NAME => name.children().expect(SEQUENCE)?.into(),
+                _ => name.into(),
+            });
         }
     }
-    Ok(uris)
+    Ok(names)
 }
 
-/// The URIs of those that are for all reasons and have the certificate's own issuer (RFC 5280 section 4.2.1.13).
-fn distribution_points(value: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
+/// The names of those that are for all reasons and have the certificate's own issuer (RFC 5280 section 4.2.1.13).
+fn distribution_points(value: &[u8]) -> Result<Vec<NameId>, Malformed> {
     let mut all = Vec::new();
     for point in Elements::new(value).expect(SEQUENCE)?.children() {
         let mut fields = point?.children();
         if let Some(name) = fields.optional(0xa0)? {
             if fields.is_empty() {
-                all.extend(uris(name)?);
+                all.extend(full_names(name)?);
             }
         }
     }

@@ -1,10 +1,21 @@
 //! Signatures of certificates, of revocation lists and of OCSP responses, by webpki.
+//!
+//! The host remembers what came out of each, because a call that has to wait for an answer is undone and made again. Question
+//! `Memory`: 32 octets that stand for what is verified; answer: one octet. The same question with one octet more tells what came out.
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::SubjectPublicKeyInfoDer;
+use sha2::{Digest, Sha256};
 use webpki::{Error, RawPublicKeyEntity};
 
+use super::budget::Budget;
+use super::refusal::Refusal;
+use crate::host::{Answer, Host, QuestionKind};
 use crate::pki::certificate::Certificate;
+use crate::wire::Writer;
+
+/// Of one evaluation: real chains need a few, and what needs more is made to waste time.
+const MAX_SIGNATURES: usize = 100;
 
 /// The algorithms that certificates may be signed with.
 pub fn supported() -> WebPkiSupportedAlgorithms {
@@ -29,24 +40,81 @@ impl<'a> From<&Certificate<'a>> for Signed<'a> {
     }
 }
 
-/// Whether the key (a whole SubjectPublicKeyInfo) made the signature, by an algorithm that certificates may use.
-pub fn is_signed_by(signed: &Signed<'_>, spki: &[u8]) -> bool {
-    verify(signed, spki).is_ok()
+/// The verifications of one evaluation.
+pub struct Signatures<'a> {
+    host: &'a dyn Host,
+    left: Budget,
 }
 
-/// The same, with what is wrong, to follow the name of what is signed.
-pub fn verify(signed: &Signed<'_>, spki: &[u8]) -> Result<(), &'static str> {
-    const UNSUPPORTED: &str = "is signed with a weak or unsupported algorithm or key";
+/// What came out of a verification, as the host remembers it.
+const GOOD: u8 = 0;
+const WRONG: u8 = 1;
+const UNSUPPORTED: u8 = 2;
+
+impl<'a> Signatures<'a> {
+    pub fn new(host: &'a dyn Host) -> Self {
+        Self {
+            host,
+            left: Budget::new(MAX_SIGNATURES),
+        }
+    }
+
+    /// To verify so many signatures that are not verified here. Also what is remembered counts, so that each attempt comes to the same.
+    pub fn spend(&self, count: usize) -> Result<(), Refusal> {
+        self.left.spend(count)
+    }
+
+    /// Whether the key (a whole SubjectPublicKeyInfo) made the signature, by an algorithm that certificates may use.
+    pub fn is_signed_by(&self, signed: &Signed<'_>, spki: &[u8]) -> bool {
+        self.verify(signed, spki).is_ok_and(|it| it.is_ok())
+    }
+
+    /// The same, with what is wrong, to follow the name of what is signed.
+    pub fn verify(
+        &self,
+        signed: &Signed<'_>,
+        spki: &[u8],
+    ) -> Result<Result<(), &'static str>, Refusal> {
+        self.spend(1)?;
+        let question = Writer::default()
+            .bytes(signed.message)
+            .bytes(signed.algorithm)
+            .bytes(signed.signature)
+            .bytes(spki)
+            .finish();
+        Ok(match self.remember(&question, &|| verify(signed, spki)) {
+            GOOD => Ok(()),
+            WRONG => Err("has a signature that is not that of its issuer"),
+            _ => Err("is signed with a weak or unsupported algorithm or key"),
+        })
+    }
+
+    /// What came out the last time, or comes out now.
+    pub fn remember(&self, question: &[u8], find_out: &dyn Fn() -> u8) -> u8 {
+        let mut key = Sha256::digest(question).to_vec();
+        if let Answer::Known(known) = self.host.ask(QuestionKind::Memory, &key) {
+            if let [outcome] = known[..] {
+                return outcome;
+            }
+        }
+        let outcome = find_out();
+        key.push(outcome);
+        self.host.ask(QuestionKind::Memory, &key);
+        outcome
+    }
+}
+
+fn verify(signed: &Signed<'_>, spki: &[u8]) -> u8 {
     let spki = SubjectPublicKeyInfoDer::from(spki);
-    let key = RawPublicKeyEntity::try_from(&spki).map_err(|_| UNSUPPORTED)?;
-    let mut outcome = Err(UNSUPPORTED);
+    let Ok(key) = RawPublicKeyEntity::try_from(&spki) else {
+        return UNSUPPORTED;
+    };
+    let mut outcome = UNSUPPORTED;
     let algorithms = supported().all.iter();
     for algorithm in algorithms.filter(|it| it.signature_alg_id().as_ref() == signed.algorithm) {
         match key.verify_signature(*algorithm, signed.message, signed.signature) {
-            Ok(()) => return Ok(()),
-            Err(Error::InvalidSignatureForPublicKey) => {
-                outcome = Err("has a signature that is not that of its issuer");
-            }
+            Ok(()) => return GOOD,
+            Err(Error::InvalidSignatureForPublicKey) => outcome = WRONG,
             Err(_) => {}
         }
     }
