@@ -2,7 +2,7 @@
 // Made with npm packages alone, so that `npm start` needs no openssl.
 import { Buffer } from 'node:buffer';
 import { createHash, generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import * as asn1js from 'asn1js';
@@ -110,7 +110,9 @@ function readPki(directory) {
 }
 
 async function makePki(directory) {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  mkdirSync(directory, { recursive: true });
+  // The `mode` of mkdir has no effect on a folder that is there already.
+  chmodSync(directory, 0o700);
   for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true });
   const write = (name, content) => writeFileSync(join(directory, name), content, { mode: 0o600 });
 
