@@ -125,7 +125,7 @@ function card(identity: StoredIdentity, actions: CardActions): HTMLElement {
         button('Renew', actions.renew, { 'data-testid': 'renew', 'aria-label': `Renew ${name}` }),
       button('Try to export key', tryExport, {
         'data-testid': 'export-key',
-        'aria-label': `Try to export the key of ${name}`,
+        'aria-label': `Try to export key of ${name}`,
       }),
       button('Delete …', actions.remove, {
         'data-testid': 'delete',
@@ -178,11 +178,13 @@ function hostsForm(hosts: string[], onSave: (hosts: string[]) => void): HTMLElem
 
 /** Filled when it is first opened. */
 function journalList(read: () => Promise<JournalEntry[]>): HTMLElement {
-  const list = h('ol', { class: 'journal', 'data-testid': 'journal' });
+  const list = h('ol', { class: 'journal', 'aria-label': 'Uses', 'data-testid': 'journal' });
   const fill = async () => {
     const entries = await read();
     const items = entries.reverse().map(({ at, host }) => h('li', {}, `${at.toLocaleString()}: ${host}`));
     list.replaceChildren(...(items.length > 0 ? items : [h('li', {}, 'not used yet')]));
+    // It scrolls, and not every browser lets the keyboard do that by itself.
+    list.tabIndex = 0;
   };
   queueMicrotask(() => list.closest('details')?.addEventListener('toggle', fill));
   return list;

@@ -192,8 +192,8 @@ function bodyView({ response, bodyText, bodyBytes }: Exchange): HTMLElement {
     'details',
     { class: 'more' },
     h('summary', {}, `Headers and body (${formatBytes(bodyBytes)})`),
-    h('pre', { tabindex: 0, 'aria-label': 'Headers' }, headers),
-    h('pre', { tabindex: 0, 'aria-label': 'Body', 'data-testid': 'body-text' }, bodyText),
+    h('pre', { tabindex: 0, role: 'group', 'aria-label': 'Headers' }, headers),
+    h('pre', { tabindex: 0, role: 'group', 'aria-label': 'Body', 'data-testid': 'body-text' }, bodyText),
   );
 }
 

@@ -22,7 +22,11 @@ export function startSocketPanel(clients: Clients, connection: ConnectPanel, onA
   function say(who: string, text: string): void {
     lines.append(h('li', {}, h('span', { class: 'who' }, who), h('span', {}, text)));
     if (lines.children.length > MAX_LINES) lines.firstElementChild?.remove();
-    lines.scrollTop = lines.scrollHeight;
+    const box = lines.parentElement;
+    if (!box) return;
+    box.scrollTop = box.scrollHeight;
+    // Empty it would be a stop of the keyboard where there is nothing to see.
+    box.tabIndex = 0;
   }
 
   function fail(error: unknown): void {

@@ -263,10 +263,10 @@ function makeParts(labels: ImportLabels) {
     part: 'file',
     class: 'hidden-input',
     accept: '.p12,.pfx,application/x-pkcs12,application/pkcs12',
-    'aria-label': labels.choose,
+    'aria-labelledby': 'chosen detail',
   });
-  const title = h('span');
-  const detail = h('span', { class: 'detail' });
+  const title = h('span', { id: 'chosen' });
+  const detail = h('span', { class: 'detail', id: 'detail' });
   const drop = h('label', { class: 'drop', part: 'drop' }, file, title, detail);
   const password = h('input', {
     type: 'password',

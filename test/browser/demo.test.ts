@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { accessibilityFaults } from '../support/axe.js';
 import { addAuthenticator, complaintsOf, launchChromium } from '../support/chromium.js';
+import { DemoPage } from '../support/demo-page.js';
+import { DEMO_STATES } from '../support/demo-states.js';
 import { type RunningProgram, startProgram } from '../support/process.js';
 import { buildStepCa } from '../support/step-ca.js';
 
@@ -15,13 +18,13 @@ const FILES = [
   { file: 'grace-rsa.p12', subject: 'Grace Hopper' },
   { file: 'alan-rsa-legacy.p12', subject: 'Alan Turing' },
 ];
-const PASSWORD = 'demo';
 
 let demo: RunningProgram;
 let address: string;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
+let demoPage: DemoPage;
 let complaints: string[];
 
 beforeAll(async () => {
@@ -31,7 +34,7 @@ beforeAll(async () => {
   [, address = ''] = await demo.waitFor(/Open +(http:\/\/\S+)/, 60_000);
   await demo.waitFor(/Ctrl-C/);
   browser = await launchChromium();
-});
+}, 10 * 60_000);
 
 afterAll(async () => {
   await browser?.close();
@@ -39,10 +42,9 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  context = await browser.newContext();
-  page = await context.newPage();
-  complaints = complaintsOf(page);
-  await visit();
+  // Without motion, colours are the same at any moment.
+  context = await browser.newContext({ reducedMotion: 'reduce' });
+  await openPage();
 });
 
 afterEach(async () => {
@@ -50,35 +52,20 @@ afterEach(async () => {
   expect(complaints).toEqual([]);
 });
 
-const at = (id: string) => page.getByTestId(id);
-
-async function visit(): Promise<void> {
-  await page.goto(address);
-  await page.waitForFunction(() => document.documentElement.dataset.ready === 'true', undefined, {
-    timeout: 30_000,
-  });
+async function openPage(): Promise<void> {
+  page = await context.newPage();
+  complaints = complaintsOf(page);
+  demoPage = new DemoPage(page, address);
+  await demoPage.visit();
 }
 
-const part = (name: string) => at('importer').locator(`[part="${name}"]`);
-
-async function importFile(file: string, password = PASSWORD): Promise<void> {
-  await part('file').setInputFiles(file.includes('/') ? file : join('demo/.pki', file));
-  await part('password').fill(password);
-  await part('submit').click();
-}
+const at = (id: string) => demoPage.at(id);
+const visit = () => demoPage.visit();
+const imported = (file: string, subject: string) => demoPage.imported(file, subject);
+const errorCode = (panel: string) => demoPage.errorCode(panel);
 
 async function importError(): Promise<string | null> {
-  await part('error').waitFor();
-  return part('error').getAttribute('data-code');
-}
-
-async function imported(file: string, subject: string): Promise<void> {
-  await importFile(file);
-  await page.getByTestId('identity').filter({ hasText: subject }).waitFor();
-}
-
-async function errorCode(panel: string): Promise<string | null> {
-  const error = at(panel).getByTestId('error');
+  const error = demoPage.part('error');
   await error.waitFor();
   return error.getAttribute('data-code');
 }
@@ -120,7 +107,7 @@ describe.each(FILES)('$file', ({ file, subject }) => {
 
 describe('problems have their code', () => {
   test('a wrong password', async () => {
-    await importFile('ada-ecdsa.p12', 'wrong');
+    await demoPage.importFile('ada-ecdsa.p12', 'wrong');
     expect(await importError()).toBe('ERR_P12_PASSWORD');
   });
 
@@ -128,7 +115,7 @@ describe('problems have their code', () => {
     const folder = mkdtempSync(join(tmpdir(), 'mtls-demo-'));
     try {
       writeFileSync(join(folder, 'broken.p12'), 'not a PKCS#12 file');
-      await importFile(join(folder, 'broken.p12'));
+      await demoPage.importFile(join(folder, 'broken.p12'));
       expect(await importError()).toBe('ERR_P12_MALFORMED');
     } finally {
       rmSync(folder, { recursive: true });
@@ -292,9 +279,7 @@ describe('the keychain', () => {
     await page.reload();
     await page.getByTestId('identity').waitFor();
     await page.close();
-    page = await context.newPage();
-    complaints = complaintsOf(page);
-    await visit();
+    await openPage();
     expect(await at('identity').count()).toBe(0);
   });
 
@@ -393,6 +378,13 @@ test('a WebSocket without an identity says what is missing', async () => {
   await at('socket-toggle').click();
   expect(await errorCode('socket-panel')).toBe('ERR_TLS_CLIENT_CERT_REQUIRED');
   expect(await at('socket-toggle').textContent()).toBe('Open');
+});
+
+describe('axe-core finds no fault in the page', () => {
+  test.each(Object.entries(DEMO_STATES))('%s', async (_name, reach) => {
+    await reach(demoPage);
+    expect(await accessibilityFaults(page)).toEqual([]);
+  });
 });
 
 test('Ctrl-C stops all of it, and quietly', async () => {
