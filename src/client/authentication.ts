@@ -72,6 +72,11 @@ export class Authentication {
     return new ConnectionAuthentication(this, answers, known);
   }
 
+  /** Another number after each change of what `prepare` goes by. */
+  revision(answers: HostAnswers): number {
+    return this.#identities.revision(answers);
+  }
+
   /** The sessions that a connection may resume. */
   resumable(answers: HostAnswers, known: KnownIdentities): Resumable {
     const partition = answers.partition(known);

@@ -4,6 +4,7 @@ import { toHex } from '../identity/encoding.js';
 import { type KeyAccess, type KeyTarget, keyAccessOf } from '../identity/key-access.js';
 import { type Credential, credentialOf } from '../identity/signing.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
+import { isCertificateRefusal } from '../tls/failure.js';
 import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
 import type { Authentication } from './authentication.js';
 import { type Basis, newBasis } from './basis.js';
@@ -114,6 +115,13 @@ export class ConnectionAuthentication {
       noteUse: () => reviews.noteUse(basis),
       noteRefusal: () => reviews.end(basis),
     };
+  }
+
+  /** Whether the connection failed because of an identity, or for want of one, and the identities have changed since it was prepared. */
+  isOutdated(error: unknown): boolean {
+    const concernsIdentity =
+      isCertificateRefusal(error) || (error instanceof MtlsError && error.code.startsWith('ERR_IDENTITY_'));
+    return concernsIdentity && this.#owner.revision(this.#answers) !== this.#known.revision;
   }
 
   readonly absence = (): string | undefined => this.#absence;

@@ -65,18 +65,23 @@ export class Dialer {
 
   /**
    * `signal` ends the dialling; a connection that stands does not listen to it any more. A server that hung up while a person
-   * (or the hook `trust.evaluate`) was making up their mind is dialled again, with the answer.
+   * (or the hook `trust.evaluate`) was making up their mind is dialled again, with the answer; so is one for which the choice was
+   * overtaken by a change of the identities.
    */
   async dial(target: KeyTarget, options: DialOptions): Promise<Dialed> {
     options.signal.throwIfAborted();
-    const authentication = options.authentication ?? (await this.#authentication.prepare(target));
+    let authentication = options.authentication ?? (await this.#authentication.prepare(target));
     const judge = this.#serverTrust.judge(target);
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(target, { ...options, authentication, judge });
       } catch (error) {
-        if (!(error instanceof HungUp)) throw error;
-        if (attempt === MAX_ATTEMPTS) throw new MtlsError('ERR_TLS_TRUNCATED', error.message);
+        if (error instanceof HungUp) {
+          if (attempt === MAX_ATTEMPTS) throw new MtlsError('ERR_TLS_TRUNCATED', error.message);
+        } else {
+          if (attempt === MAX_ATTEMPTS || !authentication.isOutdated(error)) throw error;
+          authentication = await this.#authentication.prepare(target);
+        }
       }
     }
   }

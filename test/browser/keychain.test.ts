@@ -197,6 +197,14 @@ describe('controls hold on a connection that is open', () => {
       'deleted',
     ]);
   });
+
+  it('an import, in another tab', async () => {
+    await makeClient(page);
+    expect(await request(page)).toBe('ERR_TLS_CLIENT_CERT_REQUIRED');
+    const other = await open(context);
+    await add(other);
+    await expect.poll(() => request(page)).toBe('200');
+  });
 });
 
 describe('user verification by an authenticator', () => {

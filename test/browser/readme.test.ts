@@ -1,5 +1,6 @@
 import { transformWithOxc } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MtlsClient } from '../../src/index.js';
 import type { Relay } from '../../src/relay/index.js';
 import { complaintsOf, launchChromium } from '../support/chromium.js';
 import { startRelay } from '../support/client.js';
@@ -17,6 +18,7 @@ const HTML = `<!doctype html><html><head><meta charset="utf-8"><link rel="icon" 
 declare global {
   // Of the example; set for the test.
   var importIdentity: (file: File, password: string) => Promise<void>;
+  var client: MtlsClient;
 }
 
 const pki = new OpensslPki('Test CA');
@@ -44,10 +46,10 @@ async function example(): Promise<string> {
     .replaceAll('api.example.com/records', 'api.example.com/sum')
     .replaceAll('api.example.com', `localhost:${server.port}`);
   const { code } = await transformWithOxc(text, 'example.ts');
-  return `globalThis.importIdentity = importIdentity;\n${code}`;
+  return `globalThis.importIdentity = importIdentity;\n${code}\nglobalThis.client = client;`;
 }
 
-test('the example of the README imports a file, and posts with mutual TLS at the next visit', async () => {
+test('the example of the README imports a file, and posts with mutual TLS then and at the next visit', async () => {
   const pages = await startPages({
     pages: { '/': HTML, '/example.js': await example(), '/server-ca.pem': pki.ca.cert },
     folders: { '/lib/': builtFolder() },
@@ -66,6 +68,9 @@ test('the example of the README imports a file, and posts with mutual TLS at the
     await page.evaluate(async bytes => {
       await globalThis.importIdentity(new File([new Uint8Array(bytes)], 'ada.p12'), 'secret');
     }, Array.from(file));
+    // On the same visit too.
+    const url = `https://localhost:${server.port}/`;
+    expect(await page.evaluate(async it => (await globalThis.client.fetch(it)).status, url)).toBe(200);
     await page.reload();
     await expect.poll(() => lines, { timeout: 20_000 }).toHaveLength(2);
     // `hello` has five bytes.

@@ -14,6 +14,8 @@ export interface NginxServer {
   /** PEM of the CA of client certificates. */
   clientCa: string;
   verifyClient?: 'on' | 'optional' | 'off';
+  /** Whether it answers with 403 to clients without an accepted certificate, which `optional` lets in. Default false. */
+  forbids?: boolean;
   /** After so many it ends a connection; default: nginx's own. */
   requestsPerConnection?: number;
   /** How long it keeps a connection without a request; default: nginx's own. */
@@ -77,6 +79,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
       ${server.idleSeconds ? `keepalive_timeout ${server.idleSeconds}s;` : ''}
       ${server.handshakeTimeoutSeconds ? `client_header_timeout ${server.handshakeTimeoutSeconds}s;` : ''}
       ${server.staple ? `ssl_stapling on; ssl_stapling_file ${write(`${index}.ocsp`, server.staple)};` : ''}
+      ${server.forbids ? 'if ($ssl_client_verify != SUCCESS) { return 403; }' : ''}
       location = / { default_type application/json; return 200 '{${WHO}}'; }
       location /files/ { root ${folder}; }
       ${options.backendPort ? `location /backend/ { proxy_pass http://127.0.0.1:${options.backendPort}/; }` : ''}

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Identity, IdentityStore } from '../../../src/index.js';
+import type { Identity, IdentityStore, Tunnel } from '../../../src/index.js';
+import { tcpTunnel } from '../../support/tcp-tunnel.js';
 import { answering, IdentityStage, leave, show, VARIANTS } from './identity-stage.js';
 
 const hosts = ['localhost'];
@@ -78,6 +79,37 @@ describe.each(VARIANTS)('over $protocol and $tls, an identity', variant => {
     expect(await whoami(url)).toBe('ERR_IDENTITY_LOCKED');
     await store.unlock(id);
     expect(await whoami(url)).toBe('Ada');
+  });
+
+  it('that changes while a connection is being made is shown as it is then', async () => {
+    const { url } = await stage.listen(variant);
+    const { id } = await store.add(ada, { hosts });
+    /** What happens next, when a connection is about to be made. */
+    const changes: (() => Promise<unknown>)[] = [
+      () => store.update(id, { hosts: ['elsewhere.example'] }),
+      () => store.add(bob, { hosts }),
+    ];
+    const tunnel: Tunnel = {
+      connect: async (target, options) => {
+        await changes.shift()?.();
+        return tcpTunnel.connect(target, options);
+      },
+    };
+    const { whoami } = await stage.visitor({ identities: store, tunnel });
+    expect([await whoami(url), changes.length]).toEqual(['Bob', 0]);
+  });
+
+  it('that comes while a connection is being made without it does not come too late', async () => {
+    const { url } = await stage.listen(variant, { rejectUnauthorized: true });
+    const changes = [() => store.add(ada, { hosts })];
+    const tunnel: Tunnel = {
+      connect: async (target, options) => {
+        await changes.shift()?.();
+        return tcpTunnel.connect(target, options);
+      },
+    };
+    const { whoami } = await stage.visitor({ identities: store, tunnel });
+    expect([await whoami(url), changes.length]).toEqual(['Ada', 0]);
   });
 
   it('that is shown by a session is not shown by a resumed one, when another choice would be made', async () => {
