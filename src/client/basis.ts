@@ -9,6 +9,8 @@ export interface Basis {
   answers: HostAnswers;
   /** The request of a verified server for a certificate, and the choice; undefined: it asked for none. */
   shown: { request: CertificateRequest; choice: Choice } | undefined;
+  /** Why the server got no certificate although it asked for one, for people. */
+  absence: string | undefined;
   /** The identity of a store that the server was shown. */
   presented: StoredIdentity | undefined;
   /** The server, where an answer that is kept for good has it trusted. */
@@ -25,6 +27,7 @@ export function newBasis(answers: HostAnswers, { revision, untilMs }: KnownIdent
   return {
     answers,
     shown: undefined,
+    absence: undefined,
     presented: undefined,
     trusted: undefined,
     revision,

@@ -28,7 +28,6 @@ export class ConnectionAuthentication {
   #known: KnownIdentities;
   #choice: Choice | undefined;
   #verdicts = new Map<string, Verdict>();
-  #absence: string | undefined;
   /** Of the answers that it was made by. */
   #epoch: number;
   #answered = false;
@@ -65,12 +64,12 @@ export class ConnectionAuthentication {
     this.#noteAnswer(choice);
     this.#noteBasis({ shown: { request, choice } });
     if ('absence' in choice) {
-      this.#absence = choice.absence;
+      this.#basis.absence = choice.absence;
       return undefined;
     }
     const credential = await this.#credentialOf(choice, request);
     if (!credential.schemes.some(scheme => request.schemes.includes(scheme))) {
-      this.#absence = 'the chosen identity signs in no way that the server accepts';
+      this.#basis.absence = 'the chosen identity signs in no way that the server accepts';
       return undefined;
     }
     const access = keyAccessOf(choice.identity);
@@ -101,14 +100,18 @@ export class ConnectionAuthentication {
     return verdict.trust;
   }
 
+  /** What a connection rests on, once it is made: on its own handshake, or on the one that left the session. */
+  basis({ resumed, sessions }: { resumed: boolean; sessions: Resumable }): Basis {
+    return resumed ? (sessions.basis ?? newBasis(this.#answers, this.#known)) : this.#basis;
+  }
+
   /**
    * Whether the connection, once made, may be used for something more: asked before each request. Stored identities have
    * controls, and are deleted and locked; others come; answers are given and forgotten.
    */
-  admission({ resumed, sessions }: { resumed: boolean; sessions: Resumable }): Admission {
+  admission(basis: Basis): Admission {
     const { reviews } = this.#owner;
     const [answers, epoch] = [this.#answers, this.#epoch];
-    const basis = resumed ? (sessions.basis ?? newBasis(answers, this.#known)) : this.#basis;
     return {
       settled: () => reviews.settled(basis),
       holds: () => epoch === answers.epoch && reviews.holds(basis),
@@ -124,7 +127,7 @@ export class ConnectionAuthentication {
     return concernsIdentity && this.#owner.revision(this.#answers) !== this.#known.revision;
   }
 
-  readonly absence = (): string | undefined => this.#absence;
+  readonly absence = (): string | undefined => this.#basis.absence;
 
   /** The next connection is made anew: by a resumed session it would be the same client. */
   readonly noteRefusal = (): void => this.#answers.endSessions();

@@ -130,12 +130,12 @@ export class Dialer {
         signal: lifetime.signal,
       });
       const timings = { tunnelMs: connected - started, handshakeMs: performance.now() - connected };
-      const { resumed } = connection.info;
+      const basis = authentication.basis({ resumed: connection.info.resumed, sessions });
       return {
         connection,
         timings,
-        admission: authentication.admission({ sessions, resumed }),
-        absence: authentication.absence(),
+        admission: authentication.admission(basis),
+        absence: basis.absence,
         authentication,
       };
     } catch (error) {

@@ -57,9 +57,10 @@ export function certificateRefusal(
 /** Whether the body, which is short then, should be looked at. */
 export function mayBeRefusal(
   head: ResponseHead,
-  { clientCertificateRequested }: Pick<TransportInfo, 'clientCertificateRequested'>,
+  { clientCertificateRequested, resumed }: Pick<TransportInfo, 'clientCertificateRequested' | 'resumed'>,
 ): boolean {
-  const refuses = head.status === 400 ? clientCertificateRequested : head.status === 403;
+  // Where a session is resumed, the server may have asked when it was made.
+  const refuses = head.status === 400 ? clientCertificateRequested || resumed : head.status === 403;
   if (!refuses) return false;
   const fields = new Map(head.headers);
   const length = Number(fields.get('content-length') ?? Number.NaN);

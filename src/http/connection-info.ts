@@ -10,7 +10,7 @@ export interface TransportInfo {
   serverChain: Uint8Array[];
   clientCertificateRequested: boolean;
   clientCertificateSent: boolean;
-  /** Why the server got none although it asked, for people. */
+  /** Why the server got none although it asked, now or when the session was made that is resumed, for people. */
   clientCertificateAbsence?: string;
   /** Whether the handshake resumed an earlier session. */
   resumed: boolean;

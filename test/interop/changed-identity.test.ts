@@ -132,6 +132,17 @@ describe.each(numbered)('nginx (ssl_verify_client $policy) over $protocol and $t
 describe.each(numbered.filter(it => it.policy === 'on'))(
   'nginx that refuses an answer, over $protocol and $tls',
   ({ index }) => {
+    it('is known to do so by a resumed session as well', async () => {
+      await visit();
+      // A socket leaves a session.
+      const socket = client.connect(`localhost:${nginx.ports[index]}`);
+      await socket.writable.getWriter().write(new TextEncoder().encode('NOT HTTP\r\n\r\n'));
+      await new Response(socket.readable).text();
+      expect(await ask(index)).toBe('ERR_TLS_CLIENT_CERT_REQUIRED');
+      await store.add(ada, { hosts });
+      expect(await ask(index)).toBe('CN=Ada');
+    });
+
     it('is shown the next one', async () => {
       const answers = [undefined, stranger, ada];
       await visit(({ method }) => {

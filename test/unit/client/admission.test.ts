@@ -69,7 +69,7 @@ describe('a connection by a resumed session', () => {
 
   it('is used as long as the identity of the session may be', async () => {
     const { connection, sessions } = await resumable();
-    const admission = connection.admission({ sessions, resumed: true });
+    const admission = connection.admission(connection.basis({ sessions, resumed: true }));
     expect(admission.holds()).toBe(true);
     locked = true;
     expect(admission.holds()).toBe(false);
@@ -80,6 +80,7 @@ describe('a connection by a resumed session', () => {
     locked = true;
     const other = await authentication.prepare(target);
     expect(other.begin().partition).not.toBe(sessions.partition);
-    expect(connection.admission({ sessions, resumed: true }).holds()).toBe(false);
+    const basis = connection.basis({ sessions, resumed: true });
+    expect(connection.admission(basis).holds()).toBe(false);
   });
 });
