@@ -89,6 +89,11 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     return this.#exchanges.size === 0;
   }
 
+  /** Whether nothing is sent or received any more. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** Whether no request is taken any more. */
   get closed(): boolean {
     return this.#over || this.#spent || this.#state.closed;

@@ -25,6 +25,8 @@ export class OriginPool {
   #connect: ConnectToOrigin;
   #limits: Limits;
   #connections = new Set<HttpConnection>();
+  /** Those that take no request any more, and still have some in progress. */
+  #retired = new Set<HttpConnection>();
   #idleTimers = new Map<HttpConnection, ReturnType<typeof setTimeout>>();
   #attempts = new Set<AbortController>();
   #waiters = new Set<Waiter>();
@@ -116,7 +118,7 @@ export class OriginPool {
   /** Ends everything at once. */
   destroy(error: unknown): void {
     this.#endWaiting();
-    for (const connection of this.#connections) connection.destroy(error);
+    for (const connection of [...this.#connections, ...this.#retired]) connection.destroy(error);
   }
 
   #endWaiting(): void {
@@ -229,12 +231,10 @@ export class OriginPool {
   }
 
   #onChange(connection: HttpConnection): void {
+    if (connection.over) this.#retired.delete(connection);
     if (!this.#connections.has(connection)) return;
     this.#proven ||= connection.proven;
-    if (connection.closed) {
-      this.#connections.delete(connection);
-      this.#stopIdleTimer(connection);
-    }
+    if (connection.closed) this.#remove(connection);
     // Not inside the engine's telling of what happened.
     queueMicrotask(() => {
       this.#serve();
@@ -243,9 +243,15 @@ export class OriginPool {
   }
 
   #retire(connection: HttpConnection): void {
+    this.#remove(connection);
+    connection.close();
+  }
+
+  /** It takes no request any more. */
+  #remove(connection: HttpConnection): void {
     this.#connections.delete(connection);
     this.#stopIdleTimer(connection);
-    connection.close();
+    if (!connection.over) this.#retired.add(connection);
   }
 
   #startIdleTimer(connection: HttpConnection): void {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Identity, IdentityStore, Tunnel } from '../../../src/index.js';
+import type { Identity, IdentityStore, MtlsClient, Tunnel } from '../../../src/index.js';
 import { tcpTunnel } from '../../support/tcp-tunnel.js';
 import { answering, IdentityStage, leave, show, VARIANTS } from './identity-stage.js';
 
@@ -79,6 +79,19 @@ describe.each(VARIANTS)('over $protocol and $tls, an identity', variant => {
     expect(await whoami(url)).toBe('ERR_IDENTITY_LOCKED');
     await store.unlock(id);
     expect(await whoami(url)).toBe('Ada');
+  });
+
+  it.each<[string, (client: MtlsClient) => Promise<unknown>]>([
+    ['a change', () => store.add(ada, { hosts })],
+    ['being forgotten', client => client.forget()],
+  ])('ends with its client also on a connection that %s retired', async (_, retire) => {
+    const { url } = await stage.listen(variant);
+    const { client, whoami } = await stage.visitor({ identities: store });
+    const slow = await client.fetch(`${url}slow`);
+    await retire(client);
+    await whoami(url);
+    await client.close();
+    await expect(slow.text()).rejects.toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
   });
 
   it('that changes while a connection is being made is shown as it is then', async () => {
