@@ -17,7 +17,8 @@ export type RevocationList = string | BufferSource;
 export interface TrustSources {
   /**
    * Certificates that may end a chain: one, or a list. The text `'mozilla'` stands for the certificate authorities that Mozilla
-   * trusts for servers, which are fetched when they are asked for. Default: none, so that nothing is trusted by itself.
+   * trusts for servers, which are fetched when they are asked for; chains to them are held to rules for serial numbers and subjects that
+   * private authorities break (`docs/trust.md`). Default: none, so that nothing is trusted by itself.
    */
   anchors?: Anchor | readonly Anchor[];
   /**
