@@ -1,6 +1,7 @@
 import { MtlsError } from '../errors.js';
 import type { TlsConnection } from '../tls/tls-connection.js';
 import type { TunnelAddress } from '../tunnel/tunnel.js';
+import { ReadAhead } from './read-ahead.js';
 
 /** How `MtlsClient.connect` connects. */
 export interface SocketOptions {
@@ -28,6 +29,7 @@ export interface SocketInfo {
 /**
  * A TLS connection in the shape of the WinterTC Sockets API: `readable` and `writable` can be used at once and wait
  * for the handshake. Closing `writable` half-closes; cancelling `readable`, or aborting `writable`, gives both directions up.
+ * When the connection breaks, what came before can still be read.
  */
 export interface Socket {
   readonly readable: ReadableStream<Uint8Array>;
@@ -96,7 +98,7 @@ export class TlsSocket implements Socket {
   #settle: { resolve: () => void; reject: (reason: unknown) => void } = { resolve() {}, reject() {} };
   #readEnded = false;
   #writeEnded = false;
-  #errorReadable: (reason: unknown) => void = () => {};
+  #ahead: ReadAhead;
   #errorWritable: (reason: unknown) => void = () => {};
 
   constructor({ address: { hostname, port }, allowHalfOpen, open }: SocketParts) {
@@ -113,7 +115,8 @@ export class TlsSocket implements Socket {
       localAddress: null,
       alpn: info.alpn || null,
     }));
-    this.readable = this.#makeReadable();
+    this.#ahead = this.#readAhead();
+    this.readable = this.#ahead.readable;
     this.writable = this.#makeWritable();
     // Beside the streams: a write in progress may be waiting for the server.
     const giveUp = (it: TlsConnection) => {
@@ -135,22 +138,12 @@ export class TlsSocket implements Socket {
     throw new TypeError('the socket is TLS already');
   }
 
-  #makeReadable(): ReadableStream<Uint8Array> {
-    // One piece is read ahead, so that an end is noticed although nobody reads.
-    return new ReadableStream<Uint8Array>({
-      start: controller => {
-        this.#errorReadable = reason => controller.error(reason);
-      },
-      pull: async controller => {
-        const { done, value } = await this.#guarded(({ reader }) => reader.read());
-        if (!done) {
-          controller.enqueue(value);
-          return;
-        }
-        controller.close();
-        await this.#onReadEnd();
-      },
-      cancel: reason => this.close(reason),
+  #readAhead(): ReadAhead {
+    return new ReadAhead({
+      read: async () => (await this.#halves).reader.read(),
+      onEnd: () => void this.#onReadEnd(),
+      onFailure: error => this.#fail(error),
+      onCancel: reason => this.close(reason),
     });
   }
 
@@ -164,7 +157,7 @@ export class TlsSocket implements Socket {
       write: async chunk => {
         if (this.#writeEnded)
           throw new MtlsError('ERR_CLIENT_CLOSED', 'The server has ended the connection.');
-        await this.#guarded(({ writer }) => writer.write(chunk));
+        await this.#writing(writer => writer.write(chunk));
       },
       close: () => this.#endWriting(),
     });
@@ -183,7 +176,7 @@ export class TlsSocket implements Socket {
 
   async #endWriting(): Promise<void> {
     if (this.#writeEnded) return;
-    await this.#guarded(({ writer }) => writer.close());
+    await this.#writing(writer => writer.close());
     this.#writeEnded = true;
     this.#settleIfEnded();
   }
@@ -192,18 +185,26 @@ export class TlsSocket implements Socket {
     if (this.#readEnded && this.#writeEnded) this.#settle.resolve();
   }
 
-  /** A failure of one half is one of both. */
-  async #guarded<T>(act: (halves: Halves) => Promise<T>): Promise<T> {
+  /** A failure is one of writing alone: what the server has said can still be read. */
+  async #writing(act: (writer: Halves['writer']) => Promise<void>): Promise<void> {
+    const { writer } = await this.#halves;
     try {
-      return await act(await this.#halves);
+      await act(writer);
     } catch (error) {
-      this.#giveUp(error);
+      this.#settle.reject(error);
       throw error;
     }
   }
 
   #giveUp(reason: unknown): void {
-    this.#onAborted(reason);
+    this.#fail(reason);
+    this.#ahead.error(reason);
+  }
+
+  /** What was read before can still be taken. */
+  #fail(reason: unknown): void {
+    this.#settle.reject(reason);
+    this.#abort.abort(reason);
     this.#errorWritable(reason);
   }
 
@@ -211,7 +212,7 @@ export class TlsSocket implements Socket {
   #onAborted(reason: unknown): void {
     this.#settle.reject(reason);
     this.#abort.abort(reason);
-    this.#errorReadable(reason);
+    this.#ahead.error(reason);
   }
 }
 

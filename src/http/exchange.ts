@@ -1,7 +1,13 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { fetchError } from './fetch-error.js';
-import type { ExchangeListener, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
+import {
+  type ExchangeListener,
+  type HttpEngine,
+  type HttpFailure,
+  type ResponseHead,
+  valuesOf,
+} from './http-engine.js';
 import type { OnProgress } from './progress.js';
 import { type RequestBody, unreadableBody } from './request-body.js';
 import { Upload } from './upload.js';
@@ -70,8 +76,10 @@ export class Exchange implements ExchangeListener {
   #rejectHead: (error: unknown) => void = () => {};
   #answered = false;
   #over = false;
-  /** The response is complete, but not all of it has been taken. */
-  #complete = false;
+  /** The response is complete or has failed, but not all that came of it has been taken. */
+  #ending: { error?: unknown } | undefined;
+  /** What is missing of a body whose length was announced. */
+  #missingBytes: number | undefined;
   /** The page wants no more of the response. */
   #dropped = false;
   #onLateAbort: (() => void) | undefined;
@@ -157,12 +165,15 @@ export class Exchange implements ExchangeListener {
   onHead(head: ResponseHead): void {
     this.#answered = true;
     this.#status = head.status;
+    const [length] = valuesOf(head, 'content-length');
+    this.#missingBytes = length === undefined ? undefined : Number(length);
     this.#resolveHead(this.#host.shown(head));
     if (this.#pulled) this.#engine.pull(this.#handle);
   }
 
   onData(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#over) return;
+    if (this.#missingBytes !== undefined) this.#missingBytes -= bytes.length;
     this.#bodyController?.enqueue(bytes);
     this.#settlePull();
   }
@@ -174,18 +185,20 @@ export class Exchange implements ExchangeListener {
     if (unwanted && !this.#upload.over) this.#cutUpload(bodyUnwanted());
     // It may not have read all that was sent either, and then many hang up right after the answer, without having announced it.
     this.#finish(this.#host.protocol === 'h2' || !unwanted || this.#upload.isSmall);
-    this.#complete = true;
-    this.#listenUntilTaken();
-    this.#closeWhenTaken();
-    this.#settlePull();
+    this.#endBody({});
   }
 
   onFailed(failure: HttpFailure): void {
     if (this.#over) return;
-    this.#finish(false);
     const reason = this.#reasonOf(failure);
     this.#upload.stop(reason);
-    if (this.#answered) this.#failBody(reason);
+    // Beside an upload, h2 forgets that a response was complete when the connection fails.
+    if (this.#missingBytes === 0 && this.#host.error !== undefined) {
+      this.onEnd();
+      return;
+    }
+    this.#finish(false);
+    if (this.#answered) this.#endBody({ error: fetchError(reason) });
     else this.#rejectHead(new ExchangeFailure(reason, this.#processed(failure), noticeOf(failure)));
   }
 
@@ -219,10 +232,20 @@ export class Exchange implements ExchangeListener {
     if (this.#over) this.#letGo();
   }
 
+  /** Behind what was read ahead of the page. */
+  #endBody(ending: { error?: unknown }): void {
+    this.#ending = ending;
+    if ('error' in ending && !this.#dropped) this.bodyFailure = { reason: ending.error };
+    this.#listenUntilTaken();
+    this.#endWhenTaken(ending);
+    this.#settlePull();
+  }
+
   /** Until the page has taken what was read ahead, an abort takes it away (Fetch standard, "abort a fetch() call"). */
-  #closeWhenTaken(): void {
+  #endWhenTaken(ending: { error?: unknown }): void {
     if (this.#bodyController?.desiredSize !== READ_AHEAD_BYTES) return;
-    this.#bodyController.close();
+    if ('error' in ending) this.#bodyController.error(ending.error);
+    else this.#bodyController.close();
     this.#stopListening();
   }
 
@@ -243,8 +266,8 @@ export class Exchange implements ExchangeListener {
   }
 
   #pull(): Promise<void> {
-    if (this.#complete) {
-      this.#closeWhenTaken();
+    if (this.#ending) {
+      this.#endWhenTaken(this.#ending);
       return Promise.resolve();
     }
     return new Promise(resolve => {

@@ -272,13 +272,25 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   /** Writing failed, but the server may have answered before it stopped reading. */
   #failSlowly(error: unknown): void {
     if (this.#over || this.error !== undefined) return;
+    this.#spent = true;
+    this.#outputClosed = true;
     if (this.#state.done) this.#retire();
     else this.#endSoon(error);
+    this.#onChange();
   }
 
   #endSoon(error: unknown = abandoned()): void {
     clearTimeout(this.#lastWords);
-    this.#lastWords = setTimeout(() => this.destroy(error), LAST_WORDS_MS);
+    this.#lastWords = setTimeout(() => {
+      if (this.#waitsForPage) this.#endSoon(error);
+      else this.destroy(error);
+    }, LAST_WORDS_MS);
+  }
+
+  /** The page has yet to take what the server has said. */
+  get #waitsForPage(): boolean {
+    if (this.idle) return false;
+    return this.#inputEnded || this.error !== undefined || this.#state.unread > UNREAD_LIMIT_BYTES;
   }
 
   #end(): void {

@@ -99,7 +99,8 @@ class Negotiation {
     request.signal.throwIfAborted();
     this.#begin(request);
     const output = this.#engine.take(this.#connection);
-    if (output) await this.#writer.write(output);
+    // A server that takes no request may have said why: that is read first, and a failure shows there as well.
+    if (output) this.#writer.write(output).catch(() => {});
     while (!this.#head) await this.#receive();
     if (this.#head.status !== 101) {
       if (mayBeRefusal(this.#head, this.#transport.info)) await this.#checkRefusal();

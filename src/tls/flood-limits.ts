@@ -1,6 +1,6 @@
 import { Alert, RecordFault } from './record-fault.js';
 
-/** What a server may send in a row without data. Tickets are small work, and each replaces another; the others are limited as in rustls and BoringSSL. */
+/** What a server may send without data in between: as in rustls and BoringSSL, which do not limit tickets. */
 const WITHOUT_DATA = { 'empty records': 32, 'key updates': 32, 'session tickets': 1024 };
 /** In the life of a connection. As rustls does. */
 const MAX_WARNINGS = 4;

@@ -22,6 +22,8 @@ export interface Received {
   /** The server has sent close_notify: no plaintext follows. */
   closed: boolean;
   failure?: Failure;
+  /** The layer itself has failed: the engine, say. */
+  broken?: { by: unknown };
 }
 
 /** Puts ciphertext on its way, without waiting for room. Called in the order of the records. */
@@ -94,12 +96,15 @@ export class RecordLayer {
       await this.#openAll(records, received);
       if (fault && !received.closed) throw fault;
     } catch (error) {
-      if (!(error instanceof RecordFault)) throw error;
-      const { reply, failure } = error;
-      if (reply) await this.#sendAlert(reply.level, reply.alert).catch(() => {});
-      received.failure = failure;
+      if (error instanceof RecordFault) received.failure = await this.#refuse(error);
+      else received.broken = { by: error };
     }
     return received;
+  }
+
+  async #refuse({ reply, failure }: RecordFault): Promise<Failure> {
+    if (reply) await this.#sendAlert(reply.level, reply.alert).catch(() => {});
+    return failure;
   }
 
   /** Seals and transmits; resolves when that is done. */
@@ -129,7 +134,9 @@ export class RecordLayer {
 
   #inTurn(seal: () => Promise<Uint8Array>): Promise<void> {
     const done = this.#turn.then(async () => this.#transmit(await seal()));
-    this.#turn = done.catch(() => {});
+    // Behind a failure nothing follows: the number of its record is missing.
+    this.#turn = done;
+    done.catch(() => {});
     return done;
   }
 

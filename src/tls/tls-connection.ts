@@ -191,10 +191,11 @@ export class TlsConnection {
     }
   }
 
-  #take({ plaintext, closed, failure }: Received): void {
+  #take({ plaintext, closed, failure, broken }: Received): void {
     if (plaintext.length > 0) this.#anyData = true;
     this.#plaintext.push(...plaintext);
     this.#peerClosed ||= closed;
+    if (broken) throw broken.by;
     if (failure) throw this.#failWith(tlsError(failure, this.#failed()));
   }
 

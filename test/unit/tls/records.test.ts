@@ -44,6 +44,7 @@ async function connect(stream: TunnelStream, engine?: TlsEngine): Promise<TlsCon
 interface ServerSettings {
   ciphers: string;
   maxVersion?: 'TLSv1.2';
+  allowHalfOpen?: boolean;
 }
 
 async function listen(settings: ServerSettings, onSocket: (socket: TLSSocket) => void): Promise<number> {
@@ -205,6 +206,29 @@ describe('new keys', () => {
     }
     expect(resumed).toEqual([false, true]);
   });
+});
+
+it.each<[name: string, settings: ServerSettings]>([
+  ['TLS 1.3', { ciphers: 'TLS_AES_128_GCM_SHA256' }],
+  ['TLS 1.2', { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' }],
+])('a record that cannot be sealed over %s ends the writing alone', async (_, settings) => {
+  let ended = false;
+  const port = await listen({ ...settings, allowHalfOpen: true }, socket => {
+    socket.on('data', () => socket.write('before'));
+    socket.on('end', () => {
+      ended = true;
+      socket.end('after');
+    });
+  });
+  const connection = await connect(dialTcp(port));
+  const writer = connection.writable.getWriter();
+  writer.closed.catch(() => {});
+  await writer.write(Uint8Array.of(1));
+  vi.spyOn(crypto.subtle, 'encrypt').mockRejectedValueOnce(new Error('no room'));
+  await expect(writer.write(Uint8Array.of(2))).rejects.toThrow('no room');
+  // The server is told that nothing more comes.
+  await expect.poll(() => ended).toBe(true);
+  expect(await new Response(connection.readable).text()).toBe('beforeafter');
 });
 
 describe('keys that have sealed 2^23 records', () => {
