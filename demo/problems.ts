@@ -20,6 +20,10 @@ type PageCode = 'ADDRESS' | 'STATUS' | 'DIFFERENT' | 'ABORTED';
 /** What went wrong, and what to do about it. */
 const TEXTS: Record<MtlsErrorCode | PageCode, Text> = {
   ERR_P12_PASSWORD: ['Wrong password', 'The file is still chosen: type its password again.'],
+  ERR_P12_KEY_PASSWORD: [
+    'The key has a password of its own',
+    'The file’s password is right. Type that of the key below it.',
+  ],
   ERR_P12_MALFORMED: ['Damaged, or not a PKCS#12 file', 'Export the file again, or choose another.'],
   ERR_P12_UNSUPPORTED: [
     'An algorithm that this library does not know',

@@ -4,6 +4,7 @@
 export type MtlsErrorCode =
   // PKCS#12 import
   | 'ERR_P12_PASSWORD'
+  | 'ERR_P12_KEY_PASSWORD'
   | 'ERR_P12_MALFORMED'
   | 'ERR_P12_UNSUPPORTED'
   | 'ERR_P12_TOO_EXPENSIVE'

@@ -1,4 +1,4 @@
-import { MtlsError } from '../errors.js';
+import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { type OpenPkcs12Options, openPkcs12, type Pkcs12 } from '../p12/open-pkcs12.js';
 import type { IdentityStore } from '../store/identity-store.js';
@@ -26,7 +26,8 @@ export interface IdentityErrorDetail {
  *
  * Attributes: `hosts` (patterns, separated by spaces), `label`, `persistence`, `user-verification`; what `controls` says goes before
  * them. Events: `identity-import` ({@link IdentityImportDetail}), `identity-error` ({@link IdentityErrorDetail}); both bubble. Parts:
- * `form`, `drop`, `file`, `password`, `reveal`, `submit`, `cancel`, `progress`, `status`, `error`.
+ * `form`, `drop`, `file`, `password`, `reveal`, `key-password` (shown when the key has a password of its own), `submit`, `cancel`,
+ * `progress`, `status`, `error`.
  */
 export class IdentityImport extends Base {
   /** Where identities are kept. Without one they are only opened. */
@@ -34,7 +35,7 @@ export class IdentityImport extends Base {
   /** Of the identities to store. A `label` is used only when the file holds one identity. */
   controls: IdentityControls = {};
   /** Of `openPkcs12`, without the password. */
-  options: Omit<OpenPkcs12Options, 'password' | 'signal' | 'onProgress'> = {};
+  options: Omit<OpenPkcs12Options, 'password' | 'keyPassword' | 'signal' | 'onProgress'> = {};
   #labels = importLabels;
   #chosen: { name: string; content: Blob } | undefined;
   #running: AbortController | undefined;
@@ -64,6 +65,7 @@ export class IdentityImport extends Base {
   /** Takes a file as if it had been chosen. */
   choose(content: Blob, name: string = content instanceof File ? content.name : 'file.p12'): void {
     this.#chosen = { name, content };
+    this.#askForKey(false);
     this.#showError();
     this.#say('');
     this.#showChosen();
@@ -78,7 +80,7 @@ export class IdentityImport extends Base {
     this.#showChosen();
   }
 
-  #listen({ form, file, drop, password, reveal, cancel }: Parts): void {
+  #listen({ form, file, drop, password, keyPassword, reveal, cancel }: Parts): void {
     form.addEventListener('submit', event => {
       event.preventDefault();
       this.#run();
@@ -88,7 +90,8 @@ export class IdentityImport extends Base {
       if (first) this.choose(first);
     });
     cancel.addEventListener('click', () => this.#running?.abort());
-    password.addEventListener('input', () => password.removeAttribute('aria-invalid'));
+    for (const input of [password, keyPassword])
+      input.addEventListener('input', () => input.removeAttribute('aria-invalid'));
     reveal.addEventListener('click', () => this.#reveal(password.type === 'password'));
     drop.addEventListener('dragover', event => {
       event.preventDefault();
@@ -104,7 +107,7 @@ export class IdentityImport extends Base {
   }
 
   async #run(): Promise<void> {
-    const { file, password } = this.#parts as Parts;
+    const { file } = this.#parts as Parts;
     if (this.#running) return;
     this.#showError();
     if (!this.#chosen) {
@@ -115,7 +118,7 @@ export class IdentityImport extends Base {
     const running = new AbortController();
     this.#begin(running, this.#chosen.name);
     try {
-      const detail = await this.#import(this.#chosen.content, password.value, running.signal);
+      const detail = await this.#import(this.#chosen.content, running.signal);
       this.#forgetFile();
       const names = detail.identities.map(nameOf).join(', ');
       this.#say(fill(this.#labels.imported, { names }));
@@ -127,13 +130,14 @@ export class IdentityImport extends Base {
     }
   }
 
-  async #import(content: Blob, password: string, signal: AbortSignal): Promise<IdentityImportDetail> {
-    const { progress } = this.#parts as Parts;
+  async #import(content: Blob, signal: AbortSignal): Promise<IdentityImportDetail> {
+    const { password, keyField, keyPassword, progress } = this.#parts as Parts;
     const controls = { ...this.#controlsOfAttributes(), ...this.controls };
     const pkcs12 = await openPkcs12(content, {
       ...(controls.userVerification === 'required' && { sealedCopy: true }),
       ...this.options,
-      password,
+      password: password.value,
+      ...(!keyField.hidden && { keyPassword: keyPassword.value }),
       signal,
       onProgress: ({ completed, total }) => {
         if (total > 0) progress.value = completed / total;
@@ -180,16 +184,27 @@ export class IdentityImport extends Base {
   }
 
   #reveal(shown: boolean): void {
-    const { password, reveal } = this.#parts as Parts;
-    password.type = shown ? 'text' : 'password';
+    const { password, keyPassword, reveal } = this.#parts as Parts;
+    for (const input of [password, keyPassword]) input.type = shown ? 'text' : 'password';
     reveal.setAttribute('aria-pressed', String(shown));
   }
 
-  /** The password does not stay in the page either, and the next one is not shown because this one was. */
+  #askForKey(asked: boolean): void {
+    if (!this.#parts) return;
+    const { file, keyField, keyPassword } = this.#parts;
+    // A field that goes away would take the focus with it.
+    if (!asked && this.shadowRoot?.activeElement === keyPassword) file.focus();
+    keyField.hidden = !asked;
+    if (!asked) keyPassword.value = '';
+    keyPassword.removeAttribute('aria-invalid');
+  }
+
+  /** The passwords do not stay in the page either, and the next ones are not shown because these were. */
   #forgetFile(): void {
     this.#chosen = undefined;
     this.#reveal(false);
     this.#parts?.form.reset();
+    this.#askForKey(false);
     this.#showChosen();
   }
 
@@ -197,13 +212,19 @@ export class IdentityImport extends Base {
     this.#say(signal.aborted ? this.#labels.cancelled : '');
     if (signal.aborted) return;
     this.#showError(error);
-    const { password } = this.#parts as Parts;
-    if (error instanceof MtlsError && error.code === 'ERR_P12_PASSWORD') {
-      password.setAttribute('aria-invalid', 'true');
-      password.focus();
-      password.select();
-    }
+    if (error instanceof MtlsError) this.#askAgain(error.code);
     this.#tell('identity-error', { error });
+  }
+
+  #askAgain(code: MtlsErrorCode): void {
+    const { password, keyField, keyPassword } = this.#parts as Parts;
+    const wanted = { ERR_P12_PASSWORD: password, ERR_P12_KEY_PASSWORD: keyPassword }[code as string];
+    if (!wanted) return;
+    const wasAsked = wanted === password || !keyField.hidden;
+    if (wanted === keyPassword) this.#askForKey(true);
+    if (wasAsked) wanted.setAttribute('aria-invalid', 'true');
+    wanted.focus();
+    wanted.select();
   }
 
   #tell(name: string, detail: IdentityImportDetail | IdentityErrorDetail): void {
@@ -268,14 +289,8 @@ function makeParts(labels: ImportLabels) {
   const title = h('span', { id: 'chosen' });
   const detail = h('span', { class: 'detail', id: 'detail' });
   const drop = h('label', { class: 'drop', part: 'drop' }, file, title, detail);
-  const password = h('input', {
-    type: 'password',
-    id: 'password',
-    part: 'password',
-    autocomplete: 'off',
-    spellcheck: 'false',
-    'aria-describedby': 'error',
-  });
+  const password = passwordInput('password');
+  const keyPassword = passwordInput('key-password');
   const reveal = h('button', { type: 'button', part: 'reveal', 'aria-pressed': 'false' }, labels.show);
   const field = h(
     'div',
@@ -283,12 +298,27 @@ function makeParts(labels: ImportLabels) {
     h('label', { for: 'password' }, labels.password),
     h('div', { class: 'row' }, password, reveal),
   );
+  const keyLabel = h('label', { for: 'key-password' }, labels.keyPassword);
+  const keyField = h('div', { class: 'field', hidden: true }, keyLabel, keyPassword);
   const submit = h('button', { class: 'primary', part: 'submit' }, labels.import);
   const cancel = h('button', { type: 'button', part: 'cancel', hidden: true }, labels.cancel);
   const progress = h('progress', { part: 'progress', max: '1', hidden: true, 'aria-label': labels.import });
   const status = h('p', { part: 'status', role: 'status' });
   const error = h('p', { class: 'error', part: 'error', id: 'error', role: 'alert', hidden: true });
   const buttons = h('div', { class: 'row' }, submit, cancel);
-  const form = h('form', { part: 'form' }, drop, field, buttons, progress, status, error);
-  return { form, drop, file, title, detail, password, reveal, submit, cancel, progress, status, error };
+  const form = h('form', { part: 'form' }, drop, field, keyField, buttons, progress, status, error);
+  const texts = { title, detail, status, error };
+  const passwords = { password, reveal, keyField, keyPassword };
+  return { form, drop, file, submit, cancel, progress, ...texts, ...passwords };
+}
+
+function passwordInput(name: string) {
+  return h('input', {
+    type: 'password',
+    id: name,
+    part: name,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    'aria-describedby': 'error',
+  });
 }

@@ -6,6 +6,7 @@ export interface ImportLabels {
   dropHere: string;
   ready: string;
   password: string;
+  keyPassword: string;
   show: string;
   import: string;
   cancel: string;
@@ -25,6 +26,7 @@ export const importLabels: ImportLabels = {
   dropHere: 'or drop it here',
   ready: '{size}, ready to import',
   password: 'Password of the file',
+  keyPassword: 'Password of the key in it',
   show: 'Show',
   import: 'Import',
   cancel: 'Cancel',
@@ -36,6 +38,7 @@ export const importLabels: ImportLabels = {
   alreadyThere: 'This certificate is there already.',
   errors: {
     ERR_P12_PASSWORD: 'The password does not open this file',
+    ERR_P12_KEY_PASSWORD: 'The key in this file has a password of its own',
     ERR_P12_MALFORMED: 'This file cannot be read',
     ERR_P12_UNSUPPORTED: 'This kind of file is not supported',
     ERR_P12_TOO_EXPENSIVE: 'This file would take too long to open',

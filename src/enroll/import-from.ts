@@ -1,10 +1,12 @@
-import { MtlsError } from '../errors.js';
+import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { orAborted } from '../identity/or-aborted.js';
 import { type OpenPkcs12Options, openPkcs12, type Pkcs12 } from '../p12/open-pkcs12.js';
 import { download, httpUrl } from './http.js';
 
 export interface PasswordQuestion {
-  /** From 1 on. */
+  /** Set when the file is open, and a key in it has a password of its own (`keyPassword`). */
+  of?: 'key';
+  /** From 1 on, for each of the two. */
   attempt: number;
   /** Why the password before did not do; undefined when there was none. */
   error?: MtlsError;
@@ -12,8 +14,8 @@ export interface PasswordQuestion {
 
 export interface ImportFromOptions extends OpenPkcs12Options {
   /**
-   * Asks the person for the password when none is given, and again as long as it is wrong; the file is fetched once. Undefined
-   * means that they declined.
+   * Asks the person for the password when none is given, for that of the key when it has one of its own, and again as long as it is
+   * wrong; the file is fetched once. Undefined means that they declined.
    */
   askPassword?(question: PasswordQuestion): string | undefined | Promise<string | undefined>;
   /** Default: the browser's own; `client.fetch` for a service that asks for another identity, or is behind the relay. */
@@ -30,7 +32,7 @@ const MAX_FILE_BYTES = 10 * 1024 * 1024;
  *
  * @param url holds no password: addresses end up in logs
  * @throws MtlsError ERR_ENROLL_UNREACHABLE; ERR_ENROLL_REJECTED, whose `cause` has the HTTP `status` and the service's
- *   `message`; ERR_P12_PASSWORD when the password is wrong and nobody gives another; what `openPkcs12` throws
+ *   `message`; ERR_P12_PASSWORD, ERR_P12_KEY_PASSWORD when a password is wrong and nobody gives another; what `openPkcs12` throws
  * @throws TypeError for an address with a password in it
  */
 export async function importFrom(url: string | URL, options: ImportFromOptions = {}): Promise<Pkcs12> {
@@ -57,23 +59,34 @@ async function openAsking(
   askPassword: ImportFromOptions['askPassword'],
 ): Promise<Pkcs12> {
   if (!askPassword) return openPkcs12(file, options);
-  let { password } = options;
-  let error: MtlsError | undefined;
-  for (let attempt = 0; ; ) {
-    if (password === undefined) {
-      const question = { attempt: ++attempt, ...(error && { error }) };
-      password = await orAborted(Promise.resolve(askPassword(question)), options.signal);
-    }
-    if (password === undefined) throw error ?? declined();
+  let { password, keyPassword } = options;
+  const attempts = { password: 0, keyPassword: 0 };
+  const ask = (what: keyof typeof attempts, error?: MtlsError) => {
+    const of = what === 'keyPassword' && { of: 'key' as const };
+    const question = { ...of, attempt: ++attempts[what], ...(error && { error }) };
+    return orAborted(Promise.resolve(askPassword(question)), options.signal);
+  };
+  password ??= await ask('password');
+  if (password === undefined) throw declined();
+  for (;;) {
     try {
-      return await openPkcs12(file, { ...options, password });
+      return await openPkcs12(file, { ...options, password, keyPassword });
     } catch (failure) {
-      if (!(failure instanceof MtlsError) || failure.code !== 'ERR_P12_PASSWORD') throw failure;
-      error = failure;
-      password = undefined;
+      if (!(failure instanceof MtlsError)) throw failure;
+      const what = wanted[failure.code];
+      const given = what && (await ask(what, failure));
+      if (given === undefined) throw failure;
+      if (what === 'password') password = given;
+      else keyPassword = given;
     }
   }
 }
+
+/** Which password another attempt needs. */
+const wanted: Partial<Record<MtlsErrorCode, 'password' | 'keyPassword'>> = {
+  ERR_P12_PASSWORD: 'password',
+  ERR_P12_KEY_PASSWORD: 'keyPassword',
+};
 
 function declined(): MtlsError {
   return new MtlsError('ERR_P12_PASSWORD', 'No password was given.');

@@ -1,4 +1,5 @@
 // The bags inside a SafeContents (RFC 7292, section 4.2).
+import { MtlsError } from '../errors.js';
 import { toHex } from '../identity/encoding.js';
 import { algorithm, encryptionOf } from './algorithms.js';
 import {
@@ -13,7 +14,7 @@ import {
   sequence,
   Tag,
 } from './asn1.js';
-import { malformed } from './errors.js';
+import { damaged, malformed } from './errors.js';
 import type { Pkcs12Limits } from './limits.js';
 import type { Encrypted } from './structure.js';
 
@@ -32,9 +33,17 @@ export interface CertificateBag extends Attributes {
   der: Uint8Array<ArrayBuffer>;
 }
 
+/** What cannot be read stands in the way of nothing else. */
+export interface UnusableBag extends Attributes {
+  error: MtlsError;
+  /** Whether it holds a private key. */
+  isKey?: boolean;
+}
+
 export interface Bags {
   keys: KeyBag[];
   certificates: CertificateBag[];
+  unusable: UnusableBag[];
 }
 
 const KEY = '1.2.840.113549.1.12.10.1.1';
@@ -45,55 +54,105 @@ const X509_CERTIFICATE = '1.2.840.113549.1.9.22.1';
 const FRIENDLY_NAME = '1.2.840.113549.1.9.20';
 const LOCAL_KEY_ID = '1.2.840.113549.1.9.21';
 
-/** The keys and certificates of a SafeContents; other bags (CRLs, secrets, unknown ones) are passed over. */
-export function parseSafeContents(
-  bytes: Uint8Array<ArrayBuffer>,
-  { maxBags, maxNesting }: Pick<Pkcs12Limits, 'maxBags' | 'maxNesting'>,
-): Bags {
-  const bags: Bags = { keys: [], certificates: [] };
-  const budget = { bags: maxBags };
-  const walk = (contents: Node[], nesting: number) => {
-    if (nesting > maxNesting) throw malformed('The bags of the file are nested too deeply.');
-    for (const node of contents) {
-      if (budget.bags-- === 0) throw malformed(`The file has more than ${maxBags} bags.`);
-      const [id, value, attributes] = sequence(node);
-      const type = objectIdentifier(id);
-      if (type === SAFE_CONTENTS) walk(sequence(explicit(value, 0)), nesting + 1);
-      else readBag(bags, { type, value, attributes });
+/** Reads the SafeContents of a file, which has as many bags as the limits allow, all parts taken together. */
+export class BagReader {
+  readonly #limits: Pkcs12Limits;
+  #bags = 0;
+  #keys = 0;
+  #certificates = 0;
+
+  constructor(limits: Pkcs12Limits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * The keys and certificates of a SafeContents; other bags (CRLs, secrets, unknown ones) are passed over. Undefined when the bytes
+   * are none, which tells a wrong password.
+   *
+   * @throws MtlsError ERR_P12_MALFORMED beyond a limit
+   */
+  read(bytes: Uint8Array<ArrayBuffer>): Bags | undefined {
+    const contents = bagsOf(() => sequence(parse(bytes)));
+    if (!contents) return undefined;
+    const bags: Bags = { keys: [], certificates: [], unusable: [] };
+    this.#walk(contents, { bags, nesting: 0 });
+    return bags;
+  }
+
+  #walk(contents: readonly Bag[], { bags, nesting }: { bags: Bags; nesting: number }): void {
+    if (nesting > this.#limits.maxNesting) throw malformed('The bags of the file are nested too deeply.');
+    for (const bag of contents) {
+      this.#count(bag);
+      const nested = bag.type === SAFE_CONTENTS && bagsOf(() => sequence(explicit(bag.value, 0)));
+      if (nested) this.#walk(nested, { bags, nesting: nesting + 1 });
+      else readBag(bag, bags);
     }
-  };
-  walk(sequence(parse(bytes)), 0);
-  return bags;
+  }
+
+  #count({ type }: Bag): void {
+    const { maxBags, maxKeys, maxCertificates } = this.#limits;
+    if (isKey(type)) this.#keys++;
+    if (type === CERTIFICATE) this.#certificates++;
+    if (++this.#bags > maxBags) throw malformed(`The file has more than ${maxBags} bags.`);
+    if (this.#keys > maxKeys || this.#certificates > maxCertificates)
+      throw malformed(`The file has more than ${maxKeys} keys or ${maxCertificates} certificates.`);
+  }
 }
 
 interface Bag {
-  type: string;
-  value: Node | undefined;
-  attributes: Node | undefined;
+  /** Undefined: it is not a bag. */
+  type: string | undefined;
+  value?: Node | undefined;
+  attributes?: Node | undefined;
 }
 
-function readBag(bags: Bags, { type, value, attributes }: Bag): void {
-  if (type === KEY) {
-    const key = encodedBytes(explicit(value, 0));
-    bags.keys.push({ key, ...readAttributes(attributes) });
-  } else if (type === SHROUDED_KEY) {
-    const [scheme, ciphertext] = sequence(explicit(value, 0));
-    const encryption = encryptionOf(algorithm(scheme));
-    bags.keys.push({
-      key: { encryption, ciphertext: octetString(ciphertext) },
-      ...readAttributes(attributes),
-    });
-  } else if (type === CERTIFICATE) {
-    const [kind, wrapped] = sequence(explicit(value, 0));
-    if (objectIdentifier(kind) !== X509_CERTIFICATE) return;
-    bags.certificates.push({ der: octetString(explicit(wrapped, 0)), ...readAttributes(attributes) });
+/** Undefined when there are elements, and no bag among them. */
+function bagsOf(read: () => Node[]): Bag[] | undefined {
+  try {
+    const bags = read().map(bagOf);
+    return bags.length === 0 || bags.some(it => it.type !== undefined) ? bags : undefined;
+  } catch {
+    return undefined;
   }
+}
+
+function bagOf(node: Node): Bag {
+  if (!is(node, Tag.sequence)) return { type: undefined };
+  const [id, value, attributes] = children(node);
+  return { type: is(id, Tag.objectIdentifier) ? objectIdentifier(id) : undefined, value, attributes };
+}
+
+function readBag({ type, value, attributes }: Bag, { keys, certificates, unusable }: Bags): void {
+  const named = readAttributes(attributes);
+  try {
+    if (type === KEY) keys.push({ key: encodedBytes(explicit(value, 0)), ...named });
+    else if (type === SHROUDED_KEY) keys.push({ key: shrouded(explicit(value, 0)), ...named });
+    else if (type === CERTIFICATE) {
+      const [kind, wrapped] = sequence(explicit(value, 0));
+      // Others are passed over.
+      if (objectIdentifier(kind) !== X509_CERTIFICATE) return;
+      certificates.push({ der: octetString(explicit(wrapped, 0)), ...named });
+    } else if (type === undefined || type === SAFE_CONTENTS) throw damaged('one of its bags cannot be read');
+  } catch (error) {
+    if (!(error instanceof MtlsError)) throw error;
+    unusable.push({ ...named, error, isKey: isKey(type) });
+  }
+}
+
+const isKey = (type: string | undefined) => type === KEY || type === SHROUDED_KEY;
+
+function shrouded(node: Node): Encrypted {
+  const [scheme, ciphertext] = sequence(node);
+  return { encryption: encryptionOf(algorithm(scheme)), ciphertext: octetString(ciphertext) };
 }
 
 /** The element as it was encoded. */
 function encodedBytes(node: Node): Uint8Array<ArrayBuffer> {
   return node.valueBeforeDecodeView as Uint8Array<ArrayBuffer>;
 }
+
+/** Longer than a hash of any kind. */
+const MAX_KEY_ID_BYTES = 1_024;
 
 /** Attributes are for people and for order: an odd one is passed over. */
 function readAttributes(node: Node | undefined): Attributes {
@@ -109,8 +168,8 @@ function readAttributes(node: Node | undefined): Attributes {
       const text = readText(value);
       if (text) found.friendlyName ??= text;
     } else if (type === LOCAL_KEY_ID && is(value, Tag.octetString)) {
-      const keyId = toHex(octets(value));
-      if (keyId) found.keyId ??= keyId;
+      const keyId = octets(value);
+      if (keyId.length > 0 && keyId.length <= MAX_KEY_ID_BYTES) found.keyId ??= toHex(keyId);
     }
   }
   return found;

@@ -1,36 +1,62 @@
-import { MtlsError } from '../errors.js';
+import type { MtlsError } from '../errors.js';
 import type { Encryption, Pbes1, Pbes2, Pkcs12Pbe } from './algorithms.js';
 import { Derivations, inWebCrypto, webCryptoCipher } from './derivations.js';
 import { type EngineCipher, type ImportEngine, Purpose } from './engine.js';
-import { damaged, wrongPassword } from './errors.js';
-import type { Password } from './password.js';
-import type { Encrypted, Mac, Pfx } from './structure.js';
+import { otherPassword, wrongPassword } from './errors.js';
+import { type Form, Passwords, type Use } from './password.js';
+import { type Encrypted, encryptionCost, type Mac, macCost, type Pfx } from './structure.js';
 import type { Work } from './work.js';
 
-/** One import: the password, the means, and what has to be wiped. */
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export interface SessionOptions {
+  password: string;
+  /** Of keys and parts that have another one than the file. */
+  keyPassword: string | undefined;
+  /** Whether a sealed copy is kept of each private key. */
+  sealedCopy: boolean;
+}
+
+/** One reading of a password, tried on something that is encrypted. */
+export interface Attempt {
+  /** Undefined when the padding or the authentication tag is wrong: then the reading is. Padding alone is right once in 256 times. */
+  decrypt(): Promise<Bytes | undefined>;
+  /** The key that unwraps a private key, if WebCrypto has its algorithm: then the clear key never comes to JavaScript. */
+  unwrapping(): Promise<{ key: CryptoKey; cipher: AesCbcParams | AesGcmParams } | undefined>;
+  /** To be called when what came out makes sense: the reading is right. */
+  succeed(): void;
+}
+
+/** One import: the passwords, the means, and what has to be wiped. */
 export class Session {
   readonly engine: ImportEngine;
   readonly work: Work;
-  /** Whether something has shown that the password is right. If so, what cannot be read is damaged. */
-  passwordProven = false;
-  /** Whether the MAC has shown that nothing is damaged either. */
+  readonly sealedCopy: boolean;
+  /** Whether the MAC has shown that nothing is damaged. */
   intact = false;
-  /** Whether a sealed copy is kept of each private key. */
-  sealedCopy = false;
-  #password: Password;
-  #derivations: Derivations;
-  #secrets: Uint8Array[] = [];
+  #passwordProven = false;
+  /** Whether the budget kept readings of the password from being tried. */
+  #incomplete = false;
+  readonly #passwords: Passwords;
+  readonly #derivations: Derivations;
+  readonly #secrets: Uint8Array[] = [];
 
-  constructor(engine: ImportEngine, work: Work, password: Password) {
+  constructor(engine: ImportEngine, work: Work, { password, keyPassword, sealedCopy }: SessionOptions) {
     this.engine = engine;
     this.work = work;
-    this.#password = password;
-    this.#derivations = new Derivations(engine, work, password.utf8);
-    this.#secrets.push(password.utf8, ...password.bmp);
+    this.sealedCopy = sealedCopy;
+    this.#passwords = new Passwords(password, keyPassword);
+    this.#derivations = new Derivations(engine, work);
+    this.#secrets.push(...this.#passwords.secrets);
+  }
+
+  /** Whether the MAC, or something that could be decrypted, has shown that a password is right. */
+  get passwordProven(): boolean {
+    return this.#passwordProven;
   }
 
   /** Overwritten by `wipe`. */
-  secret(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  secret(bytes: Bytes): Bytes {
     this.#secrets.push(bytes);
     return bytes;
   }
@@ -41,82 +67,106 @@ export class Session {
     this.engine.wipe();
   }
 
-  /** What a failure to decrypt means. */
-  unreadable(): MtlsError {
-    return this.passwordProven ? damaged('a part cannot be decrypted') : wrongPassword();
+  wrongPassword(): MtlsError {
+    return wrongPassword({ incomplete: this.#incomplete });
   }
 
-  /** Begins to derive the keys of parts that will be decrypted. */
+  /** Why none of the passwords opens something, where one of them is right. */
+  otherPassword(use: Use): MtlsError {
+    const given = this.#passwords.hasKeyPassword;
+    return otherPassword(use, { given, intact: this.intact, incomplete: this.#incomplete });
+  }
+
+  /** Begins to derive the keys of parts that will be decrypted, by the likeliest reading. */
   prefetch(encryptions: readonly Encryption[]): void {
-    for (const encryption of encryptions) this.#derivations.prefetch(encryption);
+    if (this.#passwords.hasKeyPassword) return;
+    const [reading] = this.#passwords.readings('octets', 'part');
+    for (const encryption of encryptions) if (reading) this.#derivations.prefetch(encryption, reading);
   }
 
-  /** Checks the MAC (RFC 7292, section 5.1). Without one, the password is proven by what it decrypts. */
-  async checkMac({ mac, authenticated }: Pfx): Promise<void> {
-    if (!mac) return;
-    for await (const { key, used } of this.#macKeys(mac)) {
-      const parts = { key, data: authenticated, expected: mac.digest };
-      if (!this.engine.macVerifies(mac.scheme.hash, parts)) continue;
-      this.passwordProven = true;
+  /** Whether the MAC is right (RFC 7292, section 5.1). Without one, the password is proven by what it decrypts. */
+  async macVerifies({ mac, authenticated }: Pfx): Promise<boolean> {
+    if (!mac) return true;
+    const { hash, kind } = mac.scheme;
+    for (const reading of this.#affordable(kind === 'pkcs12' ? 'bmp' : 'octets', 'part', macCost(mac))) {
+      const key = await this.#macKey(mac, reading);
+      if (!this.engine.macVerifies(hash, { key, data: authenticated, expected: mac.digest })) continue;
+      this.#worked(reading);
       this.intact = true;
-      // The other readings of the password stay, behind it: some writers use one here and another there.
-      this.#password.bmp.sort((a, b) => Number(b === used) - Number(a === used));
-      return;
+      return true;
     }
-    throw wrongPassword();
+    return false;
   }
 
-  async *#macKeys({ scheme, salt, iterations }: Mac) {
-    if (scheme.kind === 'pbmac1') {
-      yield { key: await this.#derivations.bytes(scheme.derivation, scheme.keyBytes) };
-      return;
-    }
+  #macKey({ scheme, salt, iterations }: Mac, password: Bytes): Promise<Bytes> {
+    if (scheme.kind === 'pbmac1')
+      return this.#derivations.bytes(scheme.derivation, { password, bytes: scheme.keyBytes });
     const { hash } = scheme;
-    const bytes = this.engine.hashBytes(hash);
-    for (const password of [...this.#password.bmp]) {
-      const parameters = { hash, purpose: Purpose.mac, salt, iterations };
-      yield { key: await this.#derivations.pkcs12(parameters, { password, bytes }), used: password };
+    const parameters = { hash, purpose: Purpose.mac, salt, iterations };
+    return this.#derivations.pkcs12(parameters, { password, bytes: this.engine.hashBytes(hash) });
+  }
+
+  /** The readings to try: the likeliest one is part of the plan, the others as far as the budget goes. */
+  *#affordable(form: Form, use: Use, cost: ReturnType<typeof macCost>): Generator<Bytes> {
+    const planned = this.#passwords.likeliest(form, use);
+    for (const reading of this.#passwords.readings(form, use)) {
+      if (reading === planned || this.work.affords(cost)) yield reading;
+      else this.#incomplete = true;
     }
   }
 
-  /** Decrypts and reads; what does not read is taken for badly decrypted, as one wrong password in 256 passes the padding. */
-  async open<T>(encrypted: Encrypted, read: (plaintext: Uint8Array<ArrayBuffer>) => T): Promise<T> {
-    let cause: unknown;
-    for await (const plaintext of this.#decryptions(encrypted)) {
-      try {
-        const result = read(this.secret(plaintext));
-        this.passwordProven = true;
-        return result;
-      } catch (error) {
-        // Bags were found, so the password is right: their own algorithms are another matter.
-        if (error instanceof MtlsError && error.code === 'ERR_P12_UNSUPPORTED') throw error;
-        cause = error;
-      }
-    }
-    if (this.passwordProven && cause) throw cause;
-    throw this.unreadable();
+  #worked(reading: Bytes): void {
+    this.#passwordProven = true;
+    this.#passwords.worked(reading);
   }
 
-  async *#decryptions({ encryption, ciphertext }: Encrypted): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    if (encryption.kind !== 'pkcs12') {
-      const decrypting =
-        encryption.kind === 'pbes2'
-          ? this.#decryptPbes2(encryption, ciphertext)
-          : this.#decryptPbes1(encryption, ciphertext);
-      const plaintext = await decrypting;
-      if (plaintext) yield plaintext;
-      return;
+  /** Each reading of the passwords, tried when it is asked for. */
+  async *attempts({ encryption, ciphertext }: Encrypted, use: Use): AsyncGenerator<Attempt> {
+    const form = encryption.kind === 'pkcs12' ? 'bmp' : 'octets';
+    for (const reading of this.#affordable(form, use, encryptionCost(encryption))) {
+      await this.work.turn();
+      yield {
+        decrypt: async () => {
+          const plaintext = await this.#decrypt({ encryption, ciphertext }, reading);
+          return plaintext && this.secret(plaintext);
+        },
+        unwrapping: async () => {
+          if (encryption.kind !== 'pbes2' || !inWebCrypto(encryption)) return undefined;
+          const key = await this.#derivations.aesKey(encryption, reading);
+          return { key, cipher: webCryptoCipher(encryption) };
+        },
+        succeed: () => this.#worked(reading),
+      };
     }
-    for (const password of this.#password.bmp) {
-      const plaintext = await this.#decryptPkcs12(encryption, { password, ciphertext });
-      if (plaintext) yield plaintext;
+  }
+
+  /** What `read` makes of the plaintext; undefined when no reading gives one of which it makes something. */
+  async open<T>(encrypted: Encrypted, read: (plaintext: Bytes) => T | undefined): Promise<T | undefined> {
+    for await (const attempt of this.attempts(encrypted, 'part')) {
+      const plaintext = await attempt.decrypt();
+      const result = plaintext && read(plaintext);
+      if (result === undefined) continue;
+      attempt.succeed();
+      return result;
+    }
+    return undefined;
+  }
+
+  #decrypt({ encryption, ciphertext }: Encrypted, password: Bytes): Promise<Bytes | undefined> {
+    switch (encryption.kind) {
+      case 'pbes2':
+        return this.#decryptPbes2(encryption, { password, ciphertext });
+      case 'pbes1':
+        return this.#decryptPbes1(encryption, { password, ciphertext });
+      case 'pkcs12':
+        return this.#decryptPkcs12(encryption, { password, ciphertext });
     }
   }
 
   async #decryptPkcs12(
     { cipher, keyBytes, salt, iterations }: Pkcs12Pbe,
-    { password, ciphertext }: { password: Uint8Array; ciphertext: Uint8Array },
-  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    { password, ciphertext }: Secrets,
+  ): Promise<Bytes | undefined> {
     const common = { hash: 'SHA-1', salt, iterations } as const;
     const derive = (purpose: typeof Purpose.key | typeof Purpose.iv, bytes: number) =>
       this.#derivations.pkcs12({ ...common, purpose }, { password, bytes });
@@ -127,37 +177,31 @@ export class Session {
 
   async #decryptPbes1(
     { hash, cipher, salt, iterations }: Pbes1,
-    ciphertext: Uint8Array,
-  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const derived = await this.#derivations.pbkdf1({ hash, salt, iterations, bytes: 16 });
+    { password, ciphertext }: Secrets,
+  ): Promise<Bytes | undefined> {
+    const derived = await this.#derivations.pbkdf1({ hash, salt, iterations }, { password, bytes: 16 });
     const [key, iv] = [derived.subarray(0, 8), derived.subarray(8)];
     return this.engine.decrypt(cipher, { key, iv, ciphertext });
   }
 
-  async #decryptPbes2(
-    encryption: Pbes2,
-    ciphertext: Uint8Array<ArrayBuffer>,
-  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const { derivation, keyBytes, effectiveBits, iv } = encryption;
+  async #decryptPbes2(encryption: Pbes2, { password, ciphertext }: Secrets): Promise<Bytes | undefined> {
+    const { derivation, keyBytes: bytes, effectiveBits, iv } = encryption;
     if (!inWebCrypto(encryption)) {
-      const key = await this.#derivations.bytes(derivation, keyBytes);
+      const key = await this.#derivations.bytes(derivation, { password, bytes });
       return this.engine.decrypt(engineCipher(encryption), { key, iv, ciphertext, effectiveBits });
     }
-    const key = await this.#derivations.aesKey(encryption);
+    const key = await this.#derivations.aesKey(encryption, password);
     try {
       return new Uint8Array(await crypto.subtle.decrypt(webCryptoCipher(encryption), key, ciphertext));
     } catch {
       return undefined;
     }
   }
+}
 
-  /** The key that unwraps a shrouded key, if WebCrypto has its algorithm: then the clear key never comes to JavaScript. */
-  async unwrappingKey({
-    encryption,
-  }: Encrypted): Promise<{ key: CryptoKey; cipher: AesCbcParams | AesGcmParams } | undefined> {
-    if (encryption.kind !== 'pbes2' || !inWebCrypto(encryption)) return undefined;
-    return { key: await this.#derivations.aesKey(encryption), cipher: webCryptoCipher(encryption) };
-  }
+interface Secrets {
+  password: Bytes;
+  ciphertext: Bytes;
 }
 
 function engineCipher({ cipher }: Pbes2): EngineCipher {

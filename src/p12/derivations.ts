@@ -3,50 +3,56 @@ import type { ImportEngine, Purpose } from './engine.js';
 import type { Mac } from './structure.js';
 import { type Cost, costOf, type Work } from './work.js';
 
+/** A reading of a password. */
+type Password = Uint8Array<ArrayBuffer>;
+
 /** WebCrypto's PBKDF2 has these. */
 const webCryptoHashes: readonly string[] = ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'];
 
-/** The keys that an import derives from its password: each once, however many parts of the file share it. */
+/** The keys that an import derives from readings of its passwords: each once, however many parts of the file share it. */
 export class Derivations {
   readonly #engine: ImportEngine;
   readonly #work: Work;
-  readonly #utf8: Uint8Array<ArrayBuffer>;
   readonly #known = new Map<string, Promise<unknown>>();
   readonly #secrets: Uint8Array[] = [];
-  /** Readings of the password, so that what is known has a number in its name and not the password. */
-  readonly #readings: Uint8Array[] = [];
+  /** The passwords, so that what is known has a number in its name and not the password. */
+  readonly #passwords: Uint8Array[] = [];
   #wiped = false;
 
-  constructor(engine: ImportEngine, work: Work, utf8: Uint8Array<ArrayBuffer>) {
+  constructor(engine: ImportEngine, work: Work) {
     this.#engine = engine;
     this.#work = work;
-    this.#utf8 = utf8;
   }
 
   /** The key bytes of a PBES2 or of a PBMAC1. */
-  bytes(derivation: Pbkdf2 | Scrypt, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#once(['bytes', derivation, bytes], costOf(derivation), async () => {
-      if (derivation.kind === 'scrypt') return this.#scrypt(derivation, bytes);
-      if (!this.#derivesInWebCrypto(derivation)) {
+  bytes(
+    derivation: Pbkdf2 | Scrypt,
+    { password, bytes }: { password: Password; bytes: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const question = ['bytes', derivation, bytes, this.#numberOf(password)];
+    return this.#once(question, costOf(derivation), async () => {
+      if (derivation.kind === 'scrypt') return this.#scrypt(derivation, { password, bytes });
+      if (!derivesInWebCrypto(derivation, password)) {
         const { kind, hash, salt, iterations } = derivation;
-        return this.#engineKey({ kind, hash, salt, iterations, password: this.#utf8, bytes });
+        return this.#engineKey({ kind, hash, salt, iterations, password, bytes });
       }
-      const { base, parameters } = await this.#pbkdf2(derivation, 'deriveBits');
+      const { base, parameters } = await this.#pbkdf2(derivation, { password, usage: 'deriveBits' });
       return this.#secret(new Uint8Array(await crypto.subtle.deriveBits(parameters, base, 8 * bytes)));
     });
   }
 
   /** An AES key for decrypting and unwrapping; of PBKDF2 with WebCrypto's hashes its bytes never come to JavaScript. */
-  aesKey({ derivation, cipher, keyBytes: bytes }: Pbes2): Promise<CryptoKey> {
+  aesKey({ derivation, cipher, keyBytes: bytes }: Pbes2, password: Password): Promise<CryptoKey> {
     const algorithm = { name: cipher === 'AES' ? 'AES-CBC' : cipher, length: 8 * bytes };
     const usages: KeyUsage[] = ['decrypt', 'unwrapKey'];
-    if (derivation.kind === 'scrypt' || !this.#derivesInWebCrypto(derivation)) {
-      return this.bytes(derivation, bytes).then(key =>
+    if (derivation.kind === 'scrypt' || !derivesInWebCrypto(derivation, password)) {
+      return this.bytes(derivation, { password, bytes }).then(key =>
         crypto.subtle.importKey('raw', key, algorithm, false, usages),
       );
     }
-    return this.#once([algorithm, derivation], costOf(derivation), async () => {
-      const { base, parameters } = await this.#pbkdf2(derivation, 'deriveKey');
+    const question = [algorithm, derivation, this.#numberOf(password)];
+    return this.#once(question, costOf(derivation), async () => {
+      const { base, parameters } = await this.#pbkdf2(derivation, { password, usage: 'deriveKey' });
       return crypto.subtle.deriveKey(parameters, base, algorithm, false, usages);
     });
   }
@@ -59,33 +65,32 @@ export class Derivations {
       salt: Uint8Array;
       iterations: number;
     },
-    { password, bytes }: { password: Uint8Array; bytes: number },
+    { password, bytes }: { password: Password; bytes: number },
   ): Promise<Uint8Array<ArrayBuffer>> {
     // The slices report their progress themselves.
-    if (!this.#readings.includes(password)) this.#readings.push(password);
-    return this.#once(['pkcs12', parameters, bytes, this.#readings.indexOf(password)], undefined, () =>
+    return this.#once(['pkcs12', parameters, bytes, this.#numberOf(password)], undefined, () =>
       this.#engineKey({ kind: 'pkcs12', ...parameters, password, bytes }),
     );
   }
 
   /** RFC 8018, section 5.1. */
-  pbkdf1(parameters: {
-    hash: 'MD5' | 'SHA-1';
-    salt: Uint8Array;
-    iterations: number;
-    bytes: number;
-  }): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#once(['pbkdf1', parameters], undefined, () =>
-      this.#engineKey({ kind: 'pbkdf1', ...parameters, password: this.#utf8 }),
+  pbkdf1(
+    parameters: { hash: 'MD5' | 'SHA-1'; salt: Uint8Array; iterations: number },
+    { password, bytes }: { password: Password; bytes: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#once(['pbkdf1', parameters, bytes, this.#numberOf(password)], undefined, () =>
+      this.#engineKey({ kind: 'pbkdf1', ...parameters, password, bytes }),
     );
   }
 
   /** Begins what WebCrypto derives beside other work. */
-  prefetch(encryption: Encryption): void {
+  prefetch(encryption: Encryption, password: Password): void {
     if (encryption.kind !== 'pbes2' || encryption.derivation.kind !== 'pbkdf2') return;
-    if (!this.#derivesInWebCrypto(encryption.derivation)) return;
-    const { derivation, keyBytes } = encryption;
-    const key = inWebCrypto(encryption) ? this.aesKey(encryption) : this.bytes(derivation, keyBytes);
+    if (!derivesInWebCrypto(encryption.derivation, password)) return;
+    const { derivation, keyBytes: bytes } = encryption;
+    const key = inWebCrypto(encryption)
+      ? this.aesKey(encryption, password)
+      : this.bytes(derivation, { password, bytes });
     // Whoever decrypts learns of it.
     key.catch(() => {});
   }
@@ -95,9 +100,9 @@ export class Derivations {
     for (const bytes of this.#secrets) bytes.fill(0);
   }
 
-  /** WebKitGTK derives nothing from an empty password. */
-  #derivesInWebCrypto({ hash }: Pbkdf2): boolean {
-    return this.#utf8.length > 0 && webCryptoHashes.includes(hash);
+  #numberOf(password: Password): number {
+    if (!this.#passwords.includes(password)) this.#passwords.push(password);
+    return this.#passwords.indexOf(password);
   }
 
   #secret(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
@@ -114,7 +119,8 @@ export class Derivations {
     const known = this.#known.get(name) as Promise<T> | undefined;
     const deriving = known ?? derive();
     if (!known) this.#known.set(name, deriving);
-    const derived = await deriving;
+    // WebCrypto does not end a derivation that it has begun.
+    const derived = await this.#work.untilAborted(deriving);
     if (cost) this.#work.complete(cost.iterations);
     this.#work.throwIfAborted();
     return derived;
@@ -124,14 +130,20 @@ export class Derivations {
     return this.#secret(await this.#engine.derive(derivation, this.#work));
   }
 
-  async #pbkdf2({ hash, salt, iterations }: Pbkdf2, usage: 'deriveKey' | 'deriveBits') {
-    const base = await crypto.subtle.importKey('raw', this.#utf8, 'PBKDF2', false, [usage]);
+  async #pbkdf2(
+    { hash, salt, iterations }: Pbkdf2,
+    { password, usage }: { password: Password; usage: 'deriveKey' | 'deriveBits' },
+  ) {
+    const base = await crypto.subtle.importKey('raw', password, 'PBKDF2', false, [usage]);
     return { base, parameters: { name: 'PBKDF2', hash, salt, iterations } };
   }
 
-  async #scrypt({ salt, cost, blockSize, parallelization }: Scrypt, bytes: number) {
+  async #scrypt(
+    { salt, cost, blockSize, parallelization }: Scrypt,
+    { password, bytes }: { password: Password; bytes: number },
+  ) {
     const { scryptAsync } = await import('@noble/hashes/scrypt.js');
-    const key = await scryptAsync(this.#utf8, salt, {
+    const key = await scryptAsync(password, salt, {
       N: cost,
       r: blockSize,
       p: parallelization,
@@ -142,6 +154,11 @@ export class Derivations {
     });
     return this.#secret(key as Uint8Array<ArrayBuffer>);
   }
+}
+
+/** WebKitGTK derives nothing from an empty password. */
+function derivesInWebCrypto({ hash }: Pbkdf2, password: Password): boolean {
+  return password.length > 0 && webCryptoHashes.includes(hash);
 }
 
 /** scrypt's own buffers beside the large one. */

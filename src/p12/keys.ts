@@ -7,7 +7,7 @@ import { sealKey } from '../identity/sealed-key.js';
 import { type SignatureScheme, schemesForKey } from '../identity/signature-schemes.js';
 import type { Verdict } from '../identity/verify-certificate.js';
 import type { KeyBag } from './bags.js';
-import type { Session } from './decrypt.js';
+import type { Attempt, Session } from './decrypt.js';
 import { damaged, unsupported } from './errors.js';
 import { readPrivateKey } from './private-key.js';
 
@@ -96,11 +96,11 @@ const everyKind = [RSA, 'ECDSA P-256', 'ECDSA P-384', 'ECDSA P-521', 'Ed25519'];
  * by a signature that verifies, because localKeyId is often missing or wrong.
  *
  * @returns nothing when the file holds no certificate for the key
- * @throws MtlsError ERR_P12_UNSUPPORTED for a kind of key that WebCrypto or TLS does not know, ERR_P12_MALFORMED, _PASSWORD
+ * @throws MtlsError ERR_P12_UNSUPPORTED for a kind of key that WebCrypto or TLS does not know, ERR_P12_MALFORMED,
+ *   ERR_P12_KEY_PASSWORD, ERR_P12_TOO_EXPENSIVE
  */
 export async function matchKey(bag: KeyBag, owners: Owners, session: Session): Promise<Match[]> {
   for await (const found of loadings(bag, owners, session)) {
-    session.passwordProven = true;
     const owner = await findOwner(found, { bag, owners, session });
     if (!owner) continue;
     owner.matched = true;
@@ -173,24 +173,45 @@ export function refuseStranger(bag: KeyBag, owners: Owners): void {
     throw damaged('a private key does not belong to its certificate');
 }
 
-/**
- * The key as WebCrypto reads it. One that stays encrypted until then does not say its kind, and Firefox takes a key of any curve for
- * one of any other: it may come several times, as several kinds.
- */
+/** The key as WebCrypto reads it: several times, perhaps, as several kinds. */
 async function* loadings(bag: KeyBag, owners: Owners, session: Session): AsyncGenerator<LoadedKey> {
   const { key } = bag;
-  const unwrapping = key instanceof Uint8Array ? undefined : await session.unwrappingKey(key);
-  if (unwrapping && !(key instanceof Uint8Array)) {
-    let unwrapped = false;
-    for (const kind of new Set([...owners.inOrderFor(bag).map(it => it.kind), ...everyKind])) {
-      const found = await load(unwrappingLoader(key.ciphertext, unwrapping), kind);
-      if (!found) continue;
-      unwrapped = true;
+  if (key instanceof Uint8Array) {
+    yield loadClear(key, session);
+    return;
+  }
+  const kinds = new Set([...owners.inOrderFor(bag).map(it => it.kind), ...everyKind]);
+  for await (const attempt of session.attempts(key, 'private key')) {
+    let opened = false;
+    for await (const found of unwrapped({ attempt, kinds, ciphertext: key.ciphertext })) {
+      attempt.succeed();
+      opened = true;
       yield found;
     }
-    if (unwrapped) return;
+    if (opened) return;
+    const pkcs8 = await attempt.decrypt();
+    if (!pkcs8 || !isPrivateKey(pkcs8)) continue;
+    attempt.succeed();
+    yield loadClear(pkcs8, session);
+    return;
   }
-  yield loadClear(key instanceof Uint8Array ? key : await session.open(key, checkPrivateKey), session);
+  throw session.otherPassword('private key');
+}
+
+/** A key that stays encrypted does not say its kind, and Firefox takes a key of any curve for one of any other. */
+async function* unwrapped({ attempt, kinds, ciphertext }: Unwrapping): AsyncGenerator<LoadedKey> {
+  const unwrapping = await attempt.unwrapping();
+  if (!unwrapping) return;
+  for (const kind of kinds) {
+    const found = await load(unwrappingLoader(ciphertext, unwrapping), kind);
+    if (found) yield found;
+  }
+}
+
+interface Unwrapping {
+  attempt: Attempt;
+  kinds: Iterable<string>;
+  ciphertext: Uint8Array<ArrayBuffer>;
 }
 
 async function loadClear(pkcs8: Uint8Array<ArrayBuffer>, session: Session): Promise<LoadedKey> {
@@ -201,7 +222,7 @@ async function loadClear(pkcs8: Uint8Array<ArrayBuffer>, session: Session): Prom
   if (found) return { ...found, ...(publicKey && { publicKey }) };
   if (session.intact)
     throw unsupported(`a private key of the kind ${keyAlgorithm}, not by this browser's WebCrypto`);
-  throw session.unreadable();
+  throw damaged('one of its private keys cannot be read');
 }
 
 function unwrappingLoader(
@@ -217,9 +238,14 @@ function clearLoader(pkcs8: Uint8Array<ArrayBuffer>): Loader {
     crypto.subtle.importKey('pkcs8', pkcs8, importAlgorithm, extractable, ['sign']);
 }
 
-function checkPrivateKey(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  readPrivateKey(bytes);
-  return bytes;
+/** Whether it has been decrypted by the right password. */
+function isPrivateKey(bytes: Uint8Array<ArrayBuffer>): boolean {
+  try {
+    readPrivateKey(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 interface LoadedKey {

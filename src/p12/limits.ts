@@ -11,7 +11,7 @@ export interface Pkcs12Limits {
   maxMemoryBytes: number;
   /** SafeContents within SafeContents. Default: 8. */
   maxNesting: number;
-  /** In one part of the file. Default: 1,000. */
+  /** In all parts of the file. Default: 2,000. */
   maxBags: number;
   /** Default: 100. */
   maxKeys: number;
@@ -29,7 +29,7 @@ const defaults: Pkcs12Limits = {
   maxIterations: 8_000_000,
   maxMemoryBytes: 256 * 1024 * 1024,
   maxNesting: 8,
-  maxBags: 1_000,
+  maxBags: 2_000,
   maxKeys: 100,
   maxCertificates: 1_000,
   maxSignatures: 6_000,

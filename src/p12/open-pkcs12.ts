@@ -15,15 +15,19 @@ export interface Pkcs12 {
   identities: Identity[];
   /** The certificates that are in no identity's chain. */
   certificates: Certificate[];
-  /** Keys of a kind that WebCrypto or TLS cannot use, where the file has others that can be used. */
+  /** Keys, certificates and parts that cannot be used, where the file has others that can. */
   unsupported: UnsupportedKey[];
 }
 
+/** A key, a certificate, or a whole part of a file (which has neither label nor keyId). */
 export interface UnsupportedKey {
   label?: string;
   /** The PKCS#12 localKeyId, lower-case hex. */
   keyId?: string;
-  /** ERR_P12_UNSUPPORTED, naming the kind of key. */
+  /**
+   * ERR_P12_KEY_PASSWORD when it has a password of its own; ERR_P12_UNSUPPORTED, naming the algorithm or kind of key;
+   * ERR_P12_MALFORMED.
+   */
   error: MtlsError;
 }
 
@@ -39,6 +43,11 @@ export interface Pkcs12Inspection {
 export interface OpenPkcs12Options {
   /** Default: none. An empty password is read both as empty and as absent, which files tell apart. */
   password?: string;
+  /**
+   * Of private keys, or of encrypted certificates, that have another password than the file. `password` is tried on them as well.
+   * Default: none.
+   */
+  keyPassword?: string | undefined;
   /** The same as `limits.maxIterations`. */
   maxIterations?: number;
   /** What a file may ask for at most. */
@@ -63,7 +72,8 @@ export interface OpenPkcs12Options {
  * The MAC, where there is one, is checked before anything is decrypted. Buffers that held secrets are overwritten; the
  * password string itself is the caller's.
  *
- * @throws MtlsError ERR_P12_PASSWORD when the password is wrong or missing; ERR_P12_MALFORMED when the file is damaged,
+ * @throws MtlsError ERR_P12_PASSWORD when the password is wrong or missing; ERR_P12_KEY_PASSWORD when it is right, and no identity
+ *   can be opened without `keyPassword`, or with this one; ERR_P12_MALFORMED when the file is damaged,
  *   cut short or something else; ERR_P12_UNSUPPORTED, naming the algorithm, before the password matters where the file
  *   shows it; ERR_P12_TOO_EXPENSIVE before any work is done; ERR_ENGINE_LOAD.
  */
@@ -71,13 +81,19 @@ export async function openPkcs12(
   source: BufferSource | Blob | Response,
   options: OpenPkcs12Options = {},
 ): Promise<Pkcs12> {
-  const { password = '', maxIterations, sealedCopy = false, engine, signal, onProgress } = options;
+  const { password = '', keyPassword, maxIterations, sealedCopy = false } = options;
+  const { engine, signal, onProgress } = options;
   if (typeof password !== 'string') throw new TypeError('password is a string');
+  if (keyPassword !== undefined && typeof keyPassword !== 'string')
+    throw new TypeError('keyPassword is a string');
   if (typeof sealedCopy !== 'boolean') throw new TypeError('sealedCopy is true or false');
   const limits = checkedLimits({ ...options.limits, ...(maxIterations !== undefined && { maxIterations }) });
   signal?.throwIfAborted();
   return withFile(source, { limits, signal }, (file, { importFile }) =>
-    importFile(file, { password, sealedCopy, engine, work: new Work({ limits, onProgress, signal }) }),
+    importFile(file, {
+      ...{ password, keyPassword, sealedCopy, engine },
+      work: new Work({ limits, onProgress, signal }),
+    }),
   );
 }
 
@@ -108,7 +124,9 @@ async function withFile<T>(
   const importer = await loadImporter();
   const file = await readSource(source, { maxBytes: limits.maxFileBytes, signal });
   try {
-    return await act(file, importer);
+    const result = await act(file, importer);
+    signal?.throwIfAborted();
+    return result;
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof MtlsError) throw error;

@@ -1,5 +1,6 @@
 // The outer structure of a file (RFC 7292, section 4): nothing here needs the password.
 import * as pkijs from 'pkijs';
+import { MtlsError } from '../errors.js';
 import {
   algorithm,
   atLeastOne,
@@ -29,8 +30,8 @@ export interface Pfx {
   mac: Mac | undefined;
   /** What the MAC covers. */
   authenticated: Uint8Array<ArrayBuffer>;
-  /** The SafeContents, in clear or not. */
-  contents: (Uint8Array<ArrayBuffer> | Encrypted)[];
+  /** The SafeContents, in clear or not, or why one cannot be read. */
+  contents: (Uint8Array<ArrayBuffer> | Encrypted | MtlsError)[];
 }
 
 const DATA = '1.2.840.113549.1.7.1';
@@ -50,11 +51,21 @@ export function parsePfx(file: Uint8Array<ArrayBuffer>): Pfx {
   return {
     mac: macData && parseMac(macData),
     authenticated,
-    contents: sequence(parse(authenticated)).map(parseContent),
+    contents: sequence(parse(authenticated)).map(readContent),
   };
 }
 
-function parseContent(node: Node): Pfx['contents'][number] {
+/** One that cannot be read stands in the way of no other. */
+function readContent(node: Node): Pfx['contents'][number] {
+  try {
+    return parseContent(node);
+  } catch (error) {
+    if (error instanceof MtlsError) return error;
+    throw error;
+  }
+}
+
+function parseContent(node: Node): Uint8Array<ArrayBuffer> | Encrypted {
   const { type, content } = contentInfo(node);
   if (type === DATA) return octetString(content);
   if (type === ENVELOPED_DATA)

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { orAborted } from '../identity/or-aborted.js';
 import type { Pbkdf2, Scrypt } from './algorithms.js';
 import type { Pkcs12Limits } from './limits.js';
 
@@ -50,23 +51,42 @@ export class Work {
 
   /** Call with all that is known to come, before any of it begins. */
   plan(costs: readonly Cost[]): void {
-    this.#total += costs.reduce((sum, it) => sum + it.iterations, 0);
+    const excess = this.#excessOf(costs);
+    if (excess) throw tooExpensive(excess);
+    this.#total += iterationsOf(costs);
+  }
+
+  /** Plans what was not foreseen, unless it costs too much. */
+  affords(cost: Cost): boolean {
+    if (this.#excessOf([cost])) return false;
+    this.#total += cost.iterations;
+    return true;
+  }
+
+  #excessOf(costs: readonly Cost[]): string | undefined {
     const { maxIterations, maxMemoryBytes } = this.limits;
-    if (this.#total > maxIterations) {
-      throw tooExpensive(
-        `The file asks for ${this.#total} iterations of key derivation, the limit is ${maxIterations}.`,
-      );
-    }
+    const total = this.#total + iterationsOf(costs);
+    if (total > maxIterations)
+      return `The file asks for ${total} iterations of key derivation, the limit is ${maxIterations}.`;
     const memoryBytes = Math.max(0, ...costs.map(it => it.memoryBytes));
-    if (memoryBytes > maxMemoryBytes) {
-      throw tooExpensive(
-        `The file asks for ${memoryBytes} bytes of memory to derive a key, the limit is ${maxMemoryBytes}.`,
-      );
-    }
+    if (memoryBytes > maxMemoryBytes)
+      return `The file asks for ${memoryBytes} bytes of memory to derive a key, the limit is ${maxMemoryBytes}.`;
+    return undefined;
   }
 
   complete(iterations: number): void {
     this.#completed = Math.min(this.#completed + iterations, this.#total);
+    this.#report();
+  }
+
+  /** Nothing more is to be derived, although more had been planned. */
+  finish(): void {
+    if (this.#completed === this.#total) return;
+    this.#completed = this.#total;
+    this.#report();
+  }
+
+  #report(): void {
     const progress = { completed: Math.round(this.#completed), total: this.#total };
     // In a turn of its own, as events are: what the callback throws is no failure of the import.
     queueMicrotask(() => this.#onProgress?.(progress));
@@ -93,9 +113,18 @@ export class Work {
     this.throwIfAborted();
   }
 
+  /** What a promise gives, or the signal's reason as soon as it comes: what runs on has nobody who waits for it. */
+  untilAborted<T>(promise: Promise<T>): Promise<T> {
+    return orAborted(promise, this.#signal);
+  }
+
   throwIfAborted(): void {
     this.#signal?.throwIfAborted();
   }
+}
+
+function iterationsOf(costs: readonly Cost[]): number {
+  return costs.reduce((sum, it) => sum + it.iterations, 0);
 }
 
 function tooExpensive(message: string): MtlsError {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { inEachEngine } from '../support/engines/each.js';
 import { OpensslFiles } from '../support/openssl-files.js';
@@ -21,6 +22,7 @@ const files = new OpensslFiles();
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
 const file = base64(files.export(files.client('p256'), { args: ['-name', 'Ada'] }));
 const second = base64(files.export(files.client('rsa2048'), { args: ['-name', 'Bob'] }));
+const javaKey = base64(readFileSync('test/support/producers/found/java-key-password.p12'));
 let pages: Awaited<ReturnType<typeof startPages>>;
 
 beforeAll(async () => {
@@ -95,6 +97,48 @@ inEachEngine(
         'Imported Ada.',
         'ERR_IDENTITY_DUPLICATE',
         'Bob',
+      ]);
+    });
+
+    it('asks for the password of the key when it has one of its own', async () => {
+      const found = await browser.run(async (content: string) => {
+        const element = document.createElement('identity-import');
+        document.body.append(element);
+        const part = <T extends HTMLElement>(name: string) =>
+          element.shadowRoot?.querySelector(`[part="${name}"]`) as T;
+        const submit = async (event: string) => {
+          const told = new Promise<CustomEvent>(resolve =>
+            element.addEventListener(event, it => resolve(it as CustomEvent), { once: true }),
+          );
+          part('submit').click();
+          return (await told).detail;
+        };
+        const [password, key] = [part<HTMLInputElement>('password'), part<HTMLInputElement>('key-password')];
+        const state = () => [
+          key.checkVisibility(),
+          key.getAttribute('aria-invalid'),
+          element.shadowRoot?.activeElement === key,
+        ];
+        const result: unknown[] = [state()];
+        element.choose(new Blob([Uint8Array.from(atob(content), it => it.charCodeAt(0))]), 'java.p12');
+        password.value = 'geheim';
+        result.push((await submit('identity-error')).error.code, part('error').dataset.code, state());
+        key.value = 'wrong';
+        result.push((await submit('identity-error')).error.code, state());
+        part('reveal').click();
+        result.push(key.type);
+        key.value = 'otherpass';
+        result.push((await submit('identity-import')).identities.length, key.value, key.type, state());
+        element.remove();
+        return result;
+      }, javaKey);
+      const code = 'ERR_P12_KEY_PASSWORD';
+      expect(found).toEqual([
+        [false, null, false],
+        ...[code, code, [true, null, true]],
+        ...[code, [true, 'true', true]],
+        'text',
+        ...[1, '', 'password', [false, null, false]],
       ]);
     });
 

@@ -287,14 +287,18 @@ inEachEngine(
 );
 
 function openInPage(browser: BrowserEngine, some: ProducedFile[]) {
-  const given = some.map(({ bytes, password }) => ({ content: base64(bytes), password }));
+  const given = some.map(({ bytes, password, keyPassword }) => ({
+    content: base64(bytes),
+    password,
+    keyPassword,
+  }));
   // The function is part of the text that goes into the page.
   const act = `async given => {
     const outcomeOf = ${outcomeOf};
     const outcomes = [];
-    for (const { content, password } of given) {
+    for (const { content, password, keyPassword } of given) {
       const bytes = Uint8Array.from(atob(content), it => it.charCodeAt(0));
-      outcomes.push(await outcomeOf(globalThis.library.openPkcs12, bytes, { password }));
+      outcomes.push(await outcomeOf(globalThis.library.openPkcs12, bytes, { password, keyPassword }));
     }
     return outcomes;
   }`;

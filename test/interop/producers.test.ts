@@ -24,8 +24,8 @@ it.each(Object.entries(producers))(
     const produced = produce(files);
     const problems: string[] = [];
     for (const file of produced) {
-      const { bytes, password, expected } = file;
-      const options = { password, engine: engineModule() };
+      const { bytes, password, keyPassword, expected } = file;
+      const options = { password, keyPassword, engine: engineModule() };
       const outcome = await outcomeOf(openPkcs12, bytes as BufferSource, options);
       const problem = problemOf(outcome, expected);
       if (problem) problems.push(`${file.name}: ${problem}`);

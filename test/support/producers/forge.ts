@@ -15,6 +15,15 @@ const variations: [name: string, options: Options, password?: string][] = [
   ['without localKeyId', { generateLocalKeyId: false }],
   ['with a name', { friendlyName: 'of forge' }],
   ['3des, empty password', { algorithm: '3des' }, ''],
+  // It takes the low byte of each character for AES, and the character for 3DES and the MAC.
+  ['aes256, Latin-1 password', { algorithm: 'aes256' }, 'Zürich-ñ'],
+  ['aes256, Cyrillic password', { algorithm: 'aes256' }, 'пароль'],
+  [
+    'aes128, a long password beyond Latin-1',
+    { algorithm: 'aes128' },
+    'ключ от всех дверей, 鍵 und Schlüssel: '.repeat(3),
+  ],
+  ['3des, Cyrillic password', { algorithm: '3des' }, 'пароль'],
 ];
 
 /** Files by node-forge, which knows RSA alone. */

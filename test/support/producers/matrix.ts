@@ -2,6 +2,7 @@ import type { OpensslFiles } from '../openssl-files.js';
 import { badInputs } from './bad-inputs.js';
 import { byHandProduces } from './by-hand.js';
 import { forgeProduces } from './forge.js';
+import { foundProduces } from './found.js';
 import { gnutlsProduces } from './gnutls.js';
 import { keytoolProduces } from './keytool.js';
 import { nssProduces } from './nss.js';
@@ -22,5 +23,6 @@ export const producers: Record<string, Producer> = {
   'Python cryptography': pythonProduces,
   'Bouncy Castle': bouncyCastleProduces,
   'by hand': byHandProduces,
+  found: foundProduces,
   'bad inputs': badInputs,
 };

@@ -16,7 +16,7 @@ interface Program {
   producer: string;
   keys: [client: Key, other: Key];
   run(folder: string): void;
-  expected(name: string): Pick<ProducedFile, 'password' | 'expected' | 'core'>;
+  expected(name: string): Pick<ProducedFile, 'password' | 'keyPassword' | 'expected' | 'core'>;
 }
 
 function produce(files: OpensslFiles, { producer, keys, run, expected }: Program): ProducedFile[] {
@@ -104,6 +104,16 @@ export function bouncyCastleProduces(files: OpensslFiles): ProducedFile[] {
     expected(name) {
       const password = 'secret';
       if (name === 'bad BKS') return { password, expected: { code: 'ERR_P12_MALFORMED' } };
+      if (name === 'bad key password of the JDK')
+        return { password, expected: { code: 'ERR_P12_KEY_PASSWORD' } };
+      if (name.startsWith('key password')) {
+        const identities = [client(3, 'ada'), ...(name.includes('two') ? [client(3, 'bob', 'rsa2048')] : [])];
+        return { password, keyPassword: 'otherpass', expected: { identities }, core: true };
+      }
+      if (name.startsWith('one key password')) {
+        const expected = { identities: [client(3, 'bob', 'rsa2048')], unsupported: 1 };
+        return { password, expected, core: true };
+      }
       if (name.endsWith('two keys')) {
         const identities = [client(3, 'ada'), client(3, 'bob', 'rsa2048')];
         return { password, expected: { identities }, core: true };

@@ -23,6 +23,8 @@ export interface ProducedFile {
   name: string;
   bytes: Uint8Array;
   password: string;
+  /** Of the keys, where they have another one. */
+  keyPassword?: string;
   expected: Expectation;
   /** One of those that every browser engine opens too. */
   core?: boolean;

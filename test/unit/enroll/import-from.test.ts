@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
@@ -67,6 +68,25 @@ it('asks for the password as long as it is wrong, and fetches once', async () =>
   const error = expect.objectContaining({ code: 'ERR_P12_PASSWORD' });
   expect(asked).toEqual([{ attempt: 1 }, { attempt: 2, error }, { attempt: 3, error }]);
   expect(requests).toHaveLength(1);
+});
+
+it('asks for the password of the key when it has one of its own', async () => {
+  const key = await readFile(new URL('../../support/producers/found/java-key-password.p12', import.meta.url));
+  answer = (_, response) => response.end(key);
+  const asked: PasswordQuestion[] = [];
+  const passwords = ['geheim', 'wrong', 'otherpass'];
+  const askPassword = (question: PasswordQuestion) => {
+    asked.push(question);
+    return passwords.shift();
+  };
+  const { identities } = await importFrom(url, { engine, askPassword });
+  expect(identities).toHaveLength(1);
+  const error = expect.objectContaining({ code: 'ERR_P12_KEY_PASSWORD' });
+  expect(asked).toEqual([{ attempt: 1 }, { of: 'key', attempt: 1, error }, { of: 'key', attempt: 2, error }]);
+  expect(requests).toHaveLength(1);
+
+  const declined = importFrom(url, { engine, password: 'geheim', askPassword: () => undefined });
+  expect(await codeOf(declined)).toBe('ERR_P12_KEY_PASSWORD');
 });
 
 it('asks when the given password is wrong', async () => {

@@ -3,11 +3,11 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
-import { parseSafeContents } from '../../../src/p12/bags.js';
+import { BagReader } from '../../../src/p12/bags.js';
 import { ImportEngine, Purpose } from '../../../src/p12/engine.js';
 import { checkedLimits } from '../../../src/p12/limits.js';
 import { type ImportProgress, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
-import { encodePassword } from '../../../src/p12/password.js';
+import { readingsOf } from '../../../src/p12/password.js';
 import { type Pfx, parsePfx } from '../../../src/p12/structure.js';
 import { Work } from '../../../src/p12/work.js';
 import { engineModule } from '../../support/engine.js';
@@ -48,7 +48,7 @@ async function withRightMac(
   if (!mac) throw new Error('the file has no MAC');
   change(pfx);
   const engine = await ImportEngine.create(engineModule());
-  const password = encodePassword('secret').bmp[0] ?? new Uint8Array();
+  const password = readingsOf('secret').bmp[0] ?? new Uint8Array();
   const { salt, iterations, scheme } = mac;
   const key = await engine.derive(
     {
@@ -168,14 +168,14 @@ describe('damage', () => {
         const encrypted = contents.find(it => !(it instanceof Uint8Array));
         flip(encrypted && 'ciphertext' in encrypted ? encrypted.ciphertext : new Uint8Array());
       });
-      expect(await outcome(certificates)).toBe('ERR_P12_MALFORMED');
+      expect(await outcome(certificates)).toBe('ERR_P12_KEY_PASSWORD');
       const key = await withRightMac(intact, ({ contents }) => {
         const clear = contents.find(it => it instanceof Uint8Array);
-        const { keys } = parseSafeContents(clear as Uint8Array<ArrayBuffer>, limits);
-        const encrypted = keys[0]?.key;
+        const bags = new BagReader(limits).read(clear as Uint8Array<ArrayBuffer>);
+        const encrypted = bags?.keys[0]?.key;
         flip(encrypted && 'ciphertext' in encrypted ? encrypted.ciphertext : new Uint8Array());
       });
-      expect(await outcome(key)).toBe('ERR_P12_MALFORMED');
+      expect(await outcome(key)).toBe('ERR_P12_KEY_PASSWORD');
     }
   });
 
@@ -273,15 +273,24 @@ describe('something else', () => {
     [/as text/, () => encode(new TextDecoder().decode(files.export(files.client('p256'))))],
     [/as text/, () => encode(Buffer.from(files.export(files.client('p256'))).toString('latin1'))],
   ])('is named: %s', async (message, make) => {
-    await expect(open(make())).rejects.toMatchObject({ code: 'ERR_P12_MALFORMED', message });
+    await expect(open(make())).rejects.toMatchObject({
+      code: 'ERR_P12_MALFORMED',
+      message: expect.stringMatching(message),
+    });
   });
 
   it('is told with what to do about it', async () => {
     const file = files.export(files.client('p256'));
     const damaged = open(file.slice(0, 200));
-    await expect(damaged).rejects.toMatchObject({ code: 'ERR_P12_MALFORMED', message: /export it again/ });
+    await expect(damaged).rejects.toMatchObject({
+      code: 'ERR_P12_MALFORMED',
+      message: expect.stringMatching(/export it again/),
+    });
     const mistyped = openPkcs12(file, { password: 'wrong' });
-    await expect(mistyped).rejects.toMatchObject({ code: 'ERR_P12_PASSWORD', message: /Type it again/ });
+    await expect(mistyped).rejects.toMatchObject({
+      code: 'ERR_P12_PASSWORD',
+      message: expect.stringMatching(/Type it again/),
+    });
   });
 
   const encode = (text: string) => new TextEncoder().encode(text);

@@ -126,7 +126,10 @@ describe('keys', () => {
     async (key, message) => {
       for (const args of [[], ['-legacy'], ['-nomac']]) {
         const file = files.export(files.client(key), { args });
-        await expect(open(file)).rejects.toMatchObject({ code: 'ERR_P12_UNSUPPORTED', message });
+        await expect(open(file)).rejects.toMatchObject({
+          code: 'ERR_P12_UNSUPPORTED',
+          message: expect.stringMatching(message),
+        });
       }
     },
     20_000,
@@ -312,10 +315,16 @@ describe('sources', () => {
 
   it('names a response that is no file, and a file that is too large', async () => {
     const missing = new Response('no such thing', { status: 404 });
-    await expect(open(missing)).rejects.toMatchObject({ code: 'ERR_P12_MALFORMED', message: /404/ });
+    await expect(open(missing)).rejects.toMatchObject({
+      code: 'ERR_P12_MALFORMED',
+      message: expect.stringMatching(/404/),
+    });
     const large = new Uint8Array(10 * 1024 * 1024 + 1);
     for (const source of [large, new Blob([large]), new Response(large)])
-      await expect(open(source)).rejects.toMatchObject({ code: 'ERR_P12_MALFORMED', message: /larger/ });
+      await expect(open(source)).rejects.toMatchObject({
+        code: 'ERR_P12_MALFORMED',
+        message: expect.stringMatching(/larger/),
+      });
   });
 });
 
@@ -352,7 +361,7 @@ describe('cost', () => {
     const start = performance.now();
     await expect(open(file, { maxIterations: 2_999_999 })).rejects.toMatchObject({
       code: 'ERR_P12_TOO_EXPENSIVE',
-      message: /2000001|3000000|2002048/,
+      message: expect.stringMatching(/2000001|3000000|2002048/),
     });
     expect(performance.now() - start).toBeLessThan(100);
   });

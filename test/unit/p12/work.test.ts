@@ -67,7 +67,7 @@ describe('certificates that name each other', () => {
     const verify = vi.spyOn(crypto.subtle, 'verify');
     await expect(open(bytes, { limits: { maxSignatures: 50 } })).rejects.toMatchObject({
       code: 'ERR_P12_TOO_EXPENSIVE',
-      message: /50 signatures/,
+      message: expect.stringMatching(/50 signatures/),
     });
     expect(verify).toHaveBeenCalledTimes(50);
     // One identity looks for one issuer.

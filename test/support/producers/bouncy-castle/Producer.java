@@ -64,6 +64,7 @@ public class Producer {
     chain = new X509Certificate[] {certificate("client.pem"), intermediate, root};
     otherChain = new X509Certificate[] {certificate("other.pem"), intermediate, root};
     keyStores();
+    keyPasswords();
     macs();
     encryptions();
     shapes();
@@ -84,6 +85,33 @@ public class Producer {
     bks.load(null, PASSWORD);
     bks.setKeyEntry("ada", key, PASSWORD, chain);
     write("bad BKS", bks);
+  }
+
+  /** Keys with a password of their own, which keytool does not write any more and programs do. */
+  static void keyPasswords() throws Exception {
+    char[] other = "otherpass".toCharArray();
+    KeyStore jdk = KeyStore.getInstance("PKCS12");
+    jdk.load(null, PASSWORD);
+    jdk.setKeyEntry("ada", key, other, chain);
+    write("key password of the JDK", jdk);
+    write("bad key password of the JDK", jdk);
+    jdk.setKeyEntry("bob", otherKey, PASSWORD, otherChain);
+    write("one key password of two of the JDK", jdk);
+    jdk.setKeyEntry("bob", otherKey, other, otherChain);
+    write("key password of two of the JDK", jdk);
+    // Keys are encrypted with the password of the store, whatever was given; through the builders they are not.
+    var encryptor =
+        new JcePKCSPBEOutputEncryptorBuilder(NISTObjectIdentifiers.id_aes256_CBC)
+            .setProvider(PROVIDER)
+            .setIterationCount(2_000);
+    PKCS12PfxPduBuilder built = new PKCS12PfxPduBuilder();
+    List<PKCS12SafeBag> bags = new ArrayList<>();
+    for (X509Certificate each : chain) bags.add(certificateBag(each).build());
+    built.addEncryptedData(encryptor.build(other), bags.toArray(new PKCS12SafeBag[0]));
+    PKCS12SafeBagBuilder bag = keyBag(encryptor.build(other));
+    bag.addBagAttribute(PKCS12SafeBag.friendlyNameAttribute, new DERBMPString("ada"));
+    built.addData(bag.build());
+    write("key password for everything", built, mac());
   }
 
   static void macs() throws Exception {

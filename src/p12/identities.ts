@@ -1,0 +1,127 @@
+// From bags to identities: what cannot be used does not stand in the way of the rest.
+import { MtlsError, type MtlsErrorCode } from '../errors.js';
+import { ChainFinder, identityChains } from '../identity/chain.js';
+import { firstElement } from '../identity/names.js';
+import type { Identity } from '../identity/types.js';
+import { SignatureChecks } from '../identity/verify-certificate.js';
+import type { Bags, CertificateBag, KeyBag, UnusableBag } from './bags.js';
+import type { Session } from './decrypt.js';
+import { damaged } from './errors.js';
+import { type FileCertificate, type Match, matchKey, Owners, refuseStranger } from './keys.js';
+import type { Pkcs12, UnsupportedKey } from './open-pkcs12.js';
+
+/**
+ * The identities of a file; undefined when the password has opened nothing.
+ *
+ * @throws MtlsError when nothing comes of the keys: the reason of the first one, a password that is missing before all others
+ */
+export async function collect(bags: Bags, session: Session): Promise<Pkcs12 | undefined> {
+  const { certificates, unread } = await readCertificates(bags.certificates, session);
+  const { matches, unusable } = await matchKeys(bags.keys, new Owners(certificates), session);
+  const left = [...bags.unusable, ...unusable, ...unread];
+  const locked = left.find(it => it.error.code === 'ERR_P12_KEY_PASSWORD');
+  const first = locked ?? left[0];
+  // A file of certificates alone has no identities.
+  const isWithoutKeys = bags.keys.length === 0 && !left.some(it => it.isKey) && !locked;
+  if (first && matches.length === 0 && !(isWithoutKeys && certificates.length > 0)) {
+    if (locked && !session.passwordProven) return undefined;
+    throw first.error;
+  }
+
+  const identities = await identitiesOf(matches, { certificates, session });
+  const used = new Set(identities.flatMap(it => it.chain.map(({ fingerprint }) => fingerprint)));
+  const others = certificates.map(it => it.certificate).filter(it => !used.has(it.fingerprint));
+  return { identities, certificates: others, unsupported: left.map(unsupportedKey) };
+}
+
+function unsupportedKey({ friendlyName: label, keyId, error }: UnusableBag): UnsupportedKey {
+  return { ...(label !== undefined && { label }), ...(keyId !== undefined && { keyId }), error };
+}
+
+interface Matches {
+  matches: Match[];
+  unusable: UnusableBag[];
+}
+
+async function matchKeys(bags: readonly KeyBag[], owners: Owners, session: Session): Promise<Matches> {
+  const matches = new Map<FileCertificate, Match>();
+  const withoutCertificate: KeyBag[] = [];
+  const unusable: UnusableBag[] = [];
+  for (const bag of bags) {
+    await session.work.turn();
+    try {
+      const found = await matchKey(bag, owners, session);
+      for (const match of found) if (!matches.has(match.certificate)) matches.set(match.certificate, match);
+      if (found.length === 0) withoutCertificate.push(bag);
+    } catch (error) {
+      unusable.push(unusableBag(bag, error));
+    }
+  }
+  for (const bag of withoutCertificate) {
+    try {
+      refuseStranger(bag, owners);
+    } catch (error) {
+      unusable.push(unusableBag(bag, error));
+    }
+  }
+  return { matches: [...matches.values()], unusable };
+}
+
+const ownFaults: MtlsErrorCode[] = ['ERR_P12_UNSUPPORTED', 'ERR_P12_MALFORMED', 'ERR_P12_KEY_PASSWORD'];
+
+/** Rethrows what is not the bag's own fault. */
+function unusableBag({ friendlyName, keyId }: Omit<UnusableBag, 'error'>, error: unknown): UnusableBag {
+  if (!(error instanceof MtlsError && ownFaults.includes(error.code))) throw error;
+  return {
+    ...(friendlyName !== undefined && { friendlyName }),
+    ...(keyId !== undefined && { keyId }),
+    error,
+  };
+}
+
+/** Repeated certificates, which the JDK writes for each entry, count once. */
+async function readCertificates(
+  bags: readonly CertificateBag[],
+  { engine, work }: Session,
+): Promise<{ certificates: FileCertificate[]; unread: UnusableBag[] }> {
+  const byFingerprint = new Map<string, FileCertificate>();
+  const unread: UnusableBag[] = [];
+  for (const { der, ...attributes } of bags) {
+    await work.turn();
+    try {
+      // Without what some writers leave behind it.
+      const read = engine.readCertificate(firstElement(der));
+      const { fingerprint } = read.certificate;
+      byFingerprint.set(fingerprint, { ...read, ...attributes, ...byFingerprint.get(fingerprint) });
+    } catch (cause) {
+      if (!(cause instanceof MtlsError && cause.code === 'ERR_CERT_MALFORMED')) throw cause;
+      unread.push({ ...attributes, error: damaged('one of its certificates cannot be read', cause) });
+    }
+  }
+  return { certificates: [...byFingerprint.values()], unread };
+}
+
+async function identitiesOf(
+  matches: readonly Match[],
+  { certificates, session: { work } }: { certificates: readonly FileCertificate[]; session: Session },
+): Promise<Identity[]> {
+  const finder = new ChainFinder(certificates, new SignatureChecks(() => work.countSignature()));
+  const identities: Identity[] = [];
+  for (const match of matches) {
+    await work.turn();
+    identities.push(await identityOf(match, finder));
+  }
+  return identities;
+}
+
+async function identityOf({ bag, certificate, keys }: Match, finder: ChainFinder): Promise<Identity> {
+  const label = certificate.friendlyName ?? bag.friendlyName;
+  const keyId = bag.keyId ?? certificate.keyId;
+  return {
+    ...(label !== undefined && { label }),
+    ...(keyId !== undefined && { keyId }),
+    certificate: certificate.certificate,
+    ...(await identityChains(certificate, finder)),
+    keys,
+  };
+}
