@@ -1,8 +1,10 @@
 /**
- * What the platform gives, as it was when this module was loaded: a page may put `client.fetch` and `client.WebSocket` in the
- * places of its own, and a tunnel must not go through itself.
+ * What the platform gives, as it was when this module was loaded: a page may put `client.fetch`, `client.Request` and
+ * `client.WebSocket` in the places of its own, and a tunnel must not go through itself.
  */
 const own = { fetch: globalThis.fetch, WebSocket: globalThis.WebSocket };
+
+export const PlatformRequest = globalThis.Request;
 
 export const platformFetch: typeof globalThis.fetch = (input, init) => {
   const { fetch } = own;

@@ -1,6 +1,7 @@
 import { Instance } from '../engine/instance.js';
 import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
+import { ClientRequest, type MtlsRequestClass } from '../http/client-request.js';
 import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
 import { type ClientCookies, Cookies } from '../http/cookies.js';
 import { Decoders } from '../http/decoders.js';
@@ -43,6 +44,11 @@ export interface MtlsClient {
    * `cause` is an `MtlsError`, or with the signal's reason. `init` takes `onUploadProgress` and `onDownloadProgress` as well.
    */
   fetch: MtlsFetch;
+  /**
+   * A `Request` that remembers its body: `fetch` sends it with its length, or streams it, without having read it first
+   * (`docs/fetch.md`). Its `init` takes the progress listeners of `fetch` as well.
+   */
+  readonly Request: MtlsRequestClass;
   /**
    * `WebSocket` over mutual TLS, for `wss:` addresses (`docs/websocket.md`). Its event `error` has the reason as `error`: an
    * `MtlsError`, with ERR_WEBSOCKET_…, ERR_HTTP_…, ERR_TLS_… or ERR_TUNNEL_….
@@ -117,6 +123,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
 
 class Client implements MtlsClient {
   readonly fetch: MtlsFetch;
+  readonly Request = ClientRequest;
   readonly WebSocket: typeof globalThis.WebSocket;
   readonly cookies: Cookies;
   #dialer: Dialer;

@@ -1,12 +1,13 @@
-import { isA } from '../platform.js';
+import { isA, PlatformRequest } from '../platform.js';
 import { ACCEPT_ENCODING } from './content-decoding.js';
-import type { MtlsRequestInit, OnProgress } from './progress.js';
+import { keptOf } from './kept-bodies.js';
+import { type MtlsRequestInit, type ProgressListeners, readProgress } from './progress.js';
 import { type Referrer, readReferrer } from './referrer.js';
 import { bodyOf, bodyOfRequest, checkStream, dropBody, isStream, type RequestBody } from './request-body.js';
 import { acceptLanguage, addCacheFields, readInit, readOptions } from './request-options.js';
 
 /** A request as `fetch` was asked for it. */
-export interface FetchRequest {
+export interface FetchRequest extends ProgressListeners {
   method: string;
   url: URL;
   headers: Headers;
@@ -20,8 +21,6 @@ export interface FetchRequest {
   /** What the response's body must be; empty: anything. */
   integrity: string;
   signal: AbortSignal | undefined;
-  onUploadProgress: OnProgress | undefined;
-  onDownloadProgress: OnProgress | undefined;
 }
 
 /** Fields that belong to the connection, not to the caller (RFC 9110 section 7.6.1, and the body's framing). */
@@ -53,7 +52,7 @@ export function readFetchRequest(
   givenInit?: MtlsRequestInit | null,
 ): Promise<FetchRequest> {
   const init = readInit(givenInit);
-  const given = isA(input, Request) ? input : undefined;
+  const given = isA(input, PlatformRequest) ? input : undefined;
   const url = readUrl(addressOf(input));
   const method = readMethod(init.method ?? given?.method ?? 'GET');
   const headers = new Headers(init.headers === undefined ? given?.headers : init.headers);
@@ -62,11 +61,11 @@ export function readFetchRequest(
     throw new TypeError(`the mode "no-cors" does not allow the method ${method}`);
   const bodyless = method === 'GET' || method === 'HEAD';
   checkBody(init, bodyless && method);
-  // Firefox does not show whether a Request has a body, but refuses this as the others do.
-  if (bodyless && given) new Request(given.clone(), { method });
+  if (bodyless && given) refuseBody(given, method);
   for (const name of connectionFields) headers.delete(name);
   const signal = (init.signal === undefined ? given?.signal : init.signal) ?? undefined;
-  const reading = { referrer: readReferrer(given, init), ...readProgress(init) };
+  const progress = readProgress({ ...(given && listenersOf(given)), ...init });
+  const reading = { referrer: readReferrer(given, init), ...progress };
   if (signal?.aborted) {
     dropBody(init.body ?? given, signal.reason);
     throw signal.reason;
@@ -90,6 +89,17 @@ function checkBody({ body, keepalive }: MtlsRequestInit, bodyless: string | fals
   if (!isStream(body)) return;
   checkStream(body);
   if (keepalive) throw new TypeError('a stream cannot be sent with keepalive');
+}
+
+function refuseBody(request: Request, method: string): void {
+  if (keptOf(request)?.body) throw new TypeError(`a ${method} request cannot have a body`);
+  // Firefox does not show whether a Request has a body, but refuses this as the others do.
+  new PlatformRequest(request.clone(), { method });
+}
+
+function listenersOf(request: Request): ProgressListeners {
+  const { onUploadProgress, onDownloadProgress } = keptOf(request) ?? {};
+  return { onUploadProgress, onDownloadProgress };
 }
 
 /** What is not asked of any server: fetch finds that out when it has looked at the signal. */
@@ -136,7 +146,7 @@ export function isLocal(input: Request | string): boolean {
 }
 
 function addressOf(input: Request | string): string {
-  return isA(input, Request) ? input.url : input;
+  return isA(input, PlatformRequest) ? input.url : input;
 }
 
 /** Without a page, as in Node, nothing is of its origin. */
@@ -166,12 +176,4 @@ function readMethod(method: string): string {
   const upper = method.toUpperCase();
   if (forbidden.has(upper)) throw new TypeError(`the method ${upper} is forbidden`);
   return normalised.has(upper) ? upper : method;
-}
-
-function readProgress({ onUploadProgress, onDownloadProgress }: MtlsRequestInit) {
-  for (const listener of [onUploadProgress, onDownloadProgress]) {
-    if (listener !== undefined && typeof listener !== 'function')
-      throw new TypeError('onUploadProgress and onDownloadProgress are functions');
-  }
-  return { onUploadProgress, onDownloadProgress };
 }

@@ -1,4 +1,4 @@
-import { isA, platformFetch } from '../platform.js';
+import { isA, PlatformRequest, platformFetch } from '../platform.js';
 import { checkCertificateRefusal } from './certificate-refusal.js';
 import { decodeContent } from './content-decoding.js';
 import { allowsCookies, type Cookies } from './cookies.js';
@@ -7,6 +7,7 @@ import { fetchError } from './fetch-error.js';
 import { type FetchRequest, isLocal, readFetchRequest } from './fetch-request.js';
 import { valuesOf } from './http-engine.js';
 import { checkIntegrity, noBodyToCheck } from './integrity.js';
+import { keptStream, withoutBody } from './kept-bodies.js';
 import { type Origin, originOf } from './plaintext-stream.js';
 import type { Pool, RawResponse } from './pool.js';
 import { type MtlsRequestInit, reportDownload } from './progress.js';
@@ -36,7 +37,7 @@ export function createFetch(pool: Pool, cookies: Cookies, options: FetchOptions 
   const connections: Connections = { pool, cookies, decoders, onAsked };
   return (input, init) => {
     try {
-      const asked = isA(input, Request) ? input : `${input}`;
+      const asked = isA(input, PlatformRequest) ? input : `${input}`;
       if (isLocal(asked)) return fetchLocal(asked, init);
       return answered(connections, readFetchRequest(asked, init));
     } catch (error) {
@@ -48,6 +49,8 @@ export function createFetch(pool: Pool, cookies: Cookies, options: FetchOptions 
 
 /** No server gets a body here, and WebKit refuses streams. */
 function fetchLocal(input: RequestInfo, init?: MtlsRequestInit): Promise<Response> {
+  if (isA(input, PlatformRequest) && keptStream(input))
+    return fetchLocal(input.url, { ...withoutBody(input), ...init });
   return platformFetch(input, isStream(init?.body) ? { ...init, body: null } : init);
 }
 

@@ -26,6 +26,21 @@ export interface MtlsRequestInit extends RequestInit {
   onDownloadProgress?: OnProgress;
 }
 
+/** Those of a request. */
+export interface ProgressListeners {
+  onUploadProgress?: OnProgress | undefined;
+  onDownloadProgress?: OnProgress | undefined;
+}
+
+/** @throws TypeError for listeners that are no functions */
+export function readProgress({ onUploadProgress, onDownloadProgress }: ProgressListeners): ProgressListeners {
+  for (const listener of [onUploadProgress, onDownloadProgress]) {
+    if (listener !== undefined && typeof listener !== 'function')
+      throw new TypeError('onUploadProgress and onDownloadProgress are functions');
+  }
+  return { onUploadProgress, onDownloadProgress };
+}
+
 /** Counts, and tells the page outside of what we are doing. */
 export class ProgressCounter {
   #report: OnProgress;

@@ -51,8 +51,15 @@ inEachEngine(
             const controls = { hosts: ['localhost'] };
             const identities = opened.identities.map(it => ({ ...it, controls }));
             const client = await createClient({ tunnel, identities, trust: { anchors: [anchor] } });
-            const failed = await failedCases({ ...context, fetch: client.fetch });
-            const results = await wptResults({ ...context, fetch: client.fetch });
+            const whole = { ...context, fetch: client.fetch, Request: client.Request };
+            const failed = await failedCases(whole);
+            const results = await wptResults(whole);
+            if (context.protocol === 'http/1.1') {
+              const platform = globalThis.Request;
+              globalThis.Request = client.Request;
+              failed.push(...(await failedCases(whole)));
+              globalThis.Request = platform;
+            }
             await client.close();
             return { failed, count, report: wptReport(results, where), surprises: results.surprises };
           },

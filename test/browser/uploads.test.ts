@@ -38,12 +38,14 @@ inEachEngine(
     const inPage = { anchor: pki.ca.cert };
 
     it.each([
-      ['h2', 0],
-      ['http/1.1', 1],
-    ] as const)('streams 24 MiB up over %s, and tells of it', async (_protocol, index) => {
+      ['h2', 0, 'init'],
+      ['http/1.1', 1, 'init'],
+      ['h2', 0, 'client.Request'],
+      ['http/1.1', 1, 'client.Request'],
+    ] as const)('streams 24 MiB up over %s, and tells of it (%i, %s)', async (_protocol, index, way) => {
       const before = targets[index]?.requests('/sum') ?? 0;
       const seen = await browser.run(
-        async ({ anchor, tunnel, address, size }) => {
+        async ({ anchor, tunnel, address, size, way }) => {
           const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
           let left = size;
           const body = new ReadableStream<Uint8Array>({
@@ -54,11 +56,14 @@ inEachEngine(
             },
           });
           const steps: number[] = [];
-          const response = await client.fetch(address, {
+          const init = {
             method: 'POST',
             body,
-            onUploadProgress: ({ bytes }) => steps.push(bytes),
-          });
+            onUploadProgress: ({ bytes }: { bytes: number }) => steps.push(bytes),
+          };
+          const response = await (way === 'init'
+            ? client.fetch(address, init)
+            : client.fetch(new client.Request(address, init)));
           const { length } = (await response.json()) as { length: number };
           await client.close();
           const rising = steps.every((bytes, at) => at === 0 || bytes > (steps[at - 1] ?? 0));
@@ -69,15 +74,16 @@ inEachEngine(
           tunnel: relay.url,
           address: `https://localhost:${targets[index]?.port}/sum`,
           size: 24 * MIB,
+          way,
         },
       );
       expect(seen).toEqual({ length: 24 * MIB, rising: true, last: 24 * MIB });
       expect(targets[index]?.requests('/sum')).toBe(before + 1);
     });
 
-    it('talks both ways at once over h2', async () => {
+    it.each(['init', 'client.Request'] as const)('talks both ways at once over h2 (%s)', async given => {
       const heard = await browser.run(
-        async ({ anchor, tunnel, address }) => {
+        async ({ anchor, tunnel, address, way }) => {
           const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
           let line: ReadableStreamDefaultController<Uint8Array> | undefined;
           const body = new ReadableStream<Uint8Array>({
@@ -87,7 +93,10 @@ inEachEngine(
           });
           const say = (text: string) => line?.enqueue(new TextEncoder().encode(text));
           say('one');
-          const response = await client.fetch(address, { method: 'POST', body });
+          const init = { method: 'POST', body };
+          const response = await (way === 'init'
+            ? client.fetch(address, init)
+            : client.fetch(new client.Request(address, init).clone()));
           const reader = response.body?.getReader();
           const heard: string[] = [];
           for (const next of ['two', 'three', '']) {
@@ -99,7 +108,7 @@ inEachEngine(
           await client.close();
           return heard;
         },
-        { ...inPage, tunnel: relay.url, address: `https://localhost:${targets[0]?.port}/echo` },
+        { ...inPage, tunnel: relay.url, address: `https://localhost:${targets[0]?.port}/echo`, way: given },
       );
       expect(heard).toEqual(['one', 'two', 'three', 'true']);
     });

@@ -45,7 +45,7 @@ describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
   let client: MtlsClient;
   const context = (): CaseContext => {
     const [origin = '', other = '', http1 = ''] = servers.map(it => it.origin);
-    return { fetch: client.fetch, origin, other, http1, protocol };
+    return { fetch: client.fetch, Request: client.Request, origin, other, http1, protocol };
   };
 
   beforeAll(async () => {
@@ -66,6 +66,11 @@ describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
     const { length } = fetchCases;
     console.log(`fetch cases: ${length - failed.length} of ${length} pass (Node, ${protocol})`);
     expect(failed).toEqual([]);
+  });
+
+  it("does so with client.Request in the place of the platform's", { timeout: 180_000 }, async () => {
+    vi.stubGlobal('Request', client.Request);
+    expect(await failedCases(context())).toEqual([]);
   });
 
   it('does what web-platform-tests ask for, but for the differences', { timeout: 180_000 }, async () => {

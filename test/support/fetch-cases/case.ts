@@ -1,7 +1,10 @@
+import type { MtlsRequestClass } from '../../../src/http/client-request.js';
 import type { MtlsFetch } from '../../../src/http/fetch.js';
 
 export interface CaseContext {
   fetch: MtlsFetch;
+  /** The client's. */
+  Request: MtlsRequestClass;
   /** Two servers, both with a client certificate. */
   origin: string;
   other: string;

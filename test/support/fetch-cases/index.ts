@@ -1,6 +1,7 @@
 import { bodyCases } from './bodies.js';
 import type { CaseContext, FetchCase } from './case.js';
 import { decodingCases } from './decoding.js';
+import { keptBodyCases } from './kept-bodies.js';
 import { redirectCases } from './redirects.js';
 import { requestCases } from './requests.js';
 import { abortCases, responseCases } from './responses.js';
@@ -9,6 +10,7 @@ import { failureOf } from './run.js';
 export const fetchCases: FetchCase[] = [
   ...requestCases,
   ...bodyCases,
+  ...keptBodyCases,
   ...decodingCases,
   ...redirectCases,
   ...responseCases,

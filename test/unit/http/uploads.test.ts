@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from 'vitest';
+import { ClientRequest } from '../../../src/http/client-request.js';
 import type { Exchange } from '../../../src/http/exchange.js';
 import type { BodyProgress } from '../../../src/http/progress.js';
 import { END_STREAM, Frame, frame, headers, serveFrames } from './h2-frames.js';
@@ -303,6 +304,96 @@ describe("a Request's body", () => {
     expect(await aborted).toBe('enough');
     expect(cancelled).toBe('enough');
     expect(tested.connects.count).toBe(0);
+  });
+
+  it('that does not end is sent on as it comes', async () => {
+    const seen: string[] = [];
+    await start('http/1.1', (request, response) => {
+      seen.push(`${request.headers['transfer-encoding']} ${request.headers['content-length']}`);
+      request.on('data', (chunk: Buffer) => seen.push(chunk.toString()));
+      request.on('end', () => response.end('done'));
+    });
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start(it) {
+        controller = it;
+        it.enqueue(new TextEncoder().encode('begin'));
+      },
+    });
+    const request = new Request(url(server), { method: 'POST', body, duplex: 'half' } as RequestInit);
+    const answer = tested.fetch(request);
+    await until(() => seen.length === 2);
+    expect(seen).toEqual(['chunked undefined', 'begin']);
+    controller?.enqueue(new TextEncoder().encode('more'));
+    await until(() => seen.length === 3);
+    controller?.close();
+    expect(await (await answer).text()).toBe('done');
+    expect(seen.at(-1)).toBe('more');
+  });
+
+  it('that fails while its length is found out, or later, fails the request', async () => {
+    await start('http/1.1', (request, response) => {
+      request.on('error', () => {}).on('end', () => response.end());
+      request.resume();
+    });
+    for (const bytes of [10, 9 * MIB]) {
+      let left = bytes;
+      const body = new ReadableStream<Uint8Array>({
+        pull(it) {
+          left -= 64 * KIB;
+          if (left < -64 * KIB) it.error(new Error('disk'));
+          else it.enqueue(new Uint8Array(64 * KIB));
+        },
+      });
+      const request = new Request(url(server), { method: 'POST', body, duplex: 'half' } as RequestInit);
+      const error = (await rejection(tested.fetch(request))) as TypeError;
+      expect(error).toMatchObject({ code: 'ERR_HTTP_BODY', cause: { cause: { message: 'disk' } } });
+    }
+  });
+
+  it('of many at once has its length, and takes no more of the engine', async () => {
+    const lengths: unknown[] = [];
+    await start('http/1.1', async (request, response) => {
+      const { length } = await bodyOf(request);
+      lengths.push([request.headers['content-length'], request.headers['transfer-encoding'], length]);
+      response.end();
+    });
+    const send = async () => {
+      const request = new Request(url(server), { method: 'POST', body: new Uint8Array(3 * MIB) });
+      return (await tested.fetch(request)).text();
+    };
+    await Promise.all(Array.from({ length: 30 }, send));
+    expect(lengths).toEqual(Array(30).fill([String(3 * MIB), undefined, 3 * MIB]));
+    expect(tested.engine.memoryBytes).toBeLessThan(16 * MIB);
+  });
+});
+
+it('the body of client.Request is sent again when a connection ends that was of use', async () => {
+  let asked = 0;
+  const bodies: number[] = [];
+  await start('http/1.1', async (request, response) => {
+    if (++asked === 2) return void request.socket.end();
+    bodies.push((await bodyOf(request)).length);
+    response.end('ok');
+  });
+  for (const size of [1, 2 * MIB]) {
+    const request = new ClientRequest(url(server), { method: 'PUT', body: new Uint8Array(size) });
+    expect(await (await tested.fetch(request)).text()).toBe('ok');
+  }
+  expect([bodies, asked]).toEqual([[1, 2 * MIB], 3]);
+});
+
+describe.each(['h2', 'http/1.1'] as const)('client.Request over %s', protocol => {
+  it('has a stream held back by a server that does not read', async () => {
+    await start(protocol, () => {});
+    const upload = endless();
+    const request = new ClientRequest(url(server), { method: 'POST', body: upload.stream });
+    const aborting = new AbortController();
+    const failed = rejection(tested.fetch(request, { signal: aborting.signal }));
+    expect(await settled(upload)).toBeLessThan(12 * MIB);
+    aborting.abort('enough');
+    expect(await failed).toBe('enough');
+    await until(() => upload.cancelled !== undefined);
   });
 });
 
