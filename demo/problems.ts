@@ -115,6 +115,10 @@ const TEXTS: Record<MtlsErrorCode | PageCode, Text> = {
   ],
   ERR_TLS_CHALLENGE_CANCELLED: ['Not connected', 'You chose to send no identity and not to connect.'],
   ERR_TLS_SIGNATURE: ['The key did not sign', 'Delete the identity and import it again.'],
+  ERR_TLS_SERVER_SIGNATURE: [
+    'The server did not prove who it is',
+    'Its signature is wrong. Do not go on; tell its administrator.',
+  ],
   ERR_TLS_RENEGOTIATION: [
     'The server asks for the certificate too late',
     'It wants TLS 1.2 renegotiation. It must ask in the first handshake.',

@@ -2,7 +2,7 @@ import type { Instance } from '../engine/instance.js';
 import { MtlsError } from '../errors.js';
 import { describeName, readCertificate } from '../identity/certificate.js';
 import { isForClients } from '../identity/chain.js';
-import { schemesForKey } from '../identity/signature-schemes.js';
+import { schemesForVersion } from '../identity/signature-schemes.js';
 import { credentialOf } from '../identity/signing.js';
 import type { Identity, StoredIdentity } from '../identity/types.js';
 import type { CertificateRequest } from '../tls/types.js';
@@ -67,7 +67,7 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
     };
   }
   if (!signs(identity, demand.request)) {
-    const message = 'its key signs in no way that the server accepts';
+    const message = `its key ${unsupportedSchemes(demand.request)}`;
     return { code: 'ERR_IDENTITY_NOT_ACCEPTED', message, selectable: false };
   }
   if (!isForClients(readCertificate(demand.reader, certificate.der))) {
@@ -101,14 +101,25 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
   return undefined;
 }
 
-function signs(identity: StoredIdentity, { schemes }: CertificateRequest): boolean {
-  return schemesOf(identity).some(scheme => schemes.includes(scheme));
+function signs(identity: StoredIdentity, { schemes, version }: CertificateRequest): boolean {
+  return schemesOf(identity, version).some(scheme => schemes.includes(scheme));
 }
 
+/** A clause about a key that supports none of them. Servers with SHA-1 alone are told apart: RFC 9155 rules it out, in whatever version. */
+export function unsupportedSchemes({ schemes }: CertificateRequest): string {
+  const isWeak = schemes.length > 0 && schemes.every(scheme => scheme >> 8 <= SHA224);
+  if (isWeak)
+    return 'must not sign with SHA-1 or weaker hashes, which are all that the server accepts (RFC 9155)';
+  return "supports none of the server's signature schemes";
+}
+
+/** The hashes of TLS 1.2 begin with MD5, SHA-1 and SHA-224 (RFC 5246 section 7.4.1.4.1). */
+const SHA224 = 3;
+
 /** A locked identity shows no keys: what they will sign with follows from the certificate. */
-function schemesOf(identity: Identity): number[] {
-  if (identity.keys.length > 0) return credentialOf(identity).schemes;
-  return schemesForKey(identity.certificate.keyAlgorithm).map(({ code }) => code);
+function schemesOf(identity: Identity, version: CertificateRequest['version']): number[] {
+  if (identity.keys.length > 0) return credentialOf(identity, version).schemes;
+  return schemesForVersion(identity.certificate.keyAlgorithm, version).map(({ code }) => code);
 }
 
 /** For people, who look for one name and not for a hundred. */

@@ -31,6 +31,12 @@ export interface ClientOptions {
   /** TLS versions to offer. Default: both. */
   tlsVersions?: ('TLSv1.2' | 'TLSv1.3')[];
   /**
+   * Whether to offer the post-quantum key exchange X25519MLKEM768. `false` makes the client's first message short enough for one TCP
+   * segment, which some devices on the way insist on; what is recorded today can then be read by a quantum computer one day.
+   * Default: true.
+   */
+  postQuantum?: boolean;
+  /**
    * How long a server may take over its part of a handshake, in milliseconds; then ERR_TLS_TIMEOUT. What a challenge
    * handler takes does not count. A whole number from 1 to 2^31 - 1; default 30,000.
    */
@@ -57,7 +63,7 @@ export interface ClientOptions {
  * @throws TypeError
  */
 export function checkClientOptions(options: ClientOptions): void {
-  const { tunnel, identities = [], onChallenge, trust = {} } = options ?? {};
+  const { tunnel, identities = [], onChallenge, trust = {}, postQuantum = true } = options ?? {};
   if (typeof tunnel !== 'string' && typeof tunnel?.connect !== 'function')
     throw new TypeError('tunnel: the address of a relay (ws: or wss:), or an object with connect()');
   if (Array.isArray(identities) ? !identities.every(isIdentity) : typeof identities?.find !== 'function')
@@ -65,6 +71,7 @@ export function checkClientOptions(options: ClientOptions): void {
   if (Array.isArray(identities)) for (const { controls } of identities) checkedControls(controls ?? {});
   if (onChallenge !== undefined && typeof onChallenge !== 'function')
     throw new TypeError('onChallenge: a function');
+  if (typeof postQuantum !== 'boolean') throw new TypeError('"postQuantum" must be true or false');
   if (trust === null || typeof trust !== 'object')
     throw new TypeError('trust: an object with anchors, pins, crls or evaluate');
   if (trust.evaluate !== undefined && typeof trust.evaluate !== 'function')

@@ -8,6 +8,7 @@ import { isCertificateRefusal } from '../tls/failure.js';
 import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
 import type { Authentication } from './authentication.js';
 import { type Basis, newBasis } from './basis.js';
+import { unsupportedSchemes } from './candidates.js';
 import type { Choice, HostAnswers, Shown, Verdict } from './host-answers.js';
 import type { KnownIdentities } from './known-identities.js';
 
@@ -69,7 +70,7 @@ export class ConnectionAuthentication {
     }
     const credential = await this.#credentialOf(choice, request);
     if (!credential.schemes.some(scheme => request.schemes.includes(scheme))) {
-      this.#basis.absence = 'the chosen identity signs in no way that the server accepts';
+      this.#basis.absence = `the key of the chosen identity ${unsupportedSchemes(request)}`;
       return undefined;
     }
     const access = keyAccessOf(choice.identity);
@@ -82,7 +83,7 @@ export class ConnectionAuthentication {
     const { identity, intermediates = [] } = choice;
     const chain = [...(await this.#owner.chainToSend(identity, request)), ...intermediates];
     try {
-      return await usableCredential({ identity, chain }, this.#target);
+      return await usableCredential({ identity, chain }, { target: this.#target, version: request.version });
     } catch (error) {
       const isGone = error instanceof MtlsError && error.code === 'ERR_IDENTITY_NOT_FOUND';
       if (isGone && this.#answers.choice.held === choice) this.#answers.choice.forget();
@@ -163,14 +164,14 @@ function verdictKey({ chain, error }: ServerTrustQuestion): string {
 /** A stored identity's keys come from its store each time, which looks at the controls. */
 async function usableCredential(
   { identity, chain }: { identity: StoredIdentity; chain: Certificate[] },
-  target: KeyTarget,
+  { target, version }: { target: KeyTarget; version: CertificateRequest['version'] },
 ): Promise<Credential> {
   const access = keyAccessOf(identity);
-  if (!access) return credentialOf({ keys: identity.keys, chain });
+  if (!access) return credentialOf({ keys: identity.keys, chain }, version);
   return {
-    ...credentialOf({ keys: await access.use(target), chain }),
+    ...credentialOf({ keys: await access.use(target), chain }, version),
     async sign(scheme, message) {
-      return credentialOf({ keys: await access.use(target), chain }).sign(scheme, message);
+      return credentialOf({ keys: await access.use(target), chain }, version).sign(scheme, message);
     },
   };
 }

@@ -97,6 +97,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
     TlsEngine.create(module, {
       ...material,
       evaluateServers: options.onChallenge !== undefined || trust.evaluate !== undefined,
+      postQuantum: options.postQuantum ?? true,
       ...(options.tlsVersions && { versions: options.tlsVersions }),
     }),
     HttpEngine.create(module),

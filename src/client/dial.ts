@@ -1,6 +1,7 @@
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
 import type { KeyTarget } from '../identity/key-access.js';
+import { verifySignature } from '../identity/verify-signature.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
@@ -124,6 +125,7 @@ export class Dialer {
           given(() =>
             stream.during(() => judge(question, it => authentication.evaluateServer(it, lifetime.signal))),
           ),
+        verifySignature,
         absence: authentication.absence,
         onRefused: authentication.noteRefusal,
         expectsData,

@@ -31,6 +31,7 @@ export const Question = {
   serverTrust: 3,
   /** Answered by the instance itself: `Outcomes`. */
   memory: 4,
+  handshakeSignature: 5,
 } as const;
 
 export const FailureKind = {
@@ -48,6 +49,7 @@ export const FailureKind = {
   certificateMalformed: 12,
   /** Not the engine's: found by the host's record layer. */
   renegotiation: 13,
+  handshakeSignature: 14,
 } as const;
 
 export const HttpFailureKind = {

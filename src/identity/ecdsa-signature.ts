@@ -1,5 +1,8 @@
 // ECDSA signatures: WebCrypto has r and s side by side, certificates and TLS have an ECDSA-Sig-Value (RFC 3279, section 2.2.3).
 
+/** Bytes of r and of s, by WebCrypto's name of the curve. */
+export const curveBytes: Record<string, number> = { 'P-256': 32, 'P-384': 48, 'P-521': 66 };
+
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;
 

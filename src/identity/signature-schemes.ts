@@ -56,6 +56,28 @@ export function schemesForKey(keyAlgorithm: string): readonly SignatureScheme[] 
   return schemes.filter(scheme => Number(bits) >= scheme.leastModulusBits);
 }
 
+/**
+ * The schemes that a key signs with in a version of TLS, in order of preference. In TLS 1.2 a scheme with ECDSA is a pair of hash and
+ * signature for any curve (RFC 8446 section 4.2.3), and RSA keys sign PKCS#1 v1.5 as well.
+ */
+export function schemesForVersion(
+  keyAlgorithm: string,
+  version: 'TLSv1.2' | 'TLSv1.3',
+): readonly SignatureScheme[] {
+  const schemes = schemesForKey(keyAlgorithm);
+  if (version === 'TLSv1.3') return schemes.filter(it => !pkcs1.some(({ code }) => code === it.code));
+  const [curve] = schemes;
+  if (curve?.importAlgorithm.name !== 'ECDSA') return schemes;
+  const others = [...byKeyAlgorithm.values()].flat().filter(it => it !== curve && it.signAlgorithm.hash);
+  return [curve, ...others.map(it => ({ ...it, importAlgorithm: curve.importAlgorithm }))];
+}
+
+/** How signatures of a scheme may have been made: in TLS 1.2, those with ECDSA on several curves. */
+export function schemesByCode(code: number, version: 'TLSv1.2' | 'TLSv1.3'): readonly SignatureScheme[] {
+  const kinds = ['RSA-8192', 'RSASSA-PSS-8192', ...byKeyAlgorithm.keys()];
+  return kinds.flatMap(kind => schemesForVersion(kind, version)).filter(it => it.code === code);
+}
+
 /** Whether a CryptoKey was imported for a scheme. */
 export function isKeyFor(key: CryptoKey, { importAlgorithm }: SignatureScheme): boolean {
   const { name, hash, namedCurve } = key.algorithm as KeyAlgorithm & {

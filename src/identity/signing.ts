@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { ecdsaToDer } from './ecdsa-signature.js';
-import { isKeyFor, type SignatureScheme, schemesForKey } from './signature-schemes.js';
+import { isKeyFor, type SignatureScheme, schemesForVersion } from './signature-schemes.js';
 import type { Identity } from './types.js';
 
 /** An identity as a TLS handshake uses it. */
@@ -17,10 +17,13 @@ export interface Credential {
   sign(scheme: number, message: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** The credential of an identity; it holds on to the CryptoKeys alone. */
-export function credentialOf({ chain, keys }: Pick<Identity, 'chain' | 'keys'>): Credential {
+/** The credential of an identity in a version of TLS; it holds on to the CryptoKeys alone. */
+export function credentialOf(
+  { chain, keys }: Pick<Identity, 'chain' | 'keys'>,
+  version: 'TLSv1.2' | 'TLSv1.3',
+): Credential {
   const signers = new Map<number, { key: CryptoKey; scheme: SignatureScheme }>();
-  for (const scheme of schemesForKey(chain[0]?.keyAlgorithm ?? '')) {
+  for (const scheme of schemesForVersion(chain[0]?.keyAlgorithm ?? '', version)) {
     const key = keys.find(it => isKeyFor(it, scheme));
     if (key) signers.set(scheme.code, { key, scheme });
   }

@@ -1,5 +1,5 @@
 import type { ReadCertificate } from './certificate.js';
-import { ecdsaFromDer } from './ecdsa-signature.js';
+import { curveBytes, ecdsaFromDer } from './ecdsa-signature.js';
 import { plainPublicKey } from './public-key.js';
 
 type Verification =
@@ -25,9 +25,6 @@ const signers: [oid: string, keyAlgorithm: RegExp][] = [
   ['1.2.840.10045.4.', /^ECDSA/],
   ['1.3.101.112', /^Ed25519$/],
 ];
-
-/** Bytes of r and of s. */
-const curveBytes: Record<string, number> = { 'P-256': 32, 'P-384': 48, 'P-521': 66 };
 
 /** True and false are proven; undefined: WebCrypto does not know the algorithm, or does not read the key. */
 export type Verdict = boolean | undefined;

@@ -3,16 +3,18 @@ import { type CertificateFailureCode, certificateFailureCodes } from '../engine/
 import type { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { alertMeaning, alertName, type Offer } from './alerts.js';
+import { Breach, breachWords } from './breaches.js';
 
 export interface Failure {
   kind: number;
-  /** The alert's number, or 0. */
-  alert: number;
+  /** The number of the alert, or of the breach of the protocol (`breaches.ts`); by its kind. */
+  number: number;
+  /** A clause; empty where kind and number say all. */
   message: string;
 }
 
 export function readFailure(reader: WireReader): Failure {
-  return { kind: reader.u8(), alert: reader.u8(), message: reader.str() };
+  return { kind: reader.u8(), number: reader.u8(), message: reader.str() };
 }
 
 /** What had been said about a client certificate when a connection failed. */
@@ -74,22 +76,32 @@ export interface FailedConnection {
 
 /** The public error for a failure of the engine. */
 export function tlsError(failure: Failure, connection: FailedConnection): MtlsError {
-  if (failure.kind === FailureKind.alert) return alertError(failure.alert, connection);
-  if (failure.kind === FailureKind.renegotiation) return renegotiationError();
-  if (failure.message.endsWith(NO_TLS)) return noTlsError();
+  const { kind, number, message } = failure;
+  if (kind === FailureKind.alert) return alertError(number, connection);
+  if (kind === FailureKind.renegotiation) return renegotiationError();
+  if (kind === FailureKind.handshakeSignature) return serverSignatureError();
+  const isProtocol = kind === FailureKind.protocol;
+  if (isProtocol && number === Breach.notTls) return noTlsError();
+  const clause =
+    message || (isProtocol ? breachWords(number, connection.offered.versions) : 'it cannot be read');
   return (
-    certificateError(failure.kind, failure.message) ??
-    new MtlsError('ERR_TLS_PROTOCOL', `The server and this client could not agree: ${failure.message}.`)
+    certificateError(kind, clause) ??
+    new MtlsError('ERR_TLS_PROTOCOL', `The server and this client could not agree: ${clause}.`)
   );
 }
 
-/** rustls's words for a record of no known kind. */
-const NO_TLS = 'InvalidContentType';
+function serverSignatureError(): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_SERVER_SIGNATURE',
+    'The server did not prove that it has the key of its certificate: its signature over the handshake is wrong. The server has the ' +
+      'wrong key, or something on the way altered the handshake.',
+  );
+}
 
 function noTlsError(): MtlsError {
   return new MtlsError(
     'ERR_TLS_PROTOCOL',
-    'The server sent something that is not TLS: is it the port for TLS, or the one for plain connections?',
+    'The server sent something that is not TLS. Use its port for TLS: this one may be for plain connections.',
   );
 }
 
@@ -147,6 +159,8 @@ export interface SeenConnection {
   /** It ended in the middle of something that the server was saying. */
   midRecord: boolean;
   resumed: boolean;
+  /** The bytes of the ClientHello, where nothing has been received. */
+  unansweredBytes: number;
 }
 
 /**
@@ -191,7 +205,19 @@ export function truncationError(
   cause?: unknown,
 ): MtlsError {
   const when = seen.handshakeDone ? 'without saying so (no close_notify): data may be missing' : IN_HANDSHAKE;
+  if (seen.unansweredBytes > LEAST_SEGMENT_BYTES) return unansweredError(seen.unansweredBytes, cause);
   return refusalError(seen, client, cause) ?? ended(when, cause);
+}
+
+/** What a ClientHello without post-quantum keys stays below, and what fits into one TCP segment nearly everywhere. */
+const LEAST_SEGMENT_BYTES = 1_200;
+
+function unansweredError(bytes: number, cause: unknown): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_TRUNCATED',
+    `The connection ended during the handshake, before the server said anything. It may be a device on the way that takes no ClientHello of more than one TCP segment: this one has ${bytes} bytes, mostly post-quantum keys. createClient({ postQuantum: false }) makes it short. If that does not help, the server or what is before it refuses connections; its log may say why.`,
+    { cause },
+  );
 }
 
 function ended(when: string, cause: unknown): MtlsError {

@@ -2,10 +2,14 @@ import { Emission, Question } from '../engine/abi.js';
 import type { AskedQuestion, Attempt, Decision, Respondent } from '../engine/transaction.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
+import type { ClearHandshake } from './clear-handshake.js';
 import { certificateError } from './failure.js';
 import type { ClientCredential, TlsConnectOptions, TlsInfo } from './types.js';
 
 const decoder = new TextDecoder();
+
+/** Answers to the engine's question about a server's signature; undecided: the key is not trusted for itself. */
+const SignatureVerdict = { wrong: 0, right: 1, undecided: 2 } as const;
 
 /** Answers the engine's questions during one handshake, and remembers what was said about the client's certificate. */
 export class HandshakeRespondent implements Respondent {
@@ -14,8 +18,13 @@ export class HandshakeRespondent implements Respondent {
   credential: ClientCredential | undefined;
   #options: TlsConnectOptions;
 
-  constructor(options: TlsConnectOptions) {
+  /** The server is trusted in spite of what was found. */
+  #trusts = false;
+  #clear: ClearHandshake;
+
+  constructor(options: TlsConnectOptions, clear: ClearHandshake) {
     this.#options = options;
+    this.#clear = clear;
   }
 
   /**
@@ -37,17 +46,24 @@ export class HandshakeRespondent implements Respondent {
     if (kind === Question.clientCertificate) return this.#chooseCertificate(reader);
     if (kind === Question.signature) return this.#sign(reader);
     if (kind === Question.serverTrust) return this.#evaluateServer(reader);
+    if (kind === Question.handshakeSignature) return this.#verifySignature(reader);
     throw new MtlsError('ERR_ENGINE_FAILED', 'The engine asks what this library does not know.');
   }
 
   async #chooseCertificate(question: WireReader): Promise<Uint8Array> {
     this.requested = true;
-    const acceptableIssuers = question.list();
-    const schemes = question.list().map(item => new WireReader(item).u16());
-    this.credential = await this.#options.authenticate({ acceptableIssuers, schemes });
+    const { version = 'TLSv1.3', schemes } = this.#clear;
+    const request = {
+      version,
+      acceptableIssuers: question.list(),
+      schemes: schemes ?? question.list().map(item => new WireReader(item).u16()),
+    };
+    const credential = await this.#options.authenticate(request);
+    const scheme = credential?.schemes.find(it => request.schemes.includes(it));
+    this.credential = scheme === undefined ? undefined : credential;
     return new WireWriter()
       .list(this.credential?.chain ?? [])
-      .list((this.credential?.schemes ?? []).map(scheme => new WireWriter().u16(scheme).finish()))
+      .u16(scheme ?? 0)
       .finish();
   }
 
@@ -71,9 +87,34 @@ export class HandshakeRespondent implements Respondent {
     question.str(); // the server name, which the caller knows
     const [chain, path] = [question.list(), question.list()];
     const error = certificateError(kind, message);
-    const verdict = await this.#options.evaluateServer?.({ chain, path, error });
-    return Uint8Array.of(verdict === 'trust' ? 1 : 0);
+    this.#trusts = (await this.#options.evaluateServer?.({ chain, path, error })) === 'trust';
+    return Uint8Array.of(this.#trusts ? 1 : 0);
   }
+
+  async #verifySignature(question: WireReader): Promise<Uint8Array> {
+    const version = question.u8() === 1 ? 'TLSv1.3' : 'TLSv1.2';
+    const signed = {
+      version,
+      scheme: question.u16(),
+      spki: question.bytes(),
+      message: question.bytes(),
+      signature: question.bytes(),
+    } as const;
+    const isTrusted = this.#trusts || this.#options.pins?.replacesAnchors;
+    const { verifySignature } = this.#options;
+    if (!isTrusted || !verifySignature) return Uint8Array.of(SignatureVerdict.undecided);
+    const verified = await verifySignature(signed);
+    if (verified === undefined) throw unverifiableError();
+    return Uint8Array.of(verified ? SignatureVerdict.right : SignatureVerdict.wrong);
+  }
+}
+
+function unverifiableError(): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_SERVER_SIGNATURE',
+    "This browser's WebCrypto cannot verify signatures by the server's kind of key. Give the server an RSA key of 2048 bits or more, " +
+      'or one on P-256 or P-384.',
+  );
 }
 
 const RECORD_HEADER_BYTES = 5;

@@ -34,18 +34,18 @@ export class RecordFault extends Error {
   /** The server breaks the protocol. */
   static protocol(alert: number, message: string): RecordFault {
     const reply = { level: AlertLevel.fatal, alert };
-    return new RecordFault({ kind: FailureKind.protocol, alert: 0, message }, reply);
+    return new RecordFault({ kind: FailureKind.protocol, number: 0, message }, reply);
   }
 
   /** The server has sent an alert; `answer` is the one for an alert that is malformed itself. */
   static received(alert: number, answer?: number): RecordFault {
     const reply = answer === undefined ? undefined : { level: AlertLevel.fatal, alert: answer };
-    return new RecordFault({ kind: FailureKind.alert, alert, message: `received alert ${alert}` }, reply);
+    return new RecordFault({ kind: FailureKind.alert, number: alert, message: '' }, reply);
   }
 
   /** The server asks for what this client does not do after the handshake. */
   static renegotiation(reply: Reply): RecordFault {
     const message = 'another handshake, or a certificate, was asked for';
-    return new RecordFault({ kind: FailureKind.renegotiation, alert: 0, message }, reply);
+    return new RecordFault({ kind: FailureKind.renegotiation, number: 0, message }, reply);
   }
 }

@@ -3,6 +3,7 @@ import { MtlsError } from '../errors.js';
 import { isA } from '../platform.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
 import type { Offer } from './alerts.js';
+import { ClearHandshake } from './clear-handshake.js';
 import {
   type ClientCertificateState,
   type FailedConnection,
@@ -50,6 +51,7 @@ export class TlsConnection {
   #plaintext: Uint8Array[] = [];
   #anyData = false;
   #boundary = new RecordBoundary();
+  #clear = new ClearHandshake();
   #peerClosed = false;
   /** Nothing more is written: it has been closed, or has failed. */
   #writeOver = false;
@@ -91,7 +93,7 @@ export class TlsConnection {
   }
 
   private constructor(engine: TlsEngine, stream: TunnelStream, options: TlsConnectOptions) {
-    this.#respondent = new HandshakeRespondent(options);
+    this.#respondent = new HandshakeRespondent(options, this.#clear);
     this.#offered = { versions: engine.versions, alpn: options.alpn ?? [] };
     this.#absence = options.absence ?? (() => undefined);
     this.#onRefused = options.onRefused ?? (() => {});
@@ -183,7 +185,8 @@ export class TlsConnection {
       const result = await this.#reader.read();
       if (result.value) {
         this.bytesReceived += result.value.length;
-        this.#boundary.follow(result.value);
+        const onContent = (type: number, piece: Uint8Array) => this.#clear.take(type, piece);
+        this.#boundary.follow(result.value, this.#info ? undefined : onContent);
       }
       return result;
     } catch (error) {
@@ -308,6 +311,7 @@ export class TlsConnection {
       anyData: this.#anyData,
       midRecord: this.#boundary.isInside,
       resumed: this.#info?.resumed ?? false,
+      unansweredBytes: this.bytesReceived === 0 ? this.bytesSent : 0,
     };
   }
 

@@ -143,6 +143,7 @@ function encodeSettings(settings: TlsSettings, versions: readonly TlsVersion[]):
   return new WireWriter()
     .u8(versions.reduce((bits, version) => bits | versionBits[version], 0))
     .u8(settings.evaluateServers ? 1 : 0)
+    .u8(settings.postQuantum === false ? 0 : 1)
     .bytes(encodeMaterial(settings))
     .finish();
 }

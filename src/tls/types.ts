@@ -18,9 +18,22 @@ export interface ClientCredential {
 
 /** What a server says when it asks for a client certificate. */
 export interface CertificateRequest {
+  /** In TLS 1.2 a scheme with ECDSA fixes the hash and leaves the curve open. */
+  version: TlsVersion;
   /** DER-encoded distinguished names; empty: the server names none. */
   acceptableIssuers: Uint8Array[];
   schemes: SignatureScheme[];
+}
+
+/** A server's signature over its handshake. */
+export interface HandshakeSignature {
+  version: TlsVersion;
+  scheme: SignatureScheme;
+  /** The server's SubjectPublicKeyInfo, DER. */
+  spki: Uint8Array<ArrayBuffer>;
+  message: Uint8Array<ArrayBuffer>;
+  /** ECDSA in DER. */
+  signature: Uint8Array<ArrayBuffer>;
 }
 
 /** What verification found about a server, before the host has its say. */
@@ -37,6 +50,8 @@ export interface ServerTrustQuestion {
 export interface TlsSettings extends TrustMaterial {
   /** Default: both. */
   versions?: readonly TlsVersion[];
+  /** Whether X25519MLKEM768 is offered. Default: true. */
+  postQuantum?: boolean;
   /** Whether `TlsConnectOptions.evaluateServer` is asked about every server. Default: false. */
   evaluateServers?: boolean;
 }
@@ -54,6 +69,11 @@ export interface TlsConnectOptions {
   authenticate(request: CertificateRequest): Promise<ClientCredential | undefined>;
   /** Whether to trust the server in spite of, or because of, what verification found. A rejection fails the connection. */
   evaluateServer?(question: ServerTrustQuestion): Promise<'as-verified' | 'trust'>;
+  /**
+   * Whether the key made the signature, where the engine cannot tell and the key is trusted for itself (pinned in place of anchors, or
+   * by `evaluateServer`). Undefined: that cannot be told here either.
+   */
+  verifySignature?(signed: HandshakeSignature): Promise<boolean | undefined>;
   /** Why `authenticate` sent no certificate, for the message of an error. */
   absence?(): string | undefined;
   /** Called when the server refuses the client's certificate, or misses one: ERR_TLS_CLIENT_CERT_…. */

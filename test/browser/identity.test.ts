@@ -106,7 +106,7 @@ async function useStored() {
     const store = await IdentityStore.open();
     const used = [];
     for (const identity of await store.find({ host: 'localhost' })) {
-      const { schemes, sign } = credentialOf(identity);
+      const { schemes, sign } = credentialOf(identity, 'TLSv1.2');
       for (const scheme of schemes) await sign(scheme, new Uint8Array(100));
       const exports = identity.keys.map(key => crypto.subtle.exportKey('pkcs8', key));
       const exported = await Promise.allSettled(exports);

@@ -22,6 +22,8 @@ export interface NginxServer {
   idleSeconds?: number;
   /** How long it waits for a handshake; default: nginx's own, a minute. */
   handshakeTimeoutSeconds?: number;
+  /** A command and its value for OpenSSL (`ssl_conf_command`). */
+  opensslCommand?: string;
   /** An OCSP response to staple, DER. */
   staple?: Uint8Array;
 }
@@ -78,6 +80,7 @@ export async function startNginx(servers: NginxServer[], options: NginxOptions =
       ${server.requestsPerConnection ? `keepalive_requests ${server.requestsPerConnection};` : ''}
       ${server.idleSeconds ? `keepalive_timeout ${server.idleSeconds}s;` : ''}
       ${server.handshakeTimeoutSeconds ? `client_header_timeout ${server.handshakeTimeoutSeconds}s;` : ''}
+      ${server.opensslCommand ? `ssl_conf_command ${server.opensslCommand};` : ''}
       ${server.staple ? `ssl_stapling on; ssl_stapling_file ${write(`${index}.ocsp`, server.staple)};` : ''}
       ${server.forbids ? 'if ($ssl_client_verify != SUCCESS) { return 403; }' : ''}
       location = / { default_type application/json; return 200 '{${WHO}}'; }

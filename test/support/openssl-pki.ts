@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export type KeyKind = 'rsa' | 'p256' | 'p384' | 'p521';
+export type KeyKind = 'rsa' | 'rsa1024' | 'rsapss' | 'p256' | 'p384' | 'p521' | 'ed25519';
 
 /** A certificate with its key, both PEM. */
 export interface KeyPair {
@@ -14,9 +14,12 @@ export interface KeyPair {
 
 const keyArguments: Record<KeyKind, string[]> = {
   rsa: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048'],
+  rsa1024: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024'],
+  rsapss: ['-algorithm', 'RSA-PSS', '-pkeyopt', 'rsa_keygen_bits:2048'],
   p256: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
   p384: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-384'],
   p521: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-521'],
+  ed25519: ['-algorithm', 'ED25519'],
 };
 
 /** A throw-away certificate authority, run by the openssl command. */

@@ -8,7 +8,7 @@ import { engineModule } from '../../support/engine.js';
 import { OpensslPki } from '../../support/openssl-pki.js';
 
 const target = { hostname: 'localhost', port: 443 };
-const request = { acceptableIssuers: [], schemes: [0x0403] };
+const request = { version: 'TLSv1.3' as const, acceptableIssuers: [], schemes: [0x0403] };
 const waiting = new AbortController().signal;
 
 let pki: OpensslPki;

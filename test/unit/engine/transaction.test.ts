@@ -11,7 +11,7 @@ import { WireReader, WireWriter } from '../../../src/engine/wire.js';
 import { engineModule } from '../../support/engine.js';
 import { certificateDer, OpensslPki } from '../../support/openssl-pki.js';
 
-const ECDSA_P256 = Uint8Array.of(0x03, 0x04);
+const ECDSA_P256 = 0x0403;
 const nothing = new Uint8Array(0);
 
 let pki: OpensslPki;
@@ -43,6 +43,7 @@ async function newConnection(): Promise<{ instance: Instance; transactions: Tran
   const settings = new WireWriter()
     .u8(3)
     .u8(0)
+    .u8(1)
     .bytes(encodeMaterial({ anchors: [certificateDer(pki.ca.cert)] }))
     .finish();
   const config = instance.call('tls_config_new', [settings]).status;
@@ -64,7 +65,7 @@ function ciphertextOf(emitted: { kind: number; bytes: Uint8Array }[]): Uint8Arra
   return emitted.find(it => it.kind === Emission.ciphertext)?.bytes ?? nothing;
 }
 
-const certificateAnswer = () => new WireWriter().list([client]).list([ECDSA_P256]).finish();
+const certificateAnswer = () => new WireWriter().list([client]).u16(ECDSA_P256).finish();
 
 /** Answers every question, in the order in which they are asked. */
 function answering(answer: Answer): Respondent {
@@ -208,6 +209,7 @@ describe('a call that has to wait', () => {
     const settings = new WireWriter()
       .u8(2)
       .u8(0)
+      .u8(1)
       .bytes(encodeMaterial({ anchors: [certificateDer(pki.ca.cert)] }))
       .finish();
     const config = instance.call('tls_config_new', [settings]).status;

@@ -4,6 +4,7 @@ import { ecdsaFromDer, ecdsaToDer } from '../../../src/identity/ecdsa-signature.
 import { schemesForKey } from '../../../src/identity/signature-schemes.js';
 import { credentialOf } from '../../../src/identity/signing.js';
 import type { Identity } from '../../../src/identity/types.js';
+import { verifySignature } from '../../../src/identity/verify-signature.js';
 
 const message = new TextEncoder().encode('what the handshake signs');
 
@@ -47,34 +48,61 @@ function verifies(scheme: number, publicKey: KeyObject, signature: Uint8Array): 
   return verify(hash, message, publicKey, signature);
 }
 
+const rsa = [0x0804, 0x0805, 0x0806];
+const pkcs1 = [0x0401, 0x0501, 0x0601];
+const restricted = [0x0809, 0x080a, 0x080b];
+
 describe('credentialOf', () => {
-  it.each<[string, number[]]>([
-    ['RSA-2048', [0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601]],
-    ['RSA-1024', [0x0804, 0x0805, 0x0401, 0x0501, 0x0601]],
-    ['RSASSA-PSS-2048', [0x0809, 0x080a, 0x080b]],
-    ['ECDSA P-256', [0x0403]],
-    ['ECDSA P-384', [0x0503]],
-    ['ECDSA P-521', [0x0603]],
-    ['Ed25519', [0x0807]],
+  it.each<['TLSv1.2' | 'TLSv1.3', string, number[]]>([
+    ['TLSv1.2', 'RSA-2048', [...rsa, ...pkcs1]],
+    ['TLSv1.2', 'RSA-1024', [0x0804, 0x0805, ...pkcs1]],
+    ['TLSv1.2', 'RSASSA-PSS-2048', restricted],
+    ['TLSv1.2', 'ECDSA P-256', [0x0403, 0x0503, 0x0603]],
+    ['TLSv1.2', 'ECDSA P-384', [0x0503, 0x0403, 0x0603]],
+    ['TLSv1.2', 'ECDSA P-521', [0x0603, 0x0403, 0x0503]],
+    ['TLSv1.2', 'Ed25519', [0x0807]],
+    ['TLSv1.3', 'RSA-2048', rsa],
+    ['TLSv1.3', 'RSA-1024', [0x0804, 0x0805]],
+    ['TLSv1.3', 'RSASSA-PSS-2048', restricted],
+    ['TLSv1.3', 'ECDSA P-256', [0x0403]],
+    ['TLSv1.3', 'ECDSA P-384', [0x0503]],
+    ['TLSv1.3', 'ECDSA P-521', [0x0603]],
+    ['TLSv1.3', 'Ed25519', [0x0807]],
   ])(
-    'signs with %s as TLS verifies',
-    async (keyAlgorithm, schemes) => {
+    'signs over %s with %s as the server verifies',
+    async (version, keyAlgorithm, schemes) => {
       const { keys, publicKey } = await generate(keyAlgorithm);
       const der = new Uint8Array([1]);
-      const credential = credentialOf({
-        chain: [{ der, keyAlgorithm }],
-        keys: keys.reverse(),
-      } as unknown as Identity);
+      const identity = { chain: [{ der, keyAlgorithm }], keys: keys.reverse() } as unknown as Identity;
+      const credential = credentialOf(identity, version);
       expect(credential.chain).toEqual([der]);
       expect(credential.schemes).toEqual(schemes);
+      const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
       for (const scheme of schemes) {
         const signature = await credential.sign(scheme, message);
         expect(verifies(scheme, publicKey, signature), scheme.toString(16)).toBe(true);
+        const signed = { version, scheme, spki, message, signature };
+        expect(await verifySignature(signed), scheme.toString(16)).toBe(true);
+        expect(await verifySignature({ ...signed, message: der })).toBe(false);
       }
       await expect(credential.sign(0x0201, message)).rejects.toMatchObject({ code: 'ERR_TLS_SIGNATURE' });
     },
     20_000,
   );
+
+  it('verifies no signature of a scheme that the version or the key does not have', async () => {
+    for (const [version, keyAlgorithm, scheme] of [
+      ['TLSv1.3', 'ECDSA P-256', 0x0503],
+      ['TLSv1.3', 'RSA-2048', 0x0401],
+      ['TLSv1.2', 'RSA-2048', 0x0201],
+      ['TLSv1.2', 'ECDSA P-256', 0x0804],
+    ] as const) {
+      const { publicKey } = await generate(keyAlgorithm);
+      const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
+      const signed = { version, scheme, spki, message, signature: new Uint8Array(64) };
+      expect(await verifySignature(signed), keyAlgorithm).toBeUndefined();
+    }
+  });
 
   it('has no scheme for a key that TLS cannot use', () => {
     for (const name of ['RSA-256', 'RSASSA-PSS-512', 'ECDSA secp256k1', 'DSA', '1.2.3', 'constructor'])

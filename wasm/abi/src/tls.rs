@@ -66,6 +66,26 @@ extern "C" fn tls_connection_process(connection: i32, pointer: *const u8, len: u
     }
 }
 
+/// Ends the handshake with an alert. Input: ciphertext that came last. Emits what is left to be sent.
+#[no_mangle]
+extern "C" fn tls_connection_abandon(
+    connection: i32,
+    alert: u32,
+    pointer: *const u8,
+    len: usize,
+) -> i32 {
+    let alert = u8::try_from(alert).unwrap_or_default();
+    let said =
+        CONNECTIONS.with(|all| all.with(connection, |it| it.abandon(input(pointer, len), alert)));
+    match said {
+        Some(ciphertext) => {
+            emit(Emission::Ciphertext, &ciphertext);
+            OK
+        }
+        None => UNKNOWN_HANDLE,
+    }
+}
+
 /// Hands the records over to the host, once the handshake is complete: emits their keys and the ciphertext not yet processed.
 /// Returns the handle of an external connection in place of this one.
 #[no_mangle]

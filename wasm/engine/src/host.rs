@@ -15,6 +15,8 @@ pub enum QuestionKind {
     /// What came out of a verification before? See [`crate::trust::signatures`]. The host is told what came out in the same way, and
     /// remembers it although it undoes the call.
     Memory = 4,
+    /// Did the server's key make this signature? See [`crate::tls::verifier`].
+    HandshakeSignature = 5,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -75,6 +75,7 @@ struct TestHost {
     client: Option<(CertificateDer<'static>, Vec<u8>)>,
     silent: Option<QuestionKind>,
     trust: u8,
+    signature: u8,
     asked: Mutex<Vec<(QuestionKind, Vec<u8>)>>,
 }
 
@@ -90,6 +91,7 @@ impl Host for TestHost {
         Answer::Known(match kind {
             QuestionKind::ClientCertificate => self.certificate(),
             QuestionKind::Signature => self.sign(question),
+            QuestionKind::HandshakeSignature => vec![self.signature],
             _ => vec![self.trust],
         })
     }
@@ -97,12 +99,9 @@ impl Host for TestHost {
 
 impl TestHost {
     fn certificate(&self) -> Vec<u8> {
-        let scheme = u16::from(SignatureScheme::ECDSA_NISTP256_SHA256).to_le_bytes();
+        let scheme = u16::from(SignatureScheme::ECDSA_NISTP256_SHA256);
         let chain: Vec<&[u8]> = self.client.iter().map(|(der, _)| der.as_ref()).collect();
-        Writer::default()
-            .list(chain.iter())
-            .list([scheme].iter())
-            .finish()
+        Writer::default().list(chain.iter()).u16(scheme).finish()
     }
 
     fn sign(&self, question: &[u8]) -> Vec<u8> {
@@ -143,6 +142,7 @@ fn settings(anchors: &[&CertificateDer<'_>], versions: u8, ask_trust: bool) -> V
     Writer::default()
         .u8(versions)
         .u8(u8::from(ask_trust))
+        .u8(1)
         .bytes(
             &Writer::default()
                 .list(anchors.iter())
@@ -455,7 +455,7 @@ fn a_missing_certificate_is_an_alert() {
     let config = config(&host, &settings(&[&pki.anchor], TLS12, false));
     let scene = Scene::new(&config, &server_config(&pki, &leaf, Some(true))).play();
     let failure = scene.failure.unwrap();
-    assert_eq!((failure.kind, failure.alert), (FailureKind::Alert, 116));
+    assert_eq!((failure.kind, failure.number), (FailureKind::Alert, 116));
 }
 
 #[test]

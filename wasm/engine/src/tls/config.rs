@@ -6,8 +6,10 @@ use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::{ring, CryptoProvider};
 use rustls::CipherSuite;
 
+use super::connection::Target;
 use super::credential::AskingResolver;
 use super::failure::Failure;
+use super::last_words::HandshakeSecret;
 use super::post_quantum::X25519MlKem768;
 use super::sessions::{Partition, Sessions};
 use super::verifier::AskingVerifier;
@@ -35,6 +37,8 @@ pub struct Settings<'a> {
     versions: u8,
     /// Whether every server certificate is put before the host, with what verification found.
     ask_trust: bool,
+    /// Whether post-quantum keys are offered, which make the ClientHello longer than most segments.
+    post_quantum: bool,
     trust: PolicySettings<'a>,
 }
 
@@ -44,6 +48,7 @@ impl<'a> Settings<'a> {
         let settings = Self {
             versions: reader.u8()?,
             ask_trust: reader.u8()? != 0,
+            post_quantum: reader.u8()? != 0,
             trust: PolicySettings::read(reader.bytes()?)?,
         };
         reader.finish()?;
@@ -53,7 +58,7 @@ impl<'a> Settings<'a> {
 
 impl Config {
     pub fn new(settings: &Settings<'_>, host: Arc<dyn Host>) -> Result<Self, Failure> {
-        let provider = Arc::new(provider());
+        let provider = Arc::new(provider(settings.post_quantum));
         let policy = Policy::new(&settings.trust)?;
         let verifier = Arc::new(AskingVerifier {
             policy: policy.clone(),
@@ -100,26 +105,35 @@ impl Config {
         verifier
     }
 
-    /// The configuration of one connection, which resumes sessions of its own `partition` only.
-    pub(super) fn for_partition(&self, partition: &str, pins: &Pins) -> Arc<ClientConfig> {
+    /// The configuration of one connection, which resumes sessions of its own partition only.
+    pub(super) fn for_connection(
+        &self,
+        target: &Target<'_>,
+        secret: Arc<HandshakeSecret>,
+    ) -> Arc<ClientConfig> {
         let mut config = self.base.clone();
         config
             .dangerous()
-            .set_certificate_verifier(self.verifier(pins));
-        config.resumption =
-            Resumption::store(Arc::new(Partition::new(self.sessions.clone(), partition)));
+            .set_certificate_verifier(self.verifier(&target.pins));
+        config.key_log = secret;
+        config.resumption = Resumption::store(Arc::new(Partition::new(
+            self.sessions.clone(),
+            target.partition,
+        )));
         Arc::new(config)
     }
 }
 
 /// ring's provider, AES-128-GCM first, as browsers have it: its records are the host's, and the fastest. ChaCha20-Poly1305 is
 /// last; those are ours, and in WebAssembly several times as fast as AES-GCM would be. Post-quantum keys are offered first.
-fn provider() -> CryptoProvider {
+fn provider(post_quantum: bool) -> CryptoProvider {
     let mut provider = ring::default_provider();
     provider
         .cipher_suites
         .sort_by_key(|suite| (suite.tls13().is_none(), rank(suite.suite())));
-    provider.kx_groups.insert(0, &X25519MlKem768);
+    if post_quantum {
+        provider.kx_groups.insert(0, &X25519MlKem768);
+    }
     provider
 }
 

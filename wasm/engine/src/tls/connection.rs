@@ -1,5 +1,7 @@
 //! A TLS handshake, without I/O. The records behind it are the host's.
 
+use std::sync::Arc;
+
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
@@ -7,7 +9,8 @@ use rustls::{HandshakeKind, ProtocolVersion};
 
 use super::config::Config;
 use super::external::{self, External};
-use super::failure::{Failure, FailureKind};
+use super::failure::Failure;
+use super::last_words::HandshakeSecret;
 use crate::trust::pins::Pins;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -27,6 +30,9 @@ pub struct Connection {
     /// comes behind the handshake.
     shown: usize,
     handshake_reported: bool,
+    secret: Arc<HandshakeSecret>,
+    /// In TLS 1.2: what the client says from here on is protected, by keys that rustls alone has.
+    cipher_changed: bool,
     /// Why nothing works any more.
     failure: Option<Failure>,
 }
@@ -102,8 +108,9 @@ impl Connection {
     pub fn new(config: &Config, target: &Target<'_>) -> Result<Self, Failure> {
         let name = ServerName::try_from(target.hostname.to_owned())
             .map_err(|_| Failure::misuse("not a DNS name or an IP address"))?;
+        let secret = Arc::<HandshakeSecret>::default();
         let tls = UnbufferedClientConnection::new_with_alpn(
-            config.for_partition(target.partition, &target.pins),
+            config.for_connection(target, secret.clone()),
             name,
             target.alpn.iter().map(|name| name.to_vec()).collect(),
         )?;
@@ -112,6 +119,8 @@ impl Connection {
             incoming: Vec::new(),
             shown: 0,
             handshake_reported: false,
+            secret,
+            cipher_changed: false,
             failure: None,
         })
     }
@@ -127,8 +136,23 @@ impl Connection {
         if let Err(failure) = self.run(&mut progress) {
             self.fail(failure, &mut progress);
         }
+        // In TLS 1.2 that is the client's one flight behind its hello.
+        self.cipher_changed |= !progress.ciphertext.is_empty()
+            && self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_2);
         self.report_handshake(&mut progress);
         progress
+    }
+
+    /// Ends the handshake on the host's account, with the records of an alert. What `ciphertext`, which came last, leads to is not
+    /// sent. Nothing is said where that can't be: when it is over, or TLS 1.2 has changed its keys.
+    pub fn abandon(&mut self, ciphertext: &[u8], alert: u8) -> Vec<u8> {
+        if self.handshake_reported || self.cipher_changed || self.failure.is_some() {
+            return Vec::new();
+        }
+        self.process(ciphertext);
+        self.failure = Some(Failure::misuse("the handshake was given up"));
+        let suite = self.tls.negotiated_cipher_suite().map(|it| it.suite());
+        self.secret.alert(alert, suite).unwrap_or_default()
     }
 
     /// Hands the records over to the host, once the handshake is complete.
@@ -262,15 +286,7 @@ fn encode(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) -> Result<(), F
                 return Ok(());
             }
             Some(Err(EncodeError::InsufficientSize(size))) => room = size.required_size,
-            _ => return Err(internal("a handshake message could not be encoded")),
+            _ => return Err(Failure::internal()),
         }
-    }
-}
-
-fn internal(message: &str) -> Failure {
-    Failure {
-        kind: FailureKind::Protocol,
-        alert: 0,
-        message: message.to_owned(),
     }
 }

@@ -1,8 +1,7 @@
 //! The client certificate and its signatures, both of which the host gives.
 //!
-//! Question `ClientCertificate`: list of acceptable issuers (DER names), list of signature schemes (u16 LE each).
-//! Answer: list of certificates (DER, own first), list of the key's schemes in order of preference (u16 LE each);
-//! no certificates: none is sent.
+//! Question `ClientCertificate`: list of acceptable issuers (DER names), list of signature schemes (u16 LE each), as far as rustls
+//! passes them on. Answer: list of certificates (DER, own first; empty: none is sent), the scheme to sign by (u16).
 //! Question `Signature`: scheme (u16), then the message as bytes, then the certificate's DER. Answer: the signature (ECDSA: DER).
 
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
-use super::failure::UNANSWERED;
+use super::failure::unanswered;
 use crate::host::{Answer, Host, QuestionKind};
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -33,20 +32,15 @@ impl AskingResolver {
             .into_iter()
             .map(|der| CertificateDer::from(der.to_vec()))
             .collect();
-        let schemes: Vec<_> = reader
-            .list()?
-            .into_iter()
-            .map(|item| Ok(SignatureScheme::from(Reader::new(item).u16()?)))
-            .collect::<Result<_, Malformed>>()?;
+        let scheme = SignatureScheme::from(reader.u16()?);
         reader.finish()?;
-        let (Some(own), Some(first)) = (chain.first(), schemes.first()) else {
+        let Some(own) = chain.first() else {
             return Ok(None);
         };
         let key = RemoteKey {
             host: self.host.clone(),
-            algorithm: algorithm_of(*first),
             certificate: own.clone(),
-            schemes,
+            scheme,
         };
         Ok(Some(Arc::new(CertifiedKey::new(chain, Arc::new(key)))))
     }
@@ -77,56 +71,36 @@ impl ResolvesClientCert for AskingResolver {
     }
 }
 
-fn algorithm_of(scheme: SignatureScheme) -> SignatureAlgorithm {
-    match scheme {
-        SignatureScheme::ED25519 => SignatureAlgorithm::ED25519,
-        SignatureScheme::ECDSA_NISTP256_SHA256
-        | SignatureScheme::ECDSA_NISTP384_SHA384
-        | SignatureScheme::ECDSA_NISTP521_SHA512
-        | SignatureScheme::ECDSA_SHA1_Legacy => SignatureAlgorithm::ECDSA,
-        _ => SignatureAlgorithm::RSA,
-    }
-}
-
-/// A private key that the host holds.
+/// A private key that the host holds, and signs with by one scheme.
 #[derive(Clone, Debug)]
 struct RemoteKey {
     host: Arc<dyn Host>,
-    algorithm: SignatureAlgorithm,
     certificate: CertificateDer<'static>,
-    schemes: Vec<SignatureScheme>,
-}
-
-impl SigningKey for RemoteKey {
-    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        let scheme = *self.schemes.iter().find(|own| offered.contains(own))?;
-        Some(Box::new(RemoteSigner {
-            key: self.clone(),
-            scheme,
-        }))
-    }
-
-    fn algorithm(&self) -> SignatureAlgorithm {
-        self.algorithm
-    }
-}
-
-#[derive(Debug)]
-struct RemoteSigner {
-    key: RemoteKey,
     scheme: SignatureScheme,
 }
 
-impl Signer for RemoteSigner {
+impl SigningKey for RemoteKey {
+    /// The host has chosen among all that the server accepts; rustls leaves some of them out in TLS 1.2.
+    fn choose_scheme(&self, _: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        Some(Box::new(self.clone()))
+    }
+
+    /// Only servers are asked.
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::Anonymous
+    }
+}
+
+impl Signer for RemoteKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let question = Writer::default()
             .u16(self.scheme.into())
             .bytes(message)
-            .bytes(&self.key.certificate)
+            .bytes(&self.certificate)
             .finish();
-        match self.key.host.ask(QuestionKind::Signature, &question) {
+        match self.host.ask(QuestionKind::Signature, &question) {
             Answer::Known(signature) => Ok(signature),
-            Answer::Pending => Err(Error::General(UNANSWERED.into())),
+            Answer::Pending => Err(unanswered()),
         }
     }
 

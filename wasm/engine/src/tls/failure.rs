@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use rustls::{AlertDescription, CertificateError, Error, OtherError};
+use rustls::{CertificateError, Error, OtherError};
 
+use super::breach::Breach;
 use crate::trust::refusal::{Reason, Refusal};
 use crate::wire::{Malformed, Writer};
 
@@ -11,8 +12,9 @@ use crate::wire::{Malformed, Writer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum FailureKind {
+    /// The peer and this client could not agree; in what is in [`Failure::number`], a [`Breach`].
     Protocol = 1,
-    /// The peer sent a fatal alert; its number is in [`Failure::alert`].
+    /// The peer sent a fatal alert; which (RFC 8446 section 6) is in [`Failure::number`].
     Alert = 2,
     CertificateName = 3,
     CertificateExpired = 4,
@@ -25,32 +27,43 @@ pub enum FailureKind {
     CertificatePin = 10,
     RevocationUnknown = 11,
     CertificateMalformed = 12,
+    /// The server's signature over the handshake is not by the key of its certificate.
+    HandshakeSignature = 14,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub kind: FailureKind,
-    /// The alert's number (RFC 8446 section 6), or 0.
-    pub alert: u8,
+    /// By kind; otherwise 0.
+    pub number: u8,
+    /// A clause; empty where kind and number say all.
     pub message: String,
 }
 
-/// The text of the error that stands for a question the host has not answered yet.
-pub(super) const UNANSWERED: &str = "the host has no answer yet";
-
 impl Failure {
+    fn new(kind: FailureKind, number: u8) -> Self {
+        Self {
+            kind,
+            number,
+            message: String::new(),
+        }
+    }
+
     pub fn misuse(message: &str) -> Self {
         Self {
-            kind: FailureKind::Misuse,
-            alert: 0,
             message: message.to_owned(),
+            ..Self::new(FailureKind::Misuse, 0)
         }
+    }
+
+    pub(super) fn internal() -> Self {
+        Self::new(FailureKind::Protocol, Breach::Internal as u8)
     }
 
     pub fn write(&self) -> Vec<u8> {
         Writer::default()
             .u8(self.kind as u8)
-            .u8(self.alert)
+            .u8(self.number)
             .str(&self.message)
             .finish()
     }
@@ -62,30 +75,24 @@ impl From<Malformed> for Failure {
     }
 }
 
+/// Without the texts of rustls: the host has words for the numbers.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
-        let (kind, alert) = match error {
-            Error::AlertReceived(alert) => (FailureKind::Alert, alert_number(alert)),
+        match error {
+            Error::AlertReceived(alert) => Self::new(FailureKind::Alert, alert.into()),
             Error::InvalidCertificate(CertificateError::Other(reason)) => {
                 match reason.0.downcast_ref::<Refusal>() {
-                    Some(refusal) => return refusal.clone().into(),
-                    None => (FailureKind::CertificateUntrusted, 0),
+                    Some(refusal) => refusal.clone().into(),
+                    None => Self::new(FailureKind::CertificateMalformed, 0),
                 }
             }
-            Error::InvalidCertificate(_) => (FailureKind::CertificateUntrusted, 0),
-            _ => (FailureKind::Protocol, 0),
-        };
-        Self {
-            kind,
-            alert,
-            message,
+            Error::InvalidCertificate(CertificateError::BadSignature) => {
+                Self::new(FailureKind::HandshakeSignature, 0)
+            }
+            Error::InvalidCertificate(_) => Self::new(FailureKind::CertificateMalformed, 0),
+            other => Self::new(FailureKind::Protocol, Breach::from(&other) as u8),
         }
     }
-}
-
-fn alert_number(alert: AlertDescription) -> u8 {
-    alert.into()
 }
 
 impl From<Refusal> for Failure {
@@ -102,9 +109,8 @@ impl From<Refusal> for Failure {
             Reason::Malformed => FailureKind::CertificateMalformed,
         };
         Self {
-            kind,
-            alert: 0,
             message: refusal.message,
+            ..Self::new(kind, 0)
         }
     }
 }
@@ -114,4 +120,9 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refusal))))
     }
+}
+
+/// The error that stands for a question the host has not answered yet.
+pub(super) fn unanswered() -> Error {
+    Error::HandshakeNotComplete
 }

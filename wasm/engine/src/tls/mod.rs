@@ -1,10 +1,12 @@
 //! A TLS 1.2 and 1.3 client (RFC 5246, RFC 8446) over rustls.
 
+mod breach;
 pub mod config;
 pub mod connection;
 pub mod credential;
 pub mod external;
 pub mod failure;
+mod last_words;
 pub mod post_quantum;
 pub mod sessions;
 pub mod verifier;

@@ -3,25 +3,43 @@
 //! Question `ServerTrust`: failure kind (u8, 0 when verification passed), its message, the server name, list of
 //! certificates as the server sent them (DER, its own first), list of those of the verified path (DER, the anchor last; empty when
 //! there is none). Answer: one byte, see [`Verdict`].
+//! Question `HandshakeSignature`, where the key is trusted for itself: whether it is TLS 1.3 (u8), signature scheme (u16), SubjectPublicKeyInfo (DER), message,
+//! signature. Answer: one byte, 1 when the key made the signature, 2 when the key is not trusted for itself.
 
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
-    WebPkiSupportedAlgorithms,
-};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
-use webpki::{EndEntityCert, RawPublicKeyEntity};
+use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
+use webpki::RawPublicKeyEntity;
 
-use super::failure::UNANSWERED;
+use super::failure::unanswered;
 use crate::host::{Answer, Host, QuestionKind};
 use crate::pki::certificate::Certificate;
 use crate::trust::evaluate::{evaluate, Demand, Evaluation, Purpose};
 use crate::trust::pins::{self, Pins};
 use crate::trust::policy::Policy;
+use crate::trust::refusal::{Reason, Refusal};
 use crate::wire::Writer;
+
+const PKCS1: [SignatureScheme; 3] = [
+    SignatureScheme::RSA_PKCS1_SHA256,
+    SignatureScheme::RSA_PKCS1_SHA384,
+    SignatureScheme::RSA_PKCS1_SHA512,
+];
+
+/// Answers about a signature; any other says that it is wrong.
+const SIGNED: u8 = 1;
+const UNDECIDED: u8 = 2;
+
+/// What the host can verify beyond ring: ECDSA on P-521, and RSASSA-PSS keys (RFC 8446 section 4.2.3).
+const OF_HOST: [SignatureScheme; 4] = [
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::Unknown(0x0809),
+    SignatureScheme::Unknown(0x080a),
+    SignatureScheme::Unknown(0x080b),
+];
 
 /// Verifies the servers of one configuration that have the same pins.
 #[derive(Debug)]
@@ -60,7 +78,68 @@ impl AskingVerifier {
         match self.host.ask(QuestionKind::ServerTrust, &question) {
             Answer::Known(answer) if answer == [0] => Ok(Verdict::AsVerified),
             Answer::Known(answer) if answer == [1] => Ok(Verdict::Trust),
-            _ => Err(Error::General(UNANSWERED.into())),
+            _ => Err(unanswered()),
+        }
+    }
+
+    /// In TLS 1.3 the scheme fixes the curve, and PKCS#1 v1.5 is for certificates alone (RFC 8446 section 4.2.3).
+    fn verify_signature(
+        &self,
+        signed: &Signed<'_>,
+        certificate: &CertificateDer<'_>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let scheme = signed.by.scheme;
+        let is_offered = self.supported_verify_schemes().contains(&scheme);
+        if !is_offered || signed.in_tls13 && PKCS1.contains(&scheme) {
+            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        }
+        let certificate =
+            Certificate::read(certificate).map_err(|_| CertificateError::BadEncoding)?;
+        let spki = SubjectPublicKeyInfoDer::from(certificate.spki());
+        let known = self.algorithms.mapping.iter();
+        let mut algorithms = known
+            .filter(|(it, _)| *it == scheme)
+            .flat_map(|(_, algorithms)| *algorithms)
+            .take(if signed.in_tls13 { 1 } else { usize::MAX });
+        let is_valid = RawPublicKeyEntity::try_from(&spki).is_ok_and(|key| {
+            algorithms.any(|it| {
+                key.verify_signature(*it, signed.message, signed.by.signature())
+                    .is_ok()
+            })
+        });
+        let verdict = match is_valid {
+            false if self.asks_about_signatures() => self.ask_about_signature(signed, &spki)?,
+            true => SIGNED,
+            false => UNDECIDED,
+        };
+        match verdict {
+            SIGNED => Ok(HandshakeSignatureValid::assertion()),
+            UNDECIDED => Err(unverified(&certificate)),
+            _ => Err(CertificateError::BadSignature.into()),
+        }
+    }
+
+    /// ring takes neither short RSA keys nor some of the other kinds. Where the key is all that is asked for, that is no reason to
+    /// refuse it.
+    fn asks_about_signatures(&self) -> bool {
+        self.ask || self.pins.replace_anchors()
+    }
+
+    fn ask_about_signature(
+        &self,
+        signed: &Signed<'_>,
+        spki: &SubjectPublicKeyInfoDer<'_>,
+    ) -> Result<u8, Error> {
+        let question = Writer::default()
+            .u8(u8::from(signed.in_tls13))
+            .u16(signed.by.scheme.into())
+            .bytes(spki)
+            .bytes(signed.message)
+            .bytes(signed.by.signature())
+            .finish();
+        match self.host.ask(QuestionKind::HandshakeSignature, &question) {
+            Answer::Known(answer) => Ok(answer.first().copied().unwrap_or_default()),
+            Answer::Pending => Err(unanswered()),
         }
     }
 
@@ -117,22 +196,12 @@ impl ServerCertVerifier for AskingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if is_of_version_3(cert) {
-            return verify_tls12_signature(message, cert, dss, &self.algorithms);
-        }
-        let key = key_of(cert)?;
-        let key = RawPublicKeyEntity::try_from(&key).map_err(|_| unreadable())?;
-        let mut algorithms = self.algorithms.mapping.iter();
-        let algorithms = algorithms.find(|(scheme, _)| *scheme == dss.scheme);
-        let is_valid = algorithms.is_some_and(|(_, all)| {
-            all.iter()
-                .any(|it| key.verify_signature(*it, message, dss.signature()).is_ok())
-        });
-        if is_valid {
-            Ok(HandshakeSignatureValid::assertion())
-        } else {
-            Err(CertificateError::BadSignature.into())
-        }
+        let signed = Signed {
+            message,
+            by: dss,
+            in_tls13: false,
+        };
+        self.verify_signature(&signed, cert)
     }
 
     fn verify_tls13_signature(
@@ -141,27 +210,41 @@ impl ServerCertVerifier for AskingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if is_of_version_3(cert) {
-            return verify_tls13_signature(message, cert, dss, &self.algorithms);
-        }
-        verify_tls13_signature_with_raw_key(message, &key_of(cert)?, dss, &self.algorithms)
+        let signed = Signed {
+            message,
+            by: dss,
+            in_tls13: true,
+        };
+        self.verify_signature(&signed, cert)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        let mut schemes = self.algorithms.supported_schemes();
+        if self.pins.replace_anchors() {
+            schemes.extend(OF_HOST);
+        }
+        schemes
     }
 }
 
-/// Others are trusted only for their key (pins) or by the host's word; webpki does not read them.
-fn is_of_version_3(certificate: &CertificateDer<'_>) -> bool {
-    EndEntityCert::try_from(certificate).is_ok()
+/// A server's signature over its handshake.
+struct Signed<'a> {
+    message: &'a [u8],
+    by: &'a DigitallySignedStruct,
+    in_tls13: bool,
 }
 
-fn key_of<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'a>, Error> {
-    let certificate = Certificate::read(certificate).map_err(|_| unreadable())?;
-    Ok(SubjectPublicKeyInfoDer::from(certificate.spki()))
-}
-
-fn unreadable() -> Error {
-    CertificateError::BadEncoding.into()
+/// What is wrong: the signature, unless the key is of a size that none is verified with.
+fn unverified(certificate: &Certificate<'_>) -> Error {
+    let algorithm = certificate.key_algorithm().unwrap_or_default();
+    match algorithm
+        .strip_prefix("RSA-")
+        .and_then(|bits| bits.parse().ok())
+    {
+        Some(2048..=8192_u32) | None => CertificateError::BadSignature.into(),
+        Some(_) => {
+            let message = format!("its key is {algorithm}; RSA keys must have 2048 to 8192 bits, unless they are pinned in place of anchors");
+            Refusal::new(Reason::Untrusted, message).into()
+        }
+    }
 }

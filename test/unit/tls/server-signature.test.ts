@@ -1,0 +1,211 @@
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { verifySignature } from '../../../src/identity/verify-signature.js';
+import { TlsConnection } from '../../../src/tls/tls-connection.js';
+import { TlsEngine } from '../../../src/tls/tls-engine.js';
+import type { HandshakeSignature, TlsConnectOptions, TlsSettings } from '../../../src/tls/types.js';
+import type { TunnelStream } from '../../../src/tunnel/tunnel.js';
+import { secretsOf } from '../../support/attacked-tunnel.js';
+import { engineModule } from '../../support/engine.js';
+import { certificateDer, type KeyKind, type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
+import { ServerRecords13, suites } from '../../support/server-records.js';
+import { dialTcp } from '../../support/tcp-tunnel.js';
+
+type Version = 'TLSv1.2' | 'TLSv1.3';
+
+const KINDS = ['rsa', 'rsa1024', 'rsapss', 'p256', 'p384', 'p521', 'ed25519'] as const;
+const HANDSHAKE = 22;
+const DATA = 23;
+const SERVER_KEY_EXCHANGE = 12;
+const CERTIFICATE_VERIFY = 15;
+const ciphers13 = 'TLS_AES_128_GCM_SHA256';
+
+let pki: OpensslPki;
+const pairs = new Map<KeyKind, KeyPair>();
+const servers: Server[] = [];
+
+beforeAll(() => {
+  pki = new OpensslPki();
+  for (const kind of KINDS)
+    pairs.set(kind, pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost', kind }));
+});
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+afterAll(() => pki.close());
+
+function pairOf(kind: KeyKind): KeyPair {
+  const pair = pairs.get(kind);
+  if (!pair) throw new Error(`no ${kind}`);
+  return pair;
+}
+
+async function listen(kind: KeyKind, version: Version) {
+  const limits = {
+    minVersion: version,
+    maxVersion: version,
+    ...(version === 'TLSv1.3' && { ciphers: ciphers13 }),
+  };
+  const server = createServer({ ...pairOf(kind), ...limits }, socket =>
+    socket.on('error', () => {}).write('hello'),
+  );
+  const errors: string[] = [];
+  server.on('tlsClientError', error => errors.push(String((error as { code?: string }).code)));
+  const secrets = secretsOf(server);
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  return { port: (server.address() as AddressInfo).port, secrets, errors };
+}
+
+function pinsOf(kind: KeyKind) {
+  const { publicKey } = new X509Certificate(pairOf(kind).cert);
+  return crypto.subtle
+    .digest('SHA-256', publicKey.export({ type: 'spki', format: 'der' }))
+    .then(digest => ({ sha256: [new Uint8Array(digest)], replacesAnchors: true }));
+}
+
+interface Attempt {
+  settings?: Partial<TlsSettings>;
+  options?: Partial<TlsConnectOptions>;
+  alter?: (stream: TunnelStream) => TunnelStream;
+}
+
+async function greeting(port: number, { settings, options, alter = it => it }: Attempt): Promise<string> {
+  const engine = await TlsEngine.create(engineModule(), {
+    anchors: [certificateDer(pki.ca.cert)],
+    ...settings,
+  });
+  const connection = await TlsConnection.connect(engine, alter(dialTcp(port)), {
+    hostname: 'localhost',
+    partition: '',
+    authenticate: async () => undefined,
+    verifySignature,
+    ...options,
+  });
+  const { value } = await connection.readable.getReader().read();
+  connection.abort(new Error('done'));
+  return new TextDecoder().decode(value);
+}
+
+/** Changes the last byte of a handshake message of the server that has a record to itself. */
+function withWrongSignature(version: Version, secrets: Map<string, Buffer>) {
+  return ({ readable, writable }: TunnelStream): TunnelStream => {
+    const reader = readable.getReader();
+    const alter = version === 'TLSv1.2' ? alter12 : alter13(secrets);
+    let incoming = Buffer.alloc(0);
+    return {
+      readable: new ReadableStream(
+        {
+          async pull(controller) {
+            const { done, value } = await reader.read();
+            if (done) return controller.close();
+            incoming = Buffer.concat([incoming, value]);
+            const records: Buffer[] = [];
+            while (incoming.length >= 5 && incoming.length >= 5 + incoming.readUInt16BE(3)) {
+              const end = 5 + incoming.readUInt16BE(3);
+              records.push(alter(incoming.subarray(0, end)));
+              incoming = incoming.subarray(end);
+            }
+            controller.enqueue(Buffer.concat(records));
+          },
+          cancel: reason => reader.cancel(reason),
+        },
+        { highWaterMark: 0 },
+      ),
+      writable,
+    };
+  };
+}
+
+function alter12(record: Buffer): Buffer {
+  return record[0] === HANDSHAKE && record[5] === SERVER_KEY_EXCHANGE ? withLastByteFlipped(record) : record;
+}
+
+function alter13(secrets: Map<string, Buffer>) {
+  let [opening, sealing]: (ServerRecords13 | undefined)[] = [];
+  return (record: Buffer): Buffer => {
+    if (record[0] !== DATA) return record;
+    const secret = secrets.get('SERVER_HANDSHAKE_TRAFFIC_SECRET') ?? Buffer.alloc(0);
+    opening ??= new ServerRecords13(suites[ciphers13], secret);
+    sealing ??= new ServerRecords13(suites[ciphers13], secret);
+    const content = opening.open(record);
+    if (!content) return record;
+    const isSignature = content.content[0] === CERTIFICATE_VERIFY;
+    return sealing.seal(content.type, isSignature ? withLastByteFlipped(content.content) : content.content);
+  };
+}
+
+function withLastByteFlipped(bytes: Buffer): Buffer {
+  const altered = Buffer.from(bytes);
+  altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1;
+  return altered;
+}
+
+describe.each<Version>(['TLSv1.2', 'TLSv1.3'])('over %s', version => {
+  // In TLS 1.2 rustls does not know a server's rsa_pss_pss, and a key on P-521 asks for a key exchange on P-521.
+  const kinds = KINDS.filter(it => version === 'TLSv1.3' || (it !== 'rsapss' && it !== 'p521'));
+
+  it.each(kinds)(
+    'a server whose key is pinned in place of anchors may have a key of the kind %s',
+    async kind => {
+      const { port } = await listen(kind, version);
+      const pins = await pinsOf(kind);
+      expect(await greeting(port, { settings: { anchors: [] }, options: { pins } })).toBe('hello');
+    },
+  );
+
+  it.each(['rsa1024', 'p256'] as const)('so may one that is trusted by the host: %s', async kind => {
+    const { port } = await listen(kind, version);
+    const settings = { anchors: [], evaluateServers: true };
+    const trusting = { evaluateServer: async () => 'trust' as const };
+    expect(await greeting(port, { settings, options: trusting })).toBe('hello');
+  });
+
+  it.each([false, true])(
+    'a short key is told where anchors decide, also when the host is asked: %s',
+    async asked => {
+      const { port } = await listen('rsa1024', version);
+      const options = { evaluateServer: async () => 'as-verified' as const };
+      await expect(greeting(port, { settings: { evaluateServers: asked }, options })).rejects.toMatchObject({
+        code: 'ERR_TLS_CERT_UNTRUSTED',
+        message: expect.stringContaining('RSA-1024'),
+      });
+    },
+  );
+
+  it.each([
+    ['p256', false],
+    ['rsa', false],
+    ['p256', true],
+    ['rsa1024', true],
+  ] as const)(
+    'a wrong signature by a %s key, pinned: %s, is told as that, and by decrypt_error',
+    async (kind, pinned) => {
+      const { port, secrets, errors } = await listen(kind, version);
+      const options = pinned ? { pins: await pinsOf(kind) } : {};
+      const alter = withWrongSignature(version, secrets);
+      await expect(greeting(port, { options, alter })).rejects.toMatchObject({
+        code: 'ERR_TLS_SERVER_SIGNATURE',
+        message: expect.stringContaining('did not prove'),
+      });
+      await expect.poll(() => errors).toEqual(['ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR']);
+    },
+  );
+
+  it('a platform that does not know the kind of key is told', async () => {
+    const { port } = await listen('rsa1024', version);
+    const asked: HandshakeSignature[] = [];
+    const options = {
+      pins: await pinsOf('rsa1024'),
+      verifySignature: async (signed: HandshakeSignature) => void asked.push(signed),
+    };
+    await expect(greeting(port, { options })).rejects.toMatchObject({
+      code: 'ERR_TLS_SERVER_SIGNATURE',
+      message: expect.stringContaining('cannot verify'),
+    });
+    expect(asked).toMatchObject([{ version, spki: expect.any(Uint8Array) }]);
+  });
+});

@@ -1,0 +1,111 @@
+//! The alerts by which this side ends a handshake on its own account (RFC 8446 section 6), for which rustls has no call.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use ring::{aead, hkdf};
+use rustls::{CipherSuite, KeyLog};
+use zeroize::Zeroizing;
+
+const ALERT: u8 = 21;
+const APPLICATION_DATA: u8 = 23;
+
+const WARNING: u8 = 1;
+const FATAL: u8 = 2;
+
+const CLOSE_NOTIFY: u8 = 0;
+const USER_CANCELED: u8 = 90;
+
+/// The secret that protects what the client says up to its Finished (RFC 8446 section 7.1), once TLS 1.3 has it.
+#[derive(Default)]
+pub(super) struct HandshakeSecret(Mutex<Zeroizing<Vec<u8>>>);
+
+impl fmt::Debug for HandshakeSecret {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl KeyLog for HandshakeSecret {
+    fn log(&self, _: &str, _: &[u8], secret: &[u8]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Zeroizing::new(secret.to_vec());
+    }
+
+    fn will_log(&self, label: &str) -> bool {
+        label == "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
+    }
+}
+
+impl HandshakeSecret {
+    /// The records that end a handshake in which nothing protected has been sent yet: in the clear as long as there is no secret.
+    /// user_canceled is a warning that close_notify follows.
+    pub(super) fn alert(&self, alert: u8, suite: Option<CipherSuite>) -> Option<Vec<u8>> {
+        let contents: &[[u8; 2]] = match alert {
+            USER_CANCELED => &[[WARNING, USER_CANCELED], [WARNING, CLOSE_NOTIFY]],
+            _ => &[[FATAL, alert]],
+        };
+        let secret = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = Vec::new();
+        for (sequence, content) in (0..).zip(contents) {
+            if secret.is_empty() {
+                records.extend_from_slice(&header(ALERT, content.len()));
+                records.extend_from_slice(content);
+            } else {
+                records.extend(protected(suite?, &secret, (sequence, content))?);
+            }
+        }
+        Some(records)
+    }
+}
+
+fn header(content_type: u8, len: usize) -> [u8; 5] {
+    [content_type, 3, 3, 0, u8::try_from(len).unwrap_or_default()]
+}
+
+/// RFC 8446 sections 5.2 and 7.3.
+fn protected(
+    suite: CipherSuite,
+    secret: &[u8],
+    (sequence, content): (u8, &[u8; 2]),
+) -> Option<Vec<u8>> {
+    let (hash, algorithm) = match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => (hkdf::HKDF_SHA256, &aead::AES_128_GCM),
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => (hkdf::HKDF_SHA384, &aead::AES_256_GCM),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => {
+            (hkdf::HKDF_SHA256, &aead::CHACHA20_POLY1305)
+        }
+        _ => return None,
+    };
+    let secret = hkdf::Prk::new_less_safe(hash, secret);
+    let [high, low] = u16::try_from(algorithm.key_len()).ok()?.to_be_bytes();
+    let key: aead::UnboundKey = secret
+        .expand(&[&[high, low, 9], b"tls13 key", &[0]], algorithm)
+        .ok()?
+        .into();
+    let mut nonce = [0; aead::NONCE_LEN];
+    secret
+        .expand(&[&[0, 12, 8], b"tls13 iv", &[0]], NonceLength)
+        .and_then(|okm| okm.fill(&mut nonce))
+        .ok()?;
+    if let Some(last) = nonce.last_mut() {
+        *last ^= sequence;
+    }
+    let mut sealed = [content.as_slice(), &[ALERT]].concat();
+    let header = header(APPLICATION_DATA, sealed.len() + algorithm.tag_len());
+    aead::LessSafeKey::new(key)
+        .seal_in_place_append_tag(
+            aead::Nonce::assume_unique_for_key(nonce),
+            aead::Aad::from(header),
+            &mut sealed,
+        )
+        .ok()?;
+    Some([header.as_slice(), &sealed].concat())
+}
+
+struct NonceLength;
+
+impl hkdf::KeyType for NonceLength {
+    fn len(&self) -> usize {
+        aead::NONCE_LEN
+    }
+}
