@@ -6,8 +6,8 @@ const MAX_OUTCOMES = 1_000;
 const KEY_BYTES = 32;
 
 /**
- * What came out of verifications. It is kept outside of the engine's memory, so that a call that is rolled back and made again
- * verifies nothing twice.
+ * Remembers the outcomes of verifications outside of the engine's memory, so that a call that is rolled back and made again verifies
+ * nothing twice.
  */
 export class Outcomes {
   #outcomes = new Map<string, Uint8Array>();

@@ -12,9 +12,9 @@ export interface Chain {
 
 /** Longer than any honest chain. */
 const MAX_LENGTH = 16;
-/** Of one certificate: cross-signed authorities give it a few. */
+/** A certificate below cross-signed authorities has a few. */
 const MAX_CHAINS = 8;
-/** Of the search for them. */
+/** Bounds the search for them. */
 const MAX_STEPS = 200;
 
 /** Finds the chains of certificates in a set of others, by name and signature. */
@@ -89,7 +89,7 @@ export function isValid({ notBefore, notAfter }: Certificate, at: Date): boolean
   return notBefore <= at && at <= notAfter;
 }
 
-/** What an identity holds of the certificates around its own: the best chain, judged, and the others. */
+/** The chains of an identity: the best one, judged, and the others. */
 export async function identityChains(
   leaf: ReadCertificate,
   finder: ChainFinder,

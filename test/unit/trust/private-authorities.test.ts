@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { concatenated } from '../../../src/engine/bytes.js';
 import { element, sequence, Tag } from '../../../src/enroll/der.js';
 import { evaluateTrust } from '../../../src/index.js';
+import { EXPIRED } from '../../support/cross-signed.js';
 import { engineModule } from '../../support/engine.js';
 import {
   AUTHORITY,
@@ -17,6 +18,7 @@ import {
   forgeRevocationList,
   generalizedTime,
   keyUsage,
+  makeKey,
   name,
   ORGANIZATION_NAME,
   StringTag,
@@ -97,10 +99,11 @@ const TRUSTED: Record<string, Chain> = {
   'dates of a root as GeneralizedTime': top({ validity: [generalizedTime(-1), generalizedTime(30)] }),
 };
 
-/** Nobody takes them. */
+/** Neither OpenSSL nor Go takes them. */
 const REFUSED: Record<string, Chain> = {
   'a serial number with a zero too many': leaf(serial(0, 1)),
   'a serial number without octets': leaf(serial()),
+  'a root of version 3 without extensions': top({ extensions: [] }),
   'an authority of version 1 below the root': middle({ version: 1, extensions: [] }),
   'a path length below 0': leaf({
     extensions: [
@@ -192,6 +195,36 @@ describe('keyUsage of the certificate in question', () => {
         engine,
       }),
     ).toMatchObject({ trusted: true });
+  });
+});
+
+describe('an authority with several certificates', () => {
+  const [one, other] = [root(), root({ subject: commonName('Root B') })];
+  const key = makeKey();
+  const by = (anchor: Forged, changes: Changes = {}) =>
+    forge({ subject: commonName('Inter'), by: anchor, key, extensions: AUTHORITY, ...changes });
+
+  it('leads to the root that is an anchor', async () => {
+    const [first, second] = [by(one), by(other)];
+    for (const anchor of [one, other])
+      expect(await outcome([anchor, below(first), first, second])).toBe('trusted');
+  });
+
+  it('leads there by the one that is valid', async () => {
+    const [expired, valid] = [by(one, { validity: EXPIRED }), by(one)];
+    expect(await outcome([one, below(valid), expired, valid])).toBe('trusted');
+    expect(await outcome([one, below(valid), expired])).toMatch(/^ERR_TLS_CERT_EXPIRED/);
+  });
+
+  it('is not the one of the same name with another key', async () => {
+    const [stranger, own] = [by(one, { key: makeKey() }), by(one)];
+    expect(await outcome([one, below(own), stranger, own])).toBe('trusted');
+    expect(await outcome([one, below(own), stranger])).toMatch(/not that of its issuer/);
+  });
+
+  it('leads from its new key to the old one', async () => {
+    const young = root({ by: one, serial: Uint8Array.of(2) });
+    expect(await outcome([one, below(young), young])).toBe('trusted');
   });
 });
 

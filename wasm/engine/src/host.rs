@@ -12,8 +12,8 @@ pub enum QuestionKind {
     Signature = 2,
     /// Is this server to be trusted? See [`crate::tls::verifier`].
     ServerTrust = 3,
-    /// What came out of a verification before? See [`crate::trust::signatures`]. The host is told what came out in the same way, and
-    /// remembers it although it undoes the call.
+    /// The outcome of an earlier verification. See [`crate::trust::signatures`]. The host is told outcomes in the same way, and
+    /// remembers them although it undoes the call.
     Memory = 4,
     /// Did the server's key make this signature? See [`crate::tls::verifier`].
     HandshakeSignature = 5,

@@ -22,6 +22,7 @@ pub struct Certificate<'a> {
     signature_algorithm: String,
     signature_identifier: &'a [u8],
     signature: &'a [u8],
+    is_version_1: bool,
     serial: String,
     serial_number: &'a [u8],
     issuer: Element<'a>,
@@ -84,7 +85,7 @@ impl<'a> Certificate<'a> {
         outer.finish()?;
 
         let mut fields = to_be_signed.children();
-        fields.optional(0xa0)?;
+        let is_version_1 = fields.optional(0xa0)?.is_none();
         let serial = fields.expect(INTEGER)?;
         fields.expect(SEQUENCE)?;
         let issuer = fields.expect(SEQUENCE)?;
@@ -100,6 +101,7 @@ impl<'a> Certificate<'a> {
             signature_algorithm,
             signature_identifier: signature_identifier.content,
             signature,
+            is_version_1,
             serial: serial_number(serial.content),
             serial_number: serial.content,
             issuer,
@@ -260,9 +262,9 @@ impl<'a> Certificate<'a> {
         &self.subject_alt_names
     }
 
-    /// Certificates of version 1 have none.
-    pub fn has_extensions(&self) -> bool {
-        self.extensions.is_some()
+    /// Certificates of version 1 have no extensions.
+    pub fn is_version_1(&self) -> bool {
+        self.is_version_1
     }
 
     pub fn extensions(&self) -> impl Iterator<Item = Extension<'a>> {

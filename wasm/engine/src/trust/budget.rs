@@ -1,4 +1,4 @@
-//! Bounds of the work that an evaluation may take, so that a hostile chain costs little.
+//! Bounds the work of an evaluation, so that a hostile chain costs little.
 
 use std::cell::Cell;
 

@@ -76,7 +76,7 @@ pub fn check_alone(certificate: &Certificate<'_>, limits: &Limits<'_>) -> Result
     check_handshakes(certificate)
 }
 
-/// Of the certificate in question: it signs handshakes (RFC 8446 section 4.4.2.2, RFC 5246 sections 7.4.2 and 7.4.6).
+/// The certificate in question signs handshakes (RFC 8446 section 4.4.2.2, RFC 5246 sections 7.4.2 and 7.4.6).
 pub fn check_handshakes(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     if certificate.may(KeyUsageBit::DigitalSignature) {
         return Ok(());
@@ -88,7 +88,7 @@ pub fn check_handshakes(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     ))
 }
 
-/// What public authorities are held to. Private ones break it every day, and it protects nobody there.
+/// Rules for public authorities. Private ones break them every day, and they protect nobody there.
 pub fn check_public(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     check_serial(certificate)?;
     check_subject(certificate)

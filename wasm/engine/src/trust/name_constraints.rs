@@ -12,7 +12,7 @@ use crate::pki::der::{Element, Elements, Malformed, SEQUENCE};
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
 const PERMITTED: u8 = 0xa0;
 const EXCLUDED: u8 = 0xa1;
-/// Of a whole evaluation: names times constraints.
+/// Bounds one evaluation: names times constraints.
 pub const MAX_COMPARISONS: usize = 250_000;
 
 /// Of a path, the certificate in question first: every name below an issuer has to be within that issuer's constraints. Issuers that

@@ -16,7 +16,7 @@ use crate::pki::certificate::Certificate;
 
 /// Between the certificate in question and the anchor.
 const MAX_INTERMEDIATES: usize = 6;
-/// Signatures that are verified with keys of certificates that are no anchors: the other side may send any number of such keys.
+/// Bounds the signatures that are verified by certificates which are not anchors: a server may send any number of them.
 const MAX_STRANGERS: usize = 16;
 
 pub struct Search<'a> {
@@ -98,7 +98,7 @@ impl<'a> Search<'a> {
             }
             return false;
         }
-        // Those first whose key the certificate names, so that others with their name cost nothing.
+        // Issuers whose key the certificate names come first, so that others of the same name cost nothing.
         for is_named in [true, false] {
             for issuer in issuers().filter(|it| name_each_other(&last, it) == is_named) {
                 if self.go_on(path, &last, issuer) {
@@ -193,7 +193,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// What only chains to public authorities are held to.
+/// Applies the rules that hold only for chains to public authorities.
 fn check_public(path: &[Certificate<'_>], is_public: bool) -> Result<(), Refusal> {
     match path.split_last() {
         Some((_, below)) if is_public => below.iter().try_for_each(certificate_rules::check_public),

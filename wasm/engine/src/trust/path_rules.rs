@@ -66,7 +66,7 @@ fn check_length(below_anchor: &[Certificate<'_>], limits: &Limits<'_>) -> Result
     }
 }
 
-/// An anchor of version 1, without extensions, may issue; others have to say that they are authorities.
+/// An anchor of version 1, which has no extensions, may issue; others have to say that they are authorities.
 fn check_authority(issuer: &Certificate<'_>) -> Result<(), Refusal> {
     if issuer.is_authority() {
         return Ok(());
@@ -79,7 +79,7 @@ fn check_authority(issuer: &Certificate<'_>) -> Result<(), Refusal> {
 
 /// `below`: how many authorities stand between this issuer and the certificate in question.
 fn check_issuer(issuer: &Certificate<'_>, below: usize) -> Result<(), Refusal> {
-    if issuer.has_extensions() {
+    if !issuer.is_version_1() {
         check_authority(issuer)?;
     }
     let what = if !issuer.may(KeyUsageBit::KeyCertSign) {

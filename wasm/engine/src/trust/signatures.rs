@@ -1,7 +1,7 @@
 //! Signatures of certificates, of revocation lists and of OCSP responses, by webpki.
 //!
-//! The host remembers what came out of each, because a call that has to wait for an answer is undone and made again. Question
-//! `Memory`: 32 octets that stand for what is verified; answer: one octet. The same question with one octet more tells what came out.
+//! The host remembers the outcome of each, because a call that has to wait for an answer is undone and made again. Question
+//! `Memory`: 32 octets that stand for what is verified. Answer: one octet. The same question with one octet more tells the outcome.
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::SubjectPublicKeyInfoDer;
@@ -14,7 +14,7 @@ use crate::host::{Answer, Host, QuestionKind};
 use crate::pki::certificate::Certificate;
 use crate::wire::Writer;
 
-/// Of one evaluation: real chains need a few, and what needs more is made to waste time.
+/// Bounds one evaluation. Real chains need a few; more are sent to waste time.
 const MAX_SIGNATURES: usize = 100;
 
 /// The algorithms that certificates may be signed with.
@@ -46,7 +46,7 @@ pub struct Signatures<'a> {
     left: Budget,
 }
 
-/// What came out of a verification, as the host remembers it.
+/// The outcomes of a verification, as the host remembers them.
 const GOOD: u8 = 0;
 const WRONG: u8 = 1;
 const UNSUPPORTED: u8 = 2;
@@ -59,7 +59,7 @@ impl<'a> Signatures<'a> {
         }
     }
 
-    /// To verify so many signatures that are not verified here. Also what is remembered counts, so that each attempt comes to the same.
+    /// Counts signatures that are verified elsewhere. Remembered ones count as well, so that each attempt has the same result.
     pub fn spend(&self, count: usize) -> Result<(), Refusal> {
         self.left.spend(count)
     }
@@ -89,7 +89,7 @@ impl<'a> Signatures<'a> {
         })
     }
 
-    /// What came out the last time, or comes out now.
+    /// The remembered outcome, or a new one.
     pub fn remember(&self, question: &[u8], find_out: &dyn Fn() -> u8) -> u8 {
         let mut key = Sha256::digest(question).to_vec();
         if let Answer::Known(known) = self.host.ask(QuestionKind::Memory, &key) {
