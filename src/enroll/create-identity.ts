@@ -36,8 +36,8 @@ export interface CreateIdentityOptions {
 
 /**
  * Makes a key pair in this browser, and a request for its certificate (PKCS#10, RFC 2986), signed by it. The private key cannot be
- * exported. ECDSA and Ed25519 keys never could; RSA keys, and those with user verification, could while they were made, in a
- * variable of this library (`docs/security.md`).
+ * exported. ECDSA and Ed25519 keys never could; RSA keys, and those with user verification, could for the moment in which they were
+ * made (`docs/security.md`).
  *
  * @throws MtlsError ERR_ENROLL_UNSUPPORTED when WebCrypto has no such keys here; ERR_VERIFICATION_FAILED,
  *   ERR_VERIFICATION_UNAVAILABLE; ERR_STORE_UNAVAILABLE, ERR_STORE_QUOTA; ERR_ENGINE_LOAD

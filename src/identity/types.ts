@@ -47,7 +47,8 @@ export interface Identity {
   otherChains?: Certificate[][];
   /**
    * The private key as non-extractable CryptoKeys: one for ECDSA, one per scheme and hash for RSA. Empty for a stored
-   * identity with `userVerification: 'required'`.
+   * identity with `userVerification: 'required'`. A script that gets hold of them can use them and pass them on, also to pages of other
+   * origins in this browser, and cannot read their bytes.
    */
   keys: CryptoKey[];
   /** Whether `chain` is complete, valid at the time of import, and fit for client authentication. */
@@ -73,8 +74,10 @@ export interface IdentityControls {
    */
   idleTimeoutMs?: number;
   /**
-   * `required`: the private key is stored only wrapped, and is unwrapped for use after the person confirmed. Set when
-   * the identity is added; it cannot be changed later. Default: `none`.
+   * `required`: the private key is stored only wrapped, and is unwrapped for use after the person confirmed. This protects it from
+   * whoever copies the disk, and from other people at the device; not from a script of the page's origin that is there when the person
+   * confirms, which can have it in clear (`docs/security.md`). Set when the identity is added; it cannot be changed later. Default:
+   * `none`.
    */
   userVerification?: 'none' | 'required';
 }

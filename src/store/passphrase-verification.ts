@@ -33,7 +33,7 @@ const SALT_BYTES = 16;
 /**
  * User verification by a passphrase, for browsers without WebAuthn's PRF extension. The wrapping key is derived by PBKDF2
  * (RFC 8018) with HMAC-SHA-256, 1,000,000 iterations and a salt for each identity. It is as strong as the passphrase: whoever copies
- * the browser's storage can guess at leisure.
+ * the browser's storage can guess at leisure, and so can a script of the page's origin, which also reads what is typed.
  */
 export function passphraseVerification({ ask, maxAttempts = 3 }: PassphraseOptions): UserVerification {
   if (typeof ask !== 'function') throw new TypeError('ask is a function');

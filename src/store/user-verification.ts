@@ -7,7 +7,7 @@ export interface VerificationSubject {
 
 /**
  * A way to make sure that the person is there, which gives a wrapping key that nothing else gives: `webAuthnVerification`
- * or `passphraseVerification`.
+ * or `passphraseVerification`. A script of the origin that is there meanwhile can have the wrapping key too (`docs/security.md`).
  */
 export interface UserVerification {
   /** Names the way in the store's records. */

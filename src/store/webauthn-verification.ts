@@ -27,7 +27,8 @@ const INFO = new TextEncoder().encode('browser-mtls key wrapping');
 /**
  * User verification by an authenticator (fingerprint, face, PIN, security key) with WebAuthn's PRF extension (Web Authentication
  * Level 3, section 10.1.4). Each identity has a credential and a salt of its own; the authenticator makes of them 32 bytes that
- * exist nowhere else, and HKDF (RFC 5869) makes the wrapping key of those.
+ * exist nowhere else, and HKDF (RFC 5869) makes the wrapping key of those. Of no use to whoever has the disk without the authenticator;
+ * a script of the page's origin can ask the authenticator for the same bytes, and has them when the person confirms.
  */
 export function webAuthnVerification(options: WebAuthnOptions = {}): UserVerification {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;

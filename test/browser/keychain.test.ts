@@ -233,6 +233,46 @@ describe('user verification by an authenticator', () => {
     expect(await count(page)).toBe(0);
   });
 
+  it('gives the key in clear to a script that asks the authenticator by itself, as docs/security.md tells', async () => {
+    await addAuthenticator(page, { hasPrf: true });
+    const id = await add(page, { userVerification: 'required' });
+    const clear = await page.evaluate(async which => {
+      const asked = indexedDB.open('browser-mtls');
+      const database = await new Promise<IDBDatabase>(resolve => {
+        asked.onsuccess = () => resolve(asked.result);
+      });
+      const reading = database.transaction('identities').objectStore('identities').get(which);
+      const { wrapped } = await new Promise<{
+        wrapped: {
+          pkcs8: ArrayBuffer;
+          iv: Uint8Array<ArrayBuffer>;
+          parameters: { credentialId: Uint8Array<ArrayBuffer>; salt: Uint8Array<ArrayBuffer> };
+        };
+      }>(resolve => {
+        reading.onsuccess = () => resolve(reading.result);
+      });
+      const { credentialId, salt } = wrapped.parameters;
+      const credential = (await navigator.credentials.get({
+        publicKey: {
+          challenge: new Uint8Array(32),
+          allowCredentials: [{ type: 'public-key', id: credentialId }],
+          userVerification: 'required',
+          extensions: { prf: { eval: { first: salt } } },
+        },
+      })) as PublicKeyCredential;
+      const secret = credential.getClientExtensionResults().prf?.results?.first as ArrayBuffer;
+      const base = await crypto.subtle.importKey('raw', secret, 'HKDF', false, ['deriveKey']);
+      const info = new TextEncoder().encode('browser-mtls key wrapping');
+      const derivation = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info };
+      const key = await crypto.subtle.deriveKey(derivation, base, { name: 'AES-GCM', length: 256 }, false, [
+        'decrypt',
+      ]);
+      const bytes = await crypto.subtle.decrypt({ name: 'AES-GCM', iv: wrapped.iv }, key, wrapped.pkcs8);
+      return Array.from(new Uint8Array(bytes));
+    }, id);
+    expect(includesSecret(Buffer.from(clear), secretOf(ada))).toBe(true);
+  });
+
   it('keeps no key in IndexedDB but a wrapped one', async () => {
     await addAuthenticator(page, { hasPrf: true });
     await add(page, { userVerification: 'required' });
