@@ -121,11 +121,13 @@ export class ConnectionAuthentication {
     };
   }
 
-  /** Whether the connection failed because of an identity, or for want of one, and the identities have changed since it was prepared. */
-  isOutdated(error: unknown): boolean {
-    const concernsIdentity =
-      isCertificateRefusal(error) || (error instanceof MtlsError && error.code.startsWith('ERR_IDENTITY_'));
-    return concernsIdentity && this.#owner.revision(this.#answers) !== this.#known.revision;
+  /** Whether the connection failed because of an identity, or for want of one, and another choice would be made now. */
+  async isOutdated(error: unknown): Promise<boolean> {
+    const isIdentity = error instanceof MtlsError && error.code.startsWith('ERR_IDENTITY_');
+    if (!isIdentity && !isCertificateRefusal(error)) return false;
+    if (!this.#basis.shown) return this.#owner.revision(this.#answers) !== this.#known.revision;
+    await this.#owner.reviews.settled(this.#basis);
+    return this.#basis.over;
   }
 
   readonly absence = (): string | undefined => this.#basis.absence;

@@ -80,7 +80,7 @@ export class Dialer {
         if (error instanceof HungUp) {
           if (attempt === MAX_ATTEMPTS) throw new MtlsError('ERR_TLS_TRUNCATED', error.message);
         } else {
-          if (attempt === MAX_ATTEMPTS || !authentication.isOutdated(error)) throw error;
+          if (attempt === MAX_ATTEMPTS || !(await authentication.isOutdated(error))) throw error;
           authentication = await this.#authentication.prepare(target);
         }
       }

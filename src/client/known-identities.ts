@@ -1,5 +1,5 @@
 import { hostsAllow } from '../identity/hosts.js';
-import { type KeyAccess, type KeyTarget, keyAccessOf } from '../identity/key-access.js';
+import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import type { AnswerStore, KeptAnswers } from './answer-store.js';
 import type { HostAnswers, Shown } from './host-answers.js';
@@ -37,18 +37,20 @@ export interface KnownIdentities {
   untilMs: number;
 }
 
+/** More than what goes when an identity of a store leaves the list: each revision is another one. */
+const LIST_CHANGE = 2 ** 32;
+
 /** The identities of a client, as they are now. */
 export class Identities {
   #source: IdentitySource | ListedIdentity[];
   #kept: KeptAnswers;
-  /** Of the listed identities that are in a store. */
-  #listed: KeyAccess[];
+  /** The list as it was seen last: the page may change it. */
+  #list: ListedIdentity[] = [];
+  #listChanges = 0;
 
   constructor(source: IdentitySource | ListedIdentity[], kept: KeptAnswers) {
     this.#source = source;
     this.#kept = kept;
-    const list = Array.isArray(source) ? source : [];
-    this.#listed = list.map(keyAccessOf).filter(it => it !== undefined);
   }
 
   /** Whether they were given as a list, not by a store. */
@@ -58,8 +60,17 @@ export class Identities {
 
   /** Another number after each change of what `for` gives. */
   revision({ asked }: HostAnswers): number {
-    const source = Array.isArray(this.#source) ? 0 : (this.#source.revision ?? 0);
-    return this.#listed.reduce((sum, { revision }) => sum + revision(), source + Number(asked));
+    const source = Array.isArray(this.#source) ? this.#listRevision(this.#source) : this.#source.revision;
+    return (source ?? 0) + Number(asked);
+  }
+
+  #listRevision(source: ListedIdentity[]): number {
+    const list = this.#list;
+    if (source.length !== list.length || source.some((it, index) => it !== list[index])) {
+      this.#list = [...source];
+      this.#listChanges += LIST_CHANGE;
+    }
+    return source.reduce((sum, it) => sum + (keyAccessOf(it)?.revision() ?? 0), this.#listChanges);
   }
 
   async all(): Promise<StoredIdentity[]> {
@@ -108,10 +119,12 @@ export function currentIn(
 }
 
 function nextTurn(identities: readonly StoredIdentity[]): number {
-  const turns = identities.flatMap(({ certificate: { notBefore, notAfter }, controls: { expiresAt } }) =>
-    [notBefore, notAfter, ...(expiresAt ? [expiresAt] : [])].map(it => it.getTime()),
-  );
+  const turns = identities.flatMap(({ certificate: { notBefore, notAfter }, controls: { expiresAt } }) => [
+    notBefore.getTime(),
+    // Up to and including this moment it is valid.
+    notAfter.getTime() + 1,
+    expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
+  ]);
   const now = Date.now();
-  // One millisecond later: a certificate is valid up to and including its last moment.
-  return Math.min(...turns.map(it => it + 1).filter(it => it > now));
+  return Math.min(...turns.filter(it => it > now));
 }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Identity, IdentityStore, MtlsClient, Tunnel } from '../../../src/index.js';
 import { tcpTunnel } from '../../support/tcp-tunnel.js';
 import { answering, IdentityStage, leave, show, VARIANTS } from './identity-stage.js';
@@ -123,6 +123,31 @@ describe.each(VARIANTS)('over $protocol and $tls, an identity', variant => {
     };
     const { whoami } = await stage.visitor({ identities: store, tunnel });
     expect([await whoami(url), changes.length]).toEqual(['Ada', 0]);
+  });
+
+  it('that is listed later on is shown, and no longer when it is not', async () => {
+    const { url } = await stage.listen(variant);
+    const identities: Identity[] = [];
+    const { whoami } = await stage.visitor({ identities });
+    expect(await whoami(url)).toBe('nobody');
+    identities.push(ada);
+    expect(await whoami(url)).toBe('Ada');
+    identities[0] = bob;
+    expect(await whoami(url)).toBe('Bob');
+    identities.pop();
+    expect(await whoami(url)).toBe('nobody');
+  });
+
+  it('whose time ends leaves the choice to the other one', async () => {
+    const { url } = await stage.listen(variant);
+    const { whoami } = await stage.visitor({ identities: store });
+    await store.add(ada, { hosts });
+    const end = Date.now() + 3_600_000;
+    await store.add(bob, { hosts, expiresAt: new Date(end) });
+    expect(await whoami(url)).toBe('nobody');
+    vi.useFakeTimers({ toFake: ['Date'], now: end });
+    onTestFinished(() => void vi.useRealTimers());
+    expect(await whoami(url)).toBe('Ada');
   });
 
   it('that is shown by a session is not shown by a resumed one, when another choice would be made', async () => {
