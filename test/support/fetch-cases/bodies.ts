@@ -9,8 +9,8 @@ import {
   typeError,
 } from './case.js';
 
-const bytesOf = (text: string) => new TextEncoder().encode(text);
-const streamOf = (...chunks: unknown[]) =>
+export const bytesOf = (text: string) => new TextEncoder().encode(text);
+export const streamOf = (...chunks: unknown[]) =>
   new ReadableStream({
     start(controller) {
       for (const chunk of chunks) controller.enqueue(chunk);
@@ -18,7 +18,8 @@ const streamOf = (...chunks: unknown[]) =>
     },
   });
 
-const bodies: [string, () => BodyInit, string, string | undefined][] = [
+/** Each kind of body: its name, one, how it arrives, and its type. */
+export const bodies: [string, () => BodyInit, string, string | undefined][] = [
   ['a string', () => 'text', 'text', 'text/plain;charset=UTF-8'],
   ['an empty string', () => '', '', 'text/plain;charset=UTF-8'],
   ['a string beyond ASCII', () => '\u20ac', '\u00e2\u0082\u00ac', 'text/plain;charset=UTF-8'],

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createIdentity, IdentityStore, type KeyAlgorithmName } from '../../../src/index.js';
 import { passphraseVerification } from '../../../src/store/passphrase-verification.js';
 import { engineModule } from '../../support/engine.js';
+import { watchKeys } from '../../support/exportable-keys.js';
 
 const engine = engineModule();
 const ada = { subject: 'CN=Ada', engine };
@@ -10,21 +11,6 @@ const ada = { subject: 'CN=Ada', engine };
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** The private keys that WebCrypto gives from now on and that can be exported. */
-function watchExtractable(): CryptoKey[] {
-  const seen: CryptoKey[] = [];
-  for (const name of ['generateKey', 'importKey', 'unwrapKey'] as const) {
-    const original = crypto.subtle[name].bind(crypto.subtle) as (...args: unknown[]) => Promise<unknown>;
-    vi.spyOn(crypto.subtle, name).mockImplementation((async (...args: unknown[]) => {
-      const made = await original(...args);
-      const key = made instanceof CryptoKey ? made : (made as CryptoKeyPair).privateKey;
-      if (key.type === 'private' && key.extractable) seen.push(key);
-      return made;
-    }) as never);
-  }
-  return seen;
-}
 
 async function openStore(ask: () => string): Promise<IdentityStore> {
   return IdentityStore.open({
@@ -42,12 +28,12 @@ describe('the private key', () => {
     // One that becomes six.
     ['RSA-2048', 1],
   ])('of %s can be exported %i times on its way', async (algorithm, times) => {
-    const extractable = watchExtractable();
+    const { exportable } = watchKeys();
     const store = await openStore(() => 'sesame');
     for (const options of [ada, { ...ada, store }]) {
-      extractable.length = 0;
+      exportable.length = 0;
       await createIdentity({ ...options, algorithm });
-      expect(extractable).toHaveLength(times);
+      expect(exportable).toHaveLength(times);
     }
     store.close();
   });
@@ -55,14 +41,14 @@ describe('the private key', () => {
   it.each<KeyAlgorithmName>(['ECDSA P-256', 'RSA-2048', 'Ed25519'])(
     'of %s is not there yet while the person is asked',
     async algorithm => {
-      const extractable = watchExtractable();
+      const { exportable } = watchKeys();
       let before: number | undefined;
       const store = await openStore(() => {
-        before = extractable.length;
+        before = exportable.length;
         return 'sesame';
       });
       await createIdentity({ ...ada, algorithm, store, controls: { userVerification: 'required' } });
-      expect([before, extractable.length]).toEqual([0, 1]);
+      expect([before, exportable.length]).toEqual([0, 1]);
       store.close();
     },
   );
