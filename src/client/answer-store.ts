@@ -16,11 +16,11 @@ export interface AnswerStore {
   delete(matches: (record: AnswerRecord) => boolean): Promise<void>;
 }
 
-/** A server as it was judged: its certificate, and what verification said. */
+/** A server as it was judged. */
 export interface SeenServer {
   /** SHA-256 of its certificate, lower-case hex. */
   fingerprint: string;
-  /** Of the failure; undefined: it was verified. */
+  /** The failure's code; undefined: verification passed. */
   code: string | undefined;
 }
 

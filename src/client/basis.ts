@@ -4,10 +4,10 @@ import type { SeenServer } from './answer-store.js';
 import type { Choice, HostAnswers } from './host-answers.js';
 import type { KnownIdentities } from './known-identities.js';
 
-/** What a connection, and the sessions that it leaves, were made by. */
+/** The grounds on which a connection was made, and with it the sessions that it leaves. */
 export interface Basis {
   answers: HostAnswers;
-  /** The request of a verified server for a certificate, and the choice; undefined: it asked for none. */
+  /** A verified server's request for a certificate, and the choice that answered it; undefined: it asked for none. */
   shown: { request: CertificateRequest; choice: Choice } | undefined;
   /** Why the server got no certificate although it asked for one, for people. */
   absence: string | undefined;
@@ -15,11 +15,11 @@ export interface Basis {
   presented: StoredIdentity | undefined;
   /** The server, where an answer that is kept for good has it trusted. */
   trusted: SeenServer | undefined;
-  /** Of what the choice follows from, when the choice was last known to hold. */
+  /** `Identities.revision` and that of the store of `presented`, when the choice was last known to hold. */
   revision: number;
-  /** From then on, in milliseconds, it is to be looked at again, because the validity of an identity begins or ends. */
+  /** The time of the next review at the latest, in milliseconds: the validity of an identity begins or ends. */
   untilMs: number;
-  /** No longer what a new connection would be made by, or refused by the server. */
+  /** A new connection would be made on other grounds, or the server has refused this one. */
   over: boolean;
 }
 

@@ -12,10 +12,10 @@ import { unsupportedSchemes } from './candidates.js';
 import type { Choice, HostAnswers, Shown, Verdict } from './host-answers.js';
 import type { KnownIdentities } from './known-identities.js';
 
-/** Whose sessions a connection may resume. */
+/** The sessions that a connection may resume. */
 export interface Resumable {
   partition: string;
-  /** What they were made by; undefined: the server had asked for nothing. */
+  /** The grounds that they were made on; undefined: the server asked for nothing. */
   basis: Basis | undefined;
 }
 
@@ -47,7 +47,7 @@ export class ConnectionAuthentication {
     return this.#answers.target;
   }
 
-  /** To be called when a connection begins, because answers to others change it. */
+  /** Call this when a connection begins: answers to other connections change the result. */
   begin(): Resumable {
     const resumable = this.#owner.resumable(this.#answers, this.#known);
     this.#partition = resumable.partition;
@@ -101,7 +101,7 @@ export class ConnectionAuthentication {
     return verdict.trust;
   }
 
-  /** What a connection rests on, once it is made: on its own handshake, or on the one that left the session. */
+  /** The grounds of a connection that has been made: its own handshake, or the one that left the session. */
   basis({ resumed, sessions }: { resumed: boolean; sessions: Resumable }): Basis {
     return resumed ? (sessions.basis ?? newBasis(this.#answers, this.#known)) : this.#basis;
   }
@@ -132,7 +132,7 @@ export class ConnectionAuthentication {
 
   readonly absence = (): string | undefined => this.#basis.absence;
 
-  /** The next connection is made anew: by a resumed session it would be the same client. */
+  /** Ends the sessions: by one of them, the next connection would be the same client. */
   readonly noteRefusal = (): void => this.#answers.endSessions();
 
   /** The identity as its store has it now: the answer may be an old one. */

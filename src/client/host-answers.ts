@@ -19,7 +19,7 @@ export interface Shown {
   asked?: Asked;
 }
 
-/** How the handler was asked for a choice that is not found again without asking it, or for a rejection. */
+/** The question behind a rejection, or behind a choice that a new connection would ask for again. */
 export interface Asked {
   /** The ids of the identities that it could have named. */
   offered: readonly string[];
@@ -73,7 +73,7 @@ export class HostAnswers {
     return JSON.stringify([hostname, port, allowed.map(it => it.id).sort(), kept, this.#generation]);
   }
 
-  /** What the sessions of a partition were made by; undefined: the server asked for nothing. */
+  /** The grounds of a partition's sessions; undefined: the server asked for nothing. */
   sessions(partition: string): Basis | undefined {
     return this.#sessions.get(partition);
   }

@@ -22,7 +22,7 @@ export interface IdentitySource {
   readonly answers?: AnswerStore;
 }
 
-/** What one connection to a target may show. */
+/** The identities that one connection to a target may show. */
 export interface KnownIdentities {
   all: StoredIdentity[];
   /** Those that may be shown to the target without a handler naming them. */
@@ -37,7 +37,7 @@ export interface KnownIdentities {
   untilMs: number;
 }
 
-/** More than what goes when an identity of a store leaves the list: each revision is another one. */
+/** Larger than the revision that goes with an identity which leaves the list, so that no sum comes back. */
 const LIST_CHANGE = 2 ** 32;
 
 /** The identities of a client, as they are now. */

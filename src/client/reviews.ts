@@ -9,8 +9,8 @@ import { currentIn, type Identities, type KnownIdentities } from './known-identi
 import type { Standing } from './standing.js';
 
 /**
- * Looks after a change whether what connections were made by still holds. The store is not read for each request: a number tells
- * that something has changed, and the clock that a validity has begun or ended.
+ * Finds out after a change whether a new connection would be made on the same grounds. The store is not read for each request: a
+ * number tells that something has changed, and the clock tells that a validity has begun or ended.
  */
 export class Reviews {
   #identities: Identities;

@@ -124,7 +124,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     if (!this.#over) this.#engine.closeConnection(this.#handle);
   }
 
-  /** The server refuses its client: another request would meet the same. */
+  /** Takes no further request, because the server refuses the client, and has no session resumed. */
   refuse(): void {
     this.admission?.noteRefusal();
     this.close();

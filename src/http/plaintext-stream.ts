@@ -25,9 +25,9 @@ export interface Admission {
   /** Settles, without fail, when `holds` can be asked; undefined: at once. */
   settled(): Promise<void> | undefined;
   holds(): boolean;
-  /** A request goes over it. */
+  /** Call this with each request. */
   noteUse(): void;
-  /** The server refuses the client's certificate, or misses one. */
+  /** Call this when the server refuses the client's certificate, or misses one. */
   noteRefusal(): void;
 }
 

@@ -12,7 +12,7 @@ export class AnswerRecords {
 
   constructor(storeName: string, records: Records) {
     this.#records = records;
-    // What has changed is read where it matters: the message has nothing in it to be believed.
+    // The message holds nothing to be believed: clients read the database again.
     this.#channel = openChannel(`browser-mtls:${storeName}:answers`, () => this.changes++);
   }
 
