@@ -12,7 +12,6 @@ export type {
 } from './client/challenge.js';
 export type { ClientOptions } from './client/client-options.js';
 export { type ConnectionInfo, createClient, type MtlsClient } from './client/create-client.js';
-export type { ListedIdentity } from './client/known-identities.js';
 export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
 export type { WasmSource } from './engine/wasm-source.js';
@@ -42,6 +41,7 @@ export type {
   Certificate,
   Identity,
   IdentityControls,
+  ListedIdentity,
   StoredIdentity,
   TrustResult,
 } from './identity/types.js';

@@ -3,7 +3,7 @@ import { MtlsError } from '../errors.js';
 import { describeCertificate, describeChain, describeName } from '../identity/certificate.js';
 import { hostsAllow } from '../identity/hosts.js';
 import type { KeyTarget } from '../identity/key-access.js';
-import type { Certificate, StoredIdentity } from '../identity/types.js';
+import type { Certificate, ListedIdentity, StoredIdentity } from '../identity/types.js';
 import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
 import { chainToSend } from './accepted-chain.js';
 import { KeptAnswers } from './answer-store.js';
@@ -14,13 +14,7 @@ import { defaultChoice } from './default-choice.js';
 import { checkDisposition, identityOf, persistenceOf, trustOf } from './dispositions.js';
 import { dropOutdatedRejection, Foresight } from './foresight.js';
 import { type Choice, HostAnswers, hostKey, type Shown, type Verdict } from './host-answers.js';
-import {
-  asStored,
-  Identities,
-  type IdentitySource,
-  type KnownIdentities,
-  type ListedIdentity,
-} from './known-identities.js';
+import { asStored, Identities, type IdentitySource, type KnownIdentities } from './known-identities.js';
 import { Reviews } from './reviews.js';
 import { schemeName } from './scheme-names.js';
 import type { Given } from './slot.js';

@@ -3,6 +3,7 @@ import type { WasmSource } from '../engine/wasm-source.js';
 import type { CookieOptions } from '../http/cookies.js';
 import type { PoolOptions } from '../http/pool-options.js';
 import { isIdentity } from '../identity/is-identity.js';
+import type { ListedIdentity } from '../identity/types.js';
 import { checkedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import type { TrustOptions } from '../trust/options.js';
@@ -10,7 +11,6 @@ import type { Tunnel } from '../tunnel/tunnel.js';
 import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
 import type { WebSocketOptions } from '../websocket/web-socket.js';
 import type { ChallengeHandler } from './challenge.js';
-import type { ListedIdentity } from './known-identities.js';
 
 /** What `createClient` takes. All but `tunnel` may be left out. */
 export interface ClientOptions {

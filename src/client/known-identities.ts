@@ -1,17 +1,8 @@
 import { hostsAllow } from '../identity/hosts.js';
 import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
-import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
+import type { ListedIdentity, StoredIdentity } from '../identity/types.js';
 import type { AnswerStore, KeptAnswers } from './answer-store.js';
 import type { HostAnswers, Shown } from './host-answers.js';
-
-/** An identity of a list. */
-export interface ListedIdentity extends Identity {
-  /**
-   * `hosts`: where it may be sent, as in a store. Default: to the origins that the page itself asks the client for, and to none that
-   * a redirect leads to. One that is in a store has the controls of the store.
-   */
-  controls?: Pick<IdentityControls, 'hosts'>;
-}
 
 /** Where identities come from: a store, or a list. */
 export interface IdentitySource {

@@ -82,6 +82,15 @@ export interface IdentityControls {
   userVerification?: 'none' | 'required';
 }
 
+/** An identity of a list. */
+export interface ListedIdentity extends Identity {
+  /**
+   * `hosts`: where it may be sent, as in a store. Default: to the origins that the page itself asks the client for, and to none that
+   * a redirect leads to. One that is in a store has the controls of the store.
+   */
+  controls?: Pick<IdentityControls, 'hosts'>;
+}
+
 /** An identity as the store gives it back. */
 export interface StoredIdentity extends Identity {
   id: string;
