@@ -28,9 +28,15 @@ export function encodeAltName(name: string): Der {
   return encoders[kind](value);
 }
 
-/** Whether `encodeAltName` knows the kind of a name of a certificate. */
-export function isKnownKind(name: string): boolean {
-  return /^(?:DNS|email|URI|IP|UPN):/i.test(name) && !/^IP:#/i.test(name);
+/** Whether a name of a certificate is of a kind that `encodeAltName` knows, and is well-formed. */
+export function isEncodable(name: string): boolean {
+  if (!/^(?:DNS|email|URI|IP|UPN):/i.test(name)) return false;
+  try {
+    encodeAltName(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The names' GeneralNames. */

@@ -2,7 +2,7 @@ import type { EngineSource } from '../engine/load.js';
 import { readCertificate } from '../identity/certificate.js';
 import type { Identity, StoredIdentity } from '../identity/types.js';
 import type { IdentityStore } from '../store/identity-store.js';
-import { isKnownKind } from './alt-names.js';
+import { isEncodable } from './alt-names.js';
 import { ask, type CertificateAuthority } from './authority.js';
 import { createReader, issuedChain } from './certificates.js';
 import { makeEnrolment } from './create-identity.js';
@@ -70,7 +70,7 @@ async function renewSameKey(
   return { ...others, ...renewed };
 }
 
-/** With the names of the present certificate, as RFC 7030 asks for it (section 4.2.2); those of rare kinds are left out. */
+/** With the names of the present certificate, as RFC 7030 asks for it (section 4.2.2); those of rare kinds and malformed ones are left out. */
 async function rekey(
   identity: Identity,
   authority: RenewingAuthority,
@@ -79,7 +79,7 @@ async function rekey(
   const reader = await createReader(engine);
   const { subject, certificate } = readCertificate(reader, identity.certificate.der);
   const enrolment = await makeEnrolment(subject, {
-    subjectAltNames: certificate.subjectAltNames.filter(isKnownKind),
+    subjectAltNames: certificate.subjectAltNames.filter(isEncodable),
     algorithm,
     ...(store && isStored(identity) && { store, controls: identity.controls }),
     ...(engine && { engine }),

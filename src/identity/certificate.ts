@@ -46,8 +46,8 @@ export function readCertificate(instance: Instance, der: Uint8Array): ReadCertif
     subject: reader.str(),
     issuer: reader.str(),
     serialNumber: reader.str(),
-    notBefore: readTime(reader.str()),
-    notAfter: readTime(reader.str()),
+    notBefore: readTime(reader.str()) ?? LAST_TIME,
+    notAfter: readTime(reader.str()) ?? FIRST_TIME,
     subjectAltNames: reader.list().map(name => new TextDecoder().decode(name)),
     fingerprint: toHex(reader.bytes()),
     spkiPin: toBase64(reader.bytes()),
@@ -151,13 +151,23 @@ function toPem(der: Uint8Array): string {
   return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
 }
 
-/** From YYYYMMDDHHMMSSZ. */
-function readTime(text: string): Date {
-  return new Date(
+/** What a Date can hold: a certificate with a time that cannot be read is valid at none. */
+const FIRST_TIME = new Date(-8.64e15);
+const LAST_TIME = new Date(8.64e15);
+
+/** Whether a certificate has times that can be read. */
+export function hasTimes({ notBefore, notAfter }: Certificate): boolean {
+  return notBefore < LAST_TIME && notAfter > FIRST_TIME;
+}
+
+/** From YYYYMMDDHHMMSSZ; undefined when it is no time. */
+function readTime(text: string): Date | undefined {
+  const time = new Date(
     text.replace(/^(....)(..)(..)(..)(..)(..)Z$/, (_, year, month, day, hour, minute, second) => {
       // A leap second is not a time to JavaScript.
       const shown = second === '60' ? '59' : second;
       return `${year}-${month}-${day}T${hour}:${minute}:${shown}Z`;
     }),
   );
+  return Number.isNaN(time.getTime()) ? undefined : time;
 }

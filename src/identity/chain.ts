@@ -1,4 +1,4 @@
-import type { ReadCertificate } from './certificate.js';
+import { hasTimes, type ReadCertificate } from './certificate.js';
 import { grouped } from './grouped.js';
 import type { Certificate, Identity, TrustResult } from './types.js';
 import { SignatureChecks } from './verify-certificate.js';
@@ -128,6 +128,11 @@ type Failure = Required<Pick<TrustResult, 'code' | 'message'>>;
 
 function failure({ certificates, complete }: Chain, at: Date): Failure | undefined {
   const chain = certificates.map(it => it.certificate);
+  const timeless = chain.find(it => !hasTimes(it));
+  if (timeless) {
+    const message = `the validity of ${timeless.subject} cannot be read`;
+    return { code: 'ERR_TLS_CERT_UNTRUSTED', message };
+  }
   const expired = chain.find(it => at > it.notAfter);
   if (expired)
     return {

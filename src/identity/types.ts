@@ -1,6 +1,12 @@
 import type { CertificateFailureCode } from '../engine/trust.js';
 
-/** An X.509 certificate (RFC 5280), read. All dates and names are as the certificate states them: nothing is verified here. */
+/**
+ * An X.509 certificate (RFC 5280), read. All dates and names are as the certificate states them: nothing is verified here.
+ *
+ * A part that cannot be read does not stand in the way of the others. It shows as its octets in hex after a `#`
+ * (`O=Engines,#0c0161`, `otherName:#a007…`), an algorithm as an empty text. With a time that cannot be read the certificate is valid
+ * at no time: `notBefore` is then the last one that a Date holds, or `notAfter` the first one.
+ */
 export interface Certificate {
   /** The certificate's DER bytes. */
   der: Uint8Array;

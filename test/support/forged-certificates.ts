@@ -10,6 +10,7 @@ import {
   Tag,
   text,
 } from '../../src/enroll/der.js';
+import { elementsOf, firstElementOf } from '../../src/identity/der.js';
 import type { KeyPair } from './openssl-pki.js';
 
 export const StringTag = {
@@ -50,6 +51,8 @@ export interface ForgedOptions {
   version?: 1 | 3;
   /** What stands behind the extensions. */
   more?: Der[];
+  /** AlgorithmIdentifier of the signature. Default: the right one. */
+  algorithm?: Der;
 }
 
 export interface Forged extends KeyPair {
@@ -69,7 +72,8 @@ export function forge(options: ForgedOptions): Forged {
   const privateKey = options.key ?? makeKey(options.keyKind);
   const { spki = spkiOf(privateKey) } = options;
   const signer = by?.privateKey ?? privateKey;
-  const { hash, algorithm } = signatureOf(signer);
+  const { hash, algorithm: own } = signatureOf(signer);
+  const { algorithm = own } = options;
   const toBeSigned = sequence(
     ...(version === 3 ? [element(0xa0, element(Tag.integer, Uint8Array.of(2)))] : []),
     element(Tag.integer, serial),
@@ -144,6 +148,12 @@ export function withNull(oid: Der): Der {
 export function spkiOf(privateKey: KeyObject): Der {
   const publicKey = createPublicKey(privateKey as never);
   return new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
+}
+
+/** SubjectPublicKeyInfo of a certification request (RFC 2986, section 4.1). */
+export function publicKeyOf(request: Uint8Array): Der {
+  const inside = (der: Uint8Array) => elementsOf(firstElementOf(der).content);
+  return inside(inside(request)[0]?.whole ?? request)[2]?.whole as Der;
 }
 
 /** A name of RDNs, each of one attribute or several. */

@@ -15,6 +15,7 @@ export function foundProduces(): ProducedFile[] {
   const java = 'java-key-password';
   return [
     file('rsa-cert-without-null', named('field user', 2)),
+    file('san-othername-untagged', named('field user', 2)),
     file('openssl3-latin1-terminal', named('field', 1), { password: 'Zürich-ñ' }),
     file(java, named('client', 2), { keyPassword: 'otherpass' }),
     file(java, { code: 'ERR_P12_KEY_PASSWORD' }),

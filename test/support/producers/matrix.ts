@@ -1,6 +1,7 @@
 import type { OpensslFiles } from '../openssl-files.js';
 import { badInputs } from './bad-inputs.js';
 import { byHandProduces } from './by-hand.js';
+import { fieldsProduce, readingsProduce } from './by-hand-fields.js';
 import { forgeProduces } from './forge.js';
 import { foundProduces } from './found.js';
 import { gnutlsProduces } from './gnutls.js';
@@ -23,6 +24,8 @@ export const producers: Record<string, Producer> = {
   'Python cryptography': pythonProduces,
   'Bouncy Castle': bouncyCastleProduces,
   'by hand': byHandProduces,
+  'malformed fields': fieldsProduce,
+  readings: readingsProduce,
   found: foundProduces,
   'bad inputs': badInputs,
 };

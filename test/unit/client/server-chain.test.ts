@@ -24,7 +24,7 @@ afterAll(async () => {
   pki.close();
 });
 
-describe('a certificate that cannot be read, in the chain of a server that is trusted', () => {
+describe('a certificate with a name that cannot be read, in the chain of a server that is trusted', () => {
   const seen: Certificate[][] = [];
   const trust = () => ({ anchors: [pki.ca.cert] });
 
@@ -40,12 +40,15 @@ describe('a certificate that cannot be read, in the chain of a server that is tr
       }),
     ],
     ['trust.evaluate', () => ({ trust: { ...trust(), evaluate: ({ chain }) => void seen.push(chain) } })],
-  ])('is left out, where %s is asked', async (asked, options) => {
+  ])('is shown, where %s is asked', async (asked, options) => {
     const client = await clients.make(pki.ca.cert, options());
     const response = await client.fetch(server.url);
     expect(await response.text()).toBe('ok');
     const chains = [client.connectionInfo(response)?.serverChain, ...seen.splice(0)];
     expect(chains).toHaveLength(asked === 'nobody' ? 1 : 2);
-    for (const chain of chains) expect(chain?.map(it => it.subject)).toEqual(['CN=localhost']);
+    for (const chain of chains) {
+      expect(chain?.map(it => it.subject)).toEqual(['CN=localhost', 'CN=Extra']);
+      expect(chain?.[1]?.subjectAltNames).toEqual(['RID:#8800']);
+    }
   });
 });

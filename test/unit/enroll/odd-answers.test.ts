@@ -4,7 +4,7 @@ import { bitString, type Der, element, objectIdentifier, sequence, Tag } from '.
 import { elementsOf, firstElementOf } from '../../../src/identity/der.js';
 import { type CertificateAuthority, createIdentity, renew } from '../../../src/index.js';
 import { engineModule } from '../../support/engine.js';
-import { AUTHORITY, commonName, forge, spkiOf } from '../../support/forged-certificates.js';
+import { AUTHORITY, commonName, forge, publicKeyOf, spkiOf } from '../../support/forged-certificates.js';
 import { withoutNull } from '../../support/producers/by-hand.js';
 
 // Authorities that write the key of a request in another way into the certificate.
@@ -22,11 +22,6 @@ const P256 = sequence(objectIdentifier('1.2.840.10045.2.1'), objectIdentifier('1
 const ED25519 = sequence(objectIdentifier('1.3.101.112'), element(Tag.null));
 
 const inside = (der: Uint8Array) => elementsOf(firstElementOf(der).content);
-
-/** SubjectPublicKeyInfo of a request (RFC 2986, section 4.1). */
-function publicKeyOf(request: Der): Der {
-  return inside(inside(request)[0]?.whole ?? request)[2]?.whole as Der;
-}
 
 /** The key's own bits, without the octet that counts those that are not used. */
 const bitsOf = (spki: Der) => inside(spki)[1]?.content.subarray(1) as Der;

@@ -79,8 +79,7 @@ extern "C" fn p12_decrypt(pointer: *const u8, len: usize) -> i32 {
 /// Input: a certificate's DER. Emits [`Certificate::describe`]; fails when it is none.
 #[no_mangle]
 extern "C" fn x509_describe(pointer: *const u8, len: usize) -> i32 {
-    let described = Certificate::read(input(pointer, len)).and_then(|it| it.describe());
-    match described {
+    match Certificate::describe(input(pointer, len)) {
         Ok(description) => {
             emit(Emission::Certificate, &description);
             OK

@@ -6,7 +6,7 @@ use super::der::{
     bit_string, dotted, Element, Elements, Malformed, BIT_STRING, BOOLEAN, GENERALIZED_TIME,
     INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME,
 };
-use super::name::{distinguished_name, general_names, push_hex, NameId};
+use super::name::{distinguished_name, general_names, push_hex, unreadable, NameId};
 use crate::wire::Writer;
 
 /// The content of the feature (RFC 7633, RFC 6066 section 8).
@@ -74,33 +74,42 @@ impl<'a> Extension<'a> {
 }
 
 impl<'a> Certificate<'a> {
+    /// For a judgement: all that one can rest on is well-formed.
     pub fn read(der: &'a [u8]) -> Result<Self, Malformed> {
+        match Self::read_for_display(der)? {
+            (certificate, true) => Ok(certificate),
+            (_, false) => Err(Malformed),
+        }
+    }
+
+    /// For people: what cannot be read is left out, and then the second value is false.
+    fn read_for_display(der: &'a [u8]) -> Result<(Self, bool), Malformed> {
+        let mut whole = true;
         let mut input = Elements::new(der);
         let mut outer = input.expect(SEQUENCE)?.children();
         input.finish()?;
         let to_be_signed = outer.expect(SEQUENCE)?;
         let signature_identifier = outer.expect(SEQUENCE)?;
-        let signature_algorithm = algorithm(signature_identifier)?;
-        let signature = bit_string(outer.expect(BIT_STRING)?)?;
-        outer.finish()?;
+        let signature = outer.expect(BIT_STRING)?;
+        whole &= outer.finish().is_ok();
 
         let mut fields = to_be_signed.children();
         let is_version_1 = fields.optional(0xa0)?.is_none();
         let serial = fields.expect(INTEGER)?;
         fields.expect(SEQUENCE)?;
         let issuer = fields.expect(SEQUENCE)?;
-        let validity_element = fields.expect(SEQUENCE)?;
-        let mut validity = validity_element.children();
+        let validity = fields.expect(SEQUENCE)?;
         let subject = fields.expect(SEQUENCE)?;
         let spki = fields.expect(SEQUENCE)?;
-        fields.optional(0x81)?;
-        fields.optional(0x82)?;
+        let mut times = validity.children();
+        let mut time = || or_default(times.any().and_then(time), &mut whole);
+        let (not_before, not_after) = (time(), time());
         let mut certificate = Self {
             der,
             to_be_signed: to_be_signed.whole,
-            signature_algorithm,
+            signature_algorithm: or_default(algorithm(signature_identifier), &mut whole),
             signature_identifier: signature_identifier.content,
-            signature,
+            signature: or_default(bit_string(signature), &mut whole),
             is_version_1,
             serial: serial_number(serial.content),
             serial_number: serial.content,
@@ -108,9 +117,9 @@ impl<'a> Certificate<'a> {
             issuer_id: issuer.into(),
             subject,
             subject_id: subject.into(),
-            not_before: time(validity.any()?)?,
-            not_after: time(validity.any()?)?,
-            validity: validity_element,
+            not_before,
+            not_after,
+            validity,
             spki,
             subject_alt_names: Vec::new(),
             extensions: None,
@@ -120,22 +129,37 @@ impl<'a> Certificate<'a> {
             key_usage: None,
             extended_key_usage: None,
         };
+        whole &= certificate.read_extensions(fields).is_ok();
+        Ok((certificate, whole))
+    }
+
+    /// Reads all that it can.
+    fn read_extensions(&mut self, mut fields: Elements<'a>) -> Result<(), Malformed> {
+        fields.optional(0x81)?;
+        fields.optional(0x82)?;
+        let mut result = Ok(());
         if let Some(tagged) = fields.optional(0xa3)? {
             let extensions = tagged.children().expect(SEQUENCE)?;
+            self.extensions = Some(extensions);
             for extension in extensions.children() {
-                certificate.read_extension(&Extension::read(extension?)?)?;
+                let extension = extension.and_then(Extension::read);
+                result = extension
+                    .and_then(|it| self.read_extension(&it))
+                    .and(result);
             }
-            certificate.extensions = Some(extensions);
         }
-        fields.finish()?;
-        Ok(certificate)
+        result.and(fields.finish())
     }
 
     fn read_extension(&mut self, extension: &Extension<'a>) -> Result<(), Malformed> {
         let Extension { oid, value, .. } = *extension;
         match oid {
             // subjectAltName
-            [0x55, 0x1d, 0x11] => self.subject_alt_names = general_names(value)?,
+            [0x55, 0x1d, 0x11] => {
+                let names = general_names(value);
+                self.subject_alt_names = names.clone().unwrap_or_else(|_| vec![unreadable(value)]);
+                names?;
+            }
             // basicConstraints
             [0x55, 0x1d, 0x13] => {
                 let mut constraints = Elements::new(value).expect(SEQUENCE)?.children();
@@ -316,17 +340,23 @@ impl<'a> Certificate<'a> {
     /// names (list of strings), SHA-256 of the whole and of the SPKI (bytes), key algorithm (string), whether it is a CA (u8), whether
     /// it limits its key usage (u8), to what (u16, bit n of the extension at bit n), whether it limits its purposes (u8), to which
     /// (list of OIDs); then DER: SPKI, subject, issuer, to-be-signed; signature algorithm (OID, string), signature (bytes).
-    pub fn describe(&self) -> Result<Vec<u8>, Malformed> {
-        Ok(Writer::default()
-            .str(&distinguished_name(self.subject)?)
-            .str(&distinguished_name(self.issuer)?)
+    /// What cannot be read: names as [`unreadable`], times and algorithms as nothing.
+    pub fn describe(der: &[u8]) -> Result<Vec<u8>, Malformed> {
+        let (certificate, _) = Certificate::read_for_display(der)?;
+        Ok(certificate.description())
+    }
+
+    fn description(&self) -> Vec<u8> {
+        Writer::default()
+            .str(&shown_name(self.subject))
+            .str(&shown_name(self.issuer))
             .str(&self.serial)
             .str(&self.not_before)
             .str(&self.not_after)
             .list(self.subject_alt_names.iter())
             .bytes(&Sha256::digest(self.der))
             .bytes(&Sha256::digest(self.spki.whole))
-            .str(&key_algorithm(self.spki)?)
+            .str(&key_algorithm(self.spki).unwrap_or_default())
             .u8(u8::from(self.authority))
             .u8(u8::from(self.key_usage.is_some()))
             .u16(self.key_usage.unwrap_or_default())
@@ -343,8 +373,17 @@ impl<'a> Certificate<'a> {
             .bytes(self.to_be_signed)
             .str(&self.signature_algorithm)
             .bytes(self.signature)
-            .finish())
+            .finish()
     }
+}
+
+fn or_default<T: Default>(read: Result<T, Malformed>, whole: &mut bool) -> T {
+    *whole &= read.is_ok();
+    read.unwrap_or_default()
+}
+
+fn shown_name(name: Element<'_>) -> String {
+    distinguished_name(name).unwrap_or_else(|_| unreadable(name.whole))
 }
 
 fn algorithm(identifier: Element<'_>) -> Result<String, Malformed> {
@@ -475,7 +514,7 @@ mod tests {
     #[test]
     fn describes_a_certificate() {
         let der = certificate();
-        let description = Certificate::read(&der).unwrap().describe().unwrap();
+        let description = Certificate::describe(&der).unwrap();
         let mut reader = Reader::new(&description);
         let subject = reader.str().unwrap();
         assert!(
@@ -514,11 +553,58 @@ mod tests {
             for bit in 0..8 {
                 let mut bad = der.clone();
                 *bad.get_mut(at).unwrap() ^= 1 << bit;
-                let _ = Certificate::read(&bad).and_then(|it| it.describe());
+                let _ = Certificate::describe(&bad);
+                let _ = Certificate::read(&bad);
             }
         }
         let trailing = [der.as_slice(), &[0]].concat();
         assert!(Certificate::read(&trailing).is_err());
+    }
+
+    /// With some of its octets replaced by as many others.
+    fn changed(der: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+        let mut changed = der.to_vec();
+        let at = der.windows(from.len()).position(|it| it == from).unwrap();
+        changed
+            .get_mut(at..)
+            .unwrap()
+            .get_mut(..to.len())
+            .unwrap()
+            .copy_from_slice(to);
+        changed
+    }
+
+    #[test]
+    fn shows_a_certificate_of_which_no_judgement_is_possible() {
+        let der = certificate();
+        // 2024-02-29, the extensions keyUsage, subjectAltName and extKeyUsage, the P of P-256, the algorithm of the signature.
+        for (from, to) in [
+            (b"240229".as_slice(), b"241329".as_slice()),
+            (
+                &[0x55, 0x1d, 0x0f, 1, 1, 0xff, 4],
+                &[0x55, 0x1d, 0x0f, 1, 1, 0xff, 5],
+            ),
+            (&[0x55, 0x1d, 0x11, 4], &[0x55, 0x1d, 0x11, 5]),
+            (
+                &[0x55, 0x1d, 0x25, 4, 0x0c, 0x30],
+                &[0x55, 0x1d, 0x25, 4, 0x0c, 0x31],
+            ),
+        ] {
+            let odd = changed(&der, from, to);
+            assert!(Certificate::read(&odd).is_err(), "{from:?}");
+            let description = Certificate::describe(&odd).unwrap();
+            let mut reader = Reader::new(&description);
+            assert!(reader.str().unwrap().contains("CN=Ada"), "{from:?}");
+        }
+        // What nothing is judged by.
+        for (from, to) in [
+            (b"Ada, Countess".as_slice(), b"\xff".as_slice()),
+            (&[0x87, 16], &[0x88, 16]),
+        ] {
+            let odd = changed(&der, from, to);
+            assert!(Certificate::read(&odd).is_ok(), "{from:?}");
+            assert!(Certificate::describe(&odd).is_ok(), "{from:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! It is a little lenient where real certificates are (lengths need not be minimal), because it describes and does not judge.
 
 /// Not DER, or not the type that the caller expects.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
 pub const BOOLEAN: u8 = 0x01;

@@ -109,20 +109,33 @@ pub fn read(der: &[u8]) -> Result<String, Malformed> {
     distinguished_name(name)
 }
 
-/// A Name's string form: the last RDN first, as RFC 4514 has it.
+/// A Name's string form: the last RDN first, as RFC 4514 has it. What is no attribute is [`unreadable`].
 pub fn distinguished_name(name: Element<'_>) -> Result<String, Malformed> {
     let mut parts = Vec::new();
     for rdn in name.children() {
         let rdn = rdn?;
-        if rdn.tag != SET {
-            return Err(Malformed);
+        let attributes = match rdn.tag {
+            SET => rdn.children().map(|it| it.map(shown_attribute)).collect(),
+            _ => Ok(vec![unreadable(rdn.whole)]),
+        };
+        let attributes: Vec<String> = attributes?;
+        if !attributes.is_empty() {
+            parts.push(attributes.join("+"));
         }
-        let attributes: Result<Vec<String>, Malformed> =
-            rdn.children().map(|it| attribute(it?)).collect();
-        parts.push(attributes?.join("+"));
     }
     parts.reverse();
     Ok(parts.join(","))
+}
+
+/// What stands for something that cannot be read: its octets in hex, as RFC 4514 section 2.4 has them.
+pub fn unreadable(octets: &[u8]) -> String {
+    let mut out = String::from("#");
+    push_hex(octets, &mut out);
+    out
+}
+
+fn shown_attribute(pair: Element<'_>) -> String {
+    attribute(pair).unwrap_or_else(|_| unreadable(pair.whole))
 }
 
 fn attribute(pair: Element<'_>) -> Result<String, Malformed> {
@@ -219,11 +232,22 @@ pub fn push_hex(bytes: &[u8], out: &mut String) {
     }
 }
 
-/// The content of a subjectAltName extension, each name with its kind.
+/// The content of a subjectAltName extension, each name with its kind; of one that cannot be read, that is all.
 pub fn general_names(extension: &[u8]) -> Result<Vec<String>, Malformed> {
     let mut outer = Elements::new(extension);
-    let names = outer.expect(SEQUENCE)?;
-    names.children().map(|it| general_name(it?)).collect()
+    let names = outer.expect(SEQUENCE)?.children();
+    names.map(|it| it.map(shown_general_name)).collect()
+}
+
+fn shown_general_name(name: Element<'_>) -> String {
+    general_name(name).unwrap_or_else(|_| {
+        let kind = match name.tag {
+            0xa0 => "otherName",
+            0x88 => "RID",
+            _ => "DirName",
+        };
+        [kind, ":", &unreadable(name.whole)].concat()
+    })
 }
 
 fn general_name(name: Element<'_>) -> Result<String, Malformed> {
@@ -250,9 +274,7 @@ fn ip_address(octets: &[u8]) -> String {
     if let Ok(sixteen) = <[u8; 16]>::try_from(octets) {
         return format!("IP:{}", Ipv6Addr::from(sixteen));
     }
-    let mut out = String::from("IP:#");
-    push_hex(octets, &mut out);
-    out
+    ["IP:", &unreadable(octets)].concat()
 }
 
 /// Of the many kinds, the user principal name is what client certificates have.
@@ -367,5 +389,35 @@ mod tests {
         assert_eq!(ip_address(&[127, 0, 0, 1]), "IP:127.0.0.1");
         assert_eq!(ip_address(&[0; 16]), "IP:::");
         assert_eq!(ip_address(&[1, 2]), "IP:#0102");
+    }
+
+    #[test]
+    fn shows_what_cannot_be_read_as_its_octets() {
+        // An otherName whose value has no tag, a RID of nothing, a directoryName of no RDNs, and a name that can be read.
+        let names = [
+            0x30, 0x15, //
+            0xa0, 7, 6, 2, 0x2a, 3, 0x0c, 1, b'a', 0x88, 0, 0xa4, 2, 5, 0, //
+            0x82, 4, b'a', b'.', b'b', b'c',
+        ];
+        assert_eq!(
+            general_names(&names).unwrap(),
+            [
+                "otherName:#a00706022a030c0161",
+                "RID:#8800",
+                "DirName:#a4020500",
+                "DNS:a.bc"
+            ]
+        );
+        assert_eq!(general_names(&[0x30, 2, 0x82, 1]), Err(Malformed));
+
+        // No set, a set of nothing, an attribute without a value, and one with.
+        let der = [
+            0x30, 0x1c, //
+            0x0c, 1, b'a', //
+            0x31, 0, //
+            0x31, 7, 0x30, 5, 6, 3, 0x55, 4, 3, //
+            0x31, 0x0c, 0x30, 0x0a, 6, 3, 0x55, 4, 10, 0x0c, 3, b'O', b'n', b'e',
+        ];
+        assert_eq!(read(&der).unwrap(), "O=One,#30050603550403,#0c0161");
     }
 }
