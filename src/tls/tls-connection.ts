@@ -24,6 +24,10 @@ import type { TlsConnectOptions, TlsInfo } from './types.js';
 /** What is encrypted at once, so that a large write does not hold several copies of itself. */
 const WRITE_SLICE_BYTES = 64 * 1024;
 
+/** How long a server may take to hang up on a connection that has failed, and how often it may still say something. */
+const LAST_WORDS_MS = 2_000;
+const MOST_LAST_READS = 64;
+
 const nothing = new Uint8Array(0);
 
 /**
@@ -56,6 +60,8 @@ export class TlsConnection {
   /** Nothing more is written: it has been closed, or has failed. */
   #writeOver = false;
   #failure: unknown;
+  /** Of a write that waits for room. */
+  #endWaiting: (reason: unknown) => void = () => {};
   #offered: Offer;
   #absence: () => string | undefined;
   #onRefused: () => void;
@@ -204,6 +210,7 @@ export class TlsConnection {
 
   /** How it ends shows at the next write, and where the stream is read. */
   #transmit = (ciphertext: Uint8Array): void => {
+    if (this.#freed) throw this.#failure ?? closedError();
     this.bytesSent += ciphertext.length;
     this.#writer.write(ciphertext).catch(() => {});
   };
@@ -252,7 +259,10 @@ export class TlsConnection {
 
   async #untilWritable(): Promise<void> {
     try {
-      await this.#writer.ready;
+      await new Promise<void>((resolve, reject) => {
+        this.#endWaiting = reject;
+        this.#writer.ready.then(() => resolve(), reject);
+      });
     } catch (error) {
       await this.#endWriting();
       throw this.#brokenBy(error);
@@ -315,22 +325,41 @@ export class TlsConnection {
     };
   }
 
-  /** Remembers the first failure, after which nothing more can be sent or received. An alert may still be on its way out. */
+  /** Remembers the first failure, after which nothing more can be sent or received. */
   #failWith(error: unknown): unknown {
     if (this.#failure === undefined) {
       this.#failure = error;
       if (isCertificateRefusal(error)) this.#onRefused();
-      const giveUp = () => this.#reader.cancel().catch(() => {});
-      this.#writer.close().then(giveUp, giveUp);
       this.#free();
+      this.#endWaiting(error);
+      void this.#part();
     }
     return this.#failure;
   }
 
-  #abandon(reason: unknown): void {
-    this.#failure ??= reason ?? closedError();
+  /** An alert may be on its way, and what is given up may lose it: so that waits until the server has hung up, for a while. */
+  async #part(): Promise<void> {
+    const timer = setTimeout(() => this.#giveUp(), LAST_WORDS_MS);
+    try {
+      await this.#writer.close();
+      for (let reads = 0; reads < MOST_LAST_READS; reads++) if ((await this.#reader.read()).done) break;
+    } catch {
+      // It has ended as well.
+    }
+    clearTimeout(timer);
+    this.#giveUp();
+  }
+
+  #giveUp(reason?: unknown): void {
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
+  }
+
+  /** A connection that has failed parts by itself. */
+  #abandon(reason: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = reason ?? closedError();
+    this.#giveUp(reason);
     this.#free();
   }
 

@@ -2,10 +2,18 @@ import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { WebSocketServer } from 'ws';
-import { createClient, type MtlsClient, type WebSocketErrorEvent } from '../../../src/index.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import {
+  createClient,
+  createWebSocketTunnel,
+  type MtlsClient,
+  type TunnelStream,
+  type WebSocketErrorEvent,
+} from '../../../src/index.js';
+import type { Relay } from '../../../src/relay/index.js';
 import { attacked, secretsOf } from '../../support/attacked-tunnel.js';
+import { startRelay } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
 import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
 import { type AttackedSuite, suites } from '../../support/server-records.js';
@@ -34,10 +42,18 @@ afterEach(async () => {
 });
 afterAll(() => pki.close());
 
-/** A client whose tunnel puts the alert behind the server's cue; and the server's port. */
+interface Scene {
+  made: Server;
+  /** What the client's tunnel puts behind the server's cue: an alert, or another record. */
+  alert: Buffer;
+  type?: number;
+  dial?: (port: number) => TunnelStream | Promise<TunnelStream>;
+}
+
+/** Makes the client; gives the server's port. */
 async function scene(
   suite: AttackedSuite,
-  { made, alert }: { made: Server; alert: Buffer },
+  { made, alert, type = ALERT, dial = dialTcp }: Scene,
 ): Promise<number> {
   server = made;
   server.on('connection', socket => sockets.add(socket.on('error', () => {})));
@@ -47,10 +63,10 @@ async function scene(
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const connect = async () =>
-    attacked(dialTcp(port), secrets, {
+    attacked(await dial(port), secrets, {
       suite,
       cue: ({ content }) => content.includes(CUE),
-      attack: records => [records.seal(ALERT, alert)],
+      attack: records => [records.seal(type, alert)],
     });
   client = await createClient({
     tunnel: { connect },
@@ -116,5 +132,60 @@ describe.each(Object.keys(suites) as AttackedSuite[])('with %s, while the server
     const [end] = await once(socket, 'close');
     expect(end).toMatchObject({ code: 1006, wasClean: false });
     expect(events).toEqual([CUE, expect.objectContaining({ code })]);
+  });
+});
+
+describe.each(Object.keys(suites) as AttackedSuite[])('with %s, through a relay', suite => {
+  const HANDSHAKE = 22;
+  /** It comes in a handshake alone. */
+  const finished = Buffer.of(20, 0, 0, 0);
+  let relay: Relay;
+  let alerts: Set<number>;
+
+  beforeEach(async () => {
+    relay = await startRelay();
+  });
+  afterEach(() => relay.close());
+
+  /** A server that reads, is attacked, and tells the alerts that its OpenSSL gets. */
+  const breached = (made: Server) => {
+    alerts = new Set();
+    made.on('secureConnection', socket =>
+      socket.on('error', ({ message }) => {
+        alerts.add(Number(/SSL alert number (\d+)/.exec(message)?.[1]));
+      }),
+    );
+    const tunnel = createWebSocketTunnel(relay.url, { WebSocket: WebSocket as never });
+    const dial = (port: number) => tunnel.connect({ hostname: 'localhost', port });
+    return scene(suite, { made, alert: finished, type: HANDSHAKE, dial });
+  };
+
+  it('the alert for a breach reaches a server that a socket writes to', async () => {
+    const port = await breached(createServer(limits(suite), socket => socket.resume().write(CUE)));
+    const socket = client.connect(`localhost:${port}`);
+    const writer = socket.writable.getWriter();
+    const writing = (async () => {
+      for (;;) await writer.write(new Uint8Array(100_000));
+    })();
+    const code = 'ERR_TLS_PROTOCOL';
+    await Promise.all([
+      expect(writing).rejects.toMatchObject({ code }),
+      expect(socket.closed).rejects.toMatchObject({ code }),
+    ]);
+    await expect.poll(() => [...alerts]).toEqual([10]);
+  });
+
+  it('the alert for a breach reaches a server that a body is sent to', async () => {
+    const made = createHttpsServer(limits(suite), (request, response) => {
+      request.once('data', () => response.writeEarlyHints({ link: `</${CUE}>` }));
+      request.resume().on('error', () => {});
+    });
+    const port = await breached(made);
+    const body = new ReadableStream<Uint8Array>({
+      pull: controller => controller.enqueue(new Uint8Array(100_000)),
+    });
+    const answer = client.fetch(`https://localhost:${port}/`, { method: 'POST', body });
+    await expect(answer).rejects.toMatchObject({ code: 'ERR_TLS_PROTOCOL' });
+    await expect.poll(() => [...alerts]).toEqual([10]);
   });
 });
