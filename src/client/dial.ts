@@ -4,7 +4,7 @@ import type { KeyTarget } from '../identity/key-access.js';
 import { verifySignature } from '../identity/verify-signature.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
-import type { Tunnel } from '../tunnel/tunnel.js';
+import type { Tunnel, TunnelStream } from '../tunnel/tunnel.js';
 import type { Authentication } from './authentication.js';
 import type { ConnectionAuthentication } from './connection-authentication.js';
 import type { Judge, ServerTrust } from './server-trust.js';
@@ -92,7 +92,6 @@ export class Dialer {
     { alpn, signal, expectsData, authentication, judge }: AttemptOptions,
   ): Promise<Dialed> {
     const started = performance.now();
-    // A tunnel's signal lives as long as its stream, the caller's does not.
     const lifetime = new AbortController();
     const abort = () => lifetime.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
@@ -100,7 +99,7 @@ export class Dialer {
     const given = <T>(answer: () => Promise<T>) => turn.without(() => withReason(answer));
     try {
       signal.throwIfAborted();
-      const stream = new WatchedStream(await this.#tunnel.connect(target, { signal: lifetime.signal }));
+      const stream = new WatchedStream(await this.#openTunnel(target, lifetime.signal));
       turn.begin();
       const connected = performance.now();
       const sessions = authentication.begin();
@@ -146,6 +145,21 @@ export class Dialer {
     } finally {
       turn.stop();
       signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /**
+   * A tunnel's signal lives as long as its stream. `dialling` ends the way there alone: afterwards the stream is ended by whoever has
+   * it, with an alert for the server.
+   */
+  async #openTunnel(target: KeyTarget, dialling: AbortSignal): Promise<TunnelStream> {
+    const lifetime = new AbortController();
+    const abort = () => lifetime.abort(dialling.reason);
+    dialling.addEventListener('abort', abort, { once: true });
+    try {
+      return await this.#tunnel.connect(target, { signal: lifetime.signal });
+    } finally {
+      dialling.removeEventListener('abort', abort);
     }
   }
 }

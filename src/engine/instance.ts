@@ -24,6 +24,8 @@ export interface CallContext {
 
 type Exports = Record<string, (...args: number[]) => number> & { memory: WebAssembly.Memory };
 
+const PAGE_BYTES = 64 * 1024;
+
 const plainContext: CallContext = { environment: realEnvironment, ask: () => undefined };
 
 /**
@@ -33,6 +35,7 @@ const plainContext: CallContext = { environment: realEnvironment, ask: () => und
  * `ERR_ENGINE_FAILED`.
  */
 export class Instance {
+  #module: WebAssembly.Module;
   #exports: Exports;
   #context: CallContext = plainContext;
   #emitted: Emitted[] = [];
@@ -41,7 +44,7 @@ export class Instance {
   #failure: MtlsError | undefined;
 
   static async create(module: WebAssembly.Module): Promise<Instance> {
-    const instance = new Instance();
+    const instance = new Instance(module);
     const imports = {
       mtls: instance.#hostImports(),
       wasi_snapshot_preview1: wasiImports({
@@ -67,8 +70,19 @@ export class Instance {
     return instance;
   }
 
-  private constructor() {
+  private constructor(module: WebAssembly.Module) {
+    this.#module = module;
     this.#exports = { memory: new WebAssembly.Memory({ initial: 0 }) } as Exports;
+  }
+
+  /** Another instance in the same state: all that a call leaves behind is in the memory. */
+  async clone(): Promise<Instance> {
+    const clone = await Instance.create(this.#module);
+    clone.#outcomes = this.#outcomes;
+    const { memory } = clone.#exports;
+    memory.grow(Math.max(0, this.memoryBytes - clone.memoryBytes) / PAGE_BYTES);
+    clone.memory().set(this.memory());
+    return clone;
   }
 
   /** The linear memory's size in bytes. */

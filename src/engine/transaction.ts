@@ -25,7 +25,7 @@ export interface Respondent {
   answer(asked: AskedQuestion): Promise<Uint8Array>;
 }
 
-interface GivenAnswer extends AskedQuestion {
+export interface GivenAnswer extends AskedQuestion {
   answer: Uint8Array;
 }
 
@@ -55,14 +55,16 @@ export class Transactions {
     this.#instance = instance;
   }
 
-  /** The result of the call, or undefined when it was deferred: then it never happened. */
+  /**
+   * The result of the call, or undefined when it was deferred: then it never happened. Answers of earlier calls hold for the very
+   * same questions; new ones are added.
+   */
   async run(
     name: string,
     args: readonly (number | Uint8Array)[],
-    respondent: Respondent,
+    { respondent, answers }: { respondent: Respondent; answers: GivenAnswer[] },
   ): Promise<CallResult | undefined> {
     const environment = new ReplayedEnvironment();
-    const answers: GivenAnswer[] = [];
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         environment.rewind();
@@ -85,11 +87,7 @@ export class Transactions {
     const questions: AskedQuestion[] = [];
     const context: CallContext = {
       environment: given.environment,
-      ask(kind, question) {
-        const known = given.answers.find(it => it.kind === kind && equal(it.question, question));
-        if (!known) questions.push({ kind, question: question.slice() });
-        return known?.answer;
-      },
+      ask: answering(given.answers, questions),
     };
     this.#reserve(args);
     const copy = this.#takeCopy();
@@ -122,6 +120,18 @@ export class Transactions {
     // Memory cannot shrink: what the call added to it is at least emptied.
     memory.fill(0, copy.length);
   }
+}
+
+/** What a call asks is answered by the answers that there are, or noted as a question. */
+export function answering(
+  answers: readonly GivenAnswer[],
+  questions: AskedQuestion[],
+): (kind: number, question: Uint8Array) => Uint8Array | undefined {
+  return (kind, question) => {
+    const known = answers.find(it => it.kind === kind && equal(it.question, question));
+    if (!known) questions.push({ kind, question: question.slice() });
+    return known?.answer;
+  };
 }
 
 /** Records randomness and time on the first run of a call, and gives the same again on the next. */

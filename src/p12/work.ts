@@ -1,3 +1,4 @@
+import { Turns } from '../engine/turns.js';
 import { MtlsError } from '../errors.js';
 import { orAborted } from '../identity/or-aborted.js';
 import type { Pbkdf2, Scrypt } from './algorithms.js';
@@ -16,8 +17,6 @@ export interface Cost {
 }
 
 const HASH_BLOCK_BYTES = 128;
-/** The page is let go on about so often. */
-const TURN_MS = 8;
 
 /** @internal */
 export function costOf(derivation: Pbkdf2 | Scrypt | { kind?: never; iterations: number }): Cost {
@@ -37,7 +36,7 @@ export class Work {
   #total = 0;
   #completed = 0;
   #signatures = 0;
-  #lastTurn = performance.now();
+  #turns = new Turns();
 
   constructor(options: {
     limits: Pkcs12Limits;
@@ -106,10 +105,7 @@ export class Work {
 
   /** Call in each loop over what a file holds: looks at the signal, and lets the page go on when it has waited for long. */
   async turn(): Promise<void> {
-    if (performance.now() - this.#lastTurn > TURN_MS) {
-      await nextTask();
-      this.#lastTurn = performance.now();
-    }
+    await this.#turns.next();
     this.throwIfAborted();
   }
 
@@ -129,16 +125,4 @@ function iterationsOf(costs: readonly Cost[]): number {
 
 function tooExpensive(message: string): MtlsError {
   return new MtlsError('ERR_P12_TOO_EXPENSIVE', message);
-}
-
-/** Lets the page paint and handle events: a task's end, without the delay that timers have. */
-export function nextTask(): Promise<void> {
-  return new Promise(resolve => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
 }

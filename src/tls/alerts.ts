@@ -1,3 +1,4 @@
+import { MtlsError } from '../errors.js';
 import type { TlsVersion } from './types.js';
 
 /** What a client offered. */
@@ -115,4 +116,24 @@ function alternative(offered: readonly TlsVersion[]): string {
 
 export function otherThan(version: TlsVersion | undefined): TlsVersion {
   return version === 'TLSv1.2' ? 'TLSv1.3' : 'TLSv1.2';
+}
+
+/** The alerts by which this side ends a handshake; records and rustls have their own. */
+export const SentAlert = {
+  badCertificate: 42,
+  certificateUnknown: 46,
+  decryptError: 51,
+  internalError: 80,
+  userCanceled: 90,
+} as const;
+
+/** Why this side ends a handshake, as the server is told (RFC 8446 section 6). What was thrown by the page's own code is an internal error. */
+export function alertFor(reason: unknown): number {
+  if (!(reason instanceof MtlsError)) return SentAlert.internalError;
+  const { code } = reason;
+  if (code === 'ERR_CERT_MALFORMED') return SentAlert.badCertificate;
+  if (code === 'ERR_TLS_SERVER_SIGNATURE') return SentAlert.decryptError;
+  if (code === 'ERR_TLS_SIGNATURE') return SentAlert.internalError;
+  if (code === 'ERR_TLS_PIN' || code.startsWith('ERR_TLS_CERT_')) return SentAlert.certificateUnknown;
+  return SentAlert.userCanceled;
 }

@@ -215,9 +215,25 @@ const LEAST_SEGMENT_BYTES = 1_200;
 function unansweredError(bytes: number, cause: unknown): MtlsError {
   return new MtlsError(
     'ERR_TLS_TRUNCATED',
-    `The connection ended during the handshake, before the server said anything. It may be a device on the way that takes no ClientHello of more than one TCP segment: this one has ${bytes} bytes, mostly post-quantum keys. createClient({ postQuantum: false }) makes it short. If that does not help, the server or what is before it refuses connections; its log may say why.`,
+    `The connection ended during the handshake, before the server said anything. ${segmentsHint(bytes)} If that does not help, the ` +
+      'server or what is before it refuses connections; its log may say why.',
     { cause },
   );
+}
+
+function segmentsHint(helloBytes: number): string {
+  return (
+    'It may be a device on the way that takes no ClientHello of more than one TCP segment: this one has ' +
+    `${helloBytes} bytes, mostly post-quantum keys. createClient({ postQuantum: false }) makes it short.`
+  );
+}
+
+/** A server that is silent altogether may not have got the whole ClientHello. Other reasons stay as they are. */
+export function explainedTimeout(reason: unknown, { unansweredBytes }: SeenConnection): unknown {
+  const isTimeout = reason instanceof MtlsError && reason.code === 'ERR_TLS_TIMEOUT';
+  if (!isTimeout || unansweredBytes <= LEAST_SEGMENT_BYTES) return reason;
+  const message = `${reason.message} It has said nothing at all. ${segmentsHint(unansweredBytes)}`;
+  return new MtlsError(reason.code, message, { cause: reason.cause });
 }
 
 function ended(when: string, cause: unknown): MtlsError {

@@ -1,4 +1,5 @@
 import { Emission } from '../engine/abi.js';
+import type { Conversation } from '../engine/conversation.js';
 import type { CallResult } from '../engine/instance.js';
 import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
@@ -18,18 +19,28 @@ export interface Negotiated {
 export class Negotiation {
   #engine: TlsEngine;
   #handle: number;
+  #conversation: Conversation;
   #transmit: Transmit;
 
-  constructor(engine: TlsEngine, handle: number, transmit: Transmit) {
+  constructor(
+    engine: TlsEngine,
+    handle: number,
+    { respondent, transmit }: { respondent: HandshakeRespondent; transmit: Transmit },
+  ) {
     this.#engine = engine;
     this.#handle = handle;
+    this.#conversation = engine.converse(handle, respondent);
     this.#transmit = transmit;
   }
 
-  /** Undefined: nothing happened, and it wants the same input again with more behind it. */
-  async advance(ciphertext: Uint8Array, respondent: HandshakeRespondent): Promise<Negotiated | undefined> {
-    const result = await this.#engine.negotiate(this.#handle, ciphertext, respondent);
-    return result && this.#take(result);
+  async advance(ciphertext: Uint8Array): Promise<Negotiated> {
+    return this.#take(await this.#conversation.hear(ciphertext));
+  }
+
+  /** Tells the server that this side ends the handshake, by an alert. */
+  abandon(alert: number): void {
+    const records = this.#engine.abandon(this.#handle, alert, this.#conversation.unheard);
+    if (records?.length) this.#transmit(records);
   }
 
   /** Gives the records of a complete handshake to somebody else; this is of no use any more then. */
@@ -38,6 +49,7 @@ export class Negotiation {
   }
 
   free(): void {
+    this.#conversation.end();
     this.#engine.free(this.#handle);
   }
 

@@ -1,11 +1,13 @@
 import { concatenated } from '../engine/bytes.js';
+import { Turns } from '../engine/turns.js';
 import { MtlsError } from '../errors.js';
 import { isA } from '../platform.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
-import type { Offer } from './alerts.js';
+import { alertFor, type Offer, SentAlert } from './alerts.js';
 import { ClearHandshake } from './clear-handshake.js';
 import {
   type ClientCertificateState,
+  explainedTimeout,
   type FailedConnection,
   isCertificateRefusal,
   isReset,
@@ -24,9 +26,8 @@ import type { TlsConnectOptions, TlsInfo } from './types.js';
 /** What is encrypted at once, so that a large write does not hold several copies of itself. */
 const WRITE_SLICE_BYTES = 64 * 1024;
 
-/** How long a server may take to hang up on a connection that has failed, and how often it may still say something. */
+/** How long a server may take to hang up on a connection that has failed. */
 const LAST_WORDS_MS = 2_000;
-const MOST_LAST_READS = 64;
 
 const nothing = new Uint8Array(0);
 
@@ -55,6 +56,7 @@ export class TlsConnection {
   #plaintext: Uint8Array[] = [];
   #anyData = false;
   #boundary = new RecordBoundary();
+  #turns = new Turns();
   #clear = new ClearHandshake();
   #peerClosed = false;
   /** Nothing more is written: it has been closed, or has failed. */
@@ -91,7 +93,7 @@ export class TlsConnection {
       await Promise.race([connection.#handshake(), aborted]);
       return connection;
     } catch (error) {
-      if (connection.#failure === undefined) connection.#abandon(error);
+      connection.#endHandshake(error, signal?.aborted ? SentAlert.userCanceled : alertFor(error));
       throw connection.#failure;
     } finally {
       signal?.removeEventListener('abort', abort);
@@ -109,7 +111,10 @@ export class TlsConnection {
     // Failures of the stream show where it is read and written; these promises only repeat them.
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
-    this.#negotiation = new Negotiation(engine, engine.open(options), this.#transmit);
+    this.#negotiation = new Negotiation(engine, engine.open(options), {
+      respondent: this.#respondent,
+      transmit: this.#transmit,
+    });
     this.readable = new ReadableStream(
       { pull: controller => this.#pull(controller), cancel: reason => this.#abandon(reason) },
       { highWaterMark: 0 },
@@ -136,16 +141,24 @@ export class TlsConnection {
   }
 
   async #handshake(): Promise<void> {
-    let input: Uint8Array = nothing;
-    for (;;) {
-      const step = await this.#negotiation.advance(input, this.#respondent);
+    for (let input: Uint8Array = nothing; ; input = await this.#readStep()) {
+      const step = await this.#negotiation.advance(input);
       if (this.#freed) throw this.#failure;
-      if (step?.failure) throw this.#failWith(tlsError(step.failure, this.#failed()));
-      if (step?.handshake) return this.#complete(step.handshake);
-      const { done, value } = await this.#readCiphertext();
-      if (done) throw this.#failWith(this.#truncation());
-      input = step ? value : concatenated([input, value]);
+      if (step.failure) throw this.#failWith(tlsError(step.failure, this.#failed()));
+      if (step.handshake) return this.#complete(step.handshake);
     }
+  }
+
+  /** Enough ciphertext for something to come of it: a record's header at least. A stream that is full already must not keep timers waiting. */
+  async #readStep(): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    for (const { steps } = this.#boundary; this.#boundary.steps === steps; await this.#turns.next()) {
+      const { done, value } = await this.#readCiphertext();
+      if (this.#freed) throw this.#failure;
+      if (done) throw this.#failWith(this.#truncation());
+      pieces.push(value);
+    }
+    return concatenated(pieces);
   }
 
   /** Data that came with the end of the handshake is delivered, although the connection may have failed behind it. */
@@ -337,12 +350,24 @@ export class TlsConnection {
     return this.#failure;
   }
 
+  /** Ends a handshake for a reason of this side, and tells the server by an alert. */
+  #endHandshake(reason: unknown, alert: number): void {
+    if (this.#failure !== undefined) return;
+    const explained = explainedTimeout(reason, this.#seen());
+    try {
+      if (this.bytesSent > 0 && !this.#info) this.#negotiation.abandon(alert);
+    } catch {
+      // A failed engine makes no alert.
+    }
+    this.#failWith(explained ?? closedError());
+  }
+
   /** An alert may be on its way, and what is given up may lose it: so that waits until the server has hung up, for a while. */
   async #part(): Promise<void> {
     const timer = setTimeout(() => this.#giveUp(), LAST_WORDS_MS);
     try {
       await this.#writer.close();
-      for (let reads = 0; reads < MOST_LAST_READS; reads++) if ((await this.#reader.read()).done) break;
+      while (!(await this.#reader.read()).done) await this.#turns.next();
     } catch {
       // It has ended as well.
     }

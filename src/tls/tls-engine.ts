@@ -1,4 +1,5 @@
 import { Emission, FailureKind } from '../engine/abi.js';
+import { Conversation } from '../engine/conversation.js';
 import { type CallResult, Instance } from '../engine/instance.js';
 import { type Respondent, Transactions } from '../engine/transaction.js';
 import { encodeMaterial, encodePins } from '../engine/trust.js';
@@ -48,13 +49,25 @@ export class TlsEngine {
     return handle(this.#instance.call('tls_connection_new', [this.#config, target]));
   }
 
-  /** A call that may ask questions. Undefined: it did nothing, and wants the same input again with more behind it. */
-  negotiate(
-    connection: number,
-    ciphertext: Uint8Array,
-    respondent: Respondent,
-  ): Promise<CallResult | undefined> {
-    return this.#transactions.run('tls_connection_process', [connection, ciphertext], respondent);
+  /** Hears what the server says during the handshake. */
+  converse(connection: number, respondent: Respondent): Conversation {
+    return new Conversation({
+      instance: this.#instance,
+      transactions: this.#transactions,
+      name: 'tls_connection_process',
+      object: connection,
+      respondent,
+    });
+  }
+
+  /**
+   * Ends a handshake. Gives the records of an alert (RFC 8446 section 6), if one can be sent.
+   *
+   * @param unheard what the server has said and the connection has not taken
+   */
+  abandon(connection: number, alert: number, unheard: Uint8Array): Uint8Array | undefined {
+    const { emitted } = this.#instance.call('tls_connection_abandon', [connection, alert, unheard]);
+    return emitted.find(it => it.kind === Emission.ciphertext)?.bytes;
   }
 
   free(connection: number): void {

@@ -88,6 +88,20 @@ describe.each(['resetAndDestroy', 'destroy'] as const)(
   },
 );
 
+it('a device that swallows a long ClientHello is named as well', async () => {
+  const port = await portOf(createServer(socket => void socket.on('error', () => {}).resume()));
+  const attempt = async (postQuantum: boolean) => {
+    const client = await clients.make(pki.ca.cert, { postQuantum, connectTimeoutMs: 300 });
+    return client.fetch(`https://localhost:${port}/`).catch(error => error.cause);
+  };
+  const code = 'ERR_TLS_TIMEOUT';
+  expect(await attempt(true)).toMatchObject({ code, message: expect.stringContaining('postQuantum: false') });
+  expect(await attempt(false)).toMatchObject({
+    code,
+    message: expect.not.stringContaining('postQuantum'),
+  });
+});
+
 it('a short ClientHello that is not answered has another cause', async () => {
   const port = await portOf(
     createServer(socket => void socket.on('error', () => {}).once('data', () => socket.destroy())),

@@ -87,7 +87,8 @@ async function feed(
   bytes: Uint8Array,
   answer: Answer,
 ) {
-  const result = await transactions.run('tls_connection_process', [handle, bytes], answering(answer));
+  const given = { respondent: answering(answer), answers: [] };
+  const result = await transactions.run('tls_connection_process', [handle, bytes], given);
   if (!result) throw new Error('deferred');
   return result;
 }
@@ -188,7 +189,10 @@ describe('a call that has to wait', () => {
     const half = ready.flight.subarray(0, ready.flight.length / 2);
     const deferring: Respondent = { decide: () => 'defer', answer: () => unexpected(0, nothing) };
     expect(
-      await ready.transactions.run('tls_connection_process', [ready.handle, ready.flight], deferring),
+      await ready.transactions.run('tls_connection_process', [ready.handle, ready.flight], {
+        respondent: deferring,
+        answers: [],
+      }),
     ).toBe(undefined);
     await feed(ready, half, both);
     const { emitted } = await feed(ready, ready.flight.subarray(half.length), both);

@@ -8,20 +8,17 @@ import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
 import type { HandshakeSignature, TlsConnectOptions, TlsSettings } from '../../../src/tls/types.js';
 import type { TunnelStream } from '../../../src/tunnel/tunnel.js';
+import { ALTERED_SUITE, altered } from '../../support/altered-handshake.js';
 import { secretsOf } from '../../support/attacked-tunnel.js';
 import { engineModule } from '../../support/engine.js';
 import { certificateDer, type KeyKind, type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
-import { ServerRecords13, suites } from '../../support/server-records.js';
 import { dialTcp } from '../../support/tcp-tunnel.js';
 
 type Version = 'TLSv1.2' | 'TLSv1.3';
 
 const KINDS = ['rsa', 'rsa1024', 'rsapss', 'p256', 'p384', 'p521', 'ed25519'] as const;
-const HANDSHAKE = 22;
-const DATA = 23;
 const SERVER_KEY_EXCHANGE = 12;
 const CERTIFICATE_VERIFY = 15;
-const ciphers13 = 'TLS_AES_128_GCM_SHA256';
 
 let pki: OpensslPki;
 const pairs = new Map<KeyKind, KeyPair>();
@@ -47,7 +44,7 @@ async function listen(kind: KeyKind, version: Version) {
   const limits = {
     minVersion: version,
     maxVersion: version,
-    ...(version === 'TLSv1.3' && { ciphers: ciphers13 }),
+    ...(version === 'TLSv1.3' && { ciphers: ALTERED_SUITE }),
   };
   const server = createServer({ ...pairOf(kind), ...limits }, socket =>
     socket.on('error', () => {}).write('hello'),
@@ -90,52 +87,13 @@ async function greeting(port: number, { settings, options, alter = it => it }: A
   return new TextDecoder().decode(value);
 }
 
-/** Changes the last byte of a handshake message of the server that has a record to itself. */
-function withWrongSignature(version: Version, secrets: Map<string, Buffer>) {
-  return ({ readable, writable }: TunnelStream): TunnelStream => {
-    const reader = readable.getReader();
-    const alter = version === 'TLSv1.2' ? alter12 : alter13(secrets);
-    let incoming = Buffer.alloc(0);
-    return {
-      readable: new ReadableStream(
-        {
-          async pull(controller) {
-            const { done, value } = await reader.read();
-            if (done) return controller.close();
-            incoming = Buffer.concat([incoming, value]);
-            const records: Buffer[] = [];
-            while (incoming.length >= 5 && incoming.length >= 5 + incoming.readUInt16BE(3)) {
-              const end = 5 + incoming.readUInt16BE(3);
-              records.push(alter(incoming.subarray(0, end)));
-              incoming = incoming.subarray(end);
-            }
-            controller.enqueue(Buffer.concat(records));
-          },
-          cancel: reason => reader.cancel(reason),
-        },
-        { highWaterMark: 0 },
-      ),
-      writable,
-    };
-  };
-}
-
-function alter12(record: Buffer): Buffer {
-  return record[0] === HANDSHAKE && record[5] === SERVER_KEY_EXCHANGE ? withLastByteFlipped(record) : record;
-}
-
-function alter13(secrets: Map<string, Buffer>) {
-  let [opening, sealing]: (ServerRecords13 | undefined)[] = [];
-  return (record: Buffer): Buffer => {
-    if (record[0] !== DATA) return record;
-    const secret = secrets.get('SERVER_HANDSHAKE_TRAFFIC_SECRET') ?? Buffer.alloc(0);
-    opening ??= new ServerRecords13(suites[ciphers13], secret);
-    sealing ??= new ServerRecords13(suites[ciphers13], secret);
-    const content = opening.open(record);
-    if (!content) return record;
-    const isSignature = content.content[0] === CERTIFICATE_VERIFY;
-    return sealing.seal(content.type, isSignature ? withLastByteFlipped(content.content) : content.content);
-  };
+/** Changes the last byte of the message with the server's signature, which has a record to itself. */
+function withWrongSignature(secrets: Map<string, Buffer>) {
+  const signed = [SERVER_KEY_EXCHANGE, CERTIFICATE_VERIFY];
+  const alter = (content: Buffer) => [
+    signed.includes(content[0] ?? 0) ? withLastByteFlipped(content) : content,
+  ];
+  return (stream: TunnelStream) => altered(stream, { secrets, alter });
 }
 
 function withLastByteFlipped(bytes: Buffer): Buffer {
@@ -186,7 +144,7 @@ describe.each<Version>(['TLSv1.2', 'TLSv1.3'])('over %s', version => {
     async (kind, pinned) => {
       const { port, secrets, errors } = await listen(kind, version);
       const options = pinned ? { pins: await pinsOf(kind) } : {};
-      const alter = withWrongSignature(version, secrets);
+      const alter = withWrongSignature(secrets);
       await expect(greeting(port, { options, alter })).rejects.toMatchObject({
         code: 'ERR_TLS_SERVER_SIGNATURE',
         message: expect.stringContaining('did not prove'),

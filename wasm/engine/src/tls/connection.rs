@@ -10,7 +10,7 @@ use rustls::{HandshakeKind, ProtocolVersion};
 use super::config::Config;
 use super::external::{self, External};
 use super::failure::Failure;
-use super::last_words::HandshakeSecret;
+use super::last_words::{HandshakeSecret, ALERT, UNEXPECTED_MESSAGE};
 use crate::trust::pins::Pins;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -205,8 +205,12 @@ impl Connection {
         !rest.is_empty()
     }
 
-    /// Collects the alert that rustls queued when it failed. rustls must not see more input after that.
+    /// Collects the alert that rustls queued when it failed. A flight that it had queued before is not sent: it belongs to a
+    /// handshake that has failed.
     fn fail(&mut self, failure: Failure, progress: &mut Progress) {
+        let mut flight_bytes = 0;
+        let mut alert = Vec::new();
+        // With the input that rustls has seen, as it may still point into that.
         while let UnbufferedStatus {
             state: Ok(ConnectionState::EncodeTlsData(mut data)),
             ..
@@ -214,12 +218,26 @@ impl Connection {
             .tls
             .process_tls_records(self.incoming.get_mut(..self.shown).unwrap_or_default())
         {
-            let start = progress.ciphertext.len();
-            let encoded = encode(&mut data, &mut progress.ciphertext);
-            if encoded.is_err() || progress.ciphertext.get(start) != Some(&CHANGE_CIPHER_SPEC) {
+            let mut record = Vec::new();
+            if encode(&mut data, &mut record).is_err() {
                 break;
             }
+            if record.first() == Some(&CHANGE_CIPHER_SPEC) {
+                progress.ciphertext.append(&mut record);
+            } else {
+                flight_bytes += alert.len();
+                alert = record;
+            }
         }
+        // One that is protected counts the records of the flight. What fails behind a flight is a message too many.
+        if flight_bytes > 0 && alert.first() != Some(&ALERT) {
+            let suite = self.tls.negotiated_cipher_suite().map(|it| it.suite());
+            alert = self
+                .secret
+                .alert(UNEXPECTED_MESSAGE, suite)
+                .unwrap_or_default();
+        }
+        progress.ciphertext.append(&mut alert);
         self.failure = Some(failure.clone());
         progress.failure = Some(failure);
     }

@@ -7,13 +7,15 @@ use ring::{aead, hkdf};
 use rustls::{CipherSuite, KeyLog};
 use zeroize::Zeroizing;
 
-const ALERT: u8 = 21;
+/// The content type of a record in the clear.
+pub(super) const ALERT: u8 = 21;
 const APPLICATION_DATA: u8 = 23;
 
 const WARNING: u8 = 1;
 const FATAL: u8 = 2;
 
 const CLOSE_NOTIFY: u8 = 0;
+pub(super) const UNEXPECTED_MESSAGE: u8 = 10;
 const USER_CANCELED: u8 = 90;
 
 /// The secret that protects what the client says up to its Finished (RFC 8446 section 7.1), once TLS 1.3 has it.
@@ -27,7 +29,11 @@ impl fmt::Debug for HandshakeSecret {
 }
 
 impl KeyLog for HandshakeSecret {
-    fn log(&self, _: &str, _: &[u8], secret: &[u8]) {
+    fn log(&self, label: &str, _: &[u8], secret: &[u8]) {
+        // TLS 1.2 does not ask before.
+        if !self.will_log(label) {
+            return;
+        }
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Zeroizing::new(secret.to_vec());
     }
 
