@@ -210,14 +210,17 @@ impl Connection {
     fn fail(&mut self, failure: Failure, progress: &mut Progress) {
         let mut flight_bytes = 0;
         let mut alert = Vec::new();
-        // With the input that rustls has seen, as it may still point into that.
-        while let UnbufferedStatus {
-            state: Ok(ConnectionState::EncodeTlsData(mut data)),
-            ..
-        } = self
-            .tls
-            .process_tls_records(self.incoming.get_mut(..self.shown).unwrap_or_default())
-        {
+        // With the input that rustls has seen, as it may still point into that; and only for what is queued: it would fail once more.
+        while self.tls.wants_write() {
+            let UnbufferedStatus {
+                state: Ok(ConnectionState::EncodeTlsData(mut data)),
+                ..
+            } = self
+                .tls
+                .process_tls_records(self.incoming.get_mut(..self.shown).unwrap_or_default())
+            else {
+                break;
+            };
             let mut record = Vec::new();
             if encode(&mut data, &mut record).is_err() {
                 break;
