@@ -29,3 +29,8 @@ export function isA<T>(
 export function isBlob(value: unknown): value is Blob {
   return isA(value, Blob) || isA(value, Blob, 'File');
 }
+
+/** What relative addresses are relative to; undefined without a page. */
+export function baseAddress(): string | undefined {
+  return globalThis.document?.baseURI ?? globalThis.location?.href;
+}

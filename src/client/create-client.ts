@@ -1,11 +1,11 @@
 import { Instance } from '../engine/instance.js';
 import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
-import { ClientRequest, type MtlsRequestClass } from '../http/client-request.js';
+import { ClientRequest, type MtlsRequestClass } from '../fetch/client-request.js';
+import { Decoders } from '../fetch/decoders.js';
+import { createFetch, type MtlsFetch } from '../fetch/fetch.js';
 import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
 import { type ClientCookies, Cookies } from '../http/cookies.js';
-import { Decoders } from '../http/decoders.js';
-import { createFetch, type MtlsFetch } from '../http/fetch.js';
 import { HttpEngine } from '../http/http-engine.js';
 import type { Connect, Origin, PlaintextStream } from '../http/plaintext-stream.js';
 import { Pool } from '../http/pool.js';

@@ -2,7 +2,7 @@ import { MtlsError } from '../errors.js';
 import { renegotiationError } from '../tls/failure.js';
 import type { TransportInfo } from './connection-info.js';
 import type { ResponseHead } from './http-engine.js';
-import type { RawResponse } from './pool.js';
+import type { RawResponse } from './raw-response.js';
 import { readAll } from './read-all.js';
 
 /** nginx's page has about 240 bytes, and up to 600 for old browsers. */

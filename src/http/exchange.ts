@@ -9,6 +9,7 @@ import {
   valuesOf,
 } from './http-engine.js';
 import type { OnProgress } from './progress.js';
+import type { BodyFailure } from './raw-response.js';
 import { type RequestBody, unreadableBody } from './request-body.js';
 import { Upload } from './upload.js';
 
@@ -55,10 +56,6 @@ export interface ExchangeHost {
   shown(head: ResponseHead): ResponseHead;
   /** The response is complete, or never will be. `clean`: nothing of it is left on the connection. */
   onExchangeOver(exchange: Exchange, clean: boolean): void;
-}
-
-export interface BodyFailure {
-  reason: unknown;
 }
 
 /** One request and its response on a connection. */

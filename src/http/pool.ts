@@ -1,22 +1,12 @@
-import { type BodyFailure, type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
+import { type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
 import { Heartbeat } from './heartbeat.js';
 import type { HttpConnection } from './http-connection.js';
-import type { HttpEngine, ResponseHead } from './http-engine.js';
+import type { HttpEngine } from './http-engine.js';
 import { clientClosed, OriginPool } from './origin-pool.js';
 import { type Connect, type Origin, originOf } from './plaintext-stream.js';
 import { type PoolOptions, readPoolOptions } from './pool-options.js';
+import type { RawResponse } from './raw-response.js';
 import { isIdempotent, pause, Repeatable, Retries } from './retries.js';
-
-/** A response whose head has come. */
-export interface RawResponse {
-  head: ResponseHead;
-  body: ReadableStream<Uint8Array>;
-  /** What the body failed with, from the moment it does. */
-  failure(): BodyFailure | undefined;
-  connection: HttpConnection;
-  /** From the request's start on its connection to the response's head. */
-  responseMs: number;
-}
 
 /** The connections of a client: made when needed, shared, used again, closed when idle. */
 export class Pool {

@@ -1,5 +1,4 @@
-import { baseAddress } from '../http/fetch-request.js';
-import { isA, isBlob } from '../platform.js';
+import { baseAddress, isA, isBlob } from '../platform.js';
 import { MAX_CONTROL_BYTES } from './frames.js';
 
 /** A token of HTTP (RFC 9110 section 5.6.2). */

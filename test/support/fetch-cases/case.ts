@@ -1,5 +1,5 @@
-import type { MtlsRequestClass } from '../../../src/http/client-request.js';
-import type { MtlsFetch } from '../../../src/http/fetch.js';
+import type { MtlsRequestClass } from '../../../src/fetch/client-request.js';
+import type { MtlsFetch } from '../../../src/fetch/fetch.js';
 
 export interface CaseContext {
   fetch: MtlsFetch;

@@ -1,7 +1,8 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from 'vitest';
-import { ClientRequest } from '../../../src/http/client-request.js';
+import { ClientRequest } from '../../../src/fetch/client-request.js';
 import type { Exchange } from '../../../src/http/exchange.js';
+import type { HttpConnection } from '../../../src/http/http-connection.js';
 import type { BodyProgress } from '../../../src/http/progress.js';
 import { END_STREAM, Frame, frame, headers, serveFrames } from './h2-frames.js';
 import {
@@ -400,12 +401,13 @@ describe.each(['h2', 'http/1.1'] as const)('client.Request over %s', protocol =>
 describe('an upload over http/1.1', () => {
   it('does not begin on a connection that is just being given up', async () => {
     await start('http/1.1', (_request, response) => void response.end('ok'));
-    const { connection, body } = await tested.pool.send({
+    const { connection: shown, body } = await tested.pool.send({
       method: 'GET',
       url: new URL(url(server)),
       headers: new Headers(),
     });
     expect(await new Response(body).text()).toBe('ok');
+    const connection = shown as HttpConnection;
     await until(() => connection.available);
     // As an exchange tells that it was refused. The connection itself is ended a little later.
     connection.onExchangeOver({} as Exchange, false);

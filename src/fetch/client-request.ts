@@ -1,7 +1,7 @@
 import { isA, PlatformRequest } from '../platform.js';
+import { checkStream, encodeBody, isStream, usedBody } from './extract-body.js';
 import { type Kept, keep, keptOf, keptStream, takeKeptBody, withoutBody } from './kept-bodies.js';
-import { type MtlsRequestInit, readProgress } from './progress.js';
-import { checkStream, encodeBody, isStream, usedBody } from './request-body.js';
+import { type MtlsRequestInit, readProgress } from './request-init.js';
 import { readInit } from './request-options.js';
 
 /** The class `client.Request`. */

@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
+import { type ResponseHead, valuesOf } from '../http/http-engine.js';
 import { type FetchRequest, isPageOrigin } from './fetch-request.js';
-import { type ResponseHead, valuesOf } from './http-engine.js';
 import { referrerAfter } from './referrer.js';
 
 /** Fetch standard, "HTTP-redirect fetch". */

@@ -1,20 +1,22 @@
+import { checkCertificateRefusal } from '../http/certificate-refusal.js';
+import { allowsCookies, type Cookies } from '../http/cookies.js';
+import { fetchError } from '../http/fetch-error.js';
+import { valuesOf } from '../http/http-engine.js';
+import { type Origin, originOf } from '../http/plaintext-stream.js';
+import type { Pool } from '../http/pool.js';
+import type { RawResponse } from '../http/raw-response.js';
+import { readAll } from '../http/read-all.js';
 import { isA, PlatformRequest, platformFetch } from '../platform.js';
-import { checkCertificateRefusal } from './certificate-refusal.js';
 import { decodeContent } from './content-decoding.js';
-import { allowsCookies, type Cookies } from './cookies.js';
 import { Decoders } from './decoders.js';
-import { fetchError } from './fetch-error.js';
+import { reportDownload } from './download-progress.js';
+import { isStream } from './extract-body.js';
 import { type FetchRequest, isLocal, readFetchRequest } from './fetch-request.js';
-import { valuesOf } from './http-engine.js';
 import { checkIntegrity, noBodyToCheck } from './integrity.js';
 import { keptStream, withoutBody } from './kept-bodies.js';
-import { type Origin, originOf } from './plaintext-stream.js';
-import type { Pool, RawResponse } from './pool.js';
-import { type MtlsRequestInit, reportDownload } from './progress.js';
-import { readAll } from './read-all.js';
 import { isRedirect, MAX_REDIRECTS, redirectError, redirected } from './redirect.js';
 import { refererTo } from './referrer.js';
-import { isStream } from './request-body.js';
+import type { MtlsRequestInit } from './request-init.js';
 import { discard, makeOpaqueRedirect, makeResponse } from './response.js';
 
 /** `fetch`, with what this library adds to its `init`. */

@@ -1,7 +1,7 @@
 import { MtlsError } from '../errors.js';
-import { rememberConnection } from './connection-info.js';
+import { rememberConnection } from '../http/connection-info.js';
+import type { RawResponse } from '../http/raw-response.js';
 import { FetchResponse, type Shown } from './fetch-response.js';
-import type { RawResponse } from './pool.js';
 
 /** Statuses whose responses have no body (Fetch standard, "null body status"). */
 const nullBodyStatuses = new Set([204, 205, 304]);

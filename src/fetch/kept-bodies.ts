@@ -1,5 +1,5 @@
 import { PlatformRequest } from '../platform.js';
-import type { ProgressListeners } from './progress.js';
+import type { ProgressListeners } from './request-init.js';
 
 /** What a `client.Request` knows beyond what the platform's `Request` does. */
 export interface Kept extends ProgressListeners {

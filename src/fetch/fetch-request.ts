@@ -1,9 +1,10 @@
-import { isA, PlatformRequest } from '../platform.js';
+import type { RequestBody } from '../http/request-body.js';
+import { baseAddress, isA, PlatformRequest } from '../platform.js';
 import { ACCEPT_ENCODING } from './content-decoding.js';
+import { bodyOf, bodyOfRequest, checkStream, dropBody, isStream } from './extract-body.js';
 import { keptOf } from './kept-bodies.js';
-import { type MtlsRequestInit, type ProgressListeners, readProgress } from './progress.js';
 import { type Referrer, readReferrer } from './referrer.js';
-import { bodyOf, bodyOfRequest, checkStream, dropBody, isStream, type RequestBody } from './request-body.js';
+import { type MtlsRequestInit, type ProgressListeners, readProgress } from './request-init.js';
 import { acceptLanguage, addCacheFields, readInit, readOptions } from './request-options.js';
 
 /** A request as `fetch` was asked for it. */
@@ -152,11 +153,6 @@ function addressOf(input: Request | string): string {
 /** Without a page, as in Node, nothing is of its origin. */
 export function isPageOrigin(url: URL): boolean {
   return url.origin === globalThis.location?.origin;
-}
-
-/** What relative addresses are relative to; undefined without a page. */
-export function baseAddress(): string | undefined {
-  return globalThis.document?.baseURI ?? globalThis.location?.href;
 }
 
 function readUrl(text: string): URL {

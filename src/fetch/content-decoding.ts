@@ -1,7 +1,7 @@
 import { MtlsError } from '../errors.js';
+import { fetchError } from '../http/fetch-error.js';
+import type { RawResponse } from '../http/raw-response.js';
 import type { Decoders } from './decoders.js';
-import { fetchError } from './fetch-error.js';
-import type { RawResponse } from './pool.js';
 import type { Format } from './wasm-decoder.js';
 
 /** What can be decoded, for `Accept-Encoding`. */

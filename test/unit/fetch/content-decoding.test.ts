@@ -4,12 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { brotliCompressSync, constants } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeContent } from '../../../src/http/content-decoding.js';
-import { Decoders } from '../../../src/http/decoders.js';
-import type { RawResponse } from '../../../src/http/pool.js';
+import { decodeContent } from '../../../src/fetch/content-decoding.js';
+import { Decoders } from '../../../src/fetch/decoders.js';
+import type { RawResponse } from '../../../src/http/raw-response.js';
 import { readAll } from '../../../src/http/read-all.js';
 import { encoders, zerosIn, zstd } from '../../support/codings.js';
-import { serve } from './servers.js';
+import { serve } from '../http/servers.js';
 
 const MIB = 1 << 20;
 const MOST_GROWTH_BYTES = 64 * MIB;

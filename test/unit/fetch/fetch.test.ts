@@ -12,7 +12,7 @@ import {
   type TestServer,
   until,
   url,
-} from './servers.js';
+} from '../http/servers.js';
 
 const MIB = 1024 * 1024;
 

@@ -1,4 +1,4 @@
-import type { MtlsRequestInit } from './progress.js';
+import type { MtlsRequestInit } from './request-init.js';
 
 /** Where a request comes from, and how much of that its servers are told. */
 export interface Referrer {

@@ -1,5 +1,5 @@
 import { isA } from '../platform.js';
-import type { MtlsRequestInit } from './progress.js';
+import type { MtlsRequestInit } from './request-init.js';
 
 /** What the enumerations of `RequestInit` may be (Fetch standard, "Request class"). */
 const allowed = {

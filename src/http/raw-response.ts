@@ -1,0 +1,26 @@
+import type { TransportInfo } from './connection-info.js';
+import type { ResponseHead } from './http-engine.js';
+
+/** A response whose head has come. */
+export interface RawResponse {
+  head: ResponseHead;
+  body: ReadableStream<Uint8Array>;
+  /** What the body failed with, from the moment it does. */
+  failure(): BodyFailure | undefined;
+  connection: ResponseConnection;
+  /** From the request's start on its connection to the response's head. */
+  responseMs: number;
+}
+
+/** The connection that a response came over. */
+export interface ResponseConnection {
+  readonly protocol: 'h2' | 'http/1.1';
+  readonly transport: TransportInfo;
+  /** Takes no further request, because the server refuses the client. */
+  refuse(): void;
+}
+
+/** Why a response's body ended early. */
+export interface BodyFailure {
+  reason: unknown;
+}
