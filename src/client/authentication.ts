@@ -17,7 +17,7 @@ import { type Choice, HostAnswers, hostKey, type Shown, type Verdict } from './h
 import { asStored, Identities, type IdentitySource, type KnownIdentities } from './known-identities.js';
 import { Reviews } from './reviews.js';
 import { schemeName } from './scheme-names.js';
-import type { Given } from './slot.js';
+import type { Given } from './shared-answer.js';
 import { Standing } from './standing.js';
 
 /** Decides, for every connection of a client, which identity is shown and which server is trusted. */

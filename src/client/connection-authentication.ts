@@ -1,11 +1,11 @@
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
-import { toHex } from '../identity/encoding.js';
 import { type KeyAccess, type KeyTarget, keyAccessOf } from '../identity/key-access.js';
 import { type Credential, credentialOf } from '../identity/signing.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
 import { isCertificateRefusal } from '../tls/failure.js';
 import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
+import { toHex } from '../util/encoding.js';
 import type { Authentication } from './authentication.js';
 import { type Basis, newBasis } from './basis.js';
 import { unsupportedSchemes } from './candidates.js';

@@ -3,7 +3,7 @@ import type { Certificate, StoredIdentity } from '../identity/types.js';
 import type { SeenServer } from './answer-store.js';
 import type { Basis } from './basis.js';
 import type { KnownIdentities } from './known-identities.js';
-import { Slot } from './slot.js';
+import { SharedAnswer } from './shared-answer.js';
 
 /** Whom to show, or why nobody. */
 export type Choice = Shown | { absence: string; asked?: Asked };
@@ -43,9 +43,9 @@ export interface Verdict {
 /** What was answered about one host and port. */
 export class HostAnswers {
   readonly target: KeyTarget;
-  readonly choice = new Slot<Choice>();
+  readonly choice = new SharedAnswer<Choice>();
   /** By the server's certificate and what verification said of it. */
-  readonly verdicts = new Map<string, { fingerprint: string; slot: Slot<Verdict> }>();
+  readonly verdicts = new Map<string, { fingerprint: string; slot: SharedAnswer<Verdict> }>();
   /** How often it was forgotten: connections made by answers of before are not used any more. */
   epoch = 0;
   /** Whether the page itself has asked for this host: by `fetch`, `WebSocket` or `connect`, and not by a redirect. */
@@ -88,9 +88,9 @@ export class HostAnswers {
     this.#sessions.clear();
   }
 
-  verdict(fingerprint: string, code: string | undefined): Slot<Verdict> {
+  verdict(fingerprint: string, code: string | undefined): SharedAnswer<Verdict> {
     const key = JSON.stringify([fingerprint, code]);
-    const known = this.verdicts.get(key) ?? { fingerprint, slot: new Slot<Verdict>() };
+    const known = this.verdicts.get(key) ?? { fingerprint, slot: new SharedAnswer<Verdict>() };
     this.verdicts.set(key, known);
     return known.slot;
   }

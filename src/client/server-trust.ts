@@ -2,12 +2,12 @@ import type { Instance } from '../engine/instance.js';
 import type { CertificateFailureCode, KeyPins } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
 import { describeChain } from '../identity/certificate.js';
-import { toHex } from '../identity/encoding.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import type { TrustResult } from '../identity/types.js';
 import type { ServerTrustQuestion } from '../tls/types.js';
 import type { TrustAnswer, TrustOptions, TrustQuestion } from '../trust/options.js';
 import type { PinRules } from '../trust/pins.js';
+import { toHex } from '../util/encoding.js';
 
 type Verdict = 'as-verified' | 'trust';
 

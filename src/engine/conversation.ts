@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
+import { concatenated } from '../util/bytes.js';
 import { Emission } from './abi.js';
-import { concatenated } from './bytes.js';
 import type { CallResult, Emitted, Instance } from './instance.js';
 import {
   type AskedQuestion,

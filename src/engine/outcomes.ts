@@ -1,4 +1,4 @@
-import { toBase64 } from './bytes.js';
+import { toBase64 } from '../util/encoding.js';
 
 /** A client meets a few servers, each of which takes a handful. */
 const MAX_OUTCOMES = 1_000;

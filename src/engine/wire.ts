@@ -1,6 +1,6 @@
 // The encoding of everything structured that crosses the ABI; its twin is wasm/engine/src/wire.rs.
 
-import { concatenated } from './bytes.js';
+import { concatenated } from '../util/bytes.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });

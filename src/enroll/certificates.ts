@@ -1,12 +1,12 @@
-import { viewOf } from '../engine/bytes.js';
 import { Instance } from '../engine/instance.js';
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { parsePemOrDer, type ReadCertificate, readCertificate } from '../identity/certificate.js';
 import { ChainFinder, identityChains } from '../identity/chain.js';
-import { equalBytes, fromBase64 } from '../identity/encoding.js';
 import { plainPublicKey } from '../identity/public-key.js';
 import type { Certificate, Identity } from '../identity/types.js';
+import { equalBytes, viewOf } from '../util/bytes.js';
+import { fromBase64 } from '../util/encoding.js';
 
 /**
  * Certificates as authorities send them: PEM text or bytes (one or several blocks), DER, a PKCS#7 with certificates only (DER,

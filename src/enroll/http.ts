@@ -1,6 +1,6 @@
-import { concatenated } from '../engine/bytes.js';
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
-import { orAborted } from '../identity/or-aborted.js';
+import { concatenated } from '../util/bytes.js';
+import { orAborted } from '../util/promises.js';
 
 /** What `MtlsError.cause` is when a server refused: its own answer. */
 export interface Refusal {

@@ -1,6 +1,6 @@
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
-import { orAborted } from '../identity/or-aborted.js';
 import { type OpenPkcs12Options, openPkcs12, type Pkcs12 } from '../p12/open-pkcs12.js';
+import { orAborted } from '../util/promises.js';
 import { download, httpUrl } from './http.js';
 
 export interface PasswordQuestion {

@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { parsePemOrDer } from '../identity/certificate.js';
-import { toHex } from '../identity/encoding.js';
+import { toHex } from '../util/encoding.js';
 import type { CertificateAuthority } from './authority.js';
 import type { SingleSource } from './certificates.js';
 import { certificateLimit, download, httpUrl, unlessAborted } from './http.js';

@@ -1,5 +1,6 @@
 // Distinguished names, from text or attributes to DER (RFC 4514; RFC 5280, section 4.1.2.4 and appendix A.1).
-import { equalBytes } from '../identity/encoding.js';
+
+import { equalBytes } from '../util/bytes.js';
 import { type Der, element, objectIdentifier, sequence, setOf, Tag, text } from './der.js';
 
 /** One attribute of a subject, e.g. `{ type: 'CN', value: 'Ada' }`. */

@@ -1,5 +1,5 @@
-import { toBase64 } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
+import { toBase64 } from '../util/encoding.js';
 
 /** Of several algorithms, the strongest counts. */
 const algorithms = ['sha256', 'sha384', 'sha512'] as const;

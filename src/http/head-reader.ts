@@ -1,7 +1,8 @@
-import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
+import { concatenated } from '../util/bytes.js';
+import { fromLatin1, toLatin1 } from '../util/encoding.js';
 import { type HeadLines, readHeadLines } from './head-lines.js';
-import { fromLatin1, type ResponseHead, toLatin1 } from './http-engine.js';
+import type { ResponseHead } from './http-engine.js';
 
 /** What a server may send over HTTP/1.1 until a response's head is complete: informational responses, above all. */
 const MAX_BYTES = 1024 * 1024;

@@ -1,6 +1,7 @@
 import { Emission, FAILED, HttpFailureKind } from '../engine/abi.js';
 import { type CallResult, type Emitted, Instance } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
+import { fromLatin1, toLatin1 } from '../util/encoding.js';
 
 export interface ConnectionState {
   /** Received bytes that the engine does not want to read now. */
@@ -305,19 +306,4 @@ function encodeHead({ method, url, headers, bodyLength }: RequestHead): Uint8Arr
     .u32((bodyLength ?? 0) % 2 ** 32)
     .u32(Math.floor((bodyLength ?? 0) / 2 ** 32))
     .finish();
-}
-
-// Header fields are bytes, which the web's APIs show as the characters of the same numbers (isomorphic encoding).
-
-export function fromLatin1(bytes: Uint8Array): string {
-  let text = '';
-  for (let start = 0; start < bytes.length; start += 8192) {
-    // A spread would go through an iterator, which is many times slower.
-    text += String.fromCharCode.apply(null, bytes.subarray(start, start + 8192) as unknown as number[]);
-  }
-  return text;
-}
-
-export function toLatin1(text: string): Uint8Array {
-  return Uint8Array.from(text, character => character.charCodeAt(0) & 0xff);
 }

@@ -1,3 +1,4 @@
+import { delay } from '../util/promises.js';
 import { type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
 import { Heartbeat } from './heartbeat.js';
 import type { HttpConnection } from './http-connection.js';
@@ -6,7 +7,7 @@ import { clientClosed, OriginPool } from './origin-pool.js';
 import { type Connect, type Origin, originOf } from './plaintext-stream.js';
 import { type PoolOptions, readPoolOptions } from './pool-options.js';
 import type { RawResponse } from './raw-response.js';
-import { isIdempotent, pause, Repeatable, Retries } from './retries.js';
+import { isIdempotent, Repeatable, Retries } from './retries.js';
 
 /** The connections of a client: made when needed, shared, used again, closed when idle. */
 export class Pool {
@@ -77,7 +78,7 @@ export class Pool {
         const pauseMs = retries.pauseAfter(error, origin);
         // What ended one connection unseen has probably ended the others.
         if (error instanceof Repeatable && error.failure.processed === 'maybe') origin.closeIdle();
-        if (pauseMs > 0) await pause(pauseMs, signal);
+        if (pauseMs > 0) await delay(pauseMs, signal);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { concatenated } from '../engine/bytes.js';
+import { concatenated } from '../util/bytes.js';
 
 /**
  * Reads a stream to its end. Unlike the reading methods of a native `Response` (Chromium's say "Failed to fetch"

@@ -79,19 +79,3 @@ export function isIdempotent(method: string): boolean {
 function pauseMs(time: number): number {
   return Math.min(FIRST_PAUSE_MS * 2 ** (time - 1), LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2);
 }
-
-/** Rejects with the signal's reason when it comes first. */
-export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-  });
-}

@@ -1,6 +1,6 @@
 import { HttpFailureKind } from '../engine/abi.js';
-import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
+import { concatenated } from '../util/bytes.js';
 import { certificateRefusal, mayBeRefusal } from './certificate-refusal.js';
 import { HeadReader } from './head-reader.js';
 import type { HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';

@@ -2,7 +2,7 @@ import { Emission } from '../engine/abi.js';
 import type { Instance } from '../engine/instance.js';
 import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
-import { fromBase64, toBase64, toHex } from './encoding.js';
+import { fromBase64, toBase64, toHex } from '../util/encoding.js';
 import { comparableName } from './names.js';
 import type { Certificate } from './types.js';
 

@@ -1,7 +1,8 @@
 // Distinguished names (RFC 5280, section 4.1.2.4). The engine compares those of servers' certificates in the same way:
 // wasm/engine/src/pki/name.rs.
+
+import { toHex } from '../util/encoding.js';
 import { type Element, elementsOf, firstElementOf } from './der.js';
-import { toHex } from './encoding.js';
 
 const SEQUENCE = 0x30;
 const SET = 0x31;

@@ -1,8 +1,9 @@
 // Public keys (SubjectPublicKeyInfo; RFC 5280, section 4.1.2.7) in the one encoding that every WebCrypto reads. Certificates leave
 // parameters out or have too many, put zeros in front of numbers, and compress points.
+
+import { toHex } from '../util/encoding.js';
 import { type Der, elementsOf, encode, firstElementOf, tagged } from './der.js';
 import { uncompressedPoint } from './ec-point.js';
-import { toHex } from './encoding.js';
 
 export const Tag = {
   integer: 0x02,

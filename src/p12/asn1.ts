@@ -1,8 +1,8 @@
 // A thin reading layer over asn1js: views instead of copies, bounded, and errors of one kind.
 
 import * as asn1js from 'asn1js';
-import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
+import { concatenated } from '../util/bytes.js';
 import { damaged } from './errors.js';
 
 export type Node = asn1js.AsnType;

@@ -1,6 +1,6 @@
 // The bags inside a SafeContents (RFC 7292, section 4.2).
 import { MtlsError } from '../errors.js';
-import { toHex } from '../identity/encoding.js';
+import { toHex } from '../util/encoding.js';
 import { algorithm, encryptionOf } from './algorithms.js';
 import {
   children,

@@ -1,11 +1,11 @@
 import type { ReadCertificate } from '../identity/certificate.js';
 import { encode } from '../identity/der.js';
-import { toBase64 } from '../identity/encoding.js';
 import { grouped } from '../identity/grouped.js';
 import { plainPublicKey } from '../identity/public-key.js';
 import { sealKey } from '../identity/sealed-key.js';
 import { type SignatureScheme, schemesForKey } from '../identity/signature-schemes.js';
 import type { Verdict } from '../identity/verify-certificate.js';
+import { toBase64 } from '../util/encoding.js';
 import type { KeyBag } from './bags.js';
 import type { Attempt, Session } from './decrypt.js';
 import { damaged, unsupported } from './errors.js';

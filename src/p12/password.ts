@@ -1,5 +1,6 @@
+import { equalBytes } from '../util/bytes.js';
+
 // Passwords are texts, keys are derived from bytes, and producers do not agree on the way between the two.
-import { equalBytes } from '../identity/encoding.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,5 +1,5 @@
-import { concatenated } from '../engine/bytes.js';
 import { isA, isBlob } from '../platform.js';
+import { concatenated } from '../util/bytes.js';
 import { malformed } from './errors.js';
 
 interface ReadOptions {

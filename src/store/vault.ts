@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import { orAborted } from '../identity/or-aborted.js';
+import { SharedTask } from '../util/promises.js';
 import { unavailable } from './errors.js';
 import type { IdentityRecord } from './schema.js';
 import type { UserVerification } from './user-verification.js';
@@ -24,7 +24,7 @@ interface VaultOptions {
 export class Vault {
   #options: VaultOptions;
   #unlocked = new Map<string, Unlocked>();
-  #asking = new Map<string, SharedWork<CryptoKey[]>>();
+  #asking = new Map<string, SharedTask<CryptoKey[]>>();
   #closed = false;
 
   constructor(options: VaultOptions) {
@@ -43,7 +43,7 @@ export class Vault {
     if (entry) return entry.keys;
     const asking = this.#asking.get(id);
     if (asking && !asking.abandoned) return asking.join(signal);
-    const work = new SharedWork(shared => this.#unlock(record, shared));
+    const work = new SharedTask(shared => this.#unlock(record, shared));
     this.#asking.set(id, work);
     const over = () => {
       if (this.#asking.get(id) === work) this.#asking.delete(id);
@@ -124,30 +124,4 @@ export class Vault {
 
 function endOf({ until, idleTimeoutMs, lastUsedAt }: Unlocked): number {
   return Math.min(until, idleTimeoutMs === undefined ? Number.POSITIVE_INFINITY : lastUsedAt + idleTimeoutMs);
-}
-
-/** Work that several wait for; it is aborted when the last of them has gone. */
-class SharedWork<T> {
-  readonly result: Promise<T>;
-  #abort = new AbortController();
-  #waiting = 0;
-
-  constructor(start: (signal: AbortSignal) => Promise<T>) {
-    this.result = start(this.#abort.signal);
-    this.result.catch(() => {});
-  }
-
-  /** Whether everybody who waited has gone. */
-  get abandoned(): boolean {
-    return this.#abort.signal.aborted;
-  }
-
-  async join(signal?: AbortSignal): Promise<T> {
-    this.#waiting++;
-    try {
-      return await orAborted(this.result, signal);
-    } finally {
-      if (--this.#waiting === 0) this.#abort.abort();
-    }
-  }
 }

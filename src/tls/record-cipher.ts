@@ -1,4 +1,4 @@
-import { concatenated } from '../engine/bytes.js';
+import { concatenated } from '../util/bytes.js';
 import type { Aead } from './aead.js';
 import { Alert, RecordFault } from './record-fault.js';
 import type { TrafficKeys } from './traffic-keys.js';

@@ -1,5 +1,5 @@
-import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
+import { concatenated } from '../util/bytes.js';
 import { createAead } from './aead.js';
 import type { Failure } from './failure.js';
 import { FloodLimits } from './flood-limits.js';

@@ -1,8 +1,8 @@
-import { concatenated } from '../engine/bytes.js';
 import { Turns } from '../engine/turns.js';
 import { MtlsError } from '../errors.js';
 import { isA } from '../platform.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
+import { concatenated } from '../util/bytes.js';
 import { alertFor, type Offer, SentAlert } from './alerts.js';
 import { ClearHandshake } from './clear-handshake.js';
 import {

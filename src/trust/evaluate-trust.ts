@@ -1,4 +1,3 @@
-import { viewOf } from '../engine/bytes.js';
 import { Instance } from '../engine/instance.js';
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import {
@@ -12,6 +11,7 @@ import { parsePemOrDer, readCertificate, readReadable } from '../identity/certif
 import { ChainFinder } from '../identity/chain.js';
 import { bareHostname } from '../identity/hosts.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
+import { viewOf } from '../util/bytes.js';
 import { type Anchor, readMaterial, type TrustSources } from './options.js';
 import { PinRules, type PinsByHost, readPins } from './pins.js';
 

@@ -1,6 +1,6 @@
 import { type AssetSource, assetBytes } from '../engine/asset.js';
-import { viewOf } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
+import { viewOf } from '../util/bytes.js';
 
 /** Where the Mozilla roots come from: an address, a response or their bytes. */
 export type RootsSource = AssetSource;

@@ -1,9 +1,9 @@
-import { viewOf } from '../engine/bytes.js';
 import type { TrustMaterial } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
 import { parsePemOrDer } from '../identity/certificate.js';
-import { fromBase64 } from '../identity/encoding.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
+import { viewOf } from '../util/bytes.js';
+import { fromBase64 } from '../util/encoding.js';
 import { loadMozillaRoots, type RootsSource } from './mozilla-roots.js';
 import type { PinsByHost } from './pins.js';
 

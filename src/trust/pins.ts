@@ -1,6 +1,6 @@
 import type { KeyPins } from '../engine/trust.js';
-import { fromBase64 } from '../identity/encoding.js';
 import { checkHostPatterns, hostsAllow } from '../identity/hosts.js';
+import { fromBase64 } from '../util/encoding.js';
 
 /**
  * Pins: SHA-256 of a SubjectPublicKeyInfo (RFC 7469, section 2.4), each as `sha256/BASE64`, `pin-sha256="BASE64"` or base64 alone, which

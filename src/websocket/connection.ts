@@ -1,7 +1,7 @@
-import { concatenated } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 import type { UpgradedStream } from '../http/upgrade.js';
 import { isBlob } from '../platform.js';
+import { concatenated } from '../util/bytes.js';
 import { CloseCode, encodeFrame, FrameError, Opcode } from './frames.js';
 import { MessageReader } from './message-reader.js';
 

@@ -1,9 +1,9 @@
-import { toBase64 } from '../engine/bytes.js';
 import { MtlsError } from '../errors.js';
 import type { Cookies } from '../http/cookies.js';
 import { type HttpEngine, type ResponseHead, valuesOf } from '../http/http-engine.js';
 import { type Connect, originOf } from '../http/plaintext-stream.js';
 import { type UpgradedStream, upgrade } from '../http/upgrade.js';
+import { toBase64 } from '../util/encoding.js';
 
 /** What every server puts behind the key before it hashes it (RFC 6455 section 1.3). */
 const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';

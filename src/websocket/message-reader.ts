@@ -1,4 +1,4 @@
-import { concatenated } from '../engine/bytes.js';
+import { concatenated } from '../util/bytes.js';
 import { CloseCode, FrameError, type FrameHead, Opcode, protocolError, readFrameHead } from './frames.js';
 
 export interface MessageListener {

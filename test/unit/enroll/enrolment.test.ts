@@ -1,7 +1,6 @@
 import 'fake-indexeddb/auto';
 import { openDB } from 'idb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { toBase64 } from '../../../src/identity/encoding.js';
 import {
   createIdentity,
   type Enrolment,
@@ -14,6 +13,7 @@ import {
   type StoredIdentity,
 } from '../../../src/index.js';
 import { passphraseVerification } from '../../../src/store/passphrase-verification.js';
+import { toBase64 } from '../../../src/util/encoding.js';
 import { codeOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
 import { RequestSigner } from './openssl.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { concatenated } from '../../../src/engine/bytes.js';
 import { element, sequence, Tag } from '../../../src/enroll/der.js';
 import { evaluateTrust } from '../../../src/index.js';
+import { concatenated } from '../../../src/util/bytes.js';
 import { EXPIRED } from '../../support/cross-signed.js';
 import { engineModule } from '../../support/engine.js';
 import {

@@ -7,12 +7,6 @@ export function viewOf(source: unknown): Uint8Array<ArrayBuffer> | undefined {
   return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
 }
 
-export function toBase64(bytes: Uint8Array): string {
-  let binary = '';
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary);
-}
-
 /** One array of several. */
 export function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
@@ -22,4 +16,8 @@ export function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuff
     offset += part.length;
   }
   return whole;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -1,0 +1,59 @@
+/** What a promise gives, unless the signal comes first: then its reason. */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    const forget = () => signal.removeEventListener('abort', onAbort);
+    promise.then(resolve, reject).finally(forget);
+  });
+}
+
+/** Resolves after a time; rejects with the signal's reason when that comes first. */
+export function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** A task that several callers wait for; it is aborted when the last of them has gone before its end. */
+export class SharedTask<T> {
+  readonly result: Promise<T>;
+  #abort = new AbortController();
+  #waiting = 0;
+  #settled = false;
+
+  /** `start` is given the signal that says that nobody waits any longer. */
+  constructor(start: (abandoned: AbortSignal) => Promise<T>) {
+    this.result = start(this.#abort.signal).finally(() => {
+      this.#settled = true;
+    });
+    this.result.catch(() => {});
+  }
+
+  /** Whether all callers went before the end. */
+  get abandoned(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** Waits for the result; rejects with the signal's reason when that comes first. */
+  async join(signal?: AbortSignal): Promise<T> {
+    this.#waiting++;
+    try {
+      return await orAborted(this.result, signal);
+    } finally {
+      if (--this.#waiting === 0 && !this.#settled)
+        this.#abort.abort(new DOMException('Nobody waits for the result.', 'AbortError'));
+    }
+  }
+}
