@@ -1,24 +1,12 @@
-import { chmodSync } from 'node:fs';
-import { builtinModules } from 'node:module';
-import { resolve } from 'node:path';
-import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { documentedModules } from './test/setup/documented-modules.js';
-
-const isExternal = (id: string) => id === 'ws' || id.startsWith('node:') || builtinModules.includes(id);
-
-/** The relay's command can be run right after a build, not only after npm has installed it. */
-const executableCommand: Plugin = {
-  name: 'executable-command',
-  writeBundle: ({ dir = 'dist' }) => chmodSync(resolve(dir, 'relay-cli.js'), 0o755),
-};
 
 const project = (name: string, timeoutMs: number, setupFiles: string[] = []) => ({
   extends: true as const,
   plugins: [documentedModules],
   test: {
     name,
-    include: [`test/${name}/**/*.test.ts`],
+    include: [`test/${name}/**/*.test.ts`, ...(name === 'unit' ? ['relay/test/**/*.test.ts'] : [])],
     testTimeout: timeoutMs,
     hookTimeout: Math.max(timeoutMs, 10_000),
     setupFiles,
@@ -27,7 +15,6 @@ const project = (name: string, timeoutMs: number, setupFiles: string[] = []) => 
 
 export default defineConfig({
   base: './',
-  plugins: [executableCommand],
   build: {
     target: 'es2022',
     // Readable output: the bundler of the application minifies.
@@ -36,13 +23,10 @@ export default defineConfig({
       entry: {
         index: 'src/index.ts',
         elements: 'src/elements/index.ts',
-        relay: 'src/relay/index.ts',
-        'relay-cli': 'src/relay/cli.ts',
       },
       formats: ['es'],
     },
     rolldownOptions: {
-      external: isExternal,
       output: {
         entryFileNames: '[name].js',
         chunkFileNames: 'chunks/[name].js',

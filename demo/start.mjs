@@ -112,7 +112,7 @@ async function start() {
 
 /** From the sources, by vite: after a fresh `npm ci` nothing is built yet. */
 async function startRelay(vite, options) {
-  const { createRelay } = await vite.ssrLoadModule(join(HERE, '../src/relay/index.ts'));
+  const { createRelay } = await vite.ssrLoadModule(join(HERE, '../relay/src/index.ts'));
   const relay = await createRelay(options);
   closers.push(() => relay.close());
   return { url: relay.url, token: options.tokens[0] };

@@ -44,7 +44,7 @@ const STEPS = [
     run: async () => verdict(await rebuildEngine({ scratch, timeoutMs: timeLeft() })),
   },
   vitestStep('unit', 'Unit tests', ['openssl', 'zstd']),
-  step('build', 'Build the package', [], () => ['npm', 'run', 'build']),
+  step('build', 'Build both packages', [], () => ['npm', 'run', 'build']),
   step('size', 'Size budget', [], () => [process.execPath, 'tools/size.mjs']),
   step('notices', 'Licences of what ships', ['rust'], () => [
     process.execPath,
@@ -57,7 +57,7 @@ const STEPS = [
     ['openssl', 'zstd', 'nginx', 'servers', 'go', 'websockets'],
     ['build'],
   ),
-  vitestStep('pack', 'The packed tarball in other projects', ['openssl', 'zstd', 'chromium'], ['build']),
+  vitestStep('pack', 'The packed tarballs in other projects', ['openssl', 'zstd', 'chromium'], ['build']),
   vitestStep(
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',

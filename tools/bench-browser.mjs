@@ -40,7 +40,7 @@ const pki = await ensurePki(folder);
 const server = await listening(target());
 const pages = await listening(pageServer());
 const relay = spawn(process.execPath, [
-  'dist/relay-cli.js',
+  'relay/dist/cli.js',
   ...['--listen', '127.0.0.1:0', '--allow', `localhost:${server.port}`, '--origin', pages.origin],
 ]);
 const [relayUrl] = /ws:\/\/\S+/.exec(await printed(relay, /ws:\/\/\S+\s/));

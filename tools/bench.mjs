@@ -14,7 +14,7 @@ import * as pkijs from 'pkijs';
 import { WebSocket } from 'ws';
 import { ensurePki } from '../demo/pki.mjs';
 import { createClient, createWebSocketTunnel, evaluateTrust, openPkcs12 } from '../dist/index.js';
-import { createRelay } from '../dist/relay.js';
+import { createRelay } from '../relay/dist/index.js';
 import { medianTimes } from './median-times.js';
 
 globalThis.WebSocket ??= WebSocket;

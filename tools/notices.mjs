@@ -37,12 +37,15 @@ if (!process.argv.includes('--check')) {
 } else if (text !== current) {
   console.error(`${FILE} is not what ships: run npm run notices and commit the result`);
 }
-const wrong = refused.length > 0 || (process.argv.includes('--check') && text !== current);
+const inRelay = await bundledPackages('relay/vite.config.ts');
+for (const { name } of inRelay) console.error(`${name}: is in the bundle of relay/, which ships no notices`);
+const wrong =
+  refused.length > 0 || inRelay.length > 0 || (process.argv.includes('--check') && text !== current);
 process.exitCode = wrong ? 1 : 0;
 
-/** The npm packages of which the bundle really has modules. */
-async function bundledPackages() {
-  const { output } = [await build({ logLevel: 'error', build: { write: false } })].flat()[0];
+/** The npm packages of which a bundle really has modules. */
+async function bundledPackages(configFile = 'vite.config.ts') {
+  const { output } = [await build({ configFile, logLevel: 'error', build: { write: false } })].flat()[0];
   const folders = new Set();
   for (const id of output.flatMap(({ moduleIds = [] }) => moduleIds)) {
     const match = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id);

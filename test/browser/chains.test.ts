@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { client, crossSigned, root } from '../support/cross-signed.js';
 import { inEachEngine, pageReady } from '../support/engines/each.js';
 import {

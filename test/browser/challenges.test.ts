@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { inEachEngine, pageReady } from '../support/engines/each.js';
 import type { BrowserEngine } from '../support/engines/engine.js';
 import { type Nginx, startNginx } from '../support/nginx.js';

@@ -1,6 +1,6 @@
 import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { inEachEngine } from '../support/engines/each.js';
 import type {} from '../support/fetch-cases/page.js';
 import { type FetchServer, startFetchServer } from '../support/fetch-server.js';

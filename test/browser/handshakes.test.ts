@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { ALTERED_SUITE, altered } from '../support/altered-handshake.js';
 import { secretsOf } from '../support/attacked-tunnel.js';
 import { inEachEngine } from '../support/engines/each.js';

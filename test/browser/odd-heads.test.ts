@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { inEachEngine } from '../support/engines/each.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { builtRelay, startUserPages, type UserPages } from '../support/user-page.js';

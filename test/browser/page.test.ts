@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { launchChromium } from '../support/chromium.js';
 import { type Nginx, type NginxServer, startNginx } from '../support/nginx.js';
 import { type NodeServer, startNodeServer } from '../support/node-server.js';

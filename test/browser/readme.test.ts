@@ -1,7 +1,7 @@
 import { transformWithOxc } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import type { MtlsClient } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { complaintsOf, launchChromium } from '../support/chromium.js';
 import { startRelay } from '../support/client.js';
 import { blockOf } from '../support/documented.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import { createClient, type Identity, type MtlsClient, openPkcs12 } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { startRelay } from '../support/client.js';
 import { CLIENT, crossSigned, root } from '../support/cross-signed.js';
 import { engineModule } from '../support/engine.js';

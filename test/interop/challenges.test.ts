@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { identityOf, startRelay, type TestClientOptions, withClient } from '../support/client.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { OpensslPki } from '../support/openssl-pki.js';

@@ -1,8 +1,8 @@
 import { IDBFactory } from 'fake-indexeddb';
 import 'fake-indexeddb/auto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import { createClient, type Identity, IdentityStore, type MtlsClient } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { identityOf, startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
 import { type Nginx, type NginxServer, startNginx } from '../support/nginx.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import { createClient, type Identity, openPkcs12 } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
 import { type NodeServer, startNodeServer } from '../support/node-server.js';

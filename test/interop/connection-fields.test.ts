@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import type { MtlsClient } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { clientOf, startRelay } from '../support/client.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { serverKinds } from '../support/servers/index.js';

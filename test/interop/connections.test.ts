@@ -35,7 +35,7 @@ interface Example {
 /** The relay as a process of its own, always at the same port: what kills and freezes it leaves the test alone. */
 async function startRelay(): Promise<void> {
   const listen = ['--listen', `127.0.0.1:${relayPort}`, '--allow', 'localhost:*', '--origin', '*'];
-  relay = startProgram(process.execPath, ['dist/relay-cli.js', ...listen]);
+  relay = startProgram(process.execPath, ['relay/dist/cli.js', ...listen]);
   await relay.waitFor(/ws:\/\/\S+/);
 }
 

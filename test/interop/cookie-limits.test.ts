@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import type { MtlsClient } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { clientOf, startRelay } from '../support/client.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { OpensslPki } from '../support/openssl-pki.js';

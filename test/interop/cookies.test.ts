@@ -2,8 +2,8 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
+import type { Relay } from '../../relay/src/index.js';
 import type { MtlsClient } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { clientOf, startRelay } from '../support/client.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 

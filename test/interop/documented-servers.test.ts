@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { codeOf, insistOn, startRelay, withClient } from '../support/client.js';
 import { blockOf } from '../support/documented.js';
 import { type NodeServer, startPlainServer } from '../support/node-server.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { insistOn, startRelay, type TestClientOptions, withClient } from '../support/client.js';
 import { documented } from '../support/documented.js';
 import { type NodeServer, startNodeServer } from '../support/node-server.js';

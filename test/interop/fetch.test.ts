@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import type { MtlsClient } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { clientOf, startRelay } from '../support/client.js';
 import { documented } from '../support/documented.js';
 import type { CaseContext } from '../support/fetch-cases/case.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import { type Challenge, createClient, type Disposition, type Identity } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { identityOf, startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
 import { type KeyPair, OpensslPki } from '../support/openssl-pki.js';

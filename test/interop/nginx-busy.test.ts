@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { startRelay, withClient } from '../support/client.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { OpensslPki } from '../support/openssl-pki.js';

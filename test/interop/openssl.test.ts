@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { codeOf, insistOn, startRelay, type TestClientOptions, withClient } from '../support/client.js';
 import { type KeyKind, OpensslPki } from '../support/openssl-pki.js';
 import {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { startRelay, withClient } from '../support/client.js';
 import { startGnutlsServer } from '../support/gnutls-server.js';
 import { type KeyKind, OpensslPki } from '../support/openssl-pki.js';

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import { createClient, type MtlsClient, type Tunnel } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { startRelay, withClient } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
 import { OpensslPki } from '../support/openssl-pki.js';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import type { MtlsClient } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { clientOf, codeOf, startRelay } from '../support/client.js';
 import { type NodeServer, startPlainServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';

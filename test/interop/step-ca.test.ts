@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import {
   createClient,
   createIdentity,
@@ -15,7 +16,6 @@ import {
   type StoredIdentity,
   stepCa,
 } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { passphraseVerification } from '../../src/store/passphrase-verification.js';
 import { codeOf, startRelay } from '../support/client.js';
 import { documented } from '../support/documented.js';

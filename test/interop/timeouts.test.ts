@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
+import { startUnanswering } from '../../relay/test/harness.js';
 import { createClient, type MtlsClient, type PoolOptions } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
 import { type NodeServer, startNodeServer } from '../support/node-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
-import { startUnanswering } from '../unit/relay/harness.js';
 
 const TIMEOUT_MS = 700;
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Relay } from '../../relay/src/index.js';
 import { type ClientOptions, createClient, type MtlsClient, type TrustOptions } from '../../src/index.js';
-import type { Relay } from '../../src/relay/index.js';
 import { codeOf, identityOf, startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';
 import { startNginx } from '../support/nginx.js';

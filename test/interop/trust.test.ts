@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createRelay, type Relay } from '../../relay/src/index.js';
 import type { MtlsClient } from '../../src/index.js';
-import { createRelay, type Relay } from '../../src/relay/index.js';
 import { clientOf, codeOf, startRelay, withClient } from '../support/client.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { startPlainServer } from '../support/node-server.js';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { complaintsOf, launchChromium, scriptsOf } from '../support/chromium.js';
 import { startRelay } from '../support/client.js';
 import { type NodeServer, startNodeServer } from '../support/node-server.js';

@@ -1,3 +1,4 @@
+import { createRelay, type Relay } from '../../relay/src/index.js';
 import {
   type ChallengeHandler,
   type CookieOptions,
@@ -7,7 +8,6 @@ import {
   type OpenPkcs12Options,
   openPkcs12,
 } from '../../src/index.js';
-import { createRelay, type Relay } from '../../src/relay/index.js';
 import { engineModule } from './engine.js';
 import type { KeyPair } from './openssl-pki.js';
 import { writePkcs12 } from './pkcs12.js';

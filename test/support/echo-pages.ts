@@ -1,4 +1,4 @@
-import type { Relay } from '../../src/relay/index.js';
+import type { Relay } from '../../relay/src/index.js';
 import { type EchoServer, startEchoServer } from './echo-server.js';
 import { OpensslPki } from './openssl-pki.js';
 import { writePkcs12 } from './pkcs12.js';

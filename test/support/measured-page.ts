@@ -52,7 +52,7 @@ export class MeasuredBrowser {
     const browser = await launchChromium();
     const pages = await startUserPages();
     const relay = startProgram(process.execPath, [
-      'dist/relay-cli.js',
+      'relay/dist/cli.js',
       ...['--listen', '127.0.0.1:0', '--origin', pages.origin],
       ...ports.flatMap(port => ['--allow', `localhost:${port}`]),
     ]);

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type * as RelayModule from '../../relay/src/index.js';
 import type * as Library from '../../src/index.js';
-import type * as RelayModule from '../../src/relay/index.js';
 import { complaintsOf } from './chromium.js';
 import { startPages } from './pages.js';
 
@@ -67,7 +67,9 @@ export async function startUserPages({ before = '', connect = '' } = {}): Promis
 
 /** The relay as it was built, not its sources. */
 export function builtRelay(): Promise<typeof RelayModule> {
-  return import(/* @vite-ignore */ pathToFileURL(join(builtFolder(), 'relay.js')).href);
+  const path = join(process.cwd(), 'relay/dist/index.js');
+  if (!existsSync(path)) throw new Error('there is no build: run npm run build first');
+  return import(/* @vite-ignore */ pathToFileURL(path).href);
 }
 
 export function builtFolder(): string {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { Relay } from '../../../relay/src/index.js';
 import {
   createClient,
   createWebSocketTunnel,
@@ -11,7 +12,6 @@ import {
   type TunnelStream,
   type WebSocketErrorEvent,
 } from '../../../src/index.js';
-import type { Relay } from '../../../src/relay/index.js';
 import { attacked, secretsOf } from '../../support/attacked-tunnel.js';
 import { startRelay } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';

@@ -6,13 +6,13 @@ import type { Writable } from 'node:stream';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { Relay } from '../../../relay/src/index.js';
 import {
   createClient,
   createWebSocketTunnel,
   type MtlsClient,
   type WebSocketErrorEvent,
 } from '../../../src/index.js';
-import type { Relay } from '../../../src/relay/index.js';
 import { startRelay } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
 import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';

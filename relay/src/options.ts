@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { isIPv6 } from 'node:net';
-import { DEFAULT_WINDOW_BYTES, isWindow, MAX_TOKEN_BYTES } from '../tunnel/limits.js';
+import { DEFAULT_WINDOW_BYTES, isWindow, MAX_TOKEN_BYTES } from '../../src/tunnel/limits.js';
 import { parseOrigin } from './admission.js';
 import type { RelayEvent } from './events.js';
 import { parseTargetRule, type TargetRule } from './targets.js';

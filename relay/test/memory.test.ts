@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { createWebSocketTunnel } from '../../../src/tunnel/websocket-tunnel.js';
+import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
 import { type StartCommand, useBuiltCommand } from './built-command.js';
 import { connect, ORIGIN, pageWebSocket, sleep, startTarget, until } from './harness.js';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { createWebSocketTunnel } from '../../../src/tunnel/websocket-tunnel.js';
+import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
 import { type RunningCommand, useBuiltCommand } from './built-command.js';
 import { connect, ORIGIN, pageWebSocket, sleep, startEcho, startRelay, until } from './harness.js';
 
@@ -72,7 +72,7 @@ test('a taken port is one clear line and exit code 1', async () => {
 test('--help documents every flag and the environment', async () => {
   const { code, stdout } = await start(['--help']).ended;
   expect(code).toBe(0);
-  const source = await readFile('src/relay/command.ts', 'utf8');
+  const source = await readFile('relay/src/command.ts', 'utf8');
   const flags = [...source.matchAll(/^ {6}'?([a-z-]+)'?: \{ type:/gm)].map(match => `--${match[1]}`);
   expect(flags.length).toBeGreaterThan(9);
   for (const flag of flags) expect(stdout).toContain(flag);
@@ -80,7 +80,7 @@ test('--help documents every flag and the environment', async () => {
 });
 
 test('--version is that of the package', async () => {
-  const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+  const { version } = JSON.parse(await readFile('relay/package.json', 'utf8'));
   expect((await start(['--version']).ended).stdout).toBe(`${version}\n`);
 });
 

@@ -153,14 +153,9 @@ function printErrorEvent(event: RelayEvent): void {
 }
 
 function packageVersion(): string {
-  const require = createRequire(import.meta.url);
-  // One folder up from the built file, two from the source.
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      return (require(path) as { version: string }).version;
-    } catch {}
-  }
-  return 'unknown';
+  // One folder up from the source and from the built file.
+  const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+  return version;
 }
 
 function print(text: string): 0 {

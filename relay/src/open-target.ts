@@ -1,6 +1,6 @@
 import { Socket, type TcpNetConnectOpts } from 'node:net';
-import type { UnreachableReason } from '../tunnel/close-codes.js';
-import { MAX_DATA_BYTES } from '../tunnel/limits.js';
+import type { UnreachableReason } from '../../src/tunnel/close-codes.js';
+import { MAX_DATA_BYTES } from '../../src/tunnel/limits.js';
 
 // With several addresses to try, the time for each: Node's own 250 ms gives up on targets that are merely far away.
 const ATTEMPT_TIMEOUT_MS = 2000;

@@ -4,9 +4,9 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { createRelay, type RelayOptions } from '../../../src/relay/index.js';
-import { createWebSocketTunnel } from '../../../src/tunnel/websocket-tunnel.js';
-import { OpensslPki } from '../../support/openssl-pki.js';
+import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
+import { OpensslPki } from '../../test/support/openssl-pki.js';
+import { createRelay, type RelayOptions } from '../src/index.js';
 import {
   connect,
   dialRelay,

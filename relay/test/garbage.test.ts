@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import type { Relay } from '../../../src/relay/index.js';
-import { encodeCredit, encodeData, encodeEnd, encodeHello } from '../../../src/tunnel/frames.js';
+import { encodeCredit, encodeData, encodeEnd, encodeHello } from '../../src/tunnel/frames.js';
+import type { Relay } from '../src/index.js';
 import {
   connect,
   dialRelay,

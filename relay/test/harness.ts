@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { createRelay, type Relay, type RelayEvent, type RelayOptions } from '../../../src/relay/index.js';
-import type { Tunnel, TunnelStream } from '../../../src/tunnel/tunnel.js';
-import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../../../src/tunnel/websocket-tunnel.js';
+import type { Tunnel, TunnelStream } from '../../src/tunnel/tunnel.js';
+import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../../src/tunnel/websocket-tunnel.js';
+import { createRelay, type Relay, type RelayEvent, type RelayOptions } from '../src/index.js';
 
 export const ORIGIN = 'http://page.test';
 

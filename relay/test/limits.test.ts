@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import type { Relay } from '../../../src/relay/index.js';
-import { encodeData, encodeHello } from '../../../src/tunnel/frames.js';
+import { encodeData, encodeHello } from '../../src/tunnel/frames.js';
+import type { Relay } from '../src/index.js';
 import {
   clientFrame,
   connect,

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES }
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CloseCode, type LimitReason } from '../tunnel/close-codes.js';
-import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../tunnel/limits.js';
+import { CloseCode, type LimitReason } from '../../src/tunnel/close-codes.js';
+import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../../src/tunnel/limits.js';
 import { originAllowed } from './admission.js';
 import { RelayConnection } from './connection.js';
 import { loggable } from './events.js';

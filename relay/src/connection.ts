@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { RawData, WebSocket } from 'ws';
-import { ChunkQueue } from '../tunnel/chunk-queue.js';
-import { CloseCode } from '../tunnel/close-codes.js';
-import { formatAddress } from '../tunnel/close-error.js';
+import { ChunkQueue } from '../../src/tunnel/chunk-queue.js';
+import { CloseCode } from '../../src/tunnel/close-codes.js';
+import { formatAddress } from '../../src/tunnel/close-error.js';
 import {
   DATA_HEADER_BYTES,
   decodeFrame,
@@ -13,8 +13,8 @@ import {
   encodeEnd,
   encodePong,
   type HelloFrame,
-} from '../tunnel/frames.js';
-import { creditThreshold, INITIAL_CREDIT_BYTES, PROTOCOL_VERSION } from '../tunnel/limits.js';
+} from '../../src/tunnel/frames.js';
+import { creditThreshold, INITIAL_CREDIT_BYTES, PROTOCOL_VERSION } from '../../src/tunnel/limits.js';
 import { tokenAllowed } from './admission.js';
 import { loggable } from './events.js';
 import { openTarget, unreachableReason } from './open-target.js';

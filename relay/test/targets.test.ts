@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { originAllowed, parseOrigin, tokenAllowed } from '../../../src/relay/admission.js';
-import { normaliseHostname, parseTargetRule, ruleAllows } from '../../../src/relay/targets.js';
+import { originAllowed, parseOrigin, tokenAllowed } from '../src/admission.js';
+import { normaliseHostname, parseTargetRule, ruleAllows } from '../src/targets.js';
 
 function allows(pattern: string, hostname: string, port: number): boolean {
   const normalised = normaliseHostname(hostname);

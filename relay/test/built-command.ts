@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
+const relayFolder = fileURLToPath(new URL('../', import.meta.url));
 
 export interface Output {
   code: number | null;
@@ -22,27 +22,19 @@ export interface RunningCommand {
 
 export type StartCommand = (args: string[], environment?: Record<string, string>) => RunningCommand;
 
-/** Builds the relay's command for the tests of a file; the function it returns starts it as a process. */
+/** Builds the relay for the tests of a file; the function it returns starts its command as a process. */
 export function useBuiltCommand(): StartCommand {
-  // At this depth it finds package.json where the published file does.
-  const name = `relay-cli-${process.pid}.mjs`;
-  const outDir = `${root}test/.tmp`;
+  // At the depth of `dist`, from which the command finds package.json.
+  const outDir = `${relayFolder}.test-${process.pid}`;
   beforeAll(async () => {
     await build({
-      root,
-      configFile: false,
+      configFile: `${relayFolder}vite.config.ts`,
       logLevel: 'warn',
-      build: {
-        ssr: 'src/relay/cli.ts',
-        target: 'node20',
-        outDir,
-        emptyOutDir: false,
-        rolldownOptions: { output: { entryFileNames: name } },
-      },
+      build: { outDir, emptyOutDir: true },
     });
   }, 30_000);
-  afterAll(() => rm(`${outDir}/${name}`, { force: true }));
-  return (args, environment = {}) => start([`${outDir}/${name}`, ...args], environment);
+  afterAll(() => rm(outDir, { recursive: true, force: true }));
+  return (args, environment = {}) => start([`${outDir}/cli.js`, ...args], environment);
 }
 
 function start(args: string[], environment: Record<string, string>): RunningCommand {

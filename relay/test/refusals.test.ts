@@ -3,8 +3,8 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { createRelay, type RelayOptions } from '../../../src/relay/index.js';
-import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../../../src/tunnel/websocket-tunnel.js';
+import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../../src/tunnel/websocket-tunnel.js';
+import { createRelay, type RelayOptions } from '../src/index.js';
 import {
   connect,
   pageWebSocket,
