@@ -1,7 +1,7 @@
 import type { Instance } from '../engine/instance.js';
 import { readReadable } from '../identity/certificate.js';
 import { isValid } from '../identity/chain.js';
-import { issuedByOneOf } from '../identity/names.js';
+import { issuedByOneOf } from '../identity/distinguished-names.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import { signedBy } from '../identity/verify-certificate.js';
 import type { CertificateRequest } from '../tls/types.js';

@@ -14,15 +14,15 @@ import { defaultChoice } from './default-choice.js';
 import { checkDisposition, identityOf, persistenceOf, trustOf } from './dispositions.js';
 import { dropOutdatedRejection, Foresight } from './foresight.js';
 import { type Choice, HostAnswers, hostKey, type Shown, type Verdict } from './host-answers.js';
+import { IdentityUsage } from './identity-usage.js';
 import { asStored, Identities, type IdentitySource, type KnownIdentities } from './known-identities.js';
 import { Reviews } from './reviews.js';
 import { schemeName } from './scheme-names.js';
 import type { Given } from './shared-answer.js';
-import { Standing } from './standing.js';
 
 /** Decides, for every connection of a client, which identity is shown and which server is trusted. */
 export class Authentication {
-  readonly standing = new Standing();
+  readonly usage = new IdentityUsage();
   readonly reviews: Reviews;
   #identities: Identities;
   #foresight: Foresight;
@@ -47,7 +47,7 @@ export class Authentication {
     this.#kept = kept;
     this.#identities = identities;
     this.#foresight = foresight;
-    this.reviews = new Reviews({ identities, foresight, kept, standing: this.standing });
+    this.reviews = new Reviews({ identities, foresight, kept, usage: this.usage });
   }
 
   /** The page itself asks for a host, by `fetch`, `WebSocket` or `connect`; a redirect may lead elsewhere. */

@@ -140,7 +140,7 @@ export class ConnectionAuthentication {
     const revision = this.#known.revision + access.revision();
     const presented = await access.current();
     if (!presented) return;
-    this.#owner.standing.enter(presented, this.#target);
+    this.#owner.usage.enter(presented, this.#target);
     this.#noteBasis({ presented, revision });
   }
 

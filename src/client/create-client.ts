@@ -20,7 +20,8 @@ import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
 import { Authentication, hostMatcher } from './authentication.js';
 import type { RememberedAnswer } from './challenge.js';
 import { type ClientOptions, checkClientOptions, openTunnel } from './client-options.js';
-import { type Dialed, Dialer, type DialOptions } from './dial.js';
+import { type Dialed, Dialer, type DialOptions } from './dialer.js';
+import { readConnectTimeout } from './handshake-timer.js';
 import { ServerTrust } from './server-trust.js';
 import {
   parseSocketAddress,
@@ -29,7 +30,6 @@ import {
   type SocketOptions,
   TlsSocket,
 } from './socket.js';
-import { readConnectTimeout } from './turn.js';
 
 /** How a response came to the page. */
 export interface ConnectionInfo extends Omit<HttpConnectionInfo, 'serverChain'> {

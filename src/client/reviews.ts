@@ -5,8 +5,8 @@ import type { KeptAnswers } from './answer-store.js';
 import type { Basis } from './basis.js';
 import type { Foresight } from './foresight.js';
 import { type HostAnswers, isSameChoice } from './host-answers.js';
+import type { IdentityUsage } from './identity-usage.js';
 import { currentIn, type Identities, type KnownIdentities } from './known-identities.js';
-import type { Standing } from './standing.js';
 
 /**
  * Finds out after a change whether a new connection would be made on the same grounds. The store is not read for each request: a
@@ -16,19 +16,19 @@ export class Reviews {
   #identities: Identities;
   #foresight: Foresight;
   #kept: KeptAnswers;
-  #standing: Standing;
+  #usage: IdentityUsage;
   #running = new Map<Basis, Promise<void>>();
 
   constructor(parts: {
     identities: Identities;
     foresight: Foresight;
     kept: KeptAnswers;
-    standing: Standing;
+    usage: IdentityUsage;
   }) {
     this.#identities = parts.identities;
     this.#foresight = parts.foresight;
     this.#kept = parts.kept;
-    this.#standing = parts.standing;
+    this.#usage = parts.usage;
   }
 
   /** Undefined: `holds` can be asked at once. */
@@ -42,14 +42,14 @@ export class Reviews {
 
   /** As far as it can be told at once. */
   holds({ answers, shown, presented, over }: Basis): boolean {
-    if (over || (presented && !this.#standing.holds(presented.id))) return false;
+    if (over || (presented && !this.#usage.holds(presented.id))) return false;
     const { held } = answers.choice;
     return !shown || !held || isSameChoice(held, shown.choice);
   }
 
   /** A request goes over one of its connections. */
   noteUse({ answers, presented }: Basis): void {
-    if (presented) this.#standing.note(presented.id, answers.target);
+    if (presented) this.#usage.note(presented.id, answers.target);
   }
 
   /** No request goes over its connections any more, and no session is resumed. */
@@ -106,7 +106,7 @@ export class Reviews {
   async #isUsable(identity: StoredIdentity, { hostname, port }: KeyTarget): Promise<boolean> {
     const current = await keyAccessOf(identity)?.current();
     if (!current) return false;
-    this.#standing.renew(current);
+    this.#usage.renew(current);
     const { hosts = [], userVerification } = current.controls;
     if (hosts.length > 0 && !hostsAllow(hosts, hostname, port)) return false;
     return !current.locked || userVerification === 'required';

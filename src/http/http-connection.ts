@@ -5,7 +5,7 @@ import { Exchange, ExchangeFailure, type ExchangeHost, type OutgoingRequest } fr
 import { HeadReader } from './head-reader.js';
 import type { Heartbeat } from './heartbeat.js';
 import type { ConnectionListener, ConnectionState, HttpEngine, ResponseHead } from './http-engine.js';
-import { keepAliveMs } from './keep-alive.js';
+import { idleLimitMs } from './idle-limit.js';
 import type { Admission, PlaintextStream } from './plaintext-stream.js';
 
 /** Above this much unread input, the TLS connection is not read. */
@@ -26,7 +26,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   /** Whether it has ever given a response. */
   proven = false;
   /** HTTP/1.1: how long it may be kept without a request, if the server says so. */
-  keepAliveMs: number | undefined;
+  idleLimitMs: number | undefined;
 
   #engine: HttpEngine;
   #handle = 0;
@@ -108,7 +108,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     exchange.head.then(
       head => {
         this.proven = true;
-        if (this.protocol === 'http/1.1') this.keepAliveMs = keepAliveMs(head);
+        if (this.protocol === 'http/1.1') this.idleLimitMs = idleLimitMs(head);
       },
       error => {
         // The engine itself notices a GOAWAY only with the next request, as long as others are in progress.

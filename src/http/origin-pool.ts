@@ -258,7 +258,7 @@ export class OriginPool {
     if (this.#idleTimers.has(connection)) return;
     const timer: ReturnType<typeof setTimeout> = setTimeout(
       () => this.#retire(connection),
-      Math.min(this.#limits.idleTimeoutMs, connection.keepAliveMs ?? Infinity),
+      Math.min(this.#limits.idleTimeoutMs, connection.idleLimitMs ?? Infinity),
     );
     // In Node, a connection that nobody uses shall not keep the process alive.
     if (typeof timer === 'object') timer.unref();

@@ -3,7 +3,7 @@ import type { Instance } from '../engine/instance.js';
 import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { fromBase64, toBase64, toHex } from '../util/encoding.js';
-import { comparableName } from './names.js';
+import { comparableName } from './distinguished-names.js';
 import type { Certificate } from './types.js';
 
 /** A certificate with the parts of it that matching and verifying need. */

@@ -4,8 +4,8 @@ import type { Encryption } from './algorithms.js';
 import { BagReader, type Bags } from './bags.js';
 import type { Session } from './decrypt.js';
 import { damaged } from './errors.js';
+import type { Cost, Work } from './import-budget.js';
 import { type Encrypted, encryptionCost, macCost, type Pfx } from './structure.js';
-import type { Cost, Work } from './work.js';
 
 /** The SafeContents of a file; those in clear are read before the engine is even loaded. */
 export class Contents {

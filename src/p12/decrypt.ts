@@ -3,9 +3,9 @@ import type { Encryption, Pbes1, Pbes2, Pkcs12Pbe } from './algorithms.js';
 import { Derivations, inWebCrypto, webCryptoCipher } from './derivations.js';
 import { type EngineCipher, type ImportEngine, Purpose } from './engine.js';
 import { otherPassword, wrongPassword } from './errors.js';
+import type { Work } from './import-budget.js';
 import { type Form, Passwords, type Use } from './password.js';
 import { type Encrypted, encryptionCost, type Mac, macCost, type Pfx } from './structure.js';
-import type { Work } from './work.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,7 +1,7 @@
 import type { Encryption, Pbes2, Pbkdf2, Scrypt } from './algorithms.js';
 import type { ImportEngine, Purpose } from './engine.js';
+import { type Cost, costOf, type Work } from './import-budget.js';
 import type { Mac } from './structure.js';
-import { type Cost, costOf, type Work } from './work.js';
 
 /** A reading of a password. */
 type Password = Uint8Array<ArrayBuffer>;

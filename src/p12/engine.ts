@@ -4,7 +4,7 @@ import { nextTask } from '../engine/turns.js';
 import { WireWriter } from '../engine/wire.js';
 import { type ReadCertificate, readCertificate } from '../identity/certificate.js';
 import type { HashName } from './algorithms.js';
-import type { Work } from './work.js';
+import type { Work } from './import-budget.js';
 
 // The numbers of wasm/engine/src/pki/hash.rs, pbe.rs and derivation.rs.
 const hashNumbers: Record<HashName, number> = {

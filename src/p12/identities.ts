@@ -1,13 +1,13 @@
 // From bags to identities: what cannot be used does not stand in the way of the rest.
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { ChainFinder, identityChains } from '../identity/chain.js';
-import { firstElement } from '../identity/names.js';
+import { firstElement } from '../identity/distinguished-names.js';
 import type { Identity } from '../identity/types.js';
 import { SignatureChecks } from '../identity/verify-certificate.js';
 import type { Bags, CertificateBag, KeyBag, UnusableBag } from './bags.js';
 import type { Session } from './decrypt.js';
 import { damaged } from './errors.js';
-import { type FileCertificate, type Match, matchKey, Owners, refuseStranger } from './keys.js';
+import { type FileCertificate, type Match, matchKey, Owners, refuseStranger } from './match-keys.js';
 import type { Pkcs12, UnsupportedKey } from './open-pkcs12.js';
 
 /**

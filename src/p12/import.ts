@@ -6,11 +6,11 @@ import { Session, type SessionOptions } from './decrypt.js';
 import { ImportEngine } from './engine.js';
 import { malformed } from './errors.js';
 import { collect } from './identities.js';
+import { Work } from './import-budget.js';
 import type { Pkcs12Limits } from './limits.js';
 import type { Pkcs12, Pkcs12Inspection } from './open-pkcs12.js';
 import { recogniseOther } from './recognise.js';
 import { type Pfx, parsePfx } from './structure.js';
-import { Work } from './work.js';
 
 export interface ImportOptions extends SessionOptions {
   engine: EngineSource | undefined;

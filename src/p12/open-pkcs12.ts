@@ -2,12 +2,12 @@ import type { EngineSource } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import { damaged } from './errors.js';
+import { type ImportProgress, Work } from './import-budget.js';
 import { checkedLimits, type Pkcs12Limits } from './limits.js';
 import { readSource } from './source.js';
-import { type ImportProgress, Work } from './work.js';
 
+export type { ImportProgress } from './import-budget.js';
 export type { Pkcs12Limits } from './limits.js';
-export type { ImportProgress } from './work.js';
 
 /** What a PKCS#12 file holds. */
 export interface Pkcs12 {

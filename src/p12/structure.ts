@@ -11,7 +11,7 @@ import {
 } from './algorithms.js';
 import { count, guarded, type Node, octetString, octets, parse, sequence } from './asn1.js';
 import { damaged, malformed, unsupported } from './errors.js';
-import { type Cost, costOf } from './work.js';
+import { type Cost, costOf } from './import-budget.js';
 
 export interface Encrypted {
   encryption: Encryption;

@@ -1,5 +1,5 @@
+import { folded, issuedByOneOf } from '../identity/distinguished-names.js';
 import { hostsAllow } from '../identity/hosts.js';
-import { folded, issuedByOneOf } from '../identity/names.js';
 import type { StoredIdentity } from '../identity/types.js';
 
 /** What identities are looked up by. All that is given must hold. */

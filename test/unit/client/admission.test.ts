@@ -47,13 +47,13 @@ beforeEach(async () => {
 
 describe('an identity', () => {
   it('is not watched any more when the client has been closed, also when its use is confirmed after that', () => {
-    authentication.standing.enter(ada, target);
+    authentication.usage.enter(ada, target);
     expect(listeners).toBe(1);
-    authentication.standing.close();
+    authentication.usage.close();
     expect(listeners).toBe(0);
-    authentication.standing.enter(ada, target);
+    authentication.usage.enter(ada, target);
     expect(listeners).toBe(0);
-    expect(authentication.standing.holds(ada.id)).toBe(false);
+    expect(authentication.usage.holds(ada.id)).toBe(false);
   });
 });
 

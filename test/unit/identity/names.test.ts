@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { element, sequence, Tag } from '../../../src/enroll/der.js';
-import { comparableName, issuerName } from '../../../src/identity/names.js';
+import { comparableName, issuerName } from '../../../src/identity/distinguished-names.js';
 import { evaluateTrust } from '../../../src/index.js';
 import { engineModule } from '../../support/engine.js';
 import {

@@ -5,11 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import { BagReader } from '../../../src/p12/bags.js';
 import { ImportEngine, Purpose } from '../../../src/p12/engine.js';
+import { Work } from '../../../src/p12/import-budget.js';
 import { checkedLimits } from '../../../src/p12/limits.js';
 import { type ImportProgress, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { readingsOf } from '../../../src/p12/password.js';
 import { type Pfx, parsePfx } from '../../../src/p12/structure.js';
-import { Work } from '../../../src/p12/work.js';
 import { engineModule } from '../../support/engine.js';
 import { OpensslFiles } from '../../support/openssl-files.js';
 

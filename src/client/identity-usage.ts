@@ -15,7 +15,7 @@ const NOTE_INTERVAL_MS = 1_000;
  * Which stored identities may go on being used by the connections that were made with them. The store is not asked again for
  * each request: the end of an identity is heard, and the clock is looked at.
  */
-export class Standing {
+export class IdentityUsage {
   #entries = new Map<string, Entry>();
   #closed = false;
 

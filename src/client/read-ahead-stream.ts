@@ -14,7 +14,7 @@ export class HungUp extends Error {
 }
 
 /** A stream that notices the other side's end while nobody reads. */
-export class WatchedStream implements TunnelStream {
+export class ReadAheadStream implements TunnelStream {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
   #reader: ReadableStreamDefaultReader<Uint8Array>;

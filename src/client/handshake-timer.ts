@@ -10,7 +10,7 @@ export function readConnectTimeout(value: number = DEFAULT_CONNECT_TIMEOUT_MS): 
 }
 
 /** Bounds each time in which it is the other side's turn. */
-export class Turn {
+export class HandshakeTimer {
   #timeoutMs: number;
   #end: (reason: MtlsError) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -7,9 +7,9 @@ import type { TlsEngine } from '../tls/tls-engine.js';
 import type { Tunnel, TunnelStream } from '../tunnel/tunnel.js';
 import type { Authentication } from './authentication.js';
 import type { ConnectionAuthentication } from './connection-authentication.js';
+import { HandshakeTimer } from './handshake-timer.js';
+import { HungUp, ReadAheadStream } from './read-ahead-stream.js';
 import type { Judge, ServerTrust } from './server-trust.js';
-import { Turn } from './turn.js';
-import { HungUp, WatchedStream } from './watched-stream.js';
 
 export interface Dialed {
   connection: TlsConnection;
@@ -61,7 +61,7 @@ export class Dialer {
   }
 
   close(): void {
-    this.#authentication.standing.close();
+    this.#authentication.usage.close();
   }
 
   /**
@@ -95,12 +95,12 @@ export class Dialer {
     const lifetime = new AbortController();
     const abort = () => lifetime.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    const turn = new Turn(this.#timeoutMs, reason => lifetime.abort(reason));
-    const given = <T>(answer: () => Promise<T>) => turn.without(() => withReason(answer));
+    const timer = new HandshakeTimer(this.#timeoutMs, reason => lifetime.abort(reason));
+    const given = <T>(answer: () => Promise<T>) => timer.without(() => withReason(answer));
     try {
       signal.throwIfAborted();
-      const stream = new WatchedStream(await this.#openTunnel(target, lifetime.signal));
-      turn.begin();
+      const stream = new ReadAheadStream(await this.#openTunnel(target, lifetime.signal));
+      timer.begin();
       const connected = performance.now();
       const sessions = authentication.begin();
       const connection = await TlsConnection.connect(this.#tls, stream, {
@@ -143,7 +143,7 @@ export class Dialer {
       lifetime.abort(error);
       throw error;
     } finally {
-      turn.stop();
+      timer.stop();
       signal.removeEventListener('abort', abort);
     }
   }
