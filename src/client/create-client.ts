@@ -11,6 +11,7 @@ import type { Connect, Origin, PlaintextStream } from '../http/plaintext-stream.
 import { Pool } from '../http/pool.js';
 import { type PoolOptions, readPoolOptions } from '../http/pool-options.js';
 import { describeChain } from '../identity/certificate.js';
+import { bareHostname } from '../identity/hosts.js';
 import type { Certificate } from '../identity/types.js';
 import { TlsEngine } from '../tls/tls-engine.js';
 import { readMaterial } from '../trust/options.js';
@@ -149,8 +150,8 @@ class Client implements MtlsClient {
     this.#authentication = parts.authentication;
     this.#reader = parts.reader;
     this.cookies = parts.cookies;
-    const connect: Connect = (origin, signal, alpn) => this.#dial(origin, { alpn, signal });
-    const onAsked = (origin: Origin) => this.#authentication.noteAsked(origin);
+    const connect: Connect = async (origin, signal, alpn) => this.#dial(canonical(origin), { alpn, signal });
+    const onAsked = (origin: Origin) => this.#authentication.noteAsked(canonical(origin));
     this.#pool = new Pool(parts.http, connect, parts.pool);
     this.fetch = createFetch(this.#pool, this.cookies, { decoders: parts.decoders, onAsked });
     const connectAsAsked: Connect = (origin, signal, alpn) => {
@@ -212,6 +213,11 @@ class Client implements MtlsClient {
     this.#webSockets.close(new MtlsError('ERR_CLIENT_CLOSED', 'The client has been closed.'));
     await Promise.all(Array.from(this.#sockets, socket => socket.close()));
   }
+}
+
+/** `example.com.` of a URL is the host `example.com`. @throws TypeError */
+function canonical({ hostname, port }: Origin): Origin {
+  return { hostname: bareHostname(hostname), port };
 }
 
 function plaintextStream({ connection, timings, admission, absence }: Dialed): PlaintextStream {

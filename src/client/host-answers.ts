@@ -98,7 +98,5 @@ export class HostAnswers {
 
 /** `host:port`, with brackets around an IPv6 address. */
 export function hostKey({ hostname, port }: KeyTarget): string {
-  return hostname.includes(':') && !hostname.startsWith('[')
-    ? `[${hostname}]:${port}`
-    : `${hostname}:${port}`;
+  return hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { bareHostname } from '../identity/hosts.js';
 import type { TlsConnection } from '../tls/tls-connection.js';
 import type { TunnelAddress } from '../tunnel/tunnel.js';
 import { ReadAhead } from './read-ahead.js';
@@ -18,7 +19,7 @@ export interface SocketOptions {
 
 /** What a socket learns when it is open. */
 export interface SocketInfo {
-  /** `hostname:port` as asked for. */
+  /** `hostname:port`, the host as URLs spell it, without the dot of the root. */
   remoteAddress: string;
   /** The relay has the connection, and its address there is not told. */
   localAddress: null;
@@ -53,12 +54,11 @@ export interface Socket {
 /** A target as `connect` takes it. @throws TypeError */
 export function parseSocketAddress(address: string | TunnelAddress): TunnelAddress {
   const { hostname, port } = typeof address === 'string' ? splitAddress(address) : address;
-  if (typeof hostname !== 'string' || hostname === '')
-    throw new TypeError('hostname: a name or an IP address');
+  if (typeof hostname !== 'string') throw new TypeError('hostname: a name or an IP address');
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new TypeError('port: a number from 1 to 65535');
   }
-  return { hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port };
+  return { hostname: bareHostname(hostname), port };
 }
 
 function splitAddress(address: string): TunnelAddress {

@@ -51,7 +51,8 @@ function isIpv4(hostname: string): boolean {
 }
 
 /**
- * A host name as certificates have it: lower-case, Punycode, IPv6 addresses without brackets.
+ * The one spelling of a host by which connections, answers, pins and sessions are kept: lower-case, Punycode, without the
+ * dot of the root; IPv6 addresses compressed and without brackets.
  *
  * @throws TypeError
  */
@@ -71,7 +72,8 @@ function canonicalName(name: string): string | undefined {
   // What would make a URL's host end early.
   if (/[/\\?#@%:]/.test(name)) return undefined;
   try {
-    return new URL(`https://${name.replace(/\.$/, '')}`).hostname;
+    const { hostname } = new URL(`https://${name.replace(/\.$/, '')}`);
+    return hostname.endsWith('.') ? undefined : hostname;
   } catch {
     return undefined;
   }

@@ -2,8 +2,7 @@ import { concatenated } from '../util/bytes.js';
 import type { Aead } from './aead.js';
 import { Alert, RecordFault } from './record-fault.js';
 import type { TrafficKeys } from './traffic-keys.js';
-
-export type Version = 'TLSv1.2' | 'TLSv1.3';
+import type { TlsVersion } from './types.js';
 
 /** What a record carries. */
 export interface RecordContent {
@@ -23,13 +22,13 @@ const LEGACY_VERSION = 0x0303;
  * overlap: a record's number is taken when its call begins.
  */
 export class RecordCipher {
-  readonly version: Version;
+  readonly version: TlsVersion;
   /** Records sealed or opened with these keys, those of the handshake included. */
   #sequence: number;
   #aead: Aead;
   #iv: Uint8Array<ArrayBuffer>;
 
-  constructor(version: Version, aead: Aead, { iv, sequence }: TrafficKeys) {
+  constructor(version: TlsVersion, aead: Aead, { iv, sequence }: TrafficKeys) {
     this.version = version;
     this.#aead = aead;
     this.#iv = iv;

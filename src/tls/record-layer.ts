@@ -4,17 +4,12 @@ import { createAead } from './aead.js';
 import type { Failure } from './failure.js';
 import { FloodLimits } from './flood-limits.js';
 import { type HandshakeMessage, HandshakeMessages } from './handshake-messages.js';
-import {
-  ContentType,
-  MAX_CONTENT_BYTES,
-  RecordCipher,
-  type RecordContent,
-  type Version,
-} from './record-cipher.js';
+import { ContentType, MAX_CONTENT_BYTES, RecordCipher, type RecordContent } from './record-cipher.js';
 import { Alert, AlertLevel, RecordFault } from './record-fault.js';
 import { RecordReader } from './record-reader.js';
 import type { ExternalConnection } from './tls-engine.js';
 import type { TrafficKeys } from './traffic-keys.js';
+import type { TlsVersion } from './types.js';
 
 /** What came of ciphertext: everything before a failure is good. */
 export interface Received {
@@ -47,7 +42,7 @@ const UPDATE_REQUESTED = 1;
 export class RecordLayer {
   #external: ExternalConnection;
   #transmit: Transmit;
-  #version: Version;
+  #version: TlsVersion;
   #sealing: RecordCipher;
   #opening: RecordCipher;
   #reader: RecordReader;
@@ -61,7 +56,7 @@ export class RecordLayer {
 
   static async create(
     external: ExternalConnection,
-    { version, transmit }: { version: Version; transmit: Transmit },
+    { version, transmit }: { version: TlsVersion; transmit: Transmit },
   ): Promise<RecordLayer> {
     const { sendKeys, receiveKeys } = external;
     try {
@@ -252,7 +247,7 @@ export class RecordLayer {
 
 async function createCipher(
   engine: ExternalConnection,
-  { version, keys, use }: { version: Version; keys: TrafficKeys; use: 'encrypt' | 'decrypt' },
+  { version, keys, use }: { version: TlsVersion; keys: TrafficKeys; use: 'encrypt' | 'decrypt' },
 ): Promise<RecordCipher> {
   return new RecordCipher(version, await createAead(keys, use, engine), keys);
 }

@@ -1,10 +1,11 @@
-import { ContentType, HEADER_BYTES, type Version } from './record-cipher.js';
+import { ContentType, HEADER_BYTES } from './record-cipher.js';
 import { Alert, RecordFault } from './record-fault.js';
+import type { TlsVersion } from './types.js';
 
 /** What protection may add to 2^14 bytes of content (RFC 8446 section 5.2, RFC 5246 section 6.2.3). */
 const MAX_RECORD_BYTES = { 'TLSv1.2': 16_384 + 2048, 'TLSv1.3': 16_384 + 256 };
 /** What may stand in the header of a record after the handshake; TLS 1.3 hides the type of the content. */
-const TYPES: Record<Version, readonly number[]> = {
+const TYPES: Record<TlsVersion, readonly number[]> = {
   'TLSv1.2': [ContentType.alert, ContentType.handshake, ContentType.applicationData],
   'TLSv1.3': [ContentType.applicationData],
 };
@@ -13,12 +14,12 @@ const MINOR_VERSION = 3;
 
 /** Cuts the ciphertext that follows a handshake into records, at a cost that grows with its bytes however small its portions are. */
 export class RecordReader {
-  #version: Version;
+  #version: TlsVersion;
   /** A record that is not there in full; of one whose header is not, the header alone. */
   #partial: Uint8Array = new Uint8Array(HEADER_BYTES);
   #partialBytes = 0;
 
-  constructor(version: Version) {
+  constructor(version: TlsVersion) {
     this.#version = version;
   }
 
