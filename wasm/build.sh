@@ -32,7 +32,12 @@ export CFLAGS_wasm32_wasip1="--sysroot=/usr -isystem $headers"
 build=(build --release --locked --target "$target" -p)
 packages=(mtls-abi mtls-decoders)
 
-# Panic messages name source files: without the folders of the machine that built them, and the same on every machine.
+# What would be text for nobody: places in the source of panics, which are traps here, and Debug's. No code may read what Debug writes.
+# Both are unstable, which RUSTC_BOOTSTRAP lets stable compilers take.
+export RUSTC_BOOTSTRAP=1
+small='-Zlocation-detail=none -Zfmt-debug=none'
+
+# The result is the same on every machine: without its folders.
 remap_paths() {
   local registry="${CARGO_HOME:-$HOME/.cargo}/registry/src" folder
   "$1" fetch --locked --target "$target" >&2
@@ -43,7 +48,7 @@ remap_paths() {
 if rustup_has_target; then
   flags="$(remap_paths cargo)"
   # One after the other: built together, one would get the features that the other asks for.
-  for package in "${packages[@]}"; do RUSTFLAGS="$flags" cargo "${build[@]}" "$package"; done
+  for package in "${packages[@]}"; do RUSTFLAGS="$flags $small" cargo "${build[@]}" "$package"; done
 else
   echo "wasm/build.sh: building with Debian's rustc-web" >&2
   for tool in /usr/bin/rustc /usr/bin/cargo /usr/bin/wasm-ld; do
@@ -51,8 +56,8 @@ else
   done
   flags="$(RUSTC=/usr/bin/rustc remap_paths /usr/bin/cargo)"
   for package in "${packages[@]}"; do
-    RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld \
-      RUSTFLAGS="$flags -L native=/usr/lib/wasm32-wasi -C link-self-contained=no" \
+    RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld \
+      RUSTFLAGS="$flags $small -L native=/usr/lib/wasm32-wasi -C link-self-contained=no" \
       /usr/bin/cargo "${build[@]}" "$package" -Zbuild-std=std,panic_abort
   done
 fi

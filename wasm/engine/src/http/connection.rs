@@ -18,7 +18,7 @@ use hyper::client::conn::{http1, http2, TrySendError};
 
 use super::body::RequestBody;
 use super::clock::Clock;
-use super::event::{ConnectionState, MAX_FIELDS, MAX_HEAD_BYTES};
+use super::event::{ConnectionState, MAX_DECODED_BYTES, MAX_FIELDS, MAX_HEAD_BYTES};
 use super::failure::Failure;
 use super::pipe::Pipe;
 
@@ -28,9 +28,6 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 /// Every stream that the host begins at once (`MAX_STREAMS` of `src/http/http-connection.ts`) may be full without
 /// stopping another one.
 const CONNECTION_WINDOW: u32 = 64 * STREAM_WINDOW;
-/// What h2 may decode of a head before it gives the stream up, without saying why: more than is accepted of it, so
-/// that what is too large can be told from what is wrong.
-const MAX_DECODED_BYTES: u32 = 2 * MAX_HEAD_BYTES as u32;
 /// hyper's own buffers: of an h1 connection, and of an h2 stream.
 const H1_BUFFER_BYTES: usize = MAX_HEAD_BYTES;
 const H2_SEND_BYTES: usize = 256 * 1024;

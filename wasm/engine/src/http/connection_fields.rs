@@ -6,6 +6,8 @@
 
 use http::HeaderMap;
 
+use super::event::MAX_DECODED_BYTES;
+
 /// A name as it is on the wire behind its length, raw and in Huffman's code (RFC 7541 section 5.2), and its new last byte.
 /// None is in the static table.
 const NAMES: [(&[u8], u8); 10] = [
@@ -45,8 +47,13 @@ const CONTINUATION: u8 = 9;
 const PADDED: u8 = 8;
 const PRIORITY: u8 = 32;
 const PRIORITY_BYTES: usize = 5;
+const END_HEADERS: u8 = 4;
 
-/// Follows the frames of an h2 connection, and renames.
+/// How many CONTINUATION frames h2 takes before a head's last one: what its limit for decoded heads needs, and a quarter more.
+const MAX_CONTINUATIONS: usize = MAX_DECODED_BYTES as usize / FRAME_BYTES / 4 * 5;
+const FRAME_BYTES: usize = 16 * 1024;
+
+/// Follows the frames of an h2 connection: renames, and counts the frames of a head.
 #[derive(Default)]
 pub struct Renamer {
     /// The next frame's head, as far as it is there.
@@ -59,6 +66,8 @@ pub struct Renamer {
     priority: usize,
     is_block: bool,
     block: Block,
+    continuations: usize,
+    endless: bool,
 }
 
 impl Renamer {
@@ -78,6 +87,11 @@ impl Renamer {
         self.block.renamed
     }
 
+    /// Whether a head has had more frames than h2 takes. It ends the connection then, by an error that it has for other floods too.
+    pub fn has_endless_head(&self) -> bool {
+        self.endless
+    }
+
     fn begin_frame(&mut self, bytes: &[u8]) -> usize {
         let room = self.head.iter_mut().skip(self.head_len);
         let passed = room.zip(bytes).map(|(to, from)| *to = *from).count();
@@ -95,12 +109,18 @@ impl Renamer {
                 0
             };
             self.is_block = begins || kind == CONTINUATION;
+            self.count(kind == CONTINUATION && flags & END_HEADERS == 0);
             if begins {
                 self.block.step = Step::Field;
                 self.block.more = false;
             }
         }
         passed
+    }
+
+    fn count(&mut self, goes_on: bool) {
+        self.continuations = if goes_on { self.continuations + 1 } else { 0 };
+        self.endless |= self.continuations > MAX_CONTINUATIONS;
     }
 
     fn go_on(&mut self, bytes: &mut [u8]) -> usize {

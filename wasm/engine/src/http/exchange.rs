@@ -220,6 +220,8 @@ impl Reporter {
         } else if cut && self.pipe.open() && self.received_before.is_none() {
             // hyper ends an h2 connection in this way for one reason, and tells bodies no more than that it ended.
             Failure::silent()
+        } else if failure.is_flood() && self.pipe.has_endless_head() {
+            Failure::too_large()
         } else {
             failure
         };

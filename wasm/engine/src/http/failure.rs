@@ -132,6 +132,11 @@ impl Failure {
         }
     }
 
+    /// Whether h2 had too much of something.
+    pub fn is_flood(&self) -> bool {
+        self.kind == FailureKind::Protocol && self.code == Reason::ENHANCE_YOUR_CALM.into()
+    }
+
     fn cut(stage: Stage) -> Self {
         match stage {
             Stage::Nothing => Self::new(
@@ -158,10 +163,6 @@ impl Failure {
 fn of_h2(error: &h2::Error, stage: Stage) -> Failure {
     if error.is_io() {
         return Failure::cut(stage);
-    }
-    // h2 counts the frames of a head, and tells it by these words alone.
-    if error.is_library() && error.to_string().contains("too_many_continuations") {
-        return Failure::too_large();
     }
     let reason = error.reason().unwrap_or(Reason::INTERNAL_ERROR);
     // A GOAWAY fails only the streams that it says were not processed (RFC 9113 section 6.8).

@@ -150,6 +150,15 @@ impl Pipe {
         state.renamer.as_ref().is_some_and(Renamer::has_renamed)
     }
 
+    /// Whether the server has sent a head of too many frames.
+    pub fn has_endless_head(&self) -> bool {
+        let state = self.0.borrow();
+        state
+            .renamer
+            .as_ref()
+            .is_some_and(Renamer::has_endless_head)
+    }
+
     /// Bytes that wait for [`Pipe::take`].
     pub fn output(&self) -> usize {
         self.0.borrow().outgoing.len()
