@@ -1,5 +1,4 @@
-import type { Instance } from '../engine/instance.js';
-import { readReadable } from '../identity/certificate.js';
+import type { CertificateReader } from '../identity/certificate-reader.js';
 import { isValid } from '../identity/chain.js';
 import { issuedByOneOf } from '../identity/distinguished-names.js';
 import type { Certificate, Identity } from '../identity/types.js';
@@ -36,7 +35,7 @@ export function acceptedChain(
 export async function chainToSend(
   identity: Chains,
   request: CertificateRequest,
-  reader: Instance,
+  reader: CertificateReader,
 ): Promise<Certificate[]> {
   const chain = acceptedChain(identity, request) ?? identity.chain;
   const last = chain.at(-1);
@@ -44,8 +43,8 @@ export async function chainToSend(
 }
 
 /** Whether it signed itself. One that an authority issued to itself for a new key leads from there to the old one. */
-async function isRoot({ der }: Certificate, reader: Instance): Promise<boolean> {
-  const [certificate] = readReadable(reader, [der]);
+async function isRoot({ der }: Certificate, reader: CertificateReader): Promise<boolean> {
+  const [certificate] = reader.readAll([der]);
   if (certificate?.subjectName !== certificate?.issuerName) return false;
   return certificate !== undefined && (await signedBy(certificate, certificate)) !== false;
 }

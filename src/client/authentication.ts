@@ -1,6 +1,5 @@
-import type { Instance } from '../engine/instance.js';
 import { MtlsError } from '../errors.js';
-import { describeCertificate, describeChain, describeName } from '../identity/certificate.js';
+import type { CertificateReader } from '../identity/certificate-reader.js';
 import { hostsAllow } from '../identity/hosts.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import type { Certificate, ListedIdentity, StoredIdentity } from '../identity/types.js';
@@ -27,21 +26,20 @@ export class Authentication {
   #identities: Identities;
   #foresight: Foresight;
   #handler: ChallengeHandler | undefined;
-  #reader: Instance;
+  #reader: CertificateReader;
   #kept: KeptAnswers;
   #hosts = new Map<string, HostAnswers>();
 
   constructor(options: {
     identities: IdentitySource | ListedIdentity[];
     handler: ChallengeHandler | undefined;
-    /** Reads certificates. */
-    reader: Instance;
+    reader: CertificateReader;
   }) {
     const { identities: source, handler, reader } = options;
     this.#handler = handler;
     this.#reader = reader;
     const store = Array.isArray(source) ? undefined : source.answers;
-    const kept = new KeptAnswers(store, der => describeCertificate(reader, der));
+    const kept = new KeptAnswers(store, der => reader.describe(der));
     const identities = new Identities(source, kept);
     const foresight = new Foresight({ kept, reader, hasHandler: handler !== undefined });
     this.#kept = kept;
@@ -128,7 +126,7 @@ export class Authentication {
         method: 'client-certificate',
         host: target.hostname,
         port: target.port,
-        acceptableIssuers: request.acceptableIssuers.map(name => describeName(this.#reader, name)),
+        acceptableIssuers: request.acceptableIssuers.map(name => this.#reader.describeName(name)),
         acceptableIssuersDer: request.acceptableIssuers,
         signatureSchemes: request.schemes.map(schemeName),
         candidates: candidates.fit,
@@ -190,7 +188,7 @@ export class Authentication {
     const handler = this.#handler;
     if (!handler) return { trust: 'as-verified' };
     const { target } = answers;
-    const chain = describeChain(this.#reader, ders);
+    const chain = this.#reader.describeChain(ders);
     const seen = { fingerprint: chain[0]?.fingerprint ?? '', code: error?.code };
     return answers.verdict(seen.fingerprint, seen.code).get(async signal => {
       if (await this.#kept.trusts(target, seen))

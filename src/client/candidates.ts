@@ -1,6 +1,5 @@
-import type { Instance } from '../engine/instance.js';
 import { MtlsError } from '../errors.js';
-import { describeName, readCertificate } from '../identity/certificate.js';
+import type { CertificateReader } from '../identity/certificate-reader.js';
 import { isForClients } from '../identity/chain.js';
 import { schemesForVersion } from '../identity/signature-schemes.js';
 import { credentialOf } from '../identity/signing.js';
@@ -19,8 +18,7 @@ export interface Candidates {
 export interface Demand {
   known: KnownIdentities;
   request: CertificateRequest;
-  /** Reads certificates. */
-  reader: Instance;
+  reader: CertificateReader;
 }
 
 const MAX_NAMES = 3;
@@ -70,7 +68,7 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
     const message = `its key ${unsupportedSchemes(demand.request)}`;
     return { code: 'ERR_IDENTITY_NOT_ACCEPTED', message, selectable: false };
   }
-  if (!isForClients(readCertificate(demand.reader, certificate.der))) {
+  if (!isForClients(demand.reader.read(certificate.der))) {
     const message = 'its certificate is not for client authentication';
     return { code: 'ERR_TLS_CERT_PURPOSE', message, selectable: true };
   }
@@ -124,7 +122,7 @@ function schemesOf(identity: Identity, version: CertificateRequest['version']): 
 
 /** For people, who look for one name and not for a hundred. */
 function namesOf({ reader, request: { acceptableIssuers } }: Demand): string {
-  const named = acceptableIssuers.slice(0, MAX_NAMES).map(it => describeName(reader, it));
+  const named = acceptableIssuers.slice(0, MAX_NAMES).map(it => reader.describeName(it));
   const more = acceptableIssuers.length - named.length;
   return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }

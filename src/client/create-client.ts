@@ -1,4 +1,3 @@
-import { Instance } from '../engine/instance.js';
 import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { ClientRequest, type MtlsRequestClass } from '../fetch/client-request.js';
@@ -10,7 +9,7 @@ import { HttpEngine } from '../http/http-engine.js';
 import type { Connect, Origin, PlaintextStream } from '../http/plaintext-stream.js';
 import { Pool } from '../http/pool.js';
 import { type PoolOptions, readPoolOptions } from '../http/pool-options.js';
-import { describeChain } from '../identity/certificate.js';
+import { CertificateReader } from '../identity/certificate-reader.js';
 import { bareHostname } from '../identity/hosts.js';
 import type { Certificate } from '../identity/types.js';
 import { TlsEngine } from '../tls/tls-engine.js';
@@ -102,7 +101,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
       ...(options.tlsVersions && { versions: options.tlsVersions }),
     }),
     HttpEngine.create(module),
-    Instance.create(module),
+    CertificateReader.create(module),
   ]);
   const authentication = new Authentication({
     identities: options.identities ?? [],
@@ -130,7 +129,7 @@ class Client implements MtlsClient {
   readonly cookies: Cookies;
   #dialer: Dialer;
   #authentication: Authentication;
-  #reader: Instance;
+  #reader: CertificateReader;
   #pool: Pool;
   #sockets = new Set<Socket>();
   #webSockets: WebSockets;
@@ -140,7 +139,7 @@ class Client implements MtlsClient {
     dialer: Dialer;
     authentication: Authentication;
     http: HttpEngine;
-    reader: Instance;
+    reader: CertificateReader;
     pool: PoolOptions;
     cookies: Cookies;
     webSocket: WebSocketOptions;
@@ -192,7 +191,7 @@ class Client implements MtlsClient {
 
   connectionInfo(response: Response): ConnectionInfo | undefined {
     const info = connectionInfo(response);
-    return info && { ...info, serverChain: describeChain(this.#reader, info.serverChain) };
+    return info && { ...info, serverChain: this.#reader.describeChain(info.serverChain) };
   }
 
   answers(): Promise<RememberedAnswer[]> {

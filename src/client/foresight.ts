@@ -1,4 +1,4 @@
-import type { Instance } from '../engine/instance.js';
+import type { CertificateReader } from '../identity/certificate-reader.js';
 import type { CertificateRequest } from '../tls/types.js';
 import type { KeptAnswers } from './answer-store.js';
 import { type Candidates, offeredIds, sortIdentities } from './candidates.js';
@@ -10,9 +10,9 @@ import { currentIn, type KnownIdentities } from './known-identities.js';
 export class Foresight {
   #kept: KeptAnswers;
   #hasHandler: boolean;
-  #reader: Instance;
+  #reader: CertificateReader;
 
-  constructor(parts: { kept: KeptAnswers; hasHandler: boolean; reader: Instance }) {
+  constructor(parts: { kept: KeptAnswers; hasHandler: boolean; reader: CertificateReader }) {
     this.#kept = parts.kept;
     this.#hasHandler = parts.hasHandler;
     this.#reader = parts.reader;

@@ -1,7 +1,6 @@
-import type { Instance } from '../engine/instance.js';
 import type { CertificateFailureCode, KeyPins } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
-import { describeChain } from '../identity/certificate.js';
+import type { CertificateReader } from '../identity/certificate-reader.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import type { TrustResult } from '../identity/types.js';
 import type { ServerTrustQuestion } from '../tls/types.js';
@@ -21,9 +20,9 @@ export type Judge = (
 export class ServerTrust {
   #pins: PinRules;
   #evaluate: TrustOptions['evaluate'];
-  #reader: Instance;
+  #reader: CertificateReader;
 
-  constructor(parts: { pins: PinRules; evaluate: TrustOptions['evaluate']; reader: Instance }) {
+  constructor(parts: { pins: PinRules; evaluate: TrustOptions['evaluate']; reader: CertificateReader }) {
     this.#pins = parts.pins;
     this.#evaluate = parts.evaluate;
     this.#reader = parts.reader;
@@ -53,12 +52,12 @@ export class ServerTrust {
   }
 
   #shown({ hostname: host, port }: KeyTarget, question: ServerTrustQuestion): TrustQuestion {
-    const chain = describeChain(this.#reader, question.chain);
+    const chain = this.#reader.describeChain(question.chain);
     return { host, port, chain, result: this.#result(question) };
   }
 
   #result({ chain, path, error }: ServerTrustQuestion): TrustResult {
-    const found = describeChain(this.#reader, path.length > 0 ? path : chain);
+    const found = this.#reader.describeChain(path.length > 0 ? path : chain);
     if (!error) return { trusted: true, chain: found };
     const code = error.code as CertificateFailureCode;
     return { trusted: false, code, message: error.message, chain: found };

@@ -1,8 +1,8 @@
-import { Instance } from '../engine/instance.js';
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
-import { parsePemOrDer, type ReadCertificate, readCertificate } from '../identity/certificate.js';
+import { CertificateReader, type ReadCertificate } from '../identity/certificate-reader.js';
 import { ChainFinder, identityChains } from '../identity/chain.js';
+import { isDer, parsePemOrDer, pemBlocks } from '../identity/pem.js';
 import { plainPublicKey } from '../identity/public-key.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import { equalBytes, viewOf } from '../util/bytes.js';
@@ -16,9 +16,8 @@ export type CertificateSource = SingleSource | readonly SingleSource[];
 
 export type SingleSource = string | BufferSource | Certificate;
 
-/** An instance of the engine that reads certificates. */
-export async function createReader(engine: EngineSource | undefined): Promise<Instance> {
-  return Instance.create(await loadEngine(engine));
+export async function createReader(engine: EngineSource | undefined): Promise<CertificateReader> {
+  return CertificateReader.create(await loadEngine(engine));
 }
 
 /**
@@ -35,33 +34,25 @@ export async function parseCertificates(
   return (await readAll(reader, source)).map(it => it.certificate);
 }
 
-async function readAll(reader: Instance, source: CertificateSource): Promise<ReadCertificate[]> {
+async function readAll(reader: CertificateReader, source: CertificateSource): Promise<ReadCertificate[]> {
   const sources = Array.isArray(source) ? source : [source];
   const ders = (await Promise.all(sources.map(derOf))).flat();
-  return ders.map(der => readCertificate(reader, der));
+  return ders.map(der => reader.read(der));
 }
-
-const PKCS7_BLOCK = /-----BEGIN (?:PKCS7|CMS)-----([^-]*)-----END (?:PKCS7|CMS)-----/g;
 
 async function derOf(source: SingleSource): Promise<Uint8Array<ArrayBuffer>[]> {
   const bytes = viewOf(source);
   if (bytes && isDer(bytes)) return unpack(bytes);
   const text = bytes ? new TextDecoder().decode(bytes) : source;
   if (typeof text !== 'string') return parsePemOrDer(text);
-  const blocks = Array.from(text.matchAll(PKCS7_BLOCK), ([, body = '']) => body);
+  const blocks = pemBlocks(text, ['PKCS7', 'CMS']);
   // Base64 alone begins with "MI": a SEQUENCE of more than 127 bytes.
   if (/^\s*MI[\w+/=\s]*$/.test(text)) blocks.push(text);
   if (blocks.length === 0) return parsePemOrDer(text);
   return (await Promise.all(blocks.map(unpackBase64))).flat();
 }
 
-const SEQUENCE = 0x30;
 const OBJECT_IDENTIFIER = 0x06;
-
-/** "0" is the same octet, but no PEM text and no base64 of certificates begins with it. */
-function isDer(bytes: Uint8Array): boolean {
-  return bytes[0] === SEQUENCE;
-}
 
 async function unpackBase64(text: string): Promise<Uint8Array<ArrayBuffer>[]> {
   const bytes = fromBase64(text);
@@ -95,7 +86,7 @@ async function loadPkcs7() {
  * @throws MtlsError ERR_ENROLL_CERTIFICATE when none of the certificates is for this key, or one cannot be read
  */
 export async function issuedChain(
-  reader: Instance,
+  reader: CertificateReader,
   source: CertificateSource,
   publicKey: Uint8Array<ArrayBuffer>,
 ): Promise<Omit<Identity, 'keys'>> {
@@ -114,7 +105,7 @@ export async function issuedChain(
   return { certificate: leaf.certificate, ...(await identityChains(leaf, new ChainFinder(pool))) };
 }
 
-async function readAnswer(reader: Instance, source: CertificateSource): Promise<ReadCertificate[]> {
+async function readAnswer(reader: CertificateReader, source: CertificateSource): Promise<ReadCertificate[]> {
   let read: ReadCertificate[];
   try {
     read = await readAll(reader, source);

@@ -1,5 +1,4 @@
 import type { EngineSource } from '../engine/load.js';
-import { describeName } from '../identity/certificate.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { checkedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
@@ -71,7 +70,7 @@ export async function makeEnrolment(
   const reader = await createReader(engine);
   if (controls.userVerification === 'required') await checkSupport(algorithm);
   const id = crypto.randomUUID();
-  const name = describeName(reader, subject);
+  const name = reader.describeName(subject);
   const label = controls.label ?? (name || (subjectAltNames[0] ?? ''));
   const wrapping = await store?.prepareWrapping({ id, label, controls, ...(signal && { signal }) });
   signal?.throwIfAborted();

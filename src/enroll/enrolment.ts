@@ -1,5 +1,5 @@
-import type { Instance } from '../engine/instance.js';
 import { MtlsError } from '../errors.js';
+import type { CertificateReader } from '../identity/certificate-reader.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { changedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
@@ -57,10 +57,10 @@ export const inMemory: Place<Identity> = {
 export class PendingEnrolment<Result extends Identity> implements Enrolment<Result> {
   #record: EnrolmentRecord;
   #place: Place<Result>;
-  #reader: Instance;
+  #reader: CertificateReader;
   #over = false;
 
-  constructor(record: EnrolmentRecord, parts: { place: Place<Result>; reader: Instance }) {
+  constructor(record: EnrolmentRecord, parts: { place: Place<Result>; reader: CertificateReader }) {
     this.#record = record;
     this.#place = parts.place;
     this.#reader = parts.reader;

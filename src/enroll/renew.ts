@@ -1,5 +1,4 @@
 import type { EngineSource } from '../engine/load.js';
-import { readCertificate } from '../identity/certificate.js';
 import type { Identity, StoredIdentity } from '../identity/types.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import { isEncodable } from './alt-names.js';
@@ -62,7 +61,7 @@ async function renewSameKey(
   { store, signal, engine }: RenewOptions,
 ): Promise<Identity> {
   const reader = await createReader(engine);
-  const { spki } = readCertificate(reader, identity.certificate.der);
+  const { spki } = reader.read(identity.certificate.der);
   const chain = await askForRenewal(authority, { identity, signal });
   const renewed = await issuedChain(reader, chain, spki);
   if (store && isStored(identity)) return store.replaceCertificate(identity.id, renewed);
@@ -77,7 +76,7 @@ async function rekey(
   { newKey: algorithm, store, signal, engine }: RenewOptions & { newKey: KeyAlgorithmName },
 ): Promise<Identity> {
   const reader = await createReader(engine);
-  const { subject, certificate } = readCertificate(reader, identity.certificate.der);
+  const { subject, certificate } = reader.read(identity.certificate.der);
   const enrolment = await makeEnrolment(subject, {
     subjectAltNames: certificate.subjectAltNames.filter(isEncodable),
     algorithm,

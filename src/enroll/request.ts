@@ -1,5 +1,5 @@
 // Certification requests: PKCS#10 (RFC 2986), with the extensions asked for (RFC 2985, section 5.4.2).
-import { toBase64 } from '../util/encoding.js';
+import { toPem } from '../identity/pem.js';
 import { encodeAltNames } from './alt-names.js';
 import { bitString, type Der, element, objectIdentifier, sequence, setOf, Tag } from './der.js';
 import type { KeyPair } from './key-pair.js';
@@ -32,6 +32,5 @@ function extensionRequest(subject: Der, names: readonly string[]): Der[] {
 
 /** A request's PEM block, with a final newline (RFC 7468, section 7). */
 export function requestToPem(request: Uint8Array): string {
-  const lines = toBase64(request).replace(/.{64}(?!$)/g, '$&\n');
-  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines}\n-----END CERTIFICATE REQUEST-----\n`;
+  return toPem('CERTIFICATE REQUEST', request);
 }

@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import { parsePemOrDer } from '../identity/certificate.js';
+import { parsePemOrDer } from '../identity/pem.js';
 import { toHex } from '../util/encoding.js';
 import type { CertificateAuthority } from './authority.js';
 import type { SingleSource } from './certificates.js';

@@ -1,4 +1,4 @@
-import { hasTimes, type ReadCertificate } from './certificate.js';
+import { hasTimes, type ReadCertificate } from './certificate-reader.js';
 import { grouped } from './grouped.js';
 import type { Certificate, Identity, TrustResult } from './types.js';
 import { SignatureChecks } from './verify-certificate.js';

@@ -1,4 +1,4 @@
-import type { ReadCertificate } from './certificate.js';
+import type { ReadCertificate } from './certificate-reader.js';
 import { curveBytes, ecdsaFromDer } from './ecdsa-signature.js';
 import { plainPublicKey } from './public-key.js';
 

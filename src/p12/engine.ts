@@ -2,7 +2,7 @@ import { Emission } from '../engine/abi.js';
 import { Instance } from '../engine/instance.js';
 import { nextTask } from '../engine/turns.js';
 import { WireWriter } from '../engine/wire.js';
-import { type ReadCertificate, readCertificate } from '../identity/certificate.js';
+import { CertificateReader } from '../identity/certificate-reader.js';
 import type { HashName } from './algorithms.js';
 import type { Work } from './import-budget.js';
 
@@ -65,6 +65,8 @@ const FIRST_SLICE = 2_500;
 
 /** The engine's part of one import, in an instance of its own: its memory has held secrets, and is wiped as a whole. */
 export class ImportEngine {
+  /** Reads the certificates of the file. */
+  readonly reader: CertificateReader;
   #instance: Instance;
 
   static async create(module: WebAssembly.Module): Promise<ImportEngine> {
@@ -73,6 +75,7 @@ export class ImportEngine {
 
   private constructor(instance: Instance) {
     this.#instance = instance;
+    this.reader = new CertificateReader(instance);
   }
 
   /** Derives a key in slices, between which the page goes on. */
@@ -129,10 +132,6 @@ export class ImportEngine {
     input.bytes(parts.key).bytes(parts.iv).bytes(parts.ciphertext);
     const { emitted } = this.#callWiping('p12_decrypt', input.finish());
     return emitted.find(it => it.kind === Emission.decrypted)?.bytes;
-  }
-
-  readCertificate(der: Uint8Array): ReadCertificate {
-    return readCertificate(this.#instance, der);
   }
 
   /** The engine is of no use afterwards. */

@@ -90,7 +90,7 @@ async function readCertificates(
     await work.turn();
     try {
       // Without what some writers leave behind it.
-      const read = engine.readCertificate(firstElement(der));
+      const read = engine.reader.read(firstElement(der));
       const { fingerprint } = read.certificate;
       byFingerprint.set(fingerprint, { ...read, ...attributes, ...byFingerprint.get(fingerprint) });
     } catch (cause) {

@@ -1,4 +1,4 @@
-import type { ReadCertificate } from '../identity/certificate.js';
+import type { ReadCertificate } from '../identity/certificate-reader.js';
 import { encode } from '../identity/der.js';
 import { grouped } from '../identity/grouped.js';
 import { plainPublicKey } from '../identity/public-key.js';

@@ -7,9 +7,10 @@ import {
   type TrustDemand,
   type TrustFinding,
 } from '../engine/trust.js';
-import { parsePemOrDer, readCertificate, readReadable } from '../identity/certificate.js';
+import { CertificateReader } from '../identity/certificate-reader.js';
 import { ChainFinder } from '../identity/chain.js';
 import { bareHostname } from '../identity/hosts.js';
+import { parsePemOrDer } from '../identity/pem.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
 import { viewOf } from '../util/bytes.js';
 import { type Anchor, readMaterial, type TrustSources } from './options.js';
@@ -59,7 +60,7 @@ export async function evaluateTrust(
   const [module, material] = await Promise.all([loadEngine(options.engine), readMaterial(options)]);
   const instance = await Instance.create(module);
   const finding = evaluateChain(instance, ders, { material, demand });
-  return trustResult(finding, await foundChain(instance, finding, ders));
+  return trustResult(finding, await foundChain(new CertificateReader(instance), finding, ders));
 }
 
 function readDemand(options: EvaluateTrustOptions): TrustDemand {
@@ -106,12 +107,12 @@ function trustResult(
 }
 
 async function foundChain(
-  instance: Instance,
+  reader: CertificateReader,
   { path }: TrustFinding,
   given: readonly Uint8Array[],
 ): Promise<Certificate[]> {
-  if (path.length > 0) return path.map(der => readCertificate(instance, der).certificate);
-  const [leaf, ...others] = readReadable(instance, given);
+  if (path.length > 0) return path.map(der => reader.describe(der));
+  const [leaf, ...others] = reader.readAll(given);
   if (!leaf) return [];
   const [{ certificates }] = await new ChainFinder(others).find(leaf);
   return certificates.map(it => it.certificate);

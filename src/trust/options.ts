@@ -1,6 +1,6 @@
 import type { TrustMaterial } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
-import { parsePemOrDer } from '../identity/certificate.js';
+import { isDer, parsePemOrDer, pemBlocks } from '../identity/pem.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
 import { viewOf } from '../util/bytes.js';
 import { fromBase64 } from '../util/encoding.js';
@@ -76,15 +76,12 @@ function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
   return Array.isArray(value) ? value : [value as T];
 }
 
-const CRL_BLOCK = /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g;
-const DER_SEQUENCE = 0x30;
-
 function parseRevocationList(source: RevocationList): Uint8Array<ArrayBuffer>[] {
   const bytes = viewOf(source);
-  if (bytes?.[0] === DER_SEQUENCE) return [bytes.slice()];
+  if (bytes && isDer(bytes)) return [bytes.slice()];
   const text = bytes ? new TextDecoder().decode(bytes) : source;
   if (typeof text !== 'string') throw new TypeError('a revocation list is a PEM string or DER bytes');
-  const lists = Array.from(text.matchAll(CRL_BLOCK), ([, body = '']) => fromBase64(body));
+  const lists = pemBlocks(text, ['X509 CRL']).map(fromBase64);
   const read = lists.filter(it => it !== undefined);
   if (read.length > 0 && read.length === lists.length) return read;
   throw new MtlsError('ERR_CERT_MALFORMED', 'There is no certificate revocation list in this text.');

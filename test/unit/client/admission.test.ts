@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Authentication } from '../../../src/client/authentication.js';
-import { Instance } from '../../../src/engine/instance.js';
+import { CertificateReader } from '../../../src/identity/certificate-reader.js';
 import { type KeyAccess, setKeyAccess } from '../../../src/identity/key-access.js';
 import type { Identity, StoredIdentity } from '../../../src/identity/types.js';
 import { identityOf } from '../../support/client.js';
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => pki.close());
 
 beforeEach(async () => {
-  const reader = await Instance.create(engineModule());
+  const reader = await CertificateReader.create(engineModule());
   ada = { ...identity, id: 'ada', controls: { hosts: ['localhost'] }, createdAt: new Date(), locked: false };
   const source = { find: async () => [ada] };
   authentication = new Authentication({ identities: source, handler: undefined, reader });

@@ -1,8 +1,7 @@
 import 'fake-indexeddb/auto';
 import { describe, expect, it } from 'vitest';
-import { Instance } from '../../../src/engine/instance.js';
 import { isEncodable } from '../../../src/enroll/alt-names.js';
-import { describeChain } from '../../../src/identity/certificate.js';
+import { CertificateReader } from '../../../src/identity/certificate-reader.js';
 import {
   type CertificateAuthority,
   createIdentity,
@@ -64,7 +63,9 @@ describe.each(oddFields)('a certificate with $title', field => {
     expect(from < to).toBe(!timeless);
     // Neither breaks a page that shows it.
     for (const time of [from, to]) expect(time.toISOString()).toEqual(expect.any(String));
-    expect(describeChain(await Instance.create(engine), [certificate.der, root.der])).toHaveLength(2);
+    expect((await CertificateReader.create(engine)).describeChain([certificate.der, root.der])).toHaveLength(
+      2,
+    );
   });
 
   it('completes an enrolment, and is renewed', async () => {

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Instance } from '../../../src/engine/instance.js';
-import { describeCertificate, parsePemOrDer } from '../../../src/identity/certificate.js';
+import { CertificateReader } from '../../../src/identity/certificate-reader.js';
+import { parsePemOrDer } from '../../../src/identity/pem.js';
 import { engineModule } from '../../support/engine.js';
 
 let pem: string;
 let der: Uint8Array<ArrayBuffer>;
-let instance: Instance;
+let reader: CertificateReader;
 
 beforeAll(async () => {
   const args = [
@@ -26,12 +26,12 @@ beforeAll(async () => {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   der = new Uint8Array(Buffer.from(pem.replace(/-----.*-----/g, ''), 'base64'));
-  instance = await Instance.create(engineModule());
+  reader = await CertificateReader.create(engineModule());
 });
 
 describe('describeCertificate', () => {
   it('describes', () => {
-    const certificate = describeCertificate(instance, der);
+    const certificate = reader.describe(der);
     expect(certificate).toMatchObject({
       der,
       pem,
@@ -44,7 +44,7 @@ describe('describeCertificate', () => {
 
   it('throws one kind of error at damage', () => {
     for (let length = 0; length < der.length; length++) {
-      expect(() => describeCertificate(instance, der.subarray(0, length))).toThrow(
+      expect(() => reader.describe(der.subarray(0, length))).toThrow(
         expect.objectContaining({ code: 'ERR_CERT_MALFORMED' }),
       );
     }
@@ -52,7 +52,7 @@ describe('describeCertificate', () => {
       const bad = der.slice();
       bad[bit >> 3] = (bad[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       try {
-        const { notBefore, notAfter } = describeCertificate(instance, bad);
+        const { notBefore, notAfter } = reader.describe(bad);
         expect(notBefore.getTime() + notAfter.getTime()).not.toBeNaN();
       } catch (error) {
         expect(error).toMatchObject({ code: 'ERR_CERT_MALFORMED' });
@@ -63,7 +63,7 @@ describe('describeCertificate', () => {
 
 describe('parsePemOrDer', () => {
   it('reads every form', () => {
-    const certificate = describeCertificate(instance, der);
+    const certificate = reader.describe(der);
     const bytes = new TextEncoder().encode(pem);
     for (const source of [pem, bytes, bytes.buffer, der, der.buffer, new DataView(der.buffer), certificate])
       expect(parsePemOrDer(source)).toEqual([der]);
