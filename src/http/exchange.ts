@@ -50,6 +50,8 @@ export interface ExchangeHost {
   readonly protocol: 'h2' | 'http/1.1';
   /** What the transport failed with, if it did. */
   readonly error: unknown;
+  /** What is wrong with the head that has come, where the engine refuses it. */
+  readonly headFault: MtlsError | undefined;
   /** The connection takes no further request. */
   close(): void;
   /** The head of a response as the page is to see it. */
@@ -303,9 +305,12 @@ export class Exchange implements ExchangeListener {
     const { kind, message } = failure;
     if (kind === HttpFailureKind.misuse) return new TypeError(message);
     if (kind === HttpFailureKind.bodyAborted) return unreadableBody(this.#upload.failure);
+    if (this.#host.error !== undefined) return this.#host.error;
+    const { headFault } = this.#host;
+    if (headFault && kind === HttpFailureKind.protocol && !this.#answered) return headFault;
     const refused = kind === HttpFailureKind.unprocessed && failure.code !== 0;
     const code = refused ? 'ERR_HTTP_RESET' : codes[kind];
-    return this.#host.error ?? new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', sentence(failure));
+    return new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', sentence(failure));
   }
 
   #processed(failure: HttpFailure): 'no' | 'maybe' | 'yes' {

@@ -1,4 +1,5 @@
-import { MtlsError } from '../errors.js';
+import type { MtlsError } from '../errors.js';
+import { checkBytes, checkFraming, framingFault, isBlank, statusFault, trimmed } from './head-fault.js';
 
 type Field = [name: string, value: string];
 
@@ -8,6 +9,8 @@ export interface HeadLines {
   statusText: string;
   /** Where some of its lines are not valid. */
   mended?: Mended;
+  /** What the engine refuses it for, if it does. */
+  fault: MtlsError | undefined;
 }
 
 export interface Mended {
@@ -21,29 +24,29 @@ export interface Mended {
 const STATUS_LINE = /^HTTP\/1\.([01])[ \t]+(\d{3})(?:[ \t](.*))?$/i;
 const VALID_STATUS_LINE = /^HTTP\/1\.[01] \d{3}(?: [\t -~\x80-\xff]*)?$/;
 const TOKEN = /^[\w!#$%&'*+\-.^`|~]+$/;
-const NO_TOKEN = /[^\w!#$%&'*+\-.^`|~]/g;
 const CONTROL = /[^\t -~\x80-\xff]/g;
-/** The fields that say where the body ends. */
-const FRAMING = /^(?:content-length|transfer-encoding)(.*)$/i;
 const BARE_CR = /\r(?!\n)/;
-const SHOWN_CHARACTERS = 80;
 
 /**
  * Reads the lines of a head, in Latin-1, up to the empty one. Those that are not valid (RFC 9112 section 5) are mended or left out as
  * browsers do, unless they could move the end of the body.
  *
- * @returns undefined where the first line is for the engine to refuse
+ * @returns only why, where the first line is for the engine to refuse
  * @throws MtlsError ERR_HTTP_PROTOCOL
  */
-export function readHeadLines(text: string): HeadLines | undefined {
+export function readHeadLines(text: string): HeadLines | { fault: MtlsError } {
   const lines = text.split('\n').map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
   const first = lines.findIndex(line => line !== '');
   const head = lines.slice(first, lines.indexOf('', first));
   if (text.includes('\0') || BARE_CR.test(text)) head.forEach(checkBytes);
   const [statusLine = '', ...fieldLines] = head;
   const [, minor, status, reason = ''] = STATUS_LINE.exec(statusLine) ?? [];
-  if (status === undefined) return undefined;
-  const read = { status: Number(status), statusText: hasControls(reason) ? '' : trimmed(reason) };
+  if (status === undefined) return { fault: statusFault(statusLine) };
+  const read = {
+    status: Number(status),
+    statusText: hasControls(reason) ? '' : trimmed(reason),
+    fault: framingFault(fieldLines, minor),
+  };
   const { headers, valid } = readFields(fieldLines);
   const sent = withoutIdentity(headers);
   if (valid && sent === headers && VALID_STATUS_LINE.test(statusLine)) return read;
@@ -85,49 +88,6 @@ function withoutIdentity(headers: Field[]): Field[] {
   return headers.filter(field => !isCoding(field));
 }
 
-function checkBytes(line: string): void {
-  const fault =
-    (line.includes('\0') && 'has a zero byte') ||
-    (line.includes('\r') && 'has a carriage return that does not end it');
-  // Not the value: it may be a secret.
-  if (fault) throw refusal(excerpt(line, line.indexOf(':') + 1), fault);
-}
-
-/** Who is between may have read such a line in another way, and the body with it (RFC 9112 section 11.2). */
-function checkFraming(line: string, continued: Field | undefined): void {
-  const colon = line.indexOf(':');
-  const [, rest] = FRAMING.exec((colon < 0 ? line : line.slice(0, colon)).replace(NO_TOKEN, '')) ?? [];
-  const named = colon < 0 ? rest !== undefined && !isBlank(line, 0) : rest === '';
-  if (!named && !FRAMING.test(continued?.[0] ?? '')) return;
-  throw refusal(excerpt(line, line.length), 'is not valid, and decides where the body ends');
-}
-
-function refusal(shown: string, fault: string): MtlsError {
-  return new MtlsError(
-    'ERR_HTTP_PROTOCOL',
-    `HTTP: the line "${shown}" of the response's head ${fault}. Have the server send valid lines.`,
-  );
-}
-
-/** What a message shows of a line: ASCII, and not more than its first `length` characters. */
-function excerpt(line: string, length: number): string {
-  const escaped = (character: string) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  const text = line.slice(0, Math.min(length, SHOWN_CHARACTERS));
-  return text.replace(/[^ !#-[\]-~]/g, escaped) + (text.length < line.length ? '…' : '');
-}
-
 function hasControls(text: string): boolean {
   return text.search(CONTROL) >= 0;
-}
-
-/** Without spaces and tabs at either end. */
-function trimmed(text: string): string {
-  let [start, end] = [0, text.length];
-  while (isBlank(text, start)) start++;
-  while (end > start && isBlank(text, end - 1)) end--;
-  return text.slice(start, end);
-}
-
-function isBlank(text: string, at: number): boolean {
-  return text[at] === ' ' || text[at] === '\t';
 }

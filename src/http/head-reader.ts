@@ -1,6 +1,7 @@
 import { MtlsError } from '../errors.js';
 import { concatenated } from '../util/bytes.js';
 import { fromLatin1, toLatin1 } from '../util/encoding.js';
+import { statusFault } from './head-fault.js';
 import { type HeadLines, readHeadLines } from './head-lines.js';
 import type { ResponseHead } from './http-engine.js';
 
@@ -23,6 +24,8 @@ const START = 'http/';
 export class HeadReader {
   /** Lines were not valid: the connection is not to be used again. */
   mended = false;
+  /** Why the engine refuses the response's head, if it does. */
+  fault: MtlsError | undefined;
 
   #bytes = 0;
   #held: Uint8Array[] = [];
@@ -83,7 +86,10 @@ export class HeadReader {
       } else if (byte !== CR) {
         this.#lineBytes++;
         // What does not begin like a head is for the engine to refuse, at once.
-        if (this.#started < START.length) this.#done = (byte | 0x20) !== START.charCodeAt(this.#started++);
+        if (this.#started < START.length && (byte | 0x20) !== START.charCodeAt(this.#started++)) {
+          this.#done = true;
+          this.fault = statusFault('');
+        }
       }
       if (this.#lines > MAX_LINES) this.#done = true;
     }
@@ -109,12 +115,18 @@ export class HeadReader {
     const bytes = this.rest();
     [this.#lineBytes, this.#lines, this.#started] = [0, 0, 0];
     const lines = readHeadLines(fromLatin1(bytes));
-    const informational = lines && lines.status >= 100 && lines.status < 200;
+    if (!('status' in lines)) {
+      this.#done = true;
+      this.fault = lines.fault;
+      return bytes;
+    }
+    const informational = lines.status >= 100 && lines.status < 200;
     if (!informational || lines.status === SWITCHING_PROTOCOLS) {
       this.#done = true;
       this.#final = lines;
+      this.fault = lines.fault;
     }
-    if (!lines?.mended) return bytes;
+    if (!lines.mended) return bytes;
     this.mended = true;
     return toLatin1(lines.mended.text);
   }

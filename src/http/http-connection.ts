@@ -155,6 +155,10 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.#reader.cancel(error).catch(() => {});
   }
 
+  get headFault(): MtlsError | undefined {
+    return this.#headReader?.fault;
+  }
+
   shown(head: ResponseHead): ResponseHead {
     return this.#headReader?.shown(head) ?? head;
   }

@@ -171,6 +171,42 @@ describe('an http/1.1 server', () => {
     await until(() => tested.engine.openCount === 0 && tested.connects.open === 0);
   });
 
+  it.each([
+    ['chunks and identity', 'Transfer-Encoding: chunked, identity', 'chunked'],
+    [
+      'chunks and identity in two lines',
+      'x: y\r\nTransfer-Encoding: chunked\r\ntransfer-encoding: chunked',
+      'chunked',
+    ],
+    ['a coding that was not asked for', 'TE: x\r\nTransfer-Encoding: gzip', 'Transfer-Encoding: gzip'],
+    ['a length and chunks', 'Content-Length: 2\r\nTransfer-Encoding: chunked', 'Transfer-Encoding: chunked'],
+    ['chunks and a length', 'Transfer-Encoding: chunked\r\nContent-Length: 2', 'Content-Length: 2'],
+    ['a length that is none', 'content-Length: +2', 'content-Length: +2'],
+    ['an empty length', 'Content-Length: ', 'Content-Length: '],
+    ['a length beyond 64 bits', `content-length: ${2n ** 64n}`, `content-length: ${2n ** 64n}`],
+    ['lengths in one line', 'content-length: 2, 3', 'content-length: 2, 3'],
+    ['lengths in two lines', 'content-length: 2\r\nx: y\r\ncontent-length: 3', 'content-length: 3'],
+  ])('whose head leaves its end open by %s is told by the line', async (_name, fields, line) => {
+    await answering(framed(fields, 'ok'));
+    const error = await rejection(tested.fetch(url(server)));
+    expect([error.code, error.message]).toEqual(['ERR_HTTP_PROTOCOL', expect.stringContaining(line)]);
+    expect(error.message).toMatch(
+      /^HTTP: the line ".+" of the response's head .+, and leaves open where the body ends\. Have /,
+    );
+  });
+
+  it.each([
+    ['no HTTP', 'secret\r\n\r\n', 'does not begin like'],
+    ['another version', 'HTTP/1.2 200 OK\r\n\r\n', '"HTTP/1.2 200 OK"'],
+    ['no status', 'HTTP/1.1 OK\r\n\r\n', '"HTTP/1.1 OK"'],
+    ['chunks in HTTP/1.0', chunked('2\r\nok\r\n').replace('1.1', '1.0'), '"transfer-encoding: chunked"'],
+  ])('that begins with %s is told by it', async (_name, bytes, words) => {
+    await answering(bytes);
+    const { message } = await rejection(tested.fetch(url(server)));
+    expect(message).toContain(words);
+    expect(message).not.toContain('secret');
+  });
+
   it('that ends within a head is told by ERR_HTTP_TRUNCATED', async () => {
     for (const part of [
       'HTTP',
