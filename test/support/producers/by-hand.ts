@@ -45,6 +45,18 @@ export function withoutNull(spki: Der): Der {
   return sequence(sequence(RSA), at(inside(spki), 1).whole);
 }
 
+/** A public key on P-256 whose point is compressed. */
+export function compressed(spki: Der): Der {
+  const [algorithm, bits] = [0, 1].map(it => at(inside(spki), it)) as [Parts, Parts];
+  return sequence(algorithm.whole, bitString(compressedPoint(bits.content.subarray(1))));
+}
+
+function compressedPoint(point: Uint8Array): Uint8Array {
+  return Uint8Array.from([2 + signOf(point), ...point.subarray(1, 33)]);
+}
+
+const signOf = (point: Uint8Array) => (point.at(-1) ?? 0) & 1;
+
 interface OddKey {
   name: string;
   key: KeyObject;
@@ -126,20 +138,18 @@ function ecKeys(): OddKey[] {
   const [version, algorithm] = [0, 1].map(it => at(inside(pkcs8), it).whole) as [Der, Der];
   const [, scalar, tagged] = inside(at(inside(pkcs8), 2).content) as [Parts, Parts, Parts];
   const point = at(inside(spkiOf(key)), 1).content.subarray(1);
-  const sign = (point.at(-1) ?? 0) & 1;
-  const compressed = Uint8Array.from([2 + sign, ...point.subarray(1, 33)]);
-  const hybrid = Uint8Array.from([6 + sign, ...point.subarray(1)]);
+  const hybrid = Uint8Array.from([6 + signOf(point), ...point.subarray(1)]);
   const curve = element(0xa0, P256);
   const info = (identifier: Der, ...fields: Der[]) =>
     sequence(version, identifier, octets(sequence(one, ...fields)));
   const own = scalar.whole;
   const keys: Omit<OddKey, 'key'>[] = [
-    { name: 'certificate with a compressed point', spki: sequence(algorithm, bitString(compressed)) },
+    { name: 'certificate with a compressed point', spki: compressed(spkiOf(key)) },
     { name: 'certificate with a hybrid point', spki: sequence(algorithm, bitString(hybrid)) },
     { name: 'key without its public key', pkcs8: info(algorithm, own) },
     {
       name: 'key with a compressed point',
-      pkcs8: info(algorithm, own, element(0xa1, bitString(compressed))),
+      pkcs8: info(algorithm, own, element(0xa1, bitString(compressedPoint(point)))),
     },
     { name: 'key that names its curve twice', pkcs8: info(algorithm, own, curve, tagged.whole) },
     { name: 'key that names its curve inside alone', pkcs8: info(sequence(EC), own, curve, tagged.whole) },

@@ -11,7 +11,18 @@ import type { TunnelStream } from '../../../src/tunnel/tunnel.js';
 import { ALTERED_SUITE, altered } from '../../support/altered-handshake.js';
 import { secretsOf } from '../../support/attacked-tunnel.js';
 import { engineModule } from '../../support/engine.js';
+import {
+  AUTHORITY,
+  commonName,
+  dnsNames,
+  type Forged,
+  type ForgedOptions,
+  forge,
+  makeKey,
+  spkiOf,
+} from '../../support/forged-certificates.js';
 import { certificateDer, type KeyKind, type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
+import { compressed, withoutNull } from '../../support/producers/by-hand.js';
 import { dialTcp } from '../../support/tcp-tunnel.js';
 
 type Version = 'TLSv1.2' | 'TLSv1.3';
@@ -19,6 +30,8 @@ type Version = 'TLSv1.2' | 'TLSv1.3';
 const KINDS = ['rsa', 'rsa1024', 'rsapss', 'p256', 'p384', 'p521', 'ed25519'] as const;
 const SERVER_KEY_EXCHANGE = 12;
 const CERTIFICATE_VERIFY = 15;
+
+const LOCALHOST = { subject: commonName('localhost'), extensions: [dnsNames(['localhost'])] };
 
 let pki: OpensslPki;
 const pairs = new Map<KeyKind, KeyPair>();
@@ -40,15 +53,13 @@ function pairOf(kind: KeyKind): KeyPair {
   return pair;
 }
 
-async function listen(kind: KeyKind, version: Version) {
+async function listen(pair: KeyPair, version: Version) {
   const limits = {
     minVersion: version,
     maxVersion: version,
     ...(version === 'TLSv1.3' && { ciphers: ALTERED_SUITE }),
   };
-  const server = createServer({ ...pairOf(kind), ...limits }, socket =>
-    socket.on('error', () => {}).write('hello'),
-  );
+  const server = createServer({ ...pair, ...limits }, socket => socket.on('error', () => {}).write('hello'));
   const errors: string[] = [];
   server.on('tlsClientError', error => errors.push(String((error as { code?: string }).code)));
   const secrets = secretsOf(server);
@@ -109,14 +120,14 @@ describe.each<Version>(['TLSv1.2', 'TLSv1.3'])('over %s', version => {
   it.each(kinds)(
     'a server whose key is pinned in place of anchors may have a key of the kind %s',
     async kind => {
-      const { port } = await listen(kind, version);
+      const { port } = await listen(pairOf(kind), version);
       const pins = await pinsOf(kind);
       expect(await greeting(port, { settings: { anchors: [] }, options: { pins } })).toBe('hello');
     },
   );
 
   it.each(['rsa1024', 'p256'] as const)('so may one that is trusted by the host: %s', async kind => {
-    const { port } = await listen(kind, version);
+    const { port } = await listen(pairOf(kind), version);
     const settings = { anchors: [], evaluateServers: true };
     const trusting = { evaluateServer: async () => 'trust' as const };
     expect(await greeting(port, { settings, options: trusting })).toBe('hello');
@@ -125,7 +136,7 @@ describe.each<Version>(['TLSv1.2', 'TLSv1.3'])('over %s', version => {
   it.each([false, true])(
     'a short key is told where anchors decide, also when the host is asked: %s',
     async asked => {
-      const { port } = await listen('rsa1024', version);
+      const { port } = await listen(pairOf('rsa1024'), version);
       const options = { evaluateServer: async () => 'as-verified' as const };
       await expect(greeting(port, { settings: { evaluateServers: asked }, options })).rejects.toMatchObject({
         code: 'ERR_TLS_CERT_UNTRUSTED',
@@ -142,7 +153,7 @@ describe.each<Version>(['TLSv1.2', 'TLSv1.3'])('over %s', version => {
   ] as const)(
     'a wrong signature by a %s key, pinned: %s, is told as that, and by decrypt_error',
     async (kind, pinned) => {
-      const { port, secrets, errors } = await listen(kind, version);
+      const { port, secrets, errors } = await listen(pairOf(kind), version);
       const options = pinned ? { pins: await pinsOf(kind) } : {};
       const alter = withWrongSignature(secrets);
       await expect(greeting(port, { options, alter })).rejects.toMatchObject({
@@ -154,7 +165,7 @@ describe.each<Version>(['TLSv1.2', 'TLSv1.3'])('over %s', version => {
   );
 
   it('a platform that does not know the kind of key is told', async () => {
-    const { port } = await listen('rsa1024', version);
+    const { port } = await listen(pairOf('rsa1024'), version);
     const asked: HandshakeSignature[] = [];
     const options = {
       pins: await pinsOf('rsa1024'),
@@ -166,4 +177,40 @@ describe.each<Version>(['TLSv1.2', 'TLSv1.3'])('over %s', version => {
     });
     expect(asked).toMatchObject([{ version, spki: expect.any(Uint8Array) }]);
   });
+
+  it('an RSA key whose identifier has no NULL is verified, below an authority of the same kind', async () => {
+    const authority = forgeRsa({ subject: commonName('Root'), extensions: AUTHORITY });
+    const { port } = await listen(forgeRsa({ ...LOCALHOST, by: authority }), version);
+    expect(await greeting(port, { settings: { anchors: [authority.der] } })).toBe('hello');
+  });
 });
+
+describe('a server with a compressed point for its key', () => {
+  const authority = forge({ subject: commonName('Root'), extensions: AUTHORITY });
+  const server = forgeEc({ ...LOCALHOST, by: authority });
+
+  it('is told where anchors decide', async () => {
+    const { port } = await listen(server, 'TLSv1.3');
+    await expect(greeting(port, { settings: { anchors: [authority.der] } })).rejects.toMatchObject({
+      code: 'ERR_TLS_CERT_UNTRUSTED',
+      message: expect.stringContaining('compressed points'),
+    });
+  });
+
+  it('is verified where its key is pinned', async () => {
+    const { port } = await listen(server, 'TLSv1.3');
+    const digest = await crypto.subtle.digest('SHA-256', server.spki);
+    const pins = { sha256: [new Uint8Array(digest)], replacesAnchors: true };
+    expect(await greeting(port, { settings: { anchors: [] }, options: { pins } })).toBe('hello');
+  });
+});
+
+function forgeRsa(options: ForgedOptions): Forged {
+  const key = makeKey('rsa');
+  return forge({ ...options, key, spki: withoutNull(spkiOf(key)) });
+}
+
+function forgeEc(options: ForgedOptions): Forged {
+  const key = makeKey('p256');
+  return forge({ ...options, key, spki: compressed(spkiOf(key)) });
+}

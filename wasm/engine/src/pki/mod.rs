@@ -9,3 +9,4 @@ pub mod name;
 pub mod pbe;
 mod pbkdf1;
 mod pbkdf2;
+pub mod public_key;

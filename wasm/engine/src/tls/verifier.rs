@@ -10,17 +10,18 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
-use webpki::RawPublicKeyEntity;
 
 use super::failure::unanswered;
 use crate::host::{Answer, Host, QuestionKind};
 use crate::pki::certificate::Certificate;
+use crate::pki::public_key::plain;
 use crate::trust::evaluate::{evaluate, Demand, Evaluation, Purpose};
 use crate::trust::pins::{self, Pins};
 use crate::trust::policy::Policy;
 use crate::trust::refusal::{Reason, Refusal};
+use crate::trust::signatures::{verify_by, GOOD, UNSUPPORTED};
 use crate::wire::Writer;
 
 const PKCS1: [SignatureScheme; 3] = [
@@ -95,26 +96,21 @@ impl AskingVerifier {
         }
         let certificate =
             Certificate::read(certificate).map_err(|_| CertificateError::BadEncoding)?;
-        let spki = SubjectPublicKeyInfoDer::from(certificate.spki());
+        let spki = certificate.spki();
         let known = self.algorithms.mapping.iter();
-        let mut algorithms = known
+        let algorithms = known
             .filter(|(it, _)| *it == scheme)
-            .flat_map(|(_, algorithms)| *algorithms)
+            .flat_map(|(_, algorithms)| algorithms.iter().copied())
             .take(if signed.in_tls13 { 1 } else { usize::MAX });
-        let is_valid = RawPublicKeyEntity::try_from(&spki).is_ok_and(|key| {
-            algorithms.any(|it| {
-                key.verify_signature(*it, signed.message, signed.by.signature())
-                    .is_ok()
-            })
-        });
-        let verdict = match is_valid {
-            false if self.asks_about_signatures() => self.ask_about_signature(signed, &spki)?,
-            true => SIGNED,
-            false => UNDECIDED,
+        let outcome = verify_by(algorithms, spki, (signed.message, signed.by.signature()));
+        let verdict = match outcome {
+            GOOD => SIGNED,
+            _ if self.asks_about_signatures() => self.ask_about_signature(signed, spki)?,
+            _ => UNDECIDED,
         };
         match verdict {
             SIGNED => Ok(HandshakeSignatureValid::assertion()),
-            UNDECIDED => Err(unverified(&certificate)),
+            UNDECIDED => Err(unverified(&certificate, outcome)),
             _ => Err(CertificateError::BadSignature.into()),
         }
     }
@@ -125,11 +121,7 @@ impl AskingVerifier {
         self.ask || self.pins.replace_anchors()
     }
 
-    fn ask_about_signature(
-        &self,
-        signed: &Signed<'_>,
-        spki: &SubjectPublicKeyInfoDer<'_>,
-    ) -> Result<u8, Error> {
+    fn ask_about_signature(&self, signed: &Signed<'_>, spki: &[u8]) -> Result<u8, Error> {
         let question = Writer::default()
             .u8(u8::from(signed.in_tls13))
             .u16(signed.by.scheme.into())
@@ -234,17 +226,18 @@ struct Signed<'a> {
     in_tls13: bool,
 }
 
-/// What is wrong: the signature, unless the key is of a size that none is verified with.
-fn unverified(certificate: &Certificate<'_>) -> Error {
+/// What is wrong: the signature, unless none is verified with such a key, or none by such a scheme.
+fn unverified(certificate: &Certificate<'_>, outcome: u8) -> Error {
     let algorithm = certificate.key_algorithm().unwrap_or_default();
-    match algorithm
-        .strip_prefix("RSA-")
-        .and_then(|bits| bits.parse().ok())
-    {
-        Some(2048..=8192_u32) | None => CertificateError::BadSignature.into(),
-        Some(_) => {
-            let message = format!("its key is {algorithm}; RSA keys must have 2048 to 8192 bits, unless they are pinned in place of anchors");
-            Refusal::new(Reason::Untrusted, message).into()
+    let what = match algorithm.strip_prefix("RSA-").map(str::parse) {
+        _ if plain(certificate.spki()).is_none() => "compressed points are not supported",
+        Some(Ok(2048..=8192_u32)) | None if outcome == UNSUPPORTED => {
+            return PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into();
         }
-    }
+        Some(Ok(2048..=8192_u32)) | None => return CertificateError::BadSignature.into(),
+        Some(_) => "RSA keys must have 2048 to 8192 bits",
+    };
+    let message =
+        format!("its key is {algorithm}; {what}, unless they are pinned in place of anchors");
+    Refusal::new(Reason::Untrusted, message).into()
 }

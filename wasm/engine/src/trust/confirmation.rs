@@ -10,6 +10,7 @@ use super::path_rules::NAME_CONSTRAINTS;
 use super::refusal::{Reason, Refusal};
 use super::signatures;
 use crate::pki::certificate::Certificate;
+use crate::pki::public_key::plain;
 use crate::wire::Writer;
 
 const UNIX_EPOCH: &str = "19700101000000Z";
@@ -34,7 +35,7 @@ pub fn check(path: &[Certificate<'_>], limits: &Limits<'_>) -> Result<(), Refusa
 }
 
 /// What webpki does not know, or takes otherwise: names that are equal but encoded otherwise, names other than hosts in constraints,
-/// certificates that authorities issue to themselves, authorities in place of a server, dates before 1970.
+/// certificates that authorities issue to themselves, authorities in place of a server, dates before 1970, RSA keys without NULL.
 fn is_in_scope(path: &[Certificate<'_>]) -> bool {
     let Some((own, issuers)) = path.split_first() else {
         return true;
@@ -43,12 +44,14 @@ fn is_in_scope(path: &[Certificate<'_>]) -> bool {
     let has_constraints =
         |it: &Certificate<'_>| it.extensions().any(|it| is_ce(&it, NAME_CONSTRAINTS));
     let is_older = |it: &Certificate<'_>| it.not_before() < UNIX_EPOCH;
+    let is_plain = |it: &Certificate<'_>| plain(it.spki()).as_deref() == Some(it.spki());
     let mut links = path.iter().zip(issuers);
     !own.is_authority()
         && links.all(|(it, by)| it.issuer_element().content == by.subject_element().content)
         && !path.iter().any(is_older)
         && !below_anchor.iter().any(Certificate::is_self_issued)
         && !issuers.iter().any(has_constraints)
+        && issuers.iter().all(is_plain)
 }
 
 /// The lists of revoked certificates are left out: each path is held to those here.

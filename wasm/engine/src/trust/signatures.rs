@@ -4,7 +4,7 @@
 //! `Memory`: 32 octets that stand for what is verified. Answer: one octet. The same question with one octet more tells the outcome.
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use sha2::{Digest, Sha256};
 use webpki::{Error, RawPublicKeyEntity};
 
@@ -12,6 +12,7 @@ use super::budget::Budget;
 use super::refusal::Refusal;
 use crate::host::{Answer, Host, QuestionKind};
 use crate::pki::certificate::Certificate;
+use crate::pki::public_key::plain;
 use crate::wire::Writer;
 
 /// Bounds one evaluation. Real chains need a few; more are sent to waste time.
@@ -46,10 +47,10 @@ pub struct Signatures<'a> {
     left: Budget,
 }
 
-/// The outcomes of a verification, as the host remembers them.
-const GOOD: u8 = 0;
+/// The outcomes of a verification, as the host remembers them. Unsupported: no algorithm is for such a key.
+pub const GOOD: u8 = 0;
 const WRONG: u8 = 1;
-const UNSUPPORTED: u8 = 2;
+pub const UNSUPPORTED: u8 = 2;
 
 impl<'a> Signatures<'a> {
     pub fn new(host: &'a dyn Host) -> Self {
@@ -105,14 +106,26 @@ impl<'a> Signatures<'a> {
 }
 
 fn verify(signed: &Signed<'_>, spki: &[u8]) -> u8 {
-    let spki = SubjectPublicKeyInfoDer::from(spki);
+    let all = supported().all.iter().copied();
+    let algorithms = all.filter(|it| it.signature_alg_id().as_ref() == signed.algorithm);
+    verify_by(algorithms, spki, (signed.message, signed.signature))
+}
+
+/// Whether the key made the signature by one of the algorithms.
+pub fn verify_by(
+    algorithms: impl Iterator<Item = &'static dyn SignatureVerificationAlgorithm>,
+    spki: &[u8],
+    (message, signature): (&[u8], &[u8]),
+) -> u8 {
+    let Some(spki) = plain(spki).map(|it| SubjectPublicKeyInfoDer::from(it.into_owned())) else {
+        return UNSUPPORTED;
+    };
     let Ok(key) = RawPublicKeyEntity::try_from(&spki) else {
         return UNSUPPORTED;
     };
     let mut outcome = UNSUPPORTED;
-    let algorithms = supported().all.iter();
-    for algorithm in algorithms.filter(|it| it.signature_alg_id().as_ref() == signed.algorithm) {
-        match key.verify_signature(*algorithm, signed.message, signed.signature) {
+    for algorithm in algorithms {
+        match key.verify_signature(algorithm, message, signature) {
             Ok(()) => return GOOD,
             Err(Error::InvalidSignatureForPublicKey) => outcome = WRONG,
             Err(_) => {}
