@@ -1,22 +1,31 @@
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
+import type { CertificateReader } from '../identity/certificate-reader.js';
 import { type KeyAccess, type KeyTarget, keyAccessOf } from '../identity/key-access.js';
 import { type Credential, credentialOf } from '../identity/signing.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
 import { isCertificateRefusal } from '../tls/failure.js';
 import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
 import { toHex } from '../util/encoding.js';
-import type { Authentication } from './authentication.js';
+import { chainToSend } from './accepted-chain.js';
 import { type Basis, newBasis } from './basis.js';
 import { unsupportedSchemes } from './candidates.js';
-import type { Choice, HostAnswers, Shown, Verdict } from './host-answers.js';
+import type { Challenges } from './challenges.js';
+import type { Choice, ChosenIdentity } from './choice.js';
+import type { HostAnswers } from './host-answers.js';
+import type { Identities } from './identities.js';
+import type { IdentityUsage } from './identity-usage.js';
 import type { KnownIdentities } from './known-identities.js';
+import type { Resumable, Reviews } from './reviews.js';
+import type { ServerVerdict } from './server-verdict.js';
 
-/** The sessions that a connection may resume. */
-export interface Resumable {
-  partition: string;
-  /** The grounds that they were made on; undefined: the server asked for nothing. */
-  basis: Basis | undefined;
+/** The parts of a client that decide. */
+export interface Deciders {
+  identities: Identities;
+  challenges: Challenges;
+  reviews: Reviews;
+  usage: IdentityUsage;
+  reader: CertificateReader;
 }
 
 /**
@@ -24,23 +33,23 @@ export interface Resumable {
  * because the server did not wait for an answer, is given the answer that was meant for it.
  */
 export class ConnectionAuthentication {
-  #owner: Authentication;
+  #by: Deciders;
   #answers: HostAnswers;
   #known: KnownIdentities;
   #choice: Choice | undefined;
-  #verdicts = new Map<string, Verdict>();
+  #verdicts = new Map<string, ServerVerdict>();
   /** Of the answers that it was made by. */
   #epoch: number;
   #answered = false;
   #basis: Basis;
   #partition = '';
 
-  constructor(owner: Authentication, answers: HostAnswers, known: KnownIdentities) {
-    this.#owner = owner;
+  constructor(by: Deciders, answers: HostAnswers, known: KnownIdentities) {
+    this.#by = by;
     this.#answers = answers;
     this.#known = known;
     this.#epoch = answers.epoch;
-    this.#basis = newBasis(answers, known);
+    this.#basis = newBasis(known);
   }
 
   get #target(): KeyTarget {
@@ -49,7 +58,7 @@ export class ConnectionAuthentication {
 
   /** Call this when a connection begins: answers to other connections change the result. */
   begin(): Resumable {
-    const resumable = this.#owner.resumable(this.#answers, this.#known);
+    const resumable = this.#by.reviews.resumable(this.#answers, this.#known);
     this.#partition = resumable.partition;
     return resumable;
   }
@@ -60,7 +69,7 @@ export class ConnectionAuthentication {
     waiting: AbortSignal,
   ): Promise<ClientCredential | undefined> {
     const known = this.#known;
-    this.#choice ??= await this.#owner.choose(this.#answers, request, { known, waiting });
+    this.#choice ??= await this.#by.challenges.chooseIdentity(this.#answers, request, { known, waiting });
     const choice = this.#choice;
     this.#noteAnswer(choice);
     this.#noteBasis({ shown: { request, choice } });
@@ -79,9 +88,9 @@ export class ConnectionAuthentication {
   }
 
   /** An answer that names an identity which no store has is not given to anybody else. */
-  async #credentialOf(choice: Shown, request: CertificateRequest): Promise<Credential> {
+  async #credentialOf(choice: ChosenIdentity, request: CertificateRequest): Promise<Credential> {
     const { identity, intermediates = [] } = choice;
-    const chain = [...(await this.#owner.chainToSend(identity, request)), ...intermediates];
+    const chain = [...(await chainToSend(identity, request, this.#by.reader)), ...intermediates];
     try {
       return await usableCredential({ identity, chain }, { target: this.#target, version: request.version });
     } catch (error) {
@@ -92,18 +101,19 @@ export class ConnectionAuthentication {
   }
 
   /** @param waiting aborts when the connection is not wanted any more */
-  async evaluateServer(question: ServerTrustQuestion, waiting: AbortSignal): Promise<Verdict['trust']> {
+  async evaluateServer(question: ServerTrustQuestion, waiting: AbortSignal): Promise<ServerVerdict['trust']> {
     const key = verdictKey(question);
-    const verdict = this.#verdicts.get(key) ?? (await this.#owner.evaluate(this.#answers, question, waiting));
+    const verdict =
+      this.#verdicts.get(key) ?? (await this.#by.challenges.judgeServer(this.#answers, question, waiting));
     this.#verdicts.set(key, verdict);
     this.#noteAnswer(verdict);
-    if (verdict.kept) this.#noteBasis({ trusted: verdict.kept });
+    if (verdict.stored) this.#noteBasis({ trusted: verdict.stored });
     return verdict.trust;
   }
 
   /** The grounds of a connection that has been made: its own handshake, or the one that left the session. */
   basis({ resumed, sessions }: { resumed: boolean; sessions: Resumable }): Basis {
-    return resumed ? (sessions.basis ?? newBasis(this.#answers, this.#known)) : this.#basis;
+    return resumed ? (sessions.basis ?? newBasis(this.#known)) : this.#basis;
   }
 
   /**
@@ -111,13 +121,13 @@ export class ConnectionAuthentication {
    * controls, and are deleted and locked; others come; answers are given and forgotten.
    */
   admission(basis: Basis): Admission {
-    const { reviews } = this.#owner;
+    const { reviews } = this.#by;
     const [answers, epoch] = [this.#answers, this.#epoch];
     return {
-      settled: () => reviews.settled(basis),
-      holds: () => epoch === answers.epoch && reviews.holds(basis),
-      noteUse: () => reviews.noteUse(basis),
-      noteRefusal: () => reviews.end(basis),
+      settled: () => reviews.settled(answers, basis),
+      holds: () => epoch === answers.epoch && reviews.holds(answers, basis),
+      noteUse: () => reviews.noteUse(answers, basis),
+      noteRefusal: () => reviews.end(answers, basis),
     };
   }
 
@@ -125,37 +135,37 @@ export class ConnectionAuthentication {
   async isOutdated(error: unknown): Promise<boolean> {
     const isIdentity = error instanceof MtlsError && error.code.startsWith('ERR_IDENTITY_');
     if (!isIdentity && !isCertificateRefusal(error)) return false;
-    if (!this.#basis.shown) return this.#owner.revision(this.#answers) !== this.#known.revision;
-    await this.#owner.reviews.settled(this.#basis);
+    if (!this.#basis.shown) return this.#by.identities.revision(this.#answers) !== this.#known.revision;
+    await this.#by.reviews.settled(this.#answers, this.#basis);
     return this.#basis.over;
   }
 
   readonly absence = (): string | undefined => this.#basis.absence;
 
   /** Ends the sessions: by one of them, the next connection would be the same client. */
-  readonly noteRefusal = (): void => this.#answers.endSessions();
+  readonly noteRefusal = (): void => this.#answers.sessions.end();
 
   /** The identity as its store has it now: the answer may be an old one. */
   async #notePresented(access: KeyAccess): Promise<void> {
     const revision = this.#known.revision + access.revision();
     const presented = await access.current();
     if (!presented) return;
-    this.#owner.usage.enter(presented, this.#target);
+    this.#by.usage.enter(presented, this.#target);
     this.#noteBasis({ presented, revision });
   }
 
   #noteBasis(known: Partial<Basis>): void {
     Object.assign(this.#basis, known);
-    this.#answers.noteSession(this.#partition, this.#basis);
+    this.#answers.sessions.note(this.#partition, this.#basis);
   }
 
-  #noteAnswer(answer: Choice | Verdict): void {
+  #noteAnswer(answer: Choice | ServerVerdict): void {
     // The question may have been open while the answers of before were forgotten.
     if (!this.#answered) this.#epoch = this.#answers.epoch;
     this.#answered = true;
     // What was answered for this connection alone, or has been forgotten since, must not be resumed by another one.
     const once = 'once' in answer && answer.once;
-    if (once || this.#epoch !== this.#answers.epoch) this.#answers.endSessions();
+    if (once || this.#epoch !== this.#answers.epoch) this.#answers.sessions.end();
   }
 }
 

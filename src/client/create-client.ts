@@ -17,11 +17,12 @@ import { readMaterial } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
 import type { TunnelAddress } from '../tunnel/tunnel.js';
 import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
-import { Authentication, hostMatcher } from './authentication.js';
+import { Authentication } from './authentication.js';
 import type { RememberedAnswer } from './challenge.js';
 import { type ClientOptions, checkClientOptions, openTunnel } from './client-options.js';
 import { type Dialed, Dialer, type DialOptions } from './dialer.js';
 import { readConnectTimeout } from './handshake-timer.js';
+import { hostMatcher } from './remembered-answers.js';
 import { ServerTrust } from './server-trust.js';
 import {
   parseSocketAddress,
@@ -195,12 +196,12 @@ class Client implements MtlsClient {
   }
 
   answers(): Promise<RememberedAnswer[]> {
-    return this.#authentication.remembered();
+    return this.#authentication.answers.list();
   }
 
   async forget(host?: string): Promise<void> {
     const matches = hostMatcher(host);
-    const forgotten = this.#authentication.forget(matches);
+    const forgotten = this.#authentication.answers.forget(matches);
     this.#pool.retire(matches);
     await Promise.all([forgotten, this.cookies.clear(host)]);
   }

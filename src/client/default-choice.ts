@@ -1,7 +1,8 @@
 import { MtlsError } from '../errors.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import type { Candidates } from './candidates.js';
-import { type Choice, hostKey } from './host-answers.js';
+import type { Choice } from './choice.js';
+import { hostKey } from './host-answers.js';
 import type { KnownIdentities } from './known-identities.js';
 
 /** Without a handler: the one identity that fits. With several nobody has said which, so none is shown. */

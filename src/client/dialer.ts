@@ -4,11 +4,14 @@ import type { KeyTarget } from '../identity/key-access.js';
 import { verifySignature } from '../identity/verify-signature.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
+import type { ClientCredential } from '../tls/types.js';
 import type { Tunnel, TunnelStream } from '../tunnel/tunnel.js';
+import { linkedController } from '../util/promises.js';
+import { AnswerWait, HungUp } from './answer-wait.js';
 import type { Authentication } from './authentication.js';
 import type { ConnectionAuthentication } from './connection-authentication.js';
 import { HandshakeTimer } from './handshake-timer.js';
-import { HungUp, ReadAheadStream } from './read-ahead-stream.js';
+import { ReadAheadStream } from './read-ahead-stream.js';
 import type { Judge, ServerTrust } from './server-trust.js';
 
 export interface Dialed {
@@ -61,7 +64,7 @@ export class Dialer {
   }
 
   close(): void {
-    this.#authentication.usage.close();
+    this.#authentication.close();
   }
 
   /**
@@ -91,46 +94,34 @@ export class Dialer {
     target: KeyTarget,
     { alpn, signal, expectsData, authentication, judge }: AttemptOptions,
   ): Promise<Dialed> {
-    const started = performance.now();
-    const lifetime = new AbortController();
-    const abort = () => lifetime.abort(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    const timer = new HandshakeTimer(this.#timeoutMs, reason => lifetime.abort(reason));
-    const given = <T>(answer: () => Promise<T>) => timer.without(() => withReason(answer));
+    const startMs = performance.now();
+    const { controller, unlink } = linkedController(signal);
+    const timer = new HandshakeTimer(this.#timeoutMs, reason => controller.abort(reason));
     try {
       signal.throwIfAborted();
-      const stream = new ReadAheadStream(await this.#openTunnel(target, lifetime.signal));
+      const stream = new ReadAheadStream(await this.#openTunnel(target, controller.signal));
+      const wait = new AnswerWait(timer, stream);
       timer.begin();
-      const connected = performance.now();
+      const connectedMs = performance.now();
       const sessions = authentication.begin();
       const connection = await TlsConnection.connect(this.#tls, stream, {
         hostname: target.hostname,
         partition: sessions.partition,
         alpn,
         authenticate: async request => {
-          const credential = await given(() =>
-            stream.during(() => authentication.authenticate(request, lifetime.signal)),
-          );
-          // The store may ask its user once more before the key is used.
-          return (
-            credential && {
-              ...credential,
-              sign: (scheme, message) => given(() => credential.sign(scheme, message)),
-            }
-          );
+          const credential = await wait.for(() => authentication.authenticate(request, controller.signal));
+          return credential && patient(credential, wait);
         },
         pins: this.#serverTrust.pinsFor(target),
         evaluateServer: question =>
-          given(() =>
-            stream.during(() => judge(question, it => authentication.evaluateServer(it, lifetime.signal))),
-          ),
+          wait.for(() => judge(question, it => authentication.evaluateServer(it, controller.signal))),
         verifySignature,
         absence: authentication.absence,
         onRefused: authentication.noteRefusal,
         expectsData,
-        signal: lifetime.signal,
+        signal: controller.signal,
       });
-      const timings = { tunnelMs: connected - started, handshakeMs: performance.now() - connected };
+      const timings = { tunnelMs: connectedMs - startMs, handshakeMs: performance.now() - connectedMs };
       const basis = authentication.basis({ resumed: connection.info.resumed, sessions });
       return {
         connection,
@@ -140,11 +131,11 @@ export class Dialer {
         authentication,
       };
     } catch (error) {
-      lifetime.abort(error);
+      controller.abort(error);
       throw error;
     } finally {
       timer.stop();
-      signal.removeEventListener('abort', abort);
+      unlink();
     }
   }
 
@@ -153,24 +144,16 @@ export class Dialer {
    * it, with an alert for the server.
    */
   async #openTunnel(target: KeyTarget, dialling: AbortSignal): Promise<TunnelStream> {
-    const lifetime = new AbortController();
-    const abort = () => lifetime.abort(dialling.reason);
-    dialling.addEventListener('abort', abort, { once: true });
+    const { controller, unlink } = linkedController(dialling);
     try {
-      return await this.#tunnel.connect(target, { signal: lifetime.signal });
+      return await this.#tunnel.connect(target, { signal: controller.signal });
     } finally {
-      dialling.removeEventListener('abort', abort);
+      unlink();
     }
   }
 }
 
-/** Nothing, when it is thrown, would be lost on its way to whoever waits. */
-async function withReason<T>(answer: () => Promise<T>): Promise<T> {
-  try {
-    return await answer();
-  } catch (error) {
-    const message =
-      'A callback (challenge handler, trust.evaluate, user verification) failed and gave no reason.';
-    throw error ?? new MtlsError('ERR_TLS_CHALLENGE_CANCELLED', message);
-  }
+/** The store may ask its user once more before the key is used. */
+function patient(credential: ClientCredential, wait: AnswerWait): ClientCredential {
+  return { ...credential, sign: (scheme, message) => wait.for(() => credential.sign(scheme, message)) };
 }

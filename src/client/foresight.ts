@@ -1,19 +1,20 @@
 import type { CertificateReader } from '../identity/certificate-reader.js';
 import type { CertificateRequest } from '../tls/types.js';
-import type { KeptAnswers } from './answer-store.js';
 import { type Candidates, offeredIds, sortIdentities } from './candidates.js';
+import { type Choice, isSameChoice } from './choice.js';
 import { defaultChoice } from './default-choice.js';
-import { type Choice, type HostAnswers, isSameChoice } from './host-answers.js';
+import type { HostAnswers } from './host-answers.js';
 import { currentIn, type KnownIdentities } from './known-identities.js';
+import type { StoredAnswers } from './stored-answers.js';
 
 /** Tells what would be shown to a server, as far as nobody has to be asked for it. */
 export class Foresight {
-  #kept: KeptAnswers;
+  #stored: StoredAnswers;
   #hasHandler: boolean;
   #reader: CertificateReader;
 
-  constructor(parts: { kept: KeptAnswers; hasHandler: boolean; reader: CertificateReader }) {
-    this.#kept = parts.kept;
+  constructor(parts: { stored: StoredAnswers; hasHandler: boolean; reader: CertificateReader }) {
+    this.#stored = parts.stored;
     this.#hasHandler = parts.hasHandler;
     this.#reader = parts.reader;
   }
@@ -32,7 +33,7 @@ export class Foresight {
     const byDefault = () => defaultOrNone({ answers, known }, candidates);
     if (!this.#hasHandler) return isSameChoice(choice, byDefault());
     dropOutdatedRejection(answers, candidates);
-    const found = answers.choice.held ?? (await this.#kept.choice(answers.target, known, candidates));
+    const found = answers.choice.held ?? (await this.#stored.choice(answers.target, known, candidates));
     if (found) return isSameChoice(choice, found);
     // The handler would be asked.
     if (!choice.asked || offersMore(candidates, choice.asked.offered) || isWithdrawn(choice, known))

@@ -29,14 +29,9 @@ export class HandshakeTimer {
     this.#timer = setTimeout(() => this.#end(timeoutError(this.#timeoutMs)), this.#timeoutMs);
   }
 
-  /** Leaves out the time of an answer that somebody else gives. */
-  async without<T>(answer: () => Promise<T>): Promise<T> {
+  /** Until `begin`, the other side is waited for by nobody. */
+  pause(): void {
     clearTimeout(this.#timer);
-    try {
-      return await answer();
-    } finally {
-      this.begin();
-    }
   }
 
   stop(): void {

@@ -7,14 +7,13 @@ import type { ServerTrustQuestion } from '../tls/types.js';
 import type { TrustAnswer, TrustOptions, TrustQuestion } from '../trust/options.js';
 import type { PinRules } from '../trust/pins.js';
 import { toHex } from '../util/encoding.js';
-
-type Verdict = 'as-verified' | 'trust';
+import type { ServerVerdict } from './server-verdict.js';
 
 /** Decides about a server; `handler` is asked when the hook has not refused it. */
 export type Judge = (
   question: ServerTrustQuestion,
-  handler: (question: ServerTrustQuestion) => Promise<Verdict>,
-) => Promise<Verdict>;
+  handler: (question: ServerTrustQuestion) => Promise<ServerVerdict['trust']>,
+) => Promise<ServerVerdict['trust']>;
 
 /** The client's `trust` option at work: pins by target, and its hook `evaluate` in front of the challenge handler. */
 export class ServerTrust {

@@ -26,6 +26,15 @@ export function delay(ms: number, signal: AbortSignal | undefined): Promise<void
   });
 }
 
+/** A controller that follows a signal until `unlink` is called. */
+export function linkedController(signal: AbortSignal): { controller: AbortController; unlink: () => void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  return { controller, unlink: () => signal.removeEventListener('abort', abort) };
+}
+
 /** A task that several callers wait for; it is aborted when the last of them has gone before its end. */
 export class SharedTask<T> {
   readonly result: Promise<T>;

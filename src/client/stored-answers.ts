@@ -1,13 +1,16 @@
 import { MtlsError } from '../errors.js';
+import type { CertificateReader } from '../identity/certificate-reader.js';
 import type { KeyTarget } from '../identity/key-access.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
 import type { AnswerRecord } from '../store/schema.js';
 import type { Candidates } from './candidates.js';
 import type { RememberedAnswer } from './challenge.js';
-import { type Choice, hostKey, type Shown } from './host-answers.js';
+import type { Choice, ChosenIdentity } from './choice.js';
+import { hostKey } from './host-answers.js';
 import type { KnownIdentities } from './known-identities.js';
+import type { SeenServer } from './server-verdict.js';
 
-/** Where answers are kept for good. */
+/** Where answers are stored for good. */
 export interface AnswerStore {
   /** @param host `host:port` */
   of(host: string): Promise<AnswerRecord[]>;
@@ -16,25 +19,17 @@ export interface AnswerStore {
   delete(matches: (record: AnswerRecord) => boolean): Promise<void>;
 }
 
-/** A server as it was judged. */
-export interface SeenServer {
-  /** SHA-256 of its certificate, lower-case hex. */
-  fingerprint: string;
-  /** The failure's code; undefined: verification passed. */
-  code: string | undefined;
-}
-
 /** The answers given with `persistence: 'permanent'`. Without a store there are none. */
-export class KeptAnswers {
+export class StoredAnswers {
   #store: AnswerStore | undefined;
-  #describe: (der: Uint8Array) => Certificate;
+  #reader: CertificateReader;
 
-  constructor(store: AnswerStore | undefined, describe: (der: Uint8Array) => Certificate) {
+  constructor(store: AnswerStore | undefined, reader: CertificateReader) {
     this.#store = store;
-    this.#describe = describe;
+    this.#reader = reader;
   }
 
-  /** What holds for a host: it changes when an answer is kept or forgotten, here or in another tab. */
+  /** Names the answers for a host: the names change when an answer is stored or forgotten, here or in another tab. */
   async keys(target: KeyTarget): Promise<string[]> {
     return (await this.#of(target)).map(({ key, givenAt }) => `${key} ${givenAt.getTime()}`).sort();
   }
@@ -60,7 +55,7 @@ export class KeptAnswers {
   /** Undefined when the record is damaged: then there is no answer. */
   #read(certificates: readonly Uint8Array[]): Certificate[] | undefined {
     try {
-      return certificates.map(this.#describe);
+      return certificates.map(der => this.#reader.describe(der));
     } catch (error) {
       if (error instanceof MtlsError && error.code === 'ERR_CERT_MALFORMED') return undefined;
       throw error;
@@ -73,8 +68,11 @@ export class KeptAnswers {
     );
   }
 
-  /** Whether it could be kept: an identity that the store does not have cannot. */
-  async keepChoice(target: KeyTarget, { identity, wasAllowed, intermediates = [] }: Shown): Promise<boolean> {
+  /** Returns whether it was stored: an answer with an identity that the store does not have is not. */
+  async storeChoice(
+    target: KeyTarget,
+    { identity, wasAllowed, intermediates = [] }: ChosenIdentity,
+  ): Promise<boolean> {
     if (wasAllowed === undefined) return false;
     const method = 'client-certificate';
     return this.#put(target, {
@@ -86,8 +84,8 @@ export class KeptAnswers {
     });
   }
 
-  /** Whether it could be kept. */
-  keepTrust(target: KeyTarget, { fingerprint, code }: SeenServer): Promise<boolean> {
+  /** Returns whether it was stored. */
+  storeTrust(target: KeyTarget, { fingerprint, code }: SeenServer): Promise<boolean> {
     const method = 'server-trust';
     return this.#put(target, {
       key: JSON.stringify([method, hostKey(target), fingerprint, code]),
@@ -116,7 +114,7 @@ export class KeptAnswers {
     return (await this.#store?.of(hostKey(target))) ?? [];
   }
 
-  /** That the browser has no room for it does not concern the connection: it holds for the session then. */
+  /** A browser without room for the answer does not fail the connection: the answer then holds for the session. */
   async #put(target: KeyTarget, answer: Unplaced<AnswerRecord>): Promise<boolean> {
     if (!this.#store) return false;
     try {
