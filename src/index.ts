@@ -51,11 +51,9 @@ export {
   inspectPkcs12,
   type OpenPkcs12Options,
   openPkcs12,
-  type Pkcs12,
-  type Pkcs12Inspection,
   type Pkcs12Limits,
-  type UnsupportedKey,
 } from './p12/open-pkcs12.js';
+export type { Pkcs12, Pkcs12Inspection, UnsupportedKey } from './p12/pkcs12.js';
 export type { ChangeListener } from './store/changes.js';
 export type { IdentityChange } from './store/identity-change.js';
 export { IdentityStore, type StoreOptions } from './store/identity-store.js';

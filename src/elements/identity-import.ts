@@ -1,6 +1,7 @@
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
-import { type OpenPkcs12Options, openPkcs12, type Pkcs12 } from '../p12/open-pkcs12.js';
+import { type OpenPkcs12Options, openPkcs12 } from '../p12/open-pkcs12.js';
+import type { Pkcs12 } from '../p12/pkcs12.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import { Base, h, upgradeProperties } from './dom.js';
 import { fill, type ImportLabels, importLabels } from './labels.js';

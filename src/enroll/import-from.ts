@@ -1,5 +1,6 @@
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
-import { type OpenPkcs12Options, openPkcs12, type Pkcs12 } from '../p12/open-pkcs12.js';
+import { type OpenPkcs12Options, openPkcs12 } from '../p12/open-pkcs12.js';
+import type { Pkcs12 } from '../p12/pkcs12.js';
 import { orAborted } from '../util/promises.js';
 import { download, httpUrl } from './http.js';
 

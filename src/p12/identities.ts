@@ -8,7 +8,7 @@ import type { Bags, CertificateBag, KeyBag, UnusableBag } from './bags.js';
 import type { Session } from './decrypt.js';
 import { damaged } from './errors.js';
 import { type FileCertificate, type Match, matchKey, Owners, refuseStranger } from './match-keys.js';
-import type { Pkcs12, UnsupportedKey } from './open-pkcs12.js';
+import type { Pkcs12, UnsupportedKey } from './pkcs12.js';
 
 /**
  * The identities of a file; undefined when the password has opened nothing.

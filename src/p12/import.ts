@@ -8,7 +8,7 @@ import { malformed } from './errors.js';
 import { collect } from './identities.js';
 import { Work } from './import-budget.js';
 import type { Pkcs12Limits } from './limits.js';
-import type { Pkcs12, Pkcs12Inspection } from './open-pkcs12.js';
+import type { Pkcs12, Pkcs12Inspection } from './pkcs12.js';
 import { recogniseOther } from './recognise.js';
 import { type Pfx, parsePfx } from './structure.js';
 

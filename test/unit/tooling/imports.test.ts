@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 
-// The import direction lives in biome.json: these files show that the linter refuses what it should, and nothing else.
+// The rules for imports live in biome.json: these files show that the linter refuses what it should, and nothing else.
 
 const CASES: [place: string, specifier: string, verdict: 'allowed' | 'refused'][] = [
   ['tls', '../engine/instance.js', 'allowed'],
@@ -79,7 +79,8 @@ const FORMS = 4;
 test('the linter refuses imports against the direction, in every form, and no other', () => {
   const folder = mkdtempSync(join(tmpdir(), 'import-direction-'));
   try {
-    const refusals = lint(folder);
+    const files = CASES.map(([place, specifier], index) => [fileOf(place, index), source(specifier)]);
+    const refusals = lint(folder, Object.fromEntries(files), 'lint/style/noRestrictedImports');
     const found = CASES.map(([place, specifier], index) => {
       const count = refusals.get(fileOf(place, index)) ?? 0;
       return [
@@ -98,21 +99,36 @@ function fileOf(place: string, index: number): string {
   return join('src', place.endsWith('.ts') ? place : `${place}/case-${index}.ts`);
 }
 
-/** How often the rule fired, by file. */
-function lint(folder: string): Map<string, number> {
+test('the linter refuses cycles of imports, also of types alone', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'import-cycles-'));
+  try {
+    const files = {
+      'src/tls/a.ts': "import type { B } from './b.js';\nexport interface A { b: B }\n",
+      'src/tls/b.ts': "import type { A } from './a.js';\nexport interface B { a: A }\n",
+      'src/tls/c.ts': "import type { A } from './a.js';\nexport type C = A;\n",
+    };
+    const refusals = lint(folder, files, 'lint/suspicious/noImportCycles');
+    expect([...refusals.keys()].sort()).toEqual(['src/tls/a.ts', 'src/tls/b.ts']);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}, 30_000);
+
+/** How often a rule fired, by file. */
+function lint(folder: string, files: Record<string, string>, rule: string): Map<string, number> {
   const { $schema, vcs, ...config } = JSON.parse(readFileSync('biome.json', 'utf8'));
   writeFileSync(join(folder, 'biome.json'), JSON.stringify(config));
-  CASES.forEach(([place, specifier], index) => {
-    const path = join(folder, fileOf(place, index));
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, source(specifier));
-  });
+    writeFileSync(path, text);
+  }
   const biome = createRequire(import.meta.url).resolve('@biomejs/biome/bin/biome');
   const args = [biome, 'lint', '--reporter=json', '--max-diagnostics=none', '.'];
   const { stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
   const refusals = new Map<string, number>();
   for (const { category, location } of JSON.parse(stdout).diagnostics) {
-    if (category !== 'lint/style/noRestrictedImports') continue;
+    if (category !== rule) continue;
     refusals.set(location.path, (refusals.get(location.path) ?? 0) + 1);
   }
   return refusals;
