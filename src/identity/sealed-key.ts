@@ -42,6 +42,11 @@ export function hasSealedCopy(keys: readonly CryptoKey[]): boolean {
   return keys[0] !== undefined && sealed.has(keys[0]);
 }
 
+/** Ends the sealed copy of the identity that has these keys. */
+export function forgetSealedCopy([first]: readonly CryptoKey[]): void {
+  if (first) sealed.delete(first);
+}
+
 /** The private key of the identity that has these keys, under another AES-GCM key; undefined without a sealed copy. */
 export async function reencryptKey(
   keys: readonly CryptoKey[],

@@ -22,8 +22,8 @@ export interface OpenPkcs12Options {
   /** What a file may ask for at most. */
   limits?: Partial<Pkcs12Limits>;
   /**
-   * Keeps an encrypted copy of each private key in memory, as long as its identity lives: what `IdentityStore.add` needs for
-   * `userVerification: 'required'`. Default: false.
+   * Keeps an encrypted copy of each private key in memory, as long as its identity lives or until `IdentityStore.add` has
+   * wrapped it, which needs it for `userVerification: 'required'`. Default: false.
    */
   sealedCopy?: boolean;
   /** The engine's .wasm; default: the one of this package. */

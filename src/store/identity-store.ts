@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { type KeyTarget, setKeyAccess } from '../identity/key-access.js';
-import { hasSealedCopy } from '../identity/sealed-key.js';
+import { forgetSealedCopy, hasSealedCopy } from '../identity/sealed-key.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { AnswerRecords } from './answer-records.js';
 import { assertUsable, isLocked } from './assert-usable.js';
@@ -132,7 +132,10 @@ export class IdentityStore {
       ...options,
     });
     const wrapped = wrapping && (await rewrapKey(identity.keys, wrapping));
-    return this.#insert(toRecord(identity, { id, controls: checked, wrapped }));
+    const stored = await this.#insert(toRecord(identity, { id, controls: checked, wrapped }));
+    // From a copy, a script that gets hold of the identity would have the key without the person.
+    if (wrapped) forgetSealedCopy(identity.keys);
+    return stored;
   }
 
   /** The identities that a query holds for, oldest first; without a query all of them. */

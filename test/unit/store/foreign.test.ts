@@ -10,12 +10,13 @@ import { passphraseVerification } from '../../../src/store/passphrase-verificati
 import { webAuthnVerification } from '../../../src/store/webauthn-verification.js';
 import { identityOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
-import { OpensslPki } from '../../support/openssl-pki.js';
+import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
 
 // What any script of the origin can write and say.
 
 const target = { hostname: 'api.example.com', port: 443 };
 const engine = engineModule();
+let adaPair: KeyPair;
 let ada: Identity;
 let bob: Identity;
 let store: IdentityStore;
@@ -24,11 +25,12 @@ const verification = passphraseVerification({ ask: () => 'sesame' });
 
 beforeAll(async () => {
   const pki = new OpensslPki();
-  ada = await identityOf(pki.issue({ subject: '/CN=Ada' }), { sealedCopy: true });
+  adaPair = pki.issue({ subject: '/CN=Ada' });
   bob = await identityOf(pki.issue({ subject: '/CN=Bob' }));
   pki.close();
 }, 30_000);
 beforeEach(async () => {
+  ada = await identityOf(adaPair, { sealedCopy: true });
   globalThis.indexedDB = new IDBFactory();
   store = await IdentityStore.open({ verification });
   seen = [];

@@ -13,24 +13,25 @@ import { OpensslFiles } from '../../support/openssl-files.js';
 const target: KeyTarget = { hostname: 'api.example.com', port: 443 };
 let ada: Identity;
 let bob: Identity;
+let adaFile: Uint8Array<ArrayBuffer>;
 let bobFile: Uint8Array<ArrayBuffer>;
 let store: IdentityStore;
 
 beforeAll(async () => {
   const files = new OpensslFiles();
-  const read = async (name: string, label: string) => {
-    const file = files.export(name, { args: ['-name', label] });
-    const options = { password: 'secret', sealedCopy: true, engine: engineModule() };
-    const { identities } = await openPkcs12(file, options);
-    return identities[0] as Identity;
-  };
-  ada = await read(files.client('rsa2048'), 'Ada');
-  bob = await read(files.client('p256'), 'Bob');
+  adaFile = files.export(files.client('rsa2048'), { args: ['-name', 'Ada'] });
   bobFile = files.export(files.client('p256'), { args: ['-name', 'Bob'] });
   files.close();
 }, 30_000);
 
 beforeEach(async () => {
+  const read = async (file: Uint8Array<ArrayBuffer>) => {
+    const options = { password: 'secret', sealedCopy: true, engine: engineModule() };
+    const { identities } = await openPkcs12(file, options);
+    return identities[0] as Identity;
+  };
+  ada = await read(adaFile);
+  bob = await read(bobFile);
   globalThis.indexedDB = new IDBFactory();
   store = await IdentityStore.open();
 });
@@ -172,6 +173,20 @@ describe('user verification', () => {
   };
   const openWith = (verification: ReturnType<typeof passphraseVerification>, unlockedForMs?: number) =>
     IdentityStore.open({ name: 'verified', verification, ...(unlockedForMs && { unlockedForMs }) });
+
+  it('ends the sealed copy once the wrapped key is stored, and not before', async () => {
+    const { verification } = asking(undefined, 'sesame', 'sesame');
+    const verified = await openWith(verification);
+    const controls = { userVerification: 'required' } as const;
+    await expect(verified.add(ada, controls)).rejects.toMatchObject({ code: 'ERR_VERIFICATION_FAILED' });
+    const { id } = await verified.add(ada, controls);
+    await verified.delete({ id });
+    await expect(verified.add(ada, controls)).rejects.toMatchObject(noCopy);
+    // Without verification there is nothing to wrap.
+    await store.add(bob);
+    await verified.add(bob, controls);
+    verified.close();
+  });
 
   it('stores no key, and gives keys that cannot be exported to all who wait, for one answer', async () => {
     const { asked, verification } = asking('sesame', 'sesame');
