@@ -37,7 +37,6 @@ export type { MtlsRequestInit } from './fetch/request-init.js';
 export type { ClientCookies, CookieOptions } from './http/cookies.js';
 export type { PoolOptions } from './http/pool-options.js';
 export type { BodyProgress } from './http/progress.js';
-export type { KeyTarget } from './identity/key-access.js';
 export type {
   Certificate,
   Identity,
@@ -78,7 +77,8 @@ export type {
   TrustSources,
 } from './trust/options.js';
 export type { HostPins, PinsByHost } from './trust/pins.js';
-export type { Tunnel, TunnelAddress, TunnelStream } from './tunnel/tunnel.js';
+export type { Tunnel, TunnelStream } from './tunnel/tunnel.js';
 export { createWebSocketTunnel, type WebSocketTunnelOptions } from './tunnel/websocket-tunnel.js';
+export type { HostPort } from './util/host-port.js';
 export { WebSocketErrorEvent } from './websocket/events.js';
 export type { WebSocketOptions } from './websocket/web-socket.js';

@@ -3,7 +3,6 @@ import { performance } from 'node:perf_hooks';
 import type { RawData, WebSocket } from 'ws';
 import { ChunkQueue } from '../../src/tunnel/chunk-queue.js';
 import { CloseCode } from '../../src/tunnel/close-codes.js';
-import { formatAddress } from '../../src/tunnel/close-error.js';
 import {
   DATA_HEADER_BYTES,
   decodeFrame,
@@ -15,6 +14,7 @@ import {
   type HelloFrame,
 } from '../../src/tunnel/frames.js';
 import { creditThreshold, INITIAL_CREDIT_BYTES, PROTOCOL_VERSION } from '../../src/tunnel/limits.js';
+import { formatHostPort } from '../../src/util/host-port.js';
 import { tokenAllowed } from './admission.js';
 import { loggable } from './events.js';
 import { openTarget, unreachableReason } from './open-target.js';
@@ -140,11 +140,11 @@ export class RelayConnection {
     const hostname = normaliseHostname(hello.hostname);
     const { port } = hello;
     if (hostname === undefined || !this.#settings.rules.some(rule => ruleAllows(rule, hostname, port))) {
-      this.#denied = loggable(formatAddress(hello));
+      this.#denied = loggable(formatHostPort(hello));
       this.close(CloseCode.target, '');
       return;
     }
-    this.#target = loggable(formatAddress({ hostname, port }));
+    this.#target = loggable(formatHostPort({ hostname, port }));
     this.#credit = hello.windowBytes;
     this.#connect(hostname, port);
   }

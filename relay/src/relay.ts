@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CloseCode, type LimitReason } from '../../src/tunnel/close-codes.js';
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../../src/tunnel/limits.js';
+import { bracketed } from '../../src/util/host-port.js';
 import { originAllowed } from './admission.js';
 import { RelayConnection } from './connection.js';
 import { loggable } from './events.js';
@@ -252,7 +253,7 @@ function offersSubprotocol(request: IncomingMessage): boolean {
 function reachableHost(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1';
   if (address === '::') return '[::1]';
-  return address.includes(':') ? `[${address}]` : address;
+  return bracketed(address);
 }
 
 function ignore(): void {}

@@ -1,6 +1,6 @@
 import type { CertificateReader } from '../identity/certificate-reader.js';
-import type { KeyTarget } from '../identity/key-access.js';
 import type { ListedIdentity } from '../identity/types.js';
+import type { HostPort } from '../util/host-port.js';
 import type { ChallengeHandler } from './challenge.js';
 import { Challenges } from './challenges.js';
 import { ConnectionAuthentication } from './connection-authentication.js';
@@ -37,12 +37,12 @@ export class Authentication {
   }
 
   /** The page itself asks for a host, by `fetch`, `WebSocket` or `connect`; a redirect may lead elsewhere. */
-  noteAsked(target: KeyTarget): void {
+  noteAsked(target: HostPort): void {
     this.answers.of(target).asked = true;
   }
 
   /** What one connection to a target may show. */
-  async prepare(target: KeyTarget): Promise<ConnectionAuthentication> {
+  async prepare(target: HostPort): Promise<ConnectionAuthentication> {
     const answers = this.answers.of(target);
     const known = await this.#identities.for(answers);
     this.#reviews.followStore(answers, known);

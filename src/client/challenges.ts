@@ -1,14 +1,14 @@
 import { MtlsError } from '../errors.js';
 import type { CertificateReader } from '../identity/certificate-reader.js';
-import type { KeyTarget } from '../identity/key-access.js';
 import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
+import { formatHostPort, type HostPort } from '../util/host-port.js';
 import { offeredIds } from './candidates.js';
 import type { ChallengeHandler, Disposition, IdentityCredential } from './challenge.js';
 import type { Choice, ChosenIdentity } from './choice.js';
 import { defaultChoice } from './default-choice.js';
 import { checkDisposition, identityOf, persistenceOf, trustOf } from './dispositions.js';
 import { dropOutdatedRejection, type Foresight } from './foresight.js';
-import { type HostAnswers, hostKey } from './host-answers.js';
+import type { HostAnswers } from './host-answers.js';
 import { asStored, type Identities } from './identities.js';
 import type { KnownIdentities } from './known-identities.js';
 import { schemeName } from './scheme-names.js';
@@ -156,11 +156,14 @@ export class Challenges {
   }
 }
 
-function cancelled(target: KeyTarget): MtlsError {
-  return new MtlsError('ERR_TLS_CHALLENGE_CANCELLED', `The challenge of ${hostKey(target)} was cancelled.`);
+function cancelled(target: HostPort): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_CHALLENGE_CANCELLED',
+    `The challenge of ${formatHostPort(target)} was cancelled.`,
+  );
 }
 
-function untrusted(target: KeyTarget, cause: MtlsError | undefined): MtlsError {
-  const message = `The challenge handler does not trust ${hostKey(target)}.`;
+function untrusted(target: HostPort, cause: MtlsError | undefined): MtlsError {
+  const message = `The challenge handler does not trust ${formatHostPort(target)}.`;
   return new MtlsError('ERR_TLS_CERT_UNTRUSTED', message, { cause });
 }

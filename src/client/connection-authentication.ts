@@ -1,12 +1,13 @@
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
 import type { CertificateReader } from '../identity/certificate-reader.js';
-import { type KeyAccess, type KeyTarget, keyAccessOf } from '../identity/key-access.js';
+import { type KeyAccess, keyAccessOf } from '../identity/key-access.js';
 import { type Credential, credentialOf } from '../identity/signing.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
 import { isCertificateRefusal } from '../tls/failure.js';
 import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
 import { toHex } from '../util/encoding.js';
+import type { HostPort } from '../util/host-port.js';
 import { chainToSend } from './accepted-chain.js';
 import { type Basis, newBasis } from './basis.js';
 import { unsupportedSchemes } from './candidates.js';
@@ -52,7 +53,7 @@ export class ConnectionAuthentication {
     this.#basis = newBasis(known);
   }
 
-  get #target(): KeyTarget {
+  get #target(): HostPort {
     return this.#answers.target;
   }
 
@@ -176,7 +177,7 @@ function verdictKey({ chain, error }: ServerTrustQuestion): string {
 /** A stored identity's keys come from its store each time, which looks at the controls. */
 async function usableCredential(
   { identity, chain }: { identity: StoredIdentity; chain: Certificate[] },
-  { target, version }: { target: KeyTarget; version: CertificateRequest['version'] },
+  { target, version }: { target: HostPort; version: CertificateRequest['version'] },
 ): Promise<Credential> {
   const access = keyAccessOf(identity);
   if (!access) return credentialOf({ keys: identity.keys, chain }, version);

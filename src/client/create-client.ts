@@ -6,7 +6,7 @@ import { createFetch, type MtlsFetch } from '../fetch/fetch.js';
 import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
 import { type ClientCookies, Cookies } from '../http/cookies.js';
 import { HttpEngine } from '../http/http-engine.js';
-import type { Connect, Origin, PlaintextStream } from '../http/plaintext-stream.js';
+import type { Connect, PlaintextStream } from '../http/plaintext-stream.js';
 import { Pool } from '../http/pool.js';
 import { type PoolOptions, readPoolOptions } from '../http/pool-options.js';
 import { CertificateReader } from '../identity/certificate-reader.js';
@@ -15,7 +15,7 @@ import type { Certificate } from '../identity/types.js';
 import { TlsEngine } from '../tls/tls-engine.js';
 import { readMaterial } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
-import type { TunnelAddress } from '../tunnel/tunnel.js';
+import type { HostPort } from '../util/host-port.js';
 import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
 import { Authentication } from './authentication.js';
 import type { RememberedAnswer } from './challenge.js';
@@ -60,7 +60,7 @@ export interface MtlsClient {
    *
    * @throws TypeError for a wrong argument; MtlsError ERR_CLIENT_CLOSED
    */
-  connect(address: string | TunnelAddress, options?: SocketOptions): Socket;
+  connect(address: string | HostPort, options?: SocketOptions): Socket;
   /** The cookies that `fetch` and `WebSocket` keep and send (`docs/fetch.md`). */
   readonly cookies: ClientCookies;
   /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
@@ -151,7 +151,7 @@ class Client implements MtlsClient {
     this.#reader = parts.reader;
     this.cookies = parts.cookies;
     const connect: Connect = async (origin, signal, alpn) => this.#dial(canonical(origin), { alpn, signal });
-    const onAsked = (origin: Origin) => this.#authentication.noteAsked(canonical(origin));
+    const onAsked = (origin: HostPort) => this.#authentication.noteAsked(canonical(origin));
     this.#pool = new Pool(parts.http, connect, parts.pool);
     this.fetch = createFetch(this.#pool, this.cookies, { decoders: parts.decoders, onAsked });
     const connectAsAsked: Connect = (origin, signal, alpn) => {
@@ -165,7 +165,7 @@ class Client implements MtlsClient {
     this.WebSocket = this.#webSockets.constructorOf;
   }
 
-  async #dial(origin: Origin, options: DialOptions): Promise<PlaintextStream> {
+  async #dial(origin: HostPort, options: DialOptions): Promise<PlaintextStream> {
     const dialed = await this.#dialer.dial(origin, { ...options, expectsData: true });
     const { authentication } = dialed;
     return {
@@ -174,7 +174,7 @@ class Client implements MtlsClient {
     };
   }
 
-  connect(address: string | TunnelAddress, options?: SocketOptions): Socket {
+  connect(address: string | HostPort, options?: SocketOptions): Socket {
     if (this.#closed) throw new MtlsError('ERR_CLIENT_CLOSED', 'The client has been closed.');
     const target = parseSocketAddress(address);
     const { alpn, allowHalfOpen } = parseSocketOptions(options);
@@ -216,7 +216,7 @@ class Client implements MtlsClient {
 }
 
 /** `example.com.` of a URL is the host `example.com`. @throws TypeError */
-function canonical({ hostname, port }: Origin): Origin {
+function canonical({ hostname, port }: HostPort): HostPort {
   return { hostname: bareHostname(hostname), port };
 }
 

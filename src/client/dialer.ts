@@ -1,11 +1,11 @@
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
-import type { KeyTarget } from '../identity/key-access.js';
 import { verifySignature } from '../identity/verify-signature.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
 import type { ClientCredential } from '../tls/types.js';
 import type { Tunnel, TunnelStream } from '../tunnel/tunnel.js';
+import type { HostPort } from '../util/host-port.js';
 import { linkedController } from '../util/promises.js';
 import { AnswerWait, HungUp } from './answer-wait.js';
 import type { Authentication } from './authentication.js';
@@ -72,7 +72,7 @@ export class Dialer {
    * (or the hook `trust.evaluate`) was making up their mind is dialled again, with the answer; so is one for which the choice was
    * overtaken by a change of the identities.
    */
-  async dial(target: KeyTarget, options: DialOptions): Promise<Dialed> {
+  async dial(target: HostPort, options: DialOptions): Promise<Dialed> {
     options.signal.throwIfAborted();
     let authentication = options.authentication ?? (await this.#authentication.prepare(target));
     const judge = this.#serverTrust.judge(target);
@@ -91,7 +91,7 @@ export class Dialer {
   }
 
   async #attempt(
-    target: KeyTarget,
+    target: HostPort,
     { alpn, signal, expectsData, authentication, judge }: AttemptOptions,
   ): Promise<Dialed> {
     const startMs = performance.now();
@@ -143,7 +143,7 @@ export class Dialer {
    * A tunnel's signal lives as long as its stream. `dialling` ends the way there alone: afterwards the stream is ended by whoever has
    * it, with an alert for the server.
    */
-  async #openTunnel(target: KeyTarget, dialling: AbortSignal): Promise<TunnelStream> {
+  async #openTunnel(target: HostPort, dialling: AbortSignal): Promise<TunnelStream> {
     const { controller, unlink } = linkedController(dialling);
     try {
       return await this.#tunnel.connect(target, { signal: controller.signal });

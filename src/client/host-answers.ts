@@ -1,4 +1,4 @@
-import type { KeyTarget } from '../identity/key-access.js';
+import type { HostPort } from '../util/host-port.js';
 import type { Choice } from './choice.js';
 import type { ServerVerdict } from './server-verdict.js';
 import { SessionPartitions } from './session-partitions.js';
@@ -6,7 +6,7 @@ import { SharedAnswer } from './shared-answer.js';
 
 /** The answers for the session about one host and port. */
 export class HostAnswers {
-  readonly target: KeyTarget;
+  readonly target: HostPort;
   readonly sessions: SessionPartitions;
   readonly choice = new SharedAnswer<Choice>();
   /** By the server's certificate and what verification said about it. */
@@ -16,7 +16,7 @@ export class HostAnswers {
   /** Whether the page itself has asked for this host: by `fetch`, `WebSocket` or `connect`, and not by a redirect. */
   asked = false;
 
-  constructor(target: KeyTarget) {
+  constructor(target: HostPort) {
     this.target = target;
     this.sessions = new SessionPartitions(target);
   }
@@ -35,9 +35,4 @@ export class HostAnswers {
     this.verdicts.set(key, known);
     return known.answer;
   }
-}
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function hostKey({ hostname, port }: KeyTarget): string {
-  return hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

@@ -1,7 +1,7 @@
 import { hostsAllow } from '../identity/hosts.js';
-import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
+import { keyAccessOf } from '../identity/key-access.js';
 import type { ListedIdentity, StoredIdentity } from '../identity/types.js';
-
+import type { HostPort } from '../util/host-port.js';
 import type { KnownIdentities } from './known-identities.js';
 import type { AnswerStore, StoredAnswers } from './stored-answers.js';
 
@@ -16,7 +16,7 @@ export interface IdentitySource {
 
 /** A host, and whether the page itself has asked for it. */
 export interface AskedTarget {
-  readonly target: KeyTarget;
+  readonly target: HostPort;
   readonly asked: boolean;
 }
 
@@ -80,7 +80,7 @@ export class Identities {
 /** `withoutHosts`: whether an identity for which no `hosts` are set is allowed. */
 function isAllowed(
   { controls: { hosts = [] } }: StoredIdentity,
-  { hostname, port }: KeyTarget,
+  { hostname, port }: HostPort,
   withoutHosts: boolean,
 ): boolean {
   return hosts.length === 0 ? withoutHosts : hostsAllow(hosts, hostname, port);

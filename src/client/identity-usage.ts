@@ -1,5 +1,6 @@
-import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
+import { keyAccessOf } from '../identity/key-access.js';
 import type { StoredIdentity } from '../identity/types.js';
+import type { HostPort } from '../util/host-port.js';
 
 interface Entry {
   identity: StoredIdentity;
@@ -20,7 +21,7 @@ export class IdentityUsage {
   #closed = false;
 
   /** The store has just given the identity's keys. */
-  enter(identity: StoredIdentity, target: KeyTarget): void {
+  enter(identity: StoredIdentity, target: HostPort): void {
     const access = keyAccessOf(identity);
     // A person may confirm a use for a client that has been closed meanwhile.
     if (!access || this.#closed) return;
@@ -49,7 +50,7 @@ export class IdentityUsage {
   }
 
   /** A use: a handshake or a request. */
-  note(id: string, target: KeyTarget): void {
+  note(id: string, target: HostPort): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
     const now = Date.now();

@@ -1,8 +1,8 @@
 import { hostsAllow } from '../identity/hosts.js';
-import type { KeyTarget } from '../identity/key-access.js';
+import { formatHostPort, type HostPort } from '../util/host-port.js';
 import type { RememberedAnswer } from './challenge.js';
 import type { Choice } from './choice.js';
-import { HostAnswers, hostKey } from './host-answers.js';
+import { HostAnswers } from './host-answers.js';
 import type { Identities } from './identities.js';
 import type { StoredAnswers } from './stored-answers.js';
 
@@ -17,15 +17,15 @@ export class RememberedAnswers {
     this.#identities = parts.identities;
   }
 
-  of(target: KeyTarget): HostAnswers {
-    const key = hostKey(target);
+  of(target: HostPort): HostAnswers {
+    const key = formatHostPort(target);
     const answers = this.#hosts.get(key) ?? new HostAnswers(target);
     this.#hosts.set(key, answers);
     return answers;
   }
 
   /** Answers to be asked for again, and their connections not to be used again. `matches` is told a host and port. */
-  async forget(matches: (target: KeyTarget) => boolean): Promise<void> {
+  async forget(matches: (target: HostPort) => boolean): Promise<void> {
     for (const answers of this.#hosts.values()) if (matches(answers.target)) answers.forget();
     await this.#stored.forget(matches);
   }
@@ -38,7 +38,7 @@ export class RememberedAnswers {
 }
 
 /** A matcher for `forget`: `host` (every port), `host:port`, or a pattern as in the control `hosts`; undefined: everything. */
-export function hostMatcher(host: string | undefined): (target: KeyTarget) => boolean {
+export function hostMatcher(host: string | undefined): (target: HostPort) => boolean {
   if (host === undefined) return () => true;
   // Throws a TypeError for what is not a pattern.
   hostsAllow([host], 'localhost', 1);

@@ -1,6 +1,7 @@
 import { hostsAllow } from '../identity/hosts.js';
-import { type KeyTarget, keyAccessOf } from '../identity/key-access.js';
+import { keyAccessOf } from '../identity/key-access.js';
 import type { StoredIdentity } from '../identity/types.js';
+import type { HostPort } from '../util/host-port.js';
 import type { Basis } from './basis.js';
 import { isSameChoice } from './choice.js';
 import type { Foresight } from './foresight.js';
@@ -125,7 +126,7 @@ export class Reviews {
   }
 
   /** Whether its store would give the identity's keys for the target, as far as nobody has to confirm it. */
-  async #isUsable(identity: StoredIdentity, { hostname, port }: KeyTarget): Promise<boolean> {
+  async #isUsable(identity: StoredIdentity, { hostname, port }: HostPort): Promise<boolean> {
     const current = await keyAccessOf(identity)?.current();
     if (!current) return false;
     this.#usage.renew(current);

@@ -1,12 +1,12 @@
 import type { CertificateFailureCode, KeyPins } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
 import type { CertificateReader } from '../identity/certificate-reader.js';
-import type { KeyTarget } from '../identity/key-access.js';
 import type { TrustResult } from '../identity/types.js';
 import type { ServerTrustQuestion } from '../tls/types.js';
 import type { TrustAnswer, TrustOptions, TrustQuestion } from '../trust/options.js';
 import type { PinRules } from '../trust/pins.js';
 import { toHex } from '../util/encoding.js';
+import { formatHostPort, type HostPort } from '../util/host-port.js';
 import type { ServerVerdict } from './server-verdict.js';
 
 /** Decides about a server; `handler` is asked when the hook has not refused it. */
@@ -27,7 +27,7 @@ export class ServerTrust {
     this.#reader = parts.reader;
   }
 
-  pinsFor({ hostname, port }: KeyTarget): KeyPins | undefined {
+  pinsFor({ hostname, port }: HostPort): KeyPins | undefined {
     return this.#pins.for(hostname, port);
   }
 
@@ -35,7 +35,7 @@ export class ServerTrust {
    * For one connection: when it has to be made again, because the server did not wait for the hook, the hook's answer holds. A
    * refusal is final; what the hook trusts has no error any more when the handler is asked.
    */
-  judge(target: KeyTarget): Judge {
+  judge(target: HostPort): Judge {
     const evaluate = this.#evaluate;
     if (!evaluate) return (question, handler) => handler(question);
     const answers = new Map<string, TrustAnswer>();
@@ -50,7 +50,7 @@ export class ServerTrust {
     };
   }
 
-  #shown({ hostname: host, port }: KeyTarget, question: ServerTrustQuestion): TrustQuestion {
+  #shown({ hostname: host, port }: HostPort, question: ServerTrustQuestion): TrustQuestion {
     const chain = this.#reader.describeChain(question.chain);
     return { host, port, chain, result: this.#result(question) };
   }
@@ -74,7 +74,7 @@ function accepts(answer: TrustAnswer): boolean {
   throw new TypeError('trust.evaluate answers with a boolean, nothing, or { trust: true }');
 }
 
-function refusal({ hostname, port }: KeyTarget): MtlsError {
-  const message = `The option trust.evaluate does not trust ${hostname}:${port}.`;
+function refusal(target: HostPort): MtlsError {
+  const message = `The option trust.evaluate does not trust ${formatHostPort(target)}.`;
   return new MtlsError('ERR_TLS_CERT_UNTRUSTED', message);
 }

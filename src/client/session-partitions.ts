@@ -1,15 +1,15 @@
-import type { KeyTarget } from '../identity/key-access.js';
+import type { HostPort } from '../util/host-port.js';
 import type { Basis } from './basis.js';
 import type { KnownIdentities } from './known-identities.js';
 
 /** The TLS sessions of one host, by partition: a session carries the identity and the trust that it was made with. */
 export class SessionPartitions {
-  #target: KeyTarget;
+  #target: HostPort;
   /** Sessions of an earlier generation are not resumed. */
   #generation = 0;
   #bases = new Map<string, Basis>();
 
-  constructor(target: KeyTarget) {
+  constructor(target: HostPort) {
     this.#target = target;
   }
 

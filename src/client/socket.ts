@@ -1,7 +1,7 @@
 import { MtlsError } from '../errors.js';
 import { bareHostname } from '../identity/hosts.js';
 import type { TlsConnection } from '../tls/tls-connection.js';
-import type { TunnelAddress } from '../tunnel/tunnel.js';
+import { formatHostPort, type HostPort } from '../util/host-port.js';
 import { ReadAhead } from './read-ahead.js';
 
 /** How `MtlsClient.connect` connects. */
@@ -52,7 +52,7 @@ export interface Socket {
 }
 
 /** A target as `connect` takes it. @throws TypeError */
-export function parseSocketAddress(address: string | TunnelAddress): TunnelAddress {
+export function parseSocketAddress(address: string | HostPort): HostPort {
   const { hostname, port } = typeof address === 'string' ? splitAddress(address) : address;
   if (typeof hostname !== 'string') throw new TypeError('hostname: a name or an IP address');
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
@@ -61,7 +61,7 @@ export function parseSocketAddress(address: string | TunnelAddress): TunnelAddre
   return { hostname: bareHostname(hostname), port };
 }
 
-function splitAddress(address: string): TunnelAddress {
+function splitAddress(address: string): HostPort {
   const [, hostname, port] = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(address) ?? [];
   if (!hostname) throw new TypeError('address: host:port, with an IPv6 address in brackets');
   return { hostname, port: Number(port) };
@@ -80,7 +80,7 @@ export function parseSocketOptions(options: SocketOptions = {}): { allowHalfOpen
 }
 
 export interface SocketParts {
-  address: TunnelAddress;
+  address: HostPort;
   allowHalfOpen: boolean;
   open: (signal: AbortSignal) => Promise<TlsConnection>;
 }
@@ -101,7 +101,7 @@ export class TlsSocket implements Socket {
   #ahead: ReadAhead;
   #errorWritable: (reason: unknown) => void = () => {};
 
-  constructor({ address: { hostname, port }, allowHalfOpen, open }: SocketParts) {
+  constructor({ address, allowHalfOpen, open }: SocketParts) {
     const { signal } = this.#abort;
     const connection = open(signal);
     this.#allowHalfOpen = allowHalfOpen;
@@ -109,9 +109,8 @@ export class TlsSocket implements Socket {
     this.closed = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    const host = hostname.includes(':') ? `[${hostname}]` : hostname;
     this.opened = connection.then(({ info }) => ({
-      remoteAddress: `${host}:${port}`,
+      remoteAddress: formatHostPort(address),
       localAddress: null,
       alpn: info.alpn || null,
     }));

@@ -1,12 +1,11 @@
 import { MtlsError } from '../errors.js';
 import type { CertificateReader } from '../identity/certificate-reader.js';
-import type { KeyTarget } from '../identity/key-access.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
 import type { AnswerRecord } from '../store/schema.js';
+import { formatHostPort, type HostPort } from '../util/host-port.js';
 import type { Candidates } from './candidates.js';
 import type { RememberedAnswer } from './challenge.js';
 import type { Choice, ChosenIdentity } from './choice.js';
-import { hostKey } from './host-answers.js';
 import type { KnownIdentities } from './known-identities.js';
 import type { SeenServer } from './server-verdict.js';
 
@@ -30,13 +29,13 @@ export class StoredAnswers {
   }
 
   /** Names the answers for a host: the names change when an answer is stored or forgotten, here or in another tab. */
-  async keys(target: KeyTarget): Promise<string[]> {
+  async keys(target: HostPort): Promise<string[]> {
     return (await this.#of(target)).map(({ key, givenAt }) => `${key} ${givenAt.getTime()}`).sort();
   }
 
   /** Undefined when there is no answer, or one whose identity is gone or is no good for the host any more. */
   async choice(
-    target: KeyTarget,
+    target: HostPort,
     { all, allowed }: KnownIdentities,
     { unfit }: Candidates,
   ): Promise<Choice | undefined> {
@@ -62,7 +61,7 @@ export class StoredAnswers {
     }
   }
 
-  async trusts(target: KeyTarget, seen: SeenServer): Promise<boolean> {
+  async trusts(target: HostPort, seen: SeenServer): Promise<boolean> {
     return (await this.#of(target)).some(
       it => it.method === 'server-trust' && it.fingerprint === seen.fingerprint && it.code === seen.code,
     );
@@ -70,13 +69,13 @@ export class StoredAnswers {
 
   /** Returns whether it was stored: an answer with an identity that the store does not have is not. */
   async storeChoice(
-    target: KeyTarget,
+    target: HostPort,
     { identity, wasAllowed, intermediates = [] }: ChosenIdentity,
   ): Promise<boolean> {
     if (wasAllowed === undefined) return false;
     const method = 'client-certificate';
     return this.#put(target, {
-      key: JSON.stringify([method, hostKey(target)]),
+      key: JSON.stringify([method, formatHostPort(target)]),
       method,
       identityId: identity.id,
       wasAllowed,
@@ -85,10 +84,10 @@ export class StoredAnswers {
   }
 
   /** Returns whether it was stored. */
-  storeTrust(target: KeyTarget, { fingerprint, code }: SeenServer): Promise<boolean> {
+  storeTrust(target: HostPort, { fingerprint, code }: SeenServer): Promise<boolean> {
     const method = 'server-trust';
     return this.#put(target, {
-      key: JSON.stringify([method, hostKey(target), fingerprint, code]),
+      key: JSON.stringify([method, formatHostPort(target), fingerprint, code]),
       method,
       fingerprint,
       ...(code !== undefined && { code }),
@@ -106,19 +105,19 @@ export class StoredAnswers {
     });
   }
 
-  async forget(matches: (target: KeyTarget) => boolean): Promise<void> {
+  async forget(matches: (target: HostPort) => boolean): Promise<void> {
     await this.#store?.delete(({ host }) => matches(targetOf(host)));
   }
 
-  async #of(target: KeyTarget): Promise<AnswerRecord[]> {
-    return (await this.#store?.of(hostKey(target))) ?? [];
+  async #of(target: HostPort): Promise<AnswerRecord[]> {
+    return (await this.#store?.of(formatHostPort(target))) ?? [];
   }
 
   /** A browser without room for the answer does not fail the connection: the answer then holds for the session. */
-  async #put(target: KeyTarget, answer: Unplaced<AnswerRecord>): Promise<boolean> {
+  async #put(target: HostPort, answer: Unplaced<AnswerRecord>): Promise<boolean> {
     if (!this.#store) return false;
     try {
-      await this.#store.put({ ...answer, host: hostKey(target), givenAt: new Date() });
+      await this.#store.put({ ...answer, host: formatHostPort(target), givenAt: new Date() });
       return true;
     } catch {
       return false;
@@ -133,7 +132,7 @@ function isOver({ certificate: { notAfter } }: StoredIdentity): boolean {
   return Date.now() > notAfter.getTime();
 }
 
-function targetOf(host: string): KeyTarget {
+function targetOf(host: string): HostPort {
   const colon = host.lastIndexOf(':');
   return { hostname: host.slice(0, colon), port: Number(host.slice(colon + 1)) };
 }

@@ -5,6 +5,7 @@ import type {
   UnfitIdentity,
 } from '../client/challenge.js';
 import type { StoredIdentity } from '../identity/types.js';
+import { bracketed, formatHostPort } from '../util/host-port.js';
 import { Base, h, upgradeProperties } from './dom.js';
 import { fill, type PickerLabels, pickerLabels } from './labels.js';
 import { commonName, nameOf } from './names.js';
@@ -132,7 +133,7 @@ export class IdentityPicker extends Base {
 }
 
 function hostOf({ host, port }: ClientCertificateChallenge): string {
-  return port === HTTPS_PORT ? host : `${host}:${port}`;
+  return port === HTTPS_PORT ? bracketed(host) : formatHostPort({ hostname: host, port });
 }
 
 const isToRemember = (form: HTMLFormElement) => new FormData(form).has('remember');

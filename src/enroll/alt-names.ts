@@ -1,3 +1,4 @@
+import { withoutBrackets } from '../util/host-port.js';
 // Subject alternative names (RFC 5280, section 4.2.1.6), from the form of `Certificate.subjectAltNames` to DER.
 import { type Der, element, objectIdentifier, sequence, Tag, text } from './der.js';
 
@@ -99,7 +100,7 @@ function addressOctets(address: string): Uint8Array {
 }
 
 function octetsOf(address: string): Uint8Array | undefined {
-  const inner = address.replace(/^\[(.*)\]$/, '$1');
+  const inner = withoutBrackets(address);
   if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(inner)) {
     const octets = inner.split('.').map(Number);
     return octets.every(it => it < 256) ? Uint8Array.from(octets) : undefined;

@@ -2,11 +2,11 @@ import { checkCertificateRefusal } from '../http/certificate-refusal.js';
 import { allowsCookies, type Cookies } from '../http/cookies.js';
 import { fetchError } from '../http/fetch-error.js';
 import { valuesOf } from '../http/http-engine.js';
-import { type Origin, originOf } from '../http/plaintext-stream.js';
 import type { Pool } from '../http/pool.js';
 import type { RawResponse } from '../http/raw-response.js';
 import { readAll } from '../http/read-all.js';
 import { isA, PlatformRequest, platformFetch } from '../platform.js';
+import { type HostPort, serverOf } from '../util/host-port.js';
 import { decodeContent } from './content-decoding.js';
 import { Decoders } from './decoders.js';
 import { reportDownload } from './download-progress.js';
@@ -25,7 +25,7 @@ export type MtlsFetch = (input: RequestInfo | URL, init?: MtlsRequestInit) => Pr
 export interface FetchOptions {
   decoders?: Decoders;
   /** Told which origins the caller names itself, as opposed to those that redirects lead to. */
-  onAsked?: (origin: Origin) => void;
+  onAsked?: (origin: HostPort) => void;
 }
 
 /**
@@ -59,7 +59,7 @@ function fetchLocal(input: RequestInfo, init?: MtlsRequestInit): Promise<Respons
 async function answered(connections: Connections, reading: Promise<FetchRequest>): Promise<Response> {
   const request = await reading;
   try {
-    connections.onAsked(originOf(request.url));
+    connections.onAsked(serverOf(request.url));
     return await follow(connections, request);
   } catch (error) {
     if (request.signal?.aborted) throw request.signal.reason;

@@ -1,6 +1,6 @@
 // Loaded with the first cookie, tough-cookie behind it.
 import { Cookie, CookieJar, domainMatch, getPublicSuffix } from 'tough-cookie';
-import { originOf } from './plaintext-stream.js';
+import { serverOf } from '../util/host-port.js';
 
 /** RFC 6265bis section 5.6: octets of name and value. A header's text has one code unit for each octet. */
 const MAX_COOKIE_BYTES = 4_096;
@@ -106,7 +106,7 @@ export class LimitedJar {
 /** Whether a value of Set-Cookie from a URL makes a cookie that requests to these hosts would carry. */
 export function setsForHost(pattern: string, value: string, url: URL): boolean {
   const domain = Cookie.parse(value)?.domain ?? null;
-  const { hostname } = originOf(url);
+  const { hostname } = serverOf(url);
   return isOfHost({ domain: domain ?? hostname, hostOnly: domain === null }, pattern);
 }
 

@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import { originOf } from './plaintext-stream.js';
+import { serverOf } from '../util/host-port.js';
 
 type JarModule = typeof import('./cookie-jar.js');
 
@@ -113,7 +113,7 @@ export function allowsCookies(credentials: RequestCredentials, url: URL): boolea
 function canonical(host: string): string {
   const [, wildcard = '', name = ''] = /^(\*\.)?([^/\\?#@*\s]+)$/.exec(host) ?? [];
   if (!name || !URL.canParse(`https://${name}`)) throw new TypeError('host: a host name, or *.example.com');
-  const { hostname } = originOf(new URL(`https://${name}`));
+  const { hostname } = serverOf(new URL(`https://${name}`));
   return wildcard + withoutRoot(hostname);
 }
 

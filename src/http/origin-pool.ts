@@ -1,8 +1,9 @@
 import { MtlsError } from '../errors.js';
+import type { HostPort } from '../util/host-port.js';
 import type { Heartbeat } from './heartbeat.js';
 import { HttpConnection } from './http-connection.js';
 import type { HttpEngine } from './http-engine.js';
-import { giveUp, type Origin, type PlaintextStream } from './plaintext-stream.js';
+import { giveUp, type PlaintextStream } from './plaintext-stream.js';
 import { isBusy } from './retries.js';
 
 interface Waiter {
@@ -20,7 +21,7 @@ type ConnectToOrigin = (signal: AbortSignal, alpn: readonly string[]) => Promise
 
 /** The connections to one origin, and the requests that wait for one. */
 export class OriginPool {
-  readonly address: Origin;
+  readonly address: HostPort;
   #engine: HttpEngine;
   #connect: ConnectToOrigin;
   #limits: Limits;
@@ -41,7 +42,7 @@ export class OriginPool {
   #settling = false;
 
   constructor(
-    address: Origin,
+    address: HostPort,
     parts: {
       engine: HttpEngine;
       connect: ConnectToOrigin;

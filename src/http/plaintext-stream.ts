@@ -1,3 +1,4 @@
+import type { HostPort } from '../util/host-port.js';
 import type { TransportInfo } from './connection-info.js';
 
 /**
@@ -37,21 +38,9 @@ export function giveUp({ readable, writable }: PlaintextStream): void {
   readable.cancel().catch(() => {});
 }
 
-/** The server of an https: URL. */
-export interface Origin {
-  /** A DNS name or an IP address (IPv6 without brackets). */
-  hostname: string;
-  port: number;
-}
-
-/** Of an https: or wss: URL. */
-export function originOf({ hostname, port }: URL): Origin {
-  return { hostname: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || 443 };
-}
-
 /** Connects to a server that may choose among these protocols (ALPN). Rejects with the signal's reason when aborted. */
 export type Connect = (
-  origin: Origin,
+  origin: HostPort,
   signal: AbortSignal,
   alpn: readonly string[],
 ) => Promise<PlaintextStream>;

@@ -1,10 +1,11 @@
+import { type HostPort, serverOf } from '../util/host-port.js';
 import { delay } from '../util/promises.js';
 import { type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
 import { Heartbeat } from './heartbeat.js';
 import type { HttpConnection } from './http-connection.js';
 import type { HttpEngine } from './http-engine.js';
 import { clientClosed, OriginPool } from './origin-pool.js';
-import { type Connect, type Origin, originOf } from './plaintext-stream.js';
+import type { Connect } from './plaintext-stream.js';
 import { type PoolOptions, readPoolOptions } from './pool-options.js';
 import type { RawResponse } from './raw-response.js';
 import { isIdempotent, Repeatable, Retries } from './retries.js';
@@ -58,7 +59,7 @@ export class Pool {
   }
 
   /** No connection made so far to an origin that `matches` holds for takes a request any more: what is in progress ends. */
-  retire(matches: (origin: Origin) => boolean): void {
+  retire(matches: (origin: HostPort) => boolean): void {
     for (const origin of this.#origins.values()) if (matches(origin.address)) origin.retire();
   }
 
@@ -110,7 +111,7 @@ export class Pool {
     if (this.#closed) throw clientClosed();
     let origin = this.#origins.get(url.host);
     if (!origin) {
-      const address = originOf(url);
+      const address = serverOf(url);
       origin = new OriginPool(address, {
         engine: this.#engine,
         connect: (signal, alpn) => this.#connect(address, signal, alpn),

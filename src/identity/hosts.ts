@@ -1,3 +1,5 @@
+import { withoutBrackets } from '../util/host-port.js';
+
 /** A host pattern, read. */
 interface HostPattern {
   /** Lower-case; without the leading `*.` when `wildcard` is set. */
@@ -57,13 +59,13 @@ function isIpv4(hostname: string): boolean {
  * @throws TypeError
  */
 export function bareHostname(hostname: string): string {
-  const bare = canonicalHostname(hostname).replace(/^\[(.*)\]$/, '$1');
+  const bare = withoutBrackets(canonicalHostname(hostname));
   if (bare) return bare;
   throw new TypeError(`hostname: not a DNS name or an IP address: ${JSON.stringify(hostname)}`);
 }
 
 function canonicalHostname(hostname: string): string {
-  const inner = hostname.replace(/^\[(.*)\]$/, '$1');
+  const inner = withoutBrackets(hostname);
   return (inner.includes(':') ? canonicalIpv6(inner) : canonicalName(inner)) ?? '';
 }
 

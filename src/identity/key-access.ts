@@ -1,10 +1,5 @@
+import type { HostPort } from '../util/host-port.js';
 import type { Certificate, Identity, StoredIdentity } from './types.js';
-
-/** A TCP port of a host. */
-export interface KeyTarget {
-  hostname: string;
-  port: number;
-}
 
 /** The way to the keys of a stored identity: whoever uses them goes through its controls. */
 export interface KeyAccess {
@@ -14,11 +9,11 @@ export interface KeyAccess {
    * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_EXPIRED, ERR_IDENTITY_LOCKED, ERR_IDENTITY_NOT_ALLOWED,
    *   ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE
    */
-  use(target: KeyTarget): Promise<CryptoKey[]>;
+  use(target: HostPort): Promise<CryptoKey[]>;
   /** Whether `use` would give keys without asking anybody, as far as it can be told without waiting. */
   ready(): boolean;
   /** Notes a use. */
-  markUsed(target: KeyTarget): Promise<void>;
+  markUsed(target: HostPort): Promise<void>;
   /** The identity as the store has it now; undefined when it is gone. */
   current(): Promise<StoredIdentity | undefined>;
   /** Another number after each change in the store. */

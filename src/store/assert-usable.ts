@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { hostsAllow } from '../identity/hosts.js';
-import type { KeyTarget } from '../identity/key-access.js';
+import { formatHostPort, type HostPort } from '../util/host-port.js';
 import type { IdentityRecord } from './schema.js';
 
 /**
@@ -8,12 +8,12 @@ import type { IdentityRecord } from './schema.js';
  *
  * @throws MtlsError ERR_IDENTITY_NOT_ALLOWED, ERR_IDENTITY_EXPIRED, ERR_IDENTITY_LOCKED
  */
-export function assertUsable(record: IdentityRecord, { hostname, port }: KeyTarget): void {
+export function assertUsable(record: IdentityRecord, target: HostPort): void {
   const { hosts = [], expiresAt } = record.controls;
-  if (hosts.length > 0 && !hostsAllow(hosts, hostname, port)) {
+  if (hosts.length > 0 && !hostsAllow(hosts, target.hostname, target.port)) {
     throw new MtlsError(
       'ERR_IDENTITY_NOT_ALLOWED',
-      `This identity may not be shown to ${hostname}:${port} (control hosts).`,
+      `This identity may not be shown to ${formatHostPort(target)} (control hosts).`,
     );
   }
   if (expiresAt && Date.now() >= expiresAt.getTime())

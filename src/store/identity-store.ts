@@ -1,7 +1,8 @@
 import { MtlsError } from '../errors.js';
-import { type KeyTarget, setKeyAccess } from '../identity/key-access.js';
+import { setKeyAccess } from '../identity/key-access.js';
 import { forgetSealedCopy, hasSealedCopy } from '../identity/sealed-key.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
+import type { HostPort } from '../util/host-port.js';
 import { AnswerRecords } from './answer-records.js';
 import { assertUsable, isLocked } from './assert-usable.js';
 import { type ChangeListener, Changes } from './changes.js';
@@ -228,7 +229,7 @@ export class IdentityStore {
    * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_NOT_ALLOWED, ERR_IDENTITY_EXPIRED, ERR_IDENTITY_LOCKED,
    *   ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE, or the signal's reason
    */
-  async use(id: string, target: KeyTarget, { signal }: { signal?: AbortSignal } = {}): Promise<CryptoKey[]> {
+  async use(id: string, target: HostPort, { signal }: { signal?: AbortSignal } = {}): Promise<CryptoKey[]> {
     const record = await this.#records.get(id);
     assertUsable(record, target);
     if (!record.wrapped) return record.keys;
@@ -239,7 +240,7 @@ export class IdentityStore {
   }
 
   /** Notes that an identity was used. One that is gone is no error: the use came first. */
-  async markUsed(id: string, target: KeyTarget, at: Date = new Date()): Promise<void> {
+  async markUsed(id: string, target: HostPort, at: Date = new Date()): Promise<void> {
     this.#vault.touch(id);
     await this.#records.change(async transaction => {
       const identities = transaction.objectStore('identities');

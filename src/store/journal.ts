@@ -1,10 +1,10 @@
-import type { KeyTarget } from '../identity/key-access.js';
+import { formatHostPort, type HostPort } from '../util/host-port.js';
 import type { JournalRecord } from './schema.js';
 
 /** A use of an identity. */
 export interface JournalEntry {
   at: Date;
-  /** `hostname:port` */
+  /** `host:port`, with brackets around an IPv6 address. */
   host: string;
 }
 
@@ -14,12 +14,8 @@ const MAX_ENTRIES = 100;
 const SAME_USE_MS = 60_000;
 
 /** @internal */
-export function withEntry(
-  journal: JournalRecord,
-  { hostname, port }: KeyTarget,
-  at: Date,
-): JournalRecord | undefined {
-  const host = `${hostname}:${port}`;
+export function withEntry(journal: JournalRecord, target: HostPort, at: Date): JournalRecord | undefined {
+  const host = formatHostPort(target);
   const again = journal.entries.some(
     it => it.host === host && Math.abs(at.getTime() - it.at.getTime()) < SAME_USE_MS,
   );

@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
+import { formatHostPort, type HostPort } from '../util/host-port.js';
 import { CloseCode } from './close-codes.js';
-import type { TunnelAddress } from './tunnel.js';
 
 /** What the WebSocket said when it closed: the two fields of a `CloseEvent` that the format uses. */
 export interface Closing {
@@ -9,8 +9,8 @@ export interface Closing {
 }
 
 /** The error that a WebSocket's close means to the one who opened the tunnel. */
-export function closeError(closing: Closing, address: TunnelAddress): MtlsError {
-  const target = formatAddress(address);
+export function closeError(closing: Closing, address: HostPort): MtlsError {
+  const target = formatHostPort(address);
   switch (closing.code) {
     case CloseCode.target:
       return new MtlsError(
@@ -71,12 +71,6 @@ export function openError(url: string, cause?: unknown): MtlsError {
     `no browser-mtls relay answered at ${withoutQuery(url)}: check that it runs, that the address and path are right, and that the page may connect to it (Content-Security-Policy connect-src; an https page needs wss)`,
     cause === undefined ? undefined : { cause },
   );
-}
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function formatAddress(address: TunnelAddress): string {
-  const { hostname, port } = address;
-  return hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 function unreachableMessage(reason: string, target: string): string {

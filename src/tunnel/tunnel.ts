@@ -1,9 +1,4 @@
-/** Where a TCP connection should go. `hostname` is a DNS name or an IP address (IPv6 without brackets). */
-export interface TunnelAddress {
-  hostname: string;
-  port: number;
-}
-
+import type { HostPort } from '../util/host-port.js';
 /**
  * One byte stream to a target, both ways, with backpressure.
  *
@@ -26,5 +21,5 @@ export interface TunnelStream {
  * must not be given that request's signal.
  */
 export interface Tunnel {
-  connect(address: TunnelAddress, options?: { signal?: AbortSignal }): Promise<TunnelStream>;
+  connect(address: HostPort, options?: { signal?: AbortSignal }): Promise<TunnelStream>;
 }

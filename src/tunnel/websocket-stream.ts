@@ -1,14 +1,15 @@
 import { MtlsError } from '../errors.js';
+import type { HostPort } from '../util/host-port.js';
 import { ChunkQueue } from './chunk-queue.js';
 import { CloseCode } from './close-codes.js';
 import { type Closing, closeError } from './close-error.js';
 import { decodeFrame, encodeCredit, encodeData, encodeEnd } from './frames.js';
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.js';
 import { creditThreshold, INITIAL_CREDIT_BYTES, MAX_DATA_BYTES } from './limits.js';
-import type { TunnelAddress, TunnelStream } from './tunnel.js';
+import type { TunnelStream } from './tunnel.js';
 
 interface StreamOptions {
-  address: TunnelAddress;
+  address: HostPort;
   windowBytes: number;
   signal: AbortSignal | undefined;
   keepAlive: KeepAliveOptions;

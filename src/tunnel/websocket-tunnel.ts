@@ -1,10 +1,11 @@
 import { platformWebSocket } from '../platform.js';
+import { type HostPort, withoutBrackets } from '../util/host-port.js';
 import { CloseCode } from './close-codes.js';
 import { openError } from './close-error.js';
 import { encodeHello, fitsHello } from './frames.js';
 import type { KeepAliveOptions } from './keep-alive.js';
 import { DEFAULT_WINDOW_BYTES, isWindow, MAX_TOKEN_BYTES, PROTOCOL_VERSION, SUBPROTOCOL } from './limits.js';
-import type { Tunnel, TunnelAddress, TunnelStream } from './tunnel.js';
+import type { Tunnel, TunnelStream } from './tunnel.js';
 import { openWebSocketStream } from './websocket-stream.js';
 
 /** Options of {@link createWebSocketTunnel}. */
@@ -69,7 +70,7 @@ export function createWebSocketTunnel(url: string, options: WebSocketTunnelOptio
 
 function openStream(
   settings: Settings,
-  address: TunnelAddress,
+  address: HostPort,
   signal: AbortSignal | undefined,
 ): Promise<TunnelStream> {
   const { url, token, windowBytes, openTimeoutMs, keepAlive } = settings;
@@ -149,10 +150,10 @@ function isKeepAliveTime(ms: number): boolean {
   return ms >= 1_000 && ms < 2 ** 31;
 }
 
-function parseAddress(address: TunnelAddress): TunnelAddress {
+function parseAddress(address: HostPort): HostPort {
   const { port } = address;
   // `URL.hostname` has brackets around an IPv6 address.
-  const hostname = address.hostname.replace(/^\[(.*)\]$/, '$1');
+  const hostname = withoutBrackets(address.hostname);
   if (!/^[\x21-\x7e]+$/.test(hostname) || !fitsHello(hostname, '')) {
     throw new TypeError('hostname must be a DNS name in ASCII (as URL.hostname gives it) or an IP address');
   }

@@ -1,9 +1,10 @@
 import { MtlsError } from '../errors.js';
 import type { Cookies } from '../http/cookies.js';
 import { type HttpEngine, type ResponseHead, valuesOf } from '../http/http-engine.js';
-import { type Connect, originOf } from '../http/plaintext-stream.js';
+import type { Connect } from '../http/plaintext-stream.js';
 import { type UpgradedStream, upgrade } from '../http/upgrade.js';
 import { toBase64 } from '../util/encoding.js';
+import { serverOf } from '../util/host-port.js';
 
 /** What every server puts behind the key before it hashes it (RFC 6455 section 1.3). */
 const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -41,7 +42,7 @@ export async function openWebSocket(
   const target = new URL(url.href.replace(/^wss:/, 'https:'));
   const { clearings } = parts.cookies;
   const headers = requestHeaders(target, { key, protocols, cookie: await parts.cookies.header(target) });
-  const transport = await parts.connect(originOf(target), signal, ['http/1.1']);
+  const transport = await parts.connect(serverOf(target), signal, ['http/1.1']);
   target.username = '';
   target.password = '';
   const { head, stream } = await upgrade(parts.engine, transport, { url: target, headers, signal });

@@ -1,16 +1,17 @@
 import { forceCloseDatabase, IDBFactory } from 'fake-indexeddb';
 import 'fake-indexeddb/auto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type KeyTarget, keyAccessOf } from '../../../src/identity/key-access.js';
+import { keyAccessOf } from '../../../src/identity/key-access.js';
 import type { Identity, IdentityControls } from '../../../src/identity/types.js';
 import { openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import type { IdentityChange } from '../../../src/store/identity-change.js';
 import { IdentityStore } from '../../../src/store/identity-store.js';
 import { passphraseVerification } from '../../../src/store/passphrase-verification.js';
+import type { HostPort } from '../../../src/util/host-port.js';
 import { engineModule } from '../../support/engine.js';
 import { OpensslFiles } from '../../support/openssl-files.js';
 
-const target: KeyTarget = { hostname: 'api.example.com', port: 443 };
+const target: HostPort = { hostname: 'api.example.com', port: 443 };
 let ada: Identity;
 let bob: Identity;
 let adaFile: Uint8Array<ArrayBuffer>;
@@ -97,7 +98,7 @@ describe('a store of version 1', () => {
 });
 
 describe('use', () => {
-  const outcome = async (controls: IdentityControls, at: KeyTarget = target) => {
+  const outcome = async (controls: IdentityControls, at: HostPort = target) => {
     const { id } = await store.add(bob, controls);
     try {
       return (await store.use(id, at)).length;
