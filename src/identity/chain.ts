@@ -14,14 +14,16 @@ export interface Chain {
 const MAX_LENGTH = 16;
 /** A certificate below cross-signed authorities has a few. */
 const MAX_CHAINS = 8;
-/** Bounds the search for them. */
+/** Bound the search for them: of one certificate, and of all that one finder is asked for. */
 const MAX_STEPS = 200;
+const MAX_STEPS_IN_ALL = 20_000;
 
 /** Finds the chains of certificates in a set of others, by name and signature. */
 export class ChainFinder {
   readonly #bySubject: ReadonlyMap<string, readonly ReadCertificate[]>;
   readonly #issuers = new Map<ReadCertificate, Promise<ReadCertificate[]>>();
   readonly #checks: SignatureChecks;
+  #stepsLeft = MAX_STEPS_IN_ALL;
 
   constructor(pool: readonly ReadCertificate[], checks = new SignatureChecks()) {
     // Of several that fit, the one that is good for longest comes first.
@@ -37,7 +39,7 @@ export class ChainFinder {
     const found: Chain[] = [];
     let steps = MAX_STEPS;
     const extend = async (certificates: ReadCertificate[], last: ReadCertificate): Promise<void> => {
-      if (steps-- <= 0) return;
+      if (steps-- <= 0 || this.#stepsLeft-- <= 0) return;
       const issuers = certificates.length < MAX_LENGTH ? await this.#issuersOf(last) : [];
       const complete = issuers.includes(last);
       const next = complete

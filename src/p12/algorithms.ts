@@ -1,15 +1,4 @@
-import * as pkijs from 'pkijs';
-import {
-  children,
-  count,
-  guarded,
-  is,
-  type Node,
-  objectIdentifier,
-  octetString,
-  sequence,
-  Tag,
-} from './asn1.js';
+import { children, count, is, type Node, objectIdentifier, octetString, sequence, Tag } from './asn1.js';
 import { damaged, unsupported } from './errors.js';
 
 export type HashName =
@@ -180,10 +169,8 @@ export interface Algorithm {
 }
 
 export function algorithm(node: Node | undefined): Algorithm {
-  return guarded(() => {
-    const { algorithmId, algorithmParams } = new pkijs.AlgorithmIdentifier({ schema: node });
-    return { oid: algorithmId, parameters: algorithmParams as Node | undefined };
-  });
+  const [identifier, parameters] = sequence(node);
+  return { oid: objectIdentifier(identifier), parameters };
 }
 
 /** How the MAC is keyed and made. */
@@ -224,22 +211,22 @@ export function encryptionOf({ oid, parameters }: Algorithm): Encryption {
 
 function saltAndIterations(parameters: Node | undefined) {
   const [salt, iterations] = sequence(parameters);
-  return { salt: octetString(salt), iterations: atLeastOne(count(iterations)) };
+  return { salt: saltOf(salt), iterations: atLeastOne(count(iterations)) };
+}
+
+/** Longer than any honest salt. */
+const MAX_SALT_BYTES = 1_024;
+
+export function saltOf(node: Node | undefined): Uint8Array<ArrayBuffer> {
+  const salt = octetString(node);
+  if (salt.length > MAX_SALT_BYTES) throw damaged('a salt is too long');
+  return salt;
 }
 
 function pbes2(parameters: Node | undefined): Pbes2 {
-  const { keyDerivationFunc, encryptionScheme } = guarded(
-    () => new pkijs.PBES2Params({ schema: parameters }),
-  );
-  const { keyLength, ...derivation } = keyDerivation({
-    oid: keyDerivationFunc.algorithmId,
-    parameters: keyDerivationFunc.algorithmParams as Node | undefined,
-  });
-  const scheme = {
-    oid: encryptionScheme.algorithmId,
-    parameters: encryptionScheme.algorithmParams as Node | undefined,
-  };
-  return { kind: 'pbes2', derivation, ...pbes2Cipher(scheme, keyLength) };
+  const [derivationNode, schemeNode] = sequence(parameters);
+  const { keyLength, ...derivation } = keyDerivation(algorithm(derivationNode));
+  return { kind: 'pbes2', derivation, ...pbes2Cipher(algorithm(schemeNode), keyLength) };
 }
 
 function pbes2Cipher(
@@ -290,7 +277,7 @@ function keyDerivation({ oid, parameters }: Algorithm): KeyDerivation {
   throw unsupportedAlgorithm(oid);
 }
 
-/** PBKDF2-params (RFC 8018, appendix A.2). Not by PKI.js, which reads large iteration counts as 0. */
+/** PBKDF2-params (RFC 8018, appendix A.2). */
 function pbkdf2(parameters: Node | undefined): KeyDerivation {
   const [salt, iterations, ...optional] = sequence(parameters);
   if (is(salt, Tag.sequence)) throw unsupported('PBKDF2 with a salt from another source');
@@ -301,7 +288,7 @@ function pbkdf2(parameters: Node | undefined): KeyDerivation {
   return {
     kind: 'pbkdf2',
     hash,
-    salt: octetString(salt),
+    salt: saltOf(salt),
     iterations: atLeastOne(count(iterations)),
     keyLength,
   };
@@ -319,7 +306,7 @@ function scrypt(parameters: Node | undefined): KeyDerivation {
     throw damaged("scrypt's cost is not a power of two");
   return {
     kind: 'scrypt',
-    salt: octetString(salt),
+    salt: saltOf(salt),
     ...read,
     keyLength: keyLength ? count(keyLength) : undefined,
   };

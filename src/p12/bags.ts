@@ -108,24 +108,19 @@ interface Bag {
 
 /** Undefined when there are elements, and no bag among them. */
 function bagsOf(read: () => Node[]): Bag[] | undefined {
-  try {
-    const bags = read().map(bagOf);
-    return bags.length === 0 || bags.some(it => it.type !== undefined) ? bags : undefined;
-  } catch {
-    return undefined;
-  }
+  const bags = tried(read)?.map(node => tried(() => bagOf(node)) ?? { type: undefined });
+  return bags?.length === 0 || bags?.some(it => it.type !== undefined) ? bags : undefined;
 }
 
 function bagOf(node: Node): Bag {
-  if (!is(node, Tag.sequence)) return { type: undefined };
-  const [id, value, attributes] = children(node);
-  return { type: is(id, Tag.objectIdentifier) ? objectIdentifier(id) : undefined, value, attributes };
+  const [id, value, attributes] = sequence(node);
+  return { type: objectIdentifier(id), value, attributes };
 }
 
 function readBag({ type, value, attributes }: Bag, { keys, certificates, unusable }: Bags): void {
   const named = readAttributes(attributes);
   try {
-    if (type === KEY) keys.push({ key: encodedBytes(explicit(value, 0)), ...named });
+    if (type === KEY) keys.push({ key: explicit(value, 0).whole, ...named });
     else if (type === SHROUDED_KEY) keys.push({ key: shrouded(explicit(value, 0)), ...named });
     else if (type === CERTIFICATE) {
       const [kind, wrapped] = sequence(explicit(value, 0));
@@ -146,37 +141,54 @@ function shrouded(node: Node): Encrypted {
   return { encryption: encryptionOf(algorithm(scheme)), ciphertext: octetString(ciphertext) };
 }
 
-/** The element as it was encoded. */
-function encodedBytes(node: Node): Uint8Array<ArrayBuffer> {
-  return node.valueBeforeDecodeView as Uint8Array<ArrayBuffer>;
-}
-
 /** Longer than a hash of any kind. */
 const MAX_KEY_ID_BYTES = 1_024;
+/** Longer than any name that a person reads. */
+const MAX_NAME_BYTES = 4_096;
 
 /** Attributes are for people and for order: an odd one is passed over. */
 function readAttributes(node: Node | undefined): Attributes {
   const found: Attributes = {};
-  if (!is(node, Tag.set)) return found;
-  for (const attribute of children(node)) {
-    if (!is(attribute, Tag.sequence)) continue;
-    const [id, values] = children(attribute);
-    const value = is(values, Tag.set) ? children(values)[0] : undefined;
-    if (!is(id, Tag.objectIdentifier) || !value) continue;
-    const type = objectIdentifier(id);
-    if (type === FRIENDLY_NAME) {
-      const text = readText(value);
-      if (text) found.friendlyName ??= text;
-    } else if (type === LOCAL_KEY_ID && is(value, Tag.octetString)) {
-      const keyId = octets(value);
-      if (keyId.length > 0 && keyId.length <= MAX_KEY_ID_BYTES) found.keyId ??= toHex(keyId);
-    }
-  }
+  const attributes = is(node, Tag.set) ? tried(() => children(node)) : undefined;
+  for (const attribute of attributes ?? []) tried(() => readAttribute(attribute, found));
   return found;
+}
+
+/** The first one of each type counts. */
+function readAttribute(node: Node, found: Attributes): void {
+  const [id, values] = sequence(node);
+  const type = objectIdentifier(id);
+  const [value] = is(values, Tag.set) ? children(values) : [];
+  if (!value) return;
+  if (type === FRIENDLY_NAME && found.friendlyName === undefined) {
+    const text = readText(value);
+    if (text) found.friendlyName = text;
+  } else if (type === LOCAL_KEY_ID && found.keyId === undefined) {
+    const keyId = readKeyId(value);
+    if (keyId) found.keyId = keyId;
+  }
+}
+
+function readKeyId(value: Node): string | undefined {
+  const keyId = octetString(value);
+  return keyId.length <= MAX_KEY_ID_BYTES ? toHex(keyId) : undefined;
 }
 
 function readText(value: Node): string | undefined {
   const encoding = is(value, Tag.bmpString) ? 'utf-16be' : is(value, Tag.utf8String) ? 'utf-8' : undefined;
+  const bytes = encoding && octets(value);
+  if (!bytes || bytes.length > MAX_NAME_BYTES) return undefined;
+  const text = new TextDecoder(encoding).decode(bytes);
   // Some writers count the zero that ends a string in C.
-  return encoding && new TextDecoder(encoding).decode(octets(value)).replace(/\0+$/, '');
+  let end = text.length;
+  while (text[end - 1] === '\0') end--;
+  return text.slice(0, end);
+}
+
+function tried<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }

@@ -3,9 +3,9 @@ import { MtlsError } from '../errors.js';
 import type { Encryption } from './algorithms.js';
 import { BagReader, type Bags } from './bags.js';
 import type { Session } from './decrypt.js';
-import { damaged } from './errors.js';
+import { damaged, malformed } from './errors.js';
 import type { Cost, Work } from './import-budget.js';
-import { type Encrypted, encryptionCost, macCost, type Pfx } from './structure.js';
+import { type Content, type Encrypted, encryptionCost, macCost, type Pfx, readContent } from './structure.js';
 
 /** The SafeContents of a file; those in clear are read before the engine is even loaded. */
 export class Contents {
@@ -14,17 +14,29 @@ export class Contents {
   readonly #reader: BagReader;
   readonly #work: Work;
 
-  constructor({ mac, contents }: Pfx, work: Work) {
-    this.#mac = mac;
-    this.#work = work;
-    this.#reader = new BagReader(work.limits);
-    this.#parts = contents.map(it => this.#readPart(it));
+  /** @throws MtlsError ERR_P12_MALFORMED beyond a limit */
+  static async read({ mac, contents }: Pfx, work: Work): Promise<Contents> {
+    const { maxParts } = work.limits;
+    if (contents.length > maxParts) throw malformed(`The file has more than ${maxParts} parts.`);
+    const reader = new BagReader(work.limits);
+    const parts: (Bags | Encrypted)[] = [];
+    for (const content of contents) {
+      await work.turn();
+      parts.push(readPart(readContent(content), reader));
+    }
+    return new Contents({ mac, parts, reader, work });
   }
 
-  #readPart(content: Pfx['contents'][number]): Bags | Encrypted {
-    if (content instanceof MtlsError) return unusable(content);
-    if (!(content instanceof Uint8Array)) return content;
-    return this.#reader.read(content) ?? unusable(damaged('one of its parts cannot be read'));
+  private constructor(given: {
+    mac: Pfx['mac'];
+    parts: (Bags | Encrypted)[];
+    reader: BagReader;
+    work: Work;
+  }) {
+    this.#mac = given.mac;
+    this.#parts = given.parts;
+    this.#reader = given.reader;
+    this.#work = given.work;
   }
 
   /** Of the parts and of the keys outside of them. */
@@ -69,6 +81,12 @@ export class Contents {
     session.prefetch(inside);
     return bags;
   }
+}
+
+function readPart(content: Content, reader: BagReader): Bags | Encrypted {
+  if (content instanceof MtlsError) return unusable(content);
+  if (!(content instanceof Uint8Array)) return content;
+  return reader.read(content) ?? unusable(damaged('one of its parts cannot be read'));
 }
 
 function encryptionsOf({ keys }: Bags): Encryption[] {

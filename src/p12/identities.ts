@@ -17,7 +17,7 @@ import type { Pkcs12, UnsupportedKey } from './pkcs12.js';
  */
 export async function collect(bags: Bags, session: Session): Promise<Pkcs12 | undefined> {
   const { certificates, unread } = await readCertificates(bags.certificates, session);
-  const { matches, unusable } = await matchKeys(bags.keys, new Owners(certificates), session);
+  const { matches, unusable } = await matchKeys(bags.keys, await Owners.of(certificates, session), session);
   const left = [...bags.unusable, ...unusable, ...unread];
   const locked = left.find(it => it.error.code === 'ERR_P12_KEY_PASSWORD');
   const first = locked ?? left[0];
@@ -88,6 +88,10 @@ async function readCertificates(
   const unread: UnusableBag[] = [];
   for (const { der, ...attributes } of bags) {
     await work.turn();
+    if (der.length > work.limits.maxCertificateBytes) {
+      unread.push({ ...attributes, error: damaged('one of its certificates is too large') });
+      continue;
+    }
     try {
       // Without what some writers leave behind it.
       const read = engine.reader.read(firstElement(der));

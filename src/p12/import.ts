@@ -1,4 +1,4 @@
-// The way through a file. Loaded on demand, with PKI.js and asn1js behind it.
+// The way through a file. Loaded on demand.
 import type { EngineSource } from '../engine/load.js';
 import { loadEngine } from '../engine/load.js';
 import { Contents } from './contents.js';
@@ -6,8 +6,7 @@ import { Session, type SessionOptions } from './decrypt.js';
 import { ImportEngine } from './engine.js';
 import { malformed } from './errors.js';
 import { collect } from './identities.js';
-import { Work } from './import-budget.js';
-import type { Pkcs12Limits } from './limits.js';
+import type { Work } from './import-budget.js';
 import type { Pkcs12, Pkcs12Inspection } from './pkcs12.js';
 import { recogniseOther } from './recognise.js';
 import { type Pfx, parsePfx } from './structure.js';
@@ -22,7 +21,7 @@ export async function importFile(
   { engine: source, work, ...options }: ImportOptions,
 ): Promise<Pkcs12> {
   const pfx = readOutside(file);
-  const contents = new Contents(pfx, work);
+  const contents = await Contents.read(pfx, work);
   contents.plan();
   work.throwIfAborted();
 
@@ -41,9 +40,9 @@ export async function importFile(
 }
 
 /** What a file's outside shows, without the password and without any work. */
-export function inspectFile(file: Uint8Array<ArrayBuffer>, limits: Pkcs12Limits): Pkcs12Inspection {
+export async function inspectFile(file: Uint8Array<ArrayBuffer>, work: Work): Promise<Pkcs12Inspection> {
   const pfx = readOutside(file);
-  const costs = new Contents(pfx, new Work({ limits })).visibleCosts;
+  const { visibleCosts: costs } = await Contents.read(pfx, work);
   return {
     integrity: pfx.mac ? (pfx.mac.scheme.kind === 'pbmac1' ? 'PBMAC1' : 'MAC') : 'none',
     iterations: costs.reduce((sum, it) => sum + it.iterations, 0),

@@ -9,6 +9,8 @@ export interface Pkcs12Limits {
   maxIterations: number;
   /** Of scrypt. Default: 268,435,456 (256 MiB). */
   maxMemoryBytes: number;
+  /** Parts of the file, each with its bags. Default: 1,000. */
+  maxParts: number;
   /** SafeContents within SafeContents. Default: 8. */
   maxNesting: number;
   /** In all parts of the file. Default: 2,000. */
@@ -17,6 +19,8 @@ export interface Pkcs12Limits {
   maxKeys: number;
   /** Default: 1,000. */
   maxCertificates: number;
+  /** Of each certificate: a larger one is passed over, as one that cannot be read. Default: 131,072. */
+  maxCertificateBytes: number;
   /**
    * Signatures to verify, in all: each key is proven to belong to its certificate, each certificate to be issued by another.
    * Default: 6,000 (a few seconds). Beyond it: ERR_P12_TOO_EXPENSIVE.
@@ -28,10 +32,12 @@ const defaults: Pkcs12Limits = {
   maxFileBytes: 10 * 1024 * 1024,
   maxIterations: 8_000_000,
   maxMemoryBytes: 256 * 1024 * 1024,
+  maxParts: 1_000,
   maxNesting: 8,
   maxBags: 2_000,
   maxKeys: 100,
   maxCertificates: 1_000,
+  maxCertificateBytes: 128 * 1024,
   maxSignatures: 6_000,
 };
 

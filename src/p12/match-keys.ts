@@ -36,6 +36,8 @@ interface Owner {
   matched: boolean;
   /** Whether WebCrypto did not read it. */
   unread: boolean;
+  /** The public key, by the code of the scheme that it was imported for. */
+  imported: Map<number, Promise<CryptoKey>>;
 }
 
 /** The certificates of a file by their public keys, to find those of a private key. */
@@ -43,13 +45,22 @@ export class Owners {
   readonly #byPublicKey: Map<string, Owner>;
   readonly #byKeyId: Map<string, Owner[]>;
 
-  constructor(certificates: readonly FileCertificate[]) {
-    const plain = certificates.map(certificate => ({ certificate, spki: plainPublicKey(certificate.spki) }));
+  static async of(certificates: readonly FileCertificate[], { work }: Session): Promise<Owners> {
+    const plain: PlainCertificate[] = [];
+    for (const certificate of certificates) {
+      await work.turn();
+      plain.push({ certificate, spki: plainPublicKey(certificate.spki) });
+    }
+    return new Owners(plain);
+  }
+
+  private constructor(plain: readonly PlainCertificate[]) {
     const groups = grouped(plain, ({ spki }) => toBase64(spki));
     this.#byPublicKey = new Map(Array.from(groups, ([key, group]) => [key, ownerOf(group)]));
-    const claims = [...this.#byPublicKey.values()].flatMap(owner =>
-      owner.certificates.flatMap(({ keyId }) => (keyId === undefined ? [] : [{ keyId, owner }])),
-    );
+    const claims = [...this.#byPublicKey.values()].flatMap(owner => {
+      const keyIds = new Set(owner.certificates.map(it => it.keyId));
+      return Array.from(keyIds, keyId => (keyId === undefined ? [] : [{ keyId, owner }])).flat();
+    });
     const claimed = grouped(claims, it => it.keyId);
     this.#byKeyId = new Map(Array.from(claimed, ([keyId, them]) => [keyId, them.map(it => it.owner)]));
   }
@@ -70,7 +81,13 @@ export class Owners {
   }
 }
 
-function ownerOf(group: readonly { certificate: FileCertificate; spki: Uint8Array<ArrayBuffer> }[]): Owner {
+interface PlainCertificate {
+  certificate: FileCertificate;
+  /** In plain form. */
+  spki: Uint8Array<ArrayBuffer>;
+}
+
+function ownerOf(group: readonly PlainCertificate[]): Owner {
   const certificates = group.map(it => it.certificate);
   const keyAlgorithm = certificates[0]?.certificate.keyAlgorithm ?? '';
   const [, bits] = /^RSA.*-(\d+)$/.exec(keyAlgorithm) ?? [];
@@ -81,6 +98,7 @@ function ownerOf(group: readonly { certificate: FileCertificate; spki: Uint8Arra
     certificates,
     matched: false,
     unread: false,
+    imported: new Map(),
   };
 }
 
@@ -129,6 +147,9 @@ async function matchesOf(
   return matches;
 }
 
+/** Of one localKeyId, which a certificate or two have. */
+const MAX_CLAIMS = 8;
+
 interface Search {
   bag: KeyBag;
   owners: Owners;
@@ -146,7 +167,9 @@ async function findOwner(found: LoadedKey, { bag, owners, session }: Search): Pr
   // What this browser does not verify is still the same key.
   if (named && (await verdictOn(named)) !== false) return named;
   const { modulusLength } = found.key.algorithm as Partial<RsaKeyAlgorithm>;
-  for (const owner of found.publicKey ? owners.claimedBy(bag) : owners.inOrderFor(bag)) {
+  // One that comes with its public key has little to look for: another one in the certificate is a mistake of the writer.
+  const others = found.publicKey ? owners.claimedBy(bag).slice(0, MAX_CLAIMS) : owners.inOrderFor(bag);
+  for (const owner of others) {
     if (owner.kind !== found.kind || owner.modulusBits !== modulusLength) continue;
     const verdict = await verdictOn(owner);
     if (verdict) return owner;
@@ -298,14 +321,24 @@ async function prove({ key, scheme }: LoadedKey): Promise<Proof | undefined> {
 }
 
 async function verifies(
-  { spki }: Owner,
-  { scheme: { importAlgorithm, signAlgorithm } }: LoadedKey,
+  owner: Owner,
+  { scheme }: LoadedKey,
   { message, signature }: Proof,
 ): Promise<Verdict> {
   try {
-    const key = await crypto.subtle.importKey('spki', spki, importAlgorithm, true, ['verify']);
-    return await crypto.subtle.verify(signAlgorithm, key, signature, message);
+    const key = await publicKeyOf(owner, scheme);
+    return await crypto.subtle.verify(scheme.signAlgorithm, key, signature, message);
   } catch {
     return undefined;
   }
+}
+
+function publicKeyOf(
+  { imported, spki }: Owner,
+  { code, importAlgorithm }: SignatureScheme,
+): Promise<CryptoKey> {
+  const known =
+    imported.get(code) ?? crypto.subtle.importKey('spki', spki, importAlgorithm, true, ['verify']);
+  imported.set(code, known);
+  return known;
 }

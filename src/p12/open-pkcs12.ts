@@ -75,10 +75,11 @@ export async function inspectPkcs12(
   source: BufferSource | Blob | Response,
   options: { limits?: Partial<Pkcs12Limits>; signal?: AbortSignal } = {},
 ): Promise<Pkcs12Inspection> {
+  const { signal } = options;
   const limits = checkedLimits(options.limits);
-  options.signal?.throwIfAborted();
-  return withFile(source, { limits, signal: options.signal }, (file, { inspectFile }) =>
-    inspectFile(file, limits),
+  signal?.throwIfAborted();
+  return withFile(source, { limits, signal }, (file, { inspectFile }) =>
+    inspectFile(file, new Work({ limits, signal })),
   );
 }
 
@@ -105,7 +106,7 @@ async function withFile<T>(
   }
 }
 
-/** PKI.js and asn1js are large: they are loaded with the first file. */
+/** Loaded with the first file. */
 async function loadImporter() {
   try {
     return await import('./import.js');

@@ -1,5 +1,4 @@
 // The outer structure of a file (RFC 7292, section 4): nothing here needs the password.
-import * as pkijs from 'pkijs';
 import { MtlsError } from '../errors.js';
 import {
   algorithm,
@@ -8,8 +7,20 @@ import {
   encryptionOf,
   type MacScheme,
   macScheme,
+  saltOf,
 } from './algorithms.js';
-import { count, guarded, type Node, octetString, octets, parse, sequence } from './asn1.js';
+import {
+  count,
+  explicit,
+  isContext,
+  type Node,
+  objectIdentifier,
+  octetString,
+  octets,
+  parse,
+  sequence,
+  unexpected,
+} from './asn1.js';
 import { damaged, malformed, unsupported } from './errors.js';
 import { type Cost, costOf } from './import-budget.js';
 
@@ -30,9 +41,12 @@ export interface Pfx {
   mac: Mac | undefined;
   /** What the MAC covers. */
   authenticated: Uint8Array<ArrayBuffer>;
-  /** The SafeContents, in clear or not, or why one cannot be read. */
-  contents: (Uint8Array<ArrayBuffer> | Encrypted | MtlsError)[];
+  /** The parts, for `readContent`. */
+  contents: Node[];
 }
+
+/** A SafeContents, in clear or not, or why it cannot be read. */
+export type Content = Uint8Array<ArrayBuffer> | Encrypted | MtlsError;
 
 const DATA = '1.2.840.113549.1.7.1';
 const SIGNED_DATA = '1.2.840.113549.1.7.2';
@@ -51,12 +65,12 @@ export function parsePfx(file: Uint8Array<ArrayBuffer>): Pfx {
   return {
     mac: macData && parseMac(macData),
     authenticated,
-    contents: sequence(parse(authenticated)).map(readContent),
+    contents: sequence(parse(authenticated)),
   };
 }
 
 /** One that cannot be read stands in the way of no other. */
-function readContent(node: Node): Pfx['contents'][number] {
+export function readContent(node: Node): Content {
   try {
     return parseContent(node);
   } catch (error) {
@@ -71,27 +85,25 @@ function parseContent(node: Node): Uint8Array<ArrayBuffer> | Encrypted {
   if (type === ENVELOPED_DATA)
     throw unsupported('public-key privacy mode (content encrypted to a certificate)');
   if (type !== ENCRYPTED_DATA) throw unsupported(`content of the type ${type}`);
-  return guarded(() => {
-    const { encryptedContentInfo } = new pkijs.EncryptedData({ schema: content });
-    const { contentEncryptionAlgorithm, encryptedContent } = encryptedContentInfo;
-    return {
-      encryption: encryptionOf({
-        oid: contentEncryptionAlgorithm.algorithmId,
-        parameters: contentEncryptionAlgorithm.algorithmParams as Node | undefined,
-      }),
-      ciphertext: octets(encryptedContent as Node | undefined),
-    };
-  });
+  return encryptedData(content);
 }
 
+/** EncryptedData (RFC 5652, section 8). */
+function encryptedData(node: Node): Encrypted {
+  const [version, info] = sequence(node);
+  count(version);
+  const [, scheme, ciphertext] = sequence(info);
+  if (!isContext(ciphertext, 0)) throw unexpected();
+  return { encryption: encryptionOf(algorithm(scheme)), ciphertext: octets(ciphertext) };
+}
+
+/** RFC 5652, section 3. */
 function contentInfo(node: Node | undefined): { type: string; content: Node } {
-  return guarded(() => {
-    const { contentType, content } = new pkijs.ContentInfo({ schema: node });
-    return { type: contentType, content: content as Node };
-  });
+  const [type, content] = sequence(node);
+  return { type: objectIdentifier(type), content: explicit(content, 0) };
 }
 
-/** MacData (RFC 7292, appendix A). Not by PKI.js, which reads large iteration counts as 0. */
+/** MacData (RFC 7292, appendix A). */
 function parseMac(node: Node): Mac {
   const [digestInfo, salt, iterations] = sequence(node);
   const [digestAlgorithm, digest] = sequence(digestInfo);
@@ -100,7 +112,7 @@ function parseMac(node: Node): Mac {
   return {
     scheme,
     digest: octetString(digest),
-    salt: octetString(salt),
+    salt: saltOf(salt),
     // PBMAC1 has a count of its own, and writers put anything here.
     iterations: scheme.kind === 'pbmac1' ? times : atLeastOne(times),
   };

@@ -9,7 +9,7 @@ import { Work } from '../../../src/p12/import-budget.js';
 import { checkedLimits } from '../../../src/p12/limits.js';
 import { type ImportProgress, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { readingsOf } from '../../../src/p12/password.js';
-import { type Pfx, parsePfx } from '../../../src/p12/structure.js';
+import { type Pfx, parsePfx, readContent } from '../../../src/p12/structure.js';
 import { engineModule } from '../../support/engine.js';
 import { OpensslFiles } from '../../support/openssl-files.js';
 
@@ -165,12 +165,12 @@ describe('damage', () => {
       expect(await outcome(await withRightMac(intact))).toBe('opened');
       // The certificates' ciphertext, then the key's, which is the end of what the MAC covers.
       const certificates = await withRightMac(intact, ({ contents }) => {
-        const encrypted = contents.find(it => !(it instanceof Uint8Array));
+        const encrypted = contents.map(readContent).find(it => 'ciphertext' in it);
         flip(encrypted && 'ciphertext' in encrypted ? encrypted.ciphertext : new Uint8Array());
       });
       expect(await outcome(certificates)).toBe('ERR_P12_KEY_PASSWORD');
       const key = await withRightMac(intact, ({ contents }) => {
-        const clear = contents.find(it => it instanceof Uint8Array);
+        const clear = contents.map(readContent).find(it => it instanceof Uint8Array);
         const bags = new BagReader(limits).read(clear as Uint8Array<ArrayBuffer>);
         const encrypted = bags?.keys[0]?.key;
         flip(encrypted && 'ciphertext' in encrypted ? encrypted.ciphertext : new Uint8Array());

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Der } from '../../../src/enroll/der.js';
-import { type OpenPkcs12Options, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
+import { type Der, element, objectIdentifier, sequence, Tag, text } from '../../../src/enroll/der.js';
+import { inspectPkcs12, type OpenPkcs12Options, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { engineModule } from '../../support/engine.js';
 import { commonName, forge, makeKey } from '../../support/forged-certificates.js';
 import {
@@ -131,3 +131,88 @@ describe('many keys', () => {
     ).rejects.toMatchObject({ code: 'ERR_P12_TOO_EXPENSIVE' });
   }, 60_000);
 });
+
+describe('one part', () => {
+  const key = makeKey();
+  const own = forge({ subject: commonName('own'), key });
+  const good = [keyBag(pkcs8Of(key)), certificateBag(own.der)];
+  /** Of a type without meaning. */
+  const bag = (...attributes: Der[]) =>
+    sequence(objectIdentifier('1.2.3'), element(0xa0, sequence()), element(Tag.set, ...attributes));
+  const OPENED = { identities: [{ certificate: { subject: 'CN=own' } }] };
+
+  // Each took between seconds and minutes with a general parser.
+  it.each<[what: string, bags: Der[]]>([
+    ['with a name of zeros', [certificateBag(own.der, { name: `${'\0'.repeat(200_000)}x` })]],
+    ['with a name of many zeros', [certificateBag(own.der, { name: `${'\0'.repeat(2_000)}x\0\0` })]],
+    [
+      'with an object identifier of 4 MB',
+      [sequence(element(Tag.objectIdentifier, new Uint8Array(4_000_000)))],
+    ],
+    [
+      'with 5,000 attributes',
+      [bag(...Array.from({ length: 5_000 }, () => sequence(objectIdentifier('1.2'))))],
+    ],
+    ['with attributes that are none', [bag(element(Tag.null), sequence(), sequence(element(Tag.set)))]],
+  ])('%s costs itself alone', async (_, bags) => {
+    expect(await open(oddPkcs12([good, bags]))).toMatchObject(OPENED);
+  });
+
+  it.each<[what: string, content: Der, message: RegExp]>([
+    [
+      'of too many elements',
+      element(0x24, ...repeated(60_000, element(Tag.octetString))),
+      /too many elements/,
+    ],
+    ['that is nested too deeply', nested(60, sequence()), /nested too deeply/],
+    [
+      'of indefinite lengths without an end',
+      Uint8Array.from(repeated(50_000, [0x24, 0x80]).flat()),
+      /nested/,
+    ],
+  ])('%s is refused', async (_, content, message) => {
+    const data = objectIdentifier('1.2.840.113549.1.7.1');
+    const version = element(Tag.integer, Uint8Array.of(3));
+    const file = sequence(version, sequence(data, element(0xa0, content)));
+    await expect(open(file)).rejects.toMatchObject({
+      code: 'ERR_P12_MALFORMED',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('with a certificate that is too large leaves the others', async () => {
+    const large = forge({ subject: sequence(...repeated(3_000, rdn('x'.repeat(40)))), key }).der;
+    expect(large.length).toBeGreaterThan(131_072);
+    const { identities, unsupported } = await open(oddPkcs12([[...good, certificateBag(large)]]));
+    expect(identities.map(it => it.certificate.subject)).toEqual(['CN=own']);
+    expect(unsupported).toMatchObject([{ error: { code: 'ERR_P12_MALFORMED', message: /too large/ } }]);
+    const limits = { maxCertificateBytes: 1_000_000 };
+    expect((await open(oddPkcs12([[...good, certificateBag(large)]]), { limits })).identities).toHaveLength(
+      2,
+    );
+  });
+
+  it('of many is one too many', async () => {
+    const file = (parts: number) => oddPkcs12([good, ...repeated(parts - 1, [] as Der[])]);
+    expect(await open(file(1_000))).toMatchObject(OPENED);
+    for (const act of [open, inspectPkcs12])
+      await expect(act(file(1_001))).rejects.toMatchObject({
+        code: 'ERR_P12_MALFORMED',
+        message: expect.stringMatching(/1000 parts/),
+      });
+    const limits = { maxParts: 2_000 };
+    expect(await open(file(1_001), { limits })).toMatchObject(OPENED);
+  });
+});
+
+function repeated<T>(count: number, value: T): T[] {
+  return Array.from({ length: count }, () => value);
+}
+
+function nested(depth: number, inside: Der): Der {
+  return depth === 0 ? inside : element(0x24, nested(depth - 1, inside));
+}
+
+function rdn(value: string): Der {
+  return element(Tag.set, sequence(objectIdentifier('2.5.4.11'), text(Tag.utf8String, value)));
+}
