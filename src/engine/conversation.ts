@@ -42,6 +42,8 @@ export class Conversation {
   #parts: ConversationParts;
   /** What no call has taken yet. */
   #unheard: Uint8Array[] = [];
+  /** What came of what was heard, and has not been given away. */
+  #emitted: Emitted[] = [];
   #answers: GivenAnswer[] = [];
   #rehearsal: Rehearsal | undefined;
   #rehearsals = 0;
@@ -57,6 +59,11 @@ export class Conversation {
   get unheard(): Uint8Array {
     const [piece, ...others] = this.#unheard;
     return piece && others.length === 0 ? piece : concatenated(this.#unheard);
+  }
+
+  /** What came of it before an answer was refused. */
+  takeEmitted(): Emitted[] {
+    return this.#emitted.splice(0);
   }
 
   /** What comes of the next piece: nothing, perhaps. Rejects with what an answer was refused with. */
@@ -75,20 +82,19 @@ export class Conversation {
 
   async #perform(): Promise<CallResult> {
     const { transactions, name, object, respondent } = this.#parts;
-    const emitted: Emitted[] = [];
     for (;;) {
       const unheard = this.unheard;
       const slice = unheard.subarray(0, SLICE_BYTES);
       this.#transactions++;
       const result = await transactions.run(name, [object, slice], { respondent, answers: this.#answers });
       if (!result) {
-        if (await this.#rehearse(unheard)) return { status: 0, emitted };
+        if (await this.#rehearse(unheard)) return { status: 0, emitted: this.takeEmitted() };
         continue;
       }
       this.#unheard = [unheard.subarray(slice.length)];
-      emitted.push(...result.emitted);
+      this.#emitted.push(...result.emitted);
       const isDone = slice.length === unheard.length || result.emitted.some(isFailure);
-      if (isDone || this.#isOver) return { status: result.status, emitted };
+      if (isDone || this.#isOver) return { status: result.status, emitted: this.takeEmitted() };
       await this.#turns.next();
     }
   }

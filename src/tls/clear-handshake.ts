@@ -2,6 +2,8 @@ import { HandshakeMessages } from './handshake-messages.js';
 import type { SignatureScheme, TlsVersion } from './types.js';
 
 const CHANGE_CIPHER_SPEC = 20;
+const ALERT = 21;
+const ALERT_BYTES = 2;
 const HANDSHAKE = 22;
 const SERVER_HELLO = 2;
 const CERTIFICATE_REQUEST = 13;
@@ -9,8 +11,8 @@ const SUPPORTED_VERSIONS = 43;
 const TLS_1_3 = 0x0304;
 
 /**
- * What a server says in the clear: the version that it chose and, in TLS 1.2, by which schemes it accepts signatures. The engine's
- * question about the client's certificate has neither the version nor, in TLS 1.2, all schemes.
+ * What a server says in the clear: the version that it chose, its warnings and, in TLS 1.2, by which schemes it accepts signatures.
+ * The engine's question about the client's certificate has neither the version nor, in TLS 1.2, all schemes.
  */
 export class ClearHandshake {
   /** Undefined until the ServerHello has come. */
@@ -18,13 +20,21 @@ export class ClearHandshake {
   /** Of TLS 1.2's CertificateRequest, in the server's order. */
   schemes: SignatureScheme[] | undefined;
   #messages = new HandshakeMessages();
+  #alertBytes = 0;
   #isOver = false;
+
+  /** Alerts that have not ended the handshake. */
+  get warnings(): number {
+    return Math.floor(this.#alertBytes / ALERT_BYTES);
+  }
 
   /** Takes the content of records, in pieces. */
   take(type: number, piece: Uint8Array): void {
     // What follows is encrypted.
     this.#isOver ||= type === CHANGE_CIPHER_SPEC;
-    if (this.#isOver || type !== HANDSHAKE) return;
+    if (this.#isOver) return;
+    if (type === ALERT) this.#alertBytes += piece.length;
+    if (type !== HANDSHAKE) return;
     try {
       this.#messages.push(piece);
       for (let next = this.#messages.next(); next; next = this.#messages.next())

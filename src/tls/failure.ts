@@ -83,7 +83,7 @@ export function tlsError(failure: Failure, connection: FailedConnection): MtlsEr
   const isProtocol = kind === FailureKind.protocol;
   if (isProtocol && number === Breach.notTls) return noTlsError();
   const clause =
-    message || (isProtocol ? breachWords(number, connection.offered.versions) : 'it cannot be read');
+    message || (isProtocol ? breachWords(number, connection.offered.versions) : "the server's own");
   return (
     certificateError(kind, clause) ??
     new MtlsError('ERR_TLS_PROTOCOL', `The server and this client could not agree: ${clause}.`)

@@ -8,7 +8,12 @@ const MAX_WARNINGS = 4;
 /** Ends a server's stream of what is allowed but brings nothing, so that it cannot keep the page busy. */
 export class FloodLimits {
   #withoutData = new Map<string, number>();
-  #warnings = 0;
+  #warnings: number;
+
+  /** @param warnings those of the handshake */
+  constructor(warnings: number) {
+    this.#warnings = warnings;
+  }
 
   count(kind: keyof typeof WITHOUT_DATA): void {
     const count = (this.#withoutData.get(kind) ?? 0) + 1;

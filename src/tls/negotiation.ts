@@ -40,7 +40,10 @@ export class Negotiation {
   /** Tells the server that this side ends the handshake, by an alert. */
   abandon(alert: number): void {
     const records = this.#engine.abandon(this.#handle, alert, this.#conversation.unheard);
-    if (records?.length) this.#transmit(records);
+    if (!records?.length) return;
+    for (const { kind, bytes } of this.#conversation.takeEmitted())
+      if (kind === Emission.ciphertext) this.#transmit(bytes);
+    this.#transmit(records);
   }
 
   /** Gives the records of a complete handshake to somebody else; this is of no use any more then. */

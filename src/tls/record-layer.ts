@@ -47,7 +47,7 @@ export class RecordLayer {
   #opening: RecordCipher;
   #reader: RecordReader;
   #handshake = new HandshakeMessages();
-  #floods = new FloodLimits();
+  #floods: FloodLimits;
   /** The server has asked for new keys of ours: they are due before the next data (RFC 8446 section 4.6.3). */
   #updateIsDue = false;
   #closed = false;
@@ -56,7 +56,7 @@ export class RecordLayer {
 
   static async create(
     external: ExternalConnection,
-    { version, transmit }: { version: TlsVersion; transmit: Transmit },
+    { version, transmit, warnings }: { version: TlsVersion; transmit: Transmit; warnings: number },
   ): Promise<RecordLayer> {
     const { sendKeys, receiveKeys } = external;
     try {
@@ -64,7 +64,7 @@ export class RecordLayer {
         createCipher(external, { version, keys: sendKeys, use: 'encrypt' }),
         createCipher(external, { version, keys: receiveKeys, use: 'decrypt' }),
       ]);
-      return new RecordLayer(external, { sealing, opening, transmit });
+      return new RecordLayer(external, { sealing, opening, transmit, warnings });
     } catch (error) {
       external.free();
       throw error;
@@ -73,7 +73,7 @@ export class RecordLayer {
 
   private constructor(
     external: ExternalConnection,
-    parts: { sealing: RecordCipher; opening: RecordCipher; transmit: Transmit },
+    parts: { sealing: RecordCipher; opening: RecordCipher; transmit: Transmit; warnings: number },
   ) {
     this.#external = external;
     this.#sealing = parts.sealing;
@@ -81,6 +81,7 @@ export class RecordLayer {
     this.#version = parts.sealing.version;
     this.#reader = new RecordReader(this.#version);
     this.#transmit = parts.transmit;
+    this.#floods = new FloodLimits(parts.warnings);
   }
 
   /** Takes ciphertext in any portions. Not to be called again before the last call has resolved. */

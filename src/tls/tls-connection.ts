@@ -169,6 +169,7 @@ export class TlsConnection {
     this.#records = await RecordLayer.create(external, {
       version: this.#info.version,
       transmit: this.#transmit,
+      warnings: this.#clear.warnings,
     });
     if (this.#freed) {
       // Given up meanwhile: what there was to free has been replaced.

@@ -21,6 +21,8 @@ import {
   refused12,
   refused13,
   text,
+  UNEXPECTED_MESSAGE,
+  USER_CANCELED,
 } from './record-attacks.js';
 
 type Version = 'TLSv1.2' | 'TLSv1.3';
@@ -163,6 +165,15 @@ function inPieces(stream: TunnelStream): TunnelStream {
   return { readable: stream.readable.pipeThrough(cut), writable: stream.writable };
 }
 
+/** The server's bytes, with warnings in the clear in front of them. */
+function behindWarnings(count: number) {
+  const records = Array.from({ length: count }, () => [ALERT, 3, 3, 0, 2, 1, USER_CANCELED]);
+  const front = new TransformStream<Uint8Array, Uint8Array>({
+    start: controller => controller.enqueue(Uint8Array.from(records.flat())),
+  });
+  return ({ readable, writable }: TunnelStream) => ({ readable: readable.pipeThrough(front), writable });
+}
+
 const kinds: {
   version: Version;
   when: string;
@@ -218,6 +229,30 @@ describe.each(kinds)(
     });
   },
 );
+
+describe.each(suitesOf('TLSv1.2'))('with %s, a warning of the handshake counts', suite => {
+  const warnings = (count: number) => (r: { seal(type: number, content: Buffer): Buffer }) => [
+    ...Array.from({ length: count }, () => r.seal(ALERT, Buffer.of(1, USER_CANCELED))),
+    r.seal(DATA, text('world')),
+  ];
+
+  it.each([0, 1, 4])('among four in all: %i in the handshake', async early => {
+    const arrive = behindWarnings(early);
+    const { connection, alert } = await connect({ suite, attack: warnings(4 - early), arrive });
+    expect(await readAll(connection, 'world')).toMatchObject({ read: 'hello world', code: 'goes on' });
+    connection.abort(new Error('done'));
+    await alert;
+  });
+
+  it.each([1, 4])('and a fifth ends the connection: %i in the handshake', async early => {
+    const arrive = behindWarnings(early);
+    expect(await outcome({ suite, attack: warnings(5 - early), arrive })).toMatchObject({
+      read: 'hello ',
+      code: 'ERR_TLS_PROTOCOL',
+      alert: UNEXPECTED_MESSAGE,
+    });
+  });
+});
 
 describe.each(suitesOf('TLSv1.3'))('with %s', suite => {
   it('close_notify ends the reading, and nothing that comes behind it is read', async () => {

@@ -5,12 +5,14 @@ import {
   type Socket,
   type Server as TcpServer,
 } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer, type Server } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
 import type { TlsConnectOptions, TlsVersion } from '../../../src/tls/types.js';
+import type { TunnelStream } from '../../../src/tunnel/tunnel.js';
 import { ALTERED_SUITE, type Alter, altered } from '../../support/altered-handshake.js';
 import { secretsOf } from '../../support/attacked-tunnel.js';
 import { credentialOfPair } from '../../support/credential.js';
@@ -18,6 +20,9 @@ import { engineModule } from '../../support/engine.js';
 import { certificateDer, type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
 import { dialTcp } from '../../support/tcp-tunnel.js';
 
+const CHANGE_CIPHER_SPEC = 20;
+const HANDSHAKE = 22;
+const DATA = 23;
 const FINISHED = 20;
 const CLOSE_NOTIFY = [21, 3, 3, 0, 2, 1, 0];
 const USER_CANCELED = [21, 3, 3, 0, 2, 1, 90];
@@ -43,9 +48,9 @@ async function portOf(server: Server | TcpServer): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A TLS server that asks for a certificate; what its handshakes fail with, and how its sockets end. */
-async function listen(version: TlsVersion, ciphers?: string) {
-  const limits = { minVersion: version, maxVersion: version, requestCert: true, rejectUnauthorized: false };
+/** A TLS server that asks for a certificate, unless told otherwise; what its handshakes fail with, and how its sockets end. */
+async function listen(version: TlsVersion, ciphers?: string, requestCert = true) {
+  const limits = { minVersion: version, maxVersion: version, requestCert, rejectUnauthorized: false };
   const server = createServer({ ...pair, ca: pki.ca.cert, ...limits, ...(ciphers && { ciphers }) }, socket =>
     socket.on('error', () => {}),
   );
@@ -65,15 +70,16 @@ async function failure(
   {
     alter,
     secrets = new Map(),
+    stream = dialTcp(port),
     ...options
-  }: Partial<TlsConnectOptions> & { alter?: Alter; secrets?: Map<string, Buffer> },
+  }: Partial<TlsConnectOptions> & { alter?: Alter; secrets?: Map<string, Buffer>; stream?: TunnelStream },
 ): Promise<unknown> {
   const engine = await TlsEngine.create(engineModule(), {
     anchors: [certificateDer(pki.ca.cert)],
     evaluateServers: options.evaluateServer !== undefined,
   });
-  const stream = alter ? altered(dialTcp(port), { secrets, alter }) : dialTcp(port);
-  const connecting = TlsConnection.connect(engine, stream, {
+  const heard = alter ? altered(stream, { secrets, alter }) : stream;
+  const connecting = TlsConnection.connect(engine, heard, {
     hostname: 'localhost',
     partition: '',
     authenticate: async () => credentialOfPair(client),
@@ -83,6 +89,52 @@ async function failure(
     () => expect.fail('it worked'),
     error => error,
   );
+}
+
+/** The server's first flight, which has more records than its ServerHello, as one piece. */
+function inOnePiece({ readable, writable }: TunnelStream): TunnelStream {
+  let flight = Buffer.alloc(0);
+  const joined = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      flight = Buffer.concat([flight, chunk]);
+      if (recordsOf(flight).length > 2) controller.enqueue(flight);
+    },
+  });
+  return { readable: readable.pipeThrough(joined), writable };
+}
+
+function recordByRecord({ readable, writable }: TunnelStream): TunnelStream {
+  const cut = new TransformStream<Uint8Array, Uint8Array>({
+    async transform(chunk, controller) {
+      for (const record of recordsOf(chunk)) {
+        controller.enqueue(record);
+        await sleep(20);
+      }
+    },
+  });
+  return { readable: readable.pipeThrough(cut), writable };
+}
+
+function recordsOf(bytes: Uint8Array): Uint8Array[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const records: Uint8Array[] = [];
+  for (let at = 0, end = 0; at < bytes.length; at = end) {
+    end = at + 5 + view.getUint16(at + 3);
+    records.push(bytes.subarray(at, end));
+  }
+  return records;
+}
+
+/** Notes the types of the records that the client writes. */
+function watched({ readable, writable }: TunnelStream, types: number[]): TunnelStream {
+  const watching = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      types.push(...recordsOf(chunk).map(([type = 0]) => type));
+      controller.enqueue(chunk);
+    },
+  });
+  watching.readable.pipeTo(writable).catch(() => {});
+  return { readable, writable: watching.writable };
 }
 
 const error = (code: ConstructorParameters<typeof MtlsError>[0]) => new MtlsError(code, 'It is so.');
@@ -145,6 +197,25 @@ describe.each(suites)(
     });
   },
 );
+
+describe('over TLS 1.3, in front of the alert', () => {
+  const evaluateServer = () => Promise.reject(error('ERR_TLS_CERT_UNTRUSTED'));
+
+  const inBytes = (stream: TunnelStream, secrets: Map<string, Buffer>) =>
+    altered(stream, { secrets, alter: content => Array.from(content, byte => Buffer.of(byte)) });
+
+  it.each<[how: string, cut: (stream: TunnelStream, secrets: Map<string, Buffer>) => TunnelStream]>([
+    ['that comes at once', inOnePiece],
+    ['that comes record by record', recordByRecord],
+    ['that comes in records of one byte', inBytes],
+  ])('stands one change_cipher_spec, as middleboxes expect, behind a flight %s', async (_, cut) => {
+    const { port, secrets } = await listen('TLSv1.3', ALTERED_SUITE, false);
+    const types: number[] = [];
+    const stream = watched(cut(dialTcp(port), secrets), types);
+    await failure(port, { evaluateServer, stream });
+    await expect.poll(() => types).toEqual([HANDSHAKE, CHANGE_CIPHER_SPEC, DATA]);
+  });
+});
 
 describe('a server that has said nothing', () => {
   /** What a TCP server gets, and how the connection ends there. */

@@ -6,12 +6,12 @@ export const DATA = 23;
 const CHANGE_CIPHER_SPEC = 20;
 
 const CLOSE_NOTIFY = 0;
-const UNEXPECTED_MESSAGE = 10;
+export const UNEXPECTED_MESSAGE = 10;
 const BAD_RECORD_MAC = 20;
 const RECORD_OVERFLOW = 22;
 const ILLEGAL_PARAMETER = 47;
 const DECODE_ERROR = 50;
-const USER_CANCELED = 90;
+export const USER_CANCELED = 90;
 const NO_RENEGOTIATION = 100;
 
 const FULL = 16_384;

@@ -248,7 +248,11 @@ describe('keys that have sealed 2^23 records', () => {
       updateKeys: () => keys(0),
       free: () => {},
     } as unknown as ExternalConnection;
-    const layer = await RecordLayer.create(external, { version, transmit: it => void sent.push(it) });
+    const layer = await RecordLayer.create(external, {
+      version,
+      transmit: it => void sent.push(it),
+      warnings: 0,
+    });
     return { layer, sent };
   };
 

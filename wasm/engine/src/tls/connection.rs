@@ -21,6 +21,8 @@ const RECORD_OVERHEAD: usize = 256;
 
 /// The content type of a record that may be queued before an alert.
 const CHANGE_CIPHER_SPEC: u8 = 20;
+/// The whole record, which says nothing in TLS 1.3.
+const COMPATIBILITY_RECORD: &[u8] = &[CHANGE_CIPHER_SPEC, 3, 3, 0, 1, 1];
 
 pub struct Connection {
     tls: UnbufferedClientConnection,
@@ -144,15 +146,21 @@ impl Connection {
     }
 
     /// Ends the handshake on the host's account, with the records of an alert. What `ciphertext`, which came last, leads to is not
-    /// sent. Nothing is said where that can't be: when it is over, or TLS 1.2 has changed its keys.
+    /// sent, but for the change_cipher_spec in front of TLS 1.3's first protected record (RFC 8446 appendix D.4). Nothing is said where
+    /// that can't be: when it is over, or TLS 1.2 has changed its keys.
     pub fn abandon(&mut self, ciphertext: &[u8], alert: u8) -> Vec<u8> {
         if self.handshake_reported || self.cipher_changed || self.failure.is_some() {
             return Vec::new();
         }
-        self.process(ciphertext);
+        let unsent = self.process(ciphertext).ciphertext;
         self.failure = Some(Failure::misuse("the handshake was given up"));
         let suite = self.tls.negotiated_cipher_suite().map(|it| it.suite());
-        self.secret.alert(alert, suite).unwrap_or_default()
+        let alert = self.secret.alert(alert, suite).unwrap_or_default();
+        let is_tls13 = self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        match unsent.get(..COMPATIBILITY_RECORD.len()) {
+            Some(COMPATIBILITY_RECORD) if is_tls13 => [COMPATIBILITY_RECORD, &alert].concat(),
+            _ => alert,
+        }
     }
 
     /// Hands the records over to the host, once the handshake is complete.
