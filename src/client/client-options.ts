@@ -9,6 +9,7 @@ import type { IdentityStore } from '../store/identity-store.js';
 import type { TrustOptions } from '../trust/options.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
+import { isListOf } from '../util/lists.js';
 import type { WebSocketOptions } from '../websocket/web-socket.js';
 import type { ChallengeHandler } from './challenge.js';
 
@@ -66,7 +67,7 @@ export function checkClientOptions(options: ClientOptions): void {
   const { tunnel, identities = [], onChallenge, trust = {}, postQuantum = true } = options ?? {};
   if (typeof tunnel !== 'string' && typeof tunnel?.connect !== 'function')
     throw new TypeError('tunnel: the address of a relay (ws: or wss:), or an object with connect()');
-  if (Array.isArray(identities) ? !identities.every(isIdentity) : typeof identities?.find !== 'function')
+  if (Array.isArray(identities) ? !isListOf(identities, isIdentity) : typeof identities?.find !== 'function')
     throw new TypeError('identities: an IdentityStore, or a list of identities, as openPkcs12 gives it');
   if (Array.isArray(identities)) for (const { controls } of identities) checkedControls(controls ?? {});
   if (onChallenge !== undefined && typeof onChallenge !== 'function')

@@ -1,4 +1,5 @@
 import { isCertificate, isIdentity } from '../identity/is-identity.js';
+import { isListOf } from '../util/lists.js';
 import type { Disposition, IdentityCredential, Persistence, TrustCredential } from './challenge.js';
 
 const dispositions: readonly unknown[] = ['use-credential', 'default', 'reject', 'cancel'];
@@ -17,7 +18,7 @@ export function identityOf(credential: IdentityCredential | TrustCredential | un
   const { identity, intermediates = [] } = (credential ?? {}) as Partial<IdentityCredential>;
   if (!isIdentity(identity))
     throw new TypeError('a client-certificate challenge is answered with an identity, as in its candidates');
-  if (!Array.isArray(intermediates) || !intermediates.every(isCertificate))
+  if (!isListOf(intermediates, isCertificate))
     throw new TypeError('intermediates: a list of certificates, as parseCertificates gives it');
   return credential as IdentityCredential;
 }

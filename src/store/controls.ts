@@ -1,5 +1,6 @@
 import { checkHostPatterns } from '../identity/hosts.js';
 import type { Identity, IdentityControls } from '../identity/types.js';
+import { isListOf } from '../util/lists.js';
 
 /** A year: more is no idle timeout. */
 const MAX_IDLE_TIMEOUT_MS = 366 * 24 * 60 * 60 * 1000;
@@ -9,7 +10,7 @@ const checks: Record<keyof IdentityControls, (value: unknown) => void> = {
     if (typeof value !== 'string') throw new TypeError('label is a string');
   },
   hosts(value) {
-    if (!Array.isArray(value) || !value.every(it => typeof it === 'string'))
+    if (!isListOf(value, it => typeof it === 'string'))
       throw new TypeError('hosts is an array of host patterns');
     checkHostPatterns(value);
   },

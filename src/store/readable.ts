@@ -1,5 +1,6 @@
 // Records as they are read back. Another program or another version may have written them, and any script of the origin.
 import type { Certificate } from '../identity/types.js';
+import { isListOf } from '../util/lists.js';
 import { areControls } from './controls.js';
 import type { JournalEntry } from './journal.js';
 import type { AnswerRecord, EnrolmentRecord, IdentityRecord } from './schema.js';
@@ -25,8 +26,8 @@ export function isReadableIdentity(record: unknown): record is IdentityRecord {
   } = (record ?? {}) as Partial<IdentityRecord>;
   return (
     [id, fingerprint].every(isText) &&
-    Array.isArray(otherChains) &&
-    [chain, ...otherChains].every(isChain) &&
+    isChain(chain) &&
+    isListOf(otherChains, isChain) &&
     holdsKey(rest) &&
     typeof trust?.trusted === 'boolean' &&
     areControls(controls) &&
@@ -58,8 +59,7 @@ export function isReadableAnswer(record: unknown): record is AnswerRecord {
     answer.method === 'client-certificate' &&
     isText(answer.identityId) &&
     typeof answer.wasAllowed === 'boolean' &&
-    Array.isArray(answer.intermediates) &&
-    answer.intermediates.every(isBytes)
+    isListOf(answer.intermediates, isBytes)
   );
 }
 
@@ -67,7 +67,7 @@ export function isReadableAnswer(record: unknown): record is AnswerRecord {
 export function readableEntries(record: unknown): JournalEntry[] {
   const { entries } = (record ?? {}) as { entries?: Partial<JournalEntry>[] };
   if (!Array.isArray(entries)) return [];
-  return entries.filter((it): it is JournalEntry => isTime(it?.at) && isText(it?.host));
+  return Object.values(entries).filter((it): it is JournalEntry => isTime(it?.at) && isText(it?.host));
 }
 
 /** A session's id, as tabs share it. */
@@ -77,27 +77,30 @@ export function isSessionId(value: unknown): value is string {
 
 /** Whether there are keys that cannot be exported, or a wrapped one in their place. */
 function holdsKey({ keys, wrapped }: { keys?: CryptoKey[]; wrapped?: WrappedKey }): boolean {
-  if (!Array.isArray(keys)) return false;
-  if (wrapped !== undefined) return keys.length === 0 && isWrappedKey(wrapped);
-  return (
-    keys.length > 0 && keys.every(it => it instanceof CryptoKey && it.type === 'private' && !it.extractable)
-  );
+  if (!isListOf(keys, isKey)) return false;
+  return wrapped === undefined ? keys.length > 0 : keys.length === 0 && isWrappedKey(wrapped);
+}
+
+function isKey(value: unknown): value is CryptoKey {
+  return value instanceof CryptoKey && value.type === 'private' && !value.extractable;
 }
 
 function isWrappedKey(value: Partial<WrappedKey> | null): boolean {
   return value?.pkcs8 instanceof ArrayBuffer && isBytes(value.iv) && isText(value.method);
 }
 
-function isChain(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every(isCertificate);
+function isChain(value: unknown): value is Certificate[] {
+  return isListOf(value, isCertificate) && value.length > 0;
 }
 
-function isCertificate(value: Partial<Certificate> | null): boolean {
+function isCertificate(value: unknown): value is Certificate {
+  const { der, fingerprint, subject, issuer, keyAlgorithm, notBefore, notAfter } = (value ??
+    {}) as Partial<Certificate>;
   return (
-    isBytes(value?.der) &&
-    [value?.fingerprint, value?.subject, value?.issuer, value?.keyAlgorithm].every(isText) &&
-    isTime(value?.notBefore) &&
-    isTime(value?.notAfter)
+    isBytes(der) &&
+    [fingerprint, subject, issuer, keyAlgorithm].every(isText) &&
+    isTime(notBefore) &&
+    isTime(notAfter)
   );
 }
 

@@ -44,6 +44,9 @@ const promised = <T>(request: IDBRequest<T>) =>
     request.onerror = () => reject(request.error);
   });
 
+/** Of a length and without members, which `every` skips; the longest takes it a minute. */
+const holes = (length: number) => Object.assign([], { length });
+
 /** Writes past the library. */
 async function write(name: string, value: unknown, key?: IDBValidKey): Promise<void> {
   const database = await promised(indexedDB.open('browser-mtls'));
@@ -222,6 +225,19 @@ describe('the record of an identity', () => {
       record => Object.assign(record, { controls: { persistence: 'session' }, session: {} }),
     ],
     ['null for its chain', record => (record.chain = null)],
+    ['a hole for its certificate', record => (record.chain = holes(1))],
+    ['a hole behind its certificate', record => (record.chain as unknown[]).length++],
+    [
+      'a member of its chain that has a name',
+      record => Object.assign(record.chain as object, { length: 0, x: 1 }),
+    ],
+    ['holes for its other chains', record => (record.otherChains = [holes(1)])],
+    ['very many holes for its other chains', record => (record.otherChains = holes(2 ** 32 - 1))],
+    ['a hole for its key', record => (record.keys = holes(1))],
+    [
+      'a hole among its hosts',
+      record => (record.controls = { hosts: Object.assign(['api.example.com'], { length: 2 }) }),
+    ],
   ])('with %s cannot be read, and can be deleted', async (_what, change) => {
     const { id } = await store.add(bob, { hosts: ['api.example.com'] });
     const record = await readRaw<Record<string, unknown>>('identities', id);
@@ -319,6 +335,14 @@ describe('other records', () => {
         identityId: 'x',
         wasAllowed: true,
         intermediates: ['x'],
+      },
+      {
+        ...good,
+        key: 'a hole for certificates',
+        method: 'client-certificate',
+        identityId: 'x',
+        wasAllowed: true,
+        intermediates: holes(1),
       },
       { ...good, key: 'no port', host: 'api.example.com' },
       { ...good, key: 'odd host', host: 5 },
