@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { manifestProblems, typeProblems } from '../support/package-checks.js';
 import {
   makeProject,
   namedFiles,
@@ -98,6 +99,12 @@ describe('the tarball', () => {
     const entries = readdirSync(join(project.folder, 'node_modules')).filter(name => !name.startsWith('.'));
     expect(entries).toEqual(['browser-mtls']);
     expect(existsSync(join(project.folder, 'node_modules/browser-mtls/node_modules'))).toBe(false);
+  });
+
+  test('is in order for publint and for @arethetypeswrong/cli', async () => {
+    expect(await manifestProblems(tarball)).toEqual([]);
+    const assets = ['engine.wasm', 'decoders.wasm', 'mozilla-roots.bin'];
+    expect(typeProblems(tarball, assets)).toBe('');
   });
 
   test('stays small', () => {

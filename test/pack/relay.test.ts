@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { pageWebSocket, startEcho } from '../../relay/test/harness.js';
 import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
+import { manifestProblems, typeProblems } from '../support/package-checks.js';
 import { startProgram } from '../support/process.js';
 import {
   installedVersion,
@@ -77,6 +78,11 @@ describe('the tarball', () => {
   test('has the licence and the version of the page package', () => {
     expect(readFileSync('relay/LICENSE', 'utf8')).toBe(readFileSync('LICENSE', 'utf8'));
     expect(readManifest('relay').version).toBe(readManifest().version);
+  });
+
+  test('is in order for publint and for @arethetypeswrong/cli', async () => {
+    expect(await manifestProblems(tarball)).toEqual([]);
+    expect(typeProblems(tarball)).toBe('');
   });
 
   test('names no path of the machine that built it', () => {
