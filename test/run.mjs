@@ -7,8 +7,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runCommand, stopAll } from './setup/command.mjs';
-import { findCargo, prepareMachine } from './setup/machine.mjs';
+import { prepareMachine } from './setup/machine.mjs';
 import { rebuildEngine, restoreEngine } from './setup/rebuilt-engine.mjs';
+import { findCargo, useInstalledToolchain } from './setup/rust.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The whole run; a step that hangs takes at most what is left of it. */
@@ -106,7 +107,9 @@ async function main(steps) {
     );
   };
   try {
-    if (!values['no-setup']) {
+    if (values['no-setup']) {
+      useInstalledToolchain();
+    } else {
       heading('Set-up');
       const since = Date.now();
       const needs = new Set(steps.flatMap(it => it.needs));

@@ -3,8 +3,9 @@
 # usage: wasm/build.sh [folder]     into that folder; default is this one
 #
 # Needs clang, llvm-ar, wasi-libc's headers (Debian: clang llvm wasi-libc) and wasm-opt (npm's binaryen), and one of:
-#   rustup, any stable toolchain from 1.87 on: the target wasm32-wasip1 is added when it is missing
+#   rustup: the toolchain of rust-toolchain.toml, which it installs, or else its default one, from 1.87 on
 #   Debian's rustc-web, cargo-web, rust-web-src and lld: taken when rustup cannot give the target, or with WASM_TOOLCHAIN=debian
+# The pinned compilers (rust-toolchain.toml, wasm/c-compiler) give the same bytes on every machine; others need not.
 set -euo pipefail
 out="$(realpath "${1:-$(dirname "$0")}")"
 cd "$(dirname "$0")"
@@ -20,9 +21,24 @@ command -v "$clang" >/dev/null || fail "clang is missing (Debian: apt-get instal
 [ -d "$headers" ] || fail "the headers of wasi-libc are missing in $headers (Debian: apt-get install wasi-libc)"
 [ -f ../node_modules/binaryen/bin/wasm-opt ] || fail "wasm-opt is missing (npm ci)"
 
+pinned_rust="$(sed -n 's/^channel = "\(.*\)"$/\1/p' ../rust-toolchain.toml)"
+pinned_clang="$(cat c-compiler)"
+
 rustup_has_target() {
   [ "${WASM_TOOLCHAIN:-rustup}" = rustup ] && command -v rustup cargo >/dev/null || return 1
+  if ! rustc --version >/dev/null 2>&1 && ! rustup toolchain install "$pinned_rust" --profile minimal >&2; then
+    RUSTUP_TOOLCHAIN="$(rustup default | cut -d' ' -f1)" && export RUSTUP_TOOLCHAIN
+  fi
   rustup target list --installed 2>/dev/null | grep -qx "$target" || rustup target add "$target" >&2
+}
+
+# usage: print_compilers RUSTC    test/setup/rebuilt-engine.mjs reads this
+print_compilers() {
+  local rust c="$("$clang" --version | head -1)" which=other
+  rust="$("$1" --version)"
+  # Debian's own says in a second pair of brackets that it was built from a source tarball.
+  [[ "$rust" =~ ^"rustc $pinned_rust "\([^\)]*\)$ ]] && [ "$c" = "$pinned_clang" ] && which=pinned
+  echo "$which compilers: $rust, $c"
 }
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
@@ -46,11 +62,13 @@ remap_paths() {
 }
 
 if rustup_has_target; then
+  rustc=rustc
   flags="$(remap_paths cargo)"
   # One after the other: built together, one would get the features that the other asks for.
   for package in "${packages[@]}"; do RUSTFLAGS="$flags $small" cargo "${build[@]}" "$package"; done
 else
   echo "wasm/build.sh: building with Debian's rustc-web" >&2
+  rustc=/usr/bin/rustc
   for tool in /usr/bin/rustc /usr/bin/cargo /usr/bin/wasm-ld; do
     [ -x "$tool" ] || fail "$tool is missing (rustup has no $target; Debian: apt-get install rustc-web cargo-web rust-web-src lld)"
   done
@@ -70,3 +88,4 @@ optimise() {
 optimise mtls_abi browser-mtls
 optimise mtls_decoders decoders
 node source-hash.mjs > "$out/browser-mtls.wasm.sources.sha256"
+print_compilers "$rustc"

@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { runCommand } from './command.mjs';
-
-const MINIMUM_RUST = [1, 87];
+import { findCargo, prepareRust } from './rust.mjs';
+import { addToPath, installed, installPackages, onPath, output, succeeds } from './system.mjs';
 
 /** Debian's packages by what needs them; `has` tells whether that is there already. */
 const PACKAGES = [
@@ -47,9 +47,6 @@ const PACKAGES = [
 const MINIMUM_GO = [1, 25];
 const FETCHED_GO = 'go1.26.8';
 
-/** Debian's own Rust, with the sources of its standard library for wasm32-wasip1: where rustup gives none. */
-const DEBIAN_RUST = ['rustc-web', 'cargo-web', 'rust-web-src', 'rust-web-clippy', 'rustfmt-web', 'lld'];
-
 /**
  * Installs what is missing of `needs` (as root; otherwise says what to install); resolves with false when something is missing after that.
  * @param {Set<string>} needs
@@ -63,46 +60,6 @@ export async function prepareMachine(needs, { timeoutMs }) {
   if (needs.has('go')) ready = (await prepareGo(timeoutMs)) && ready;
   if (ready) console.log(versions(needs));
   return ready;
-}
-
-/** rustup's cargo when there is one, otherwise Debian's. */
-export function findCargo() {
-  return onPath('cargo') ? 'cargo' : '/usr/bin/cargo';
-}
-
-async function prepareRust(timeoutMs) {
-  if (onPath('rustup') && (await prepareRustup(timeoutMs))) return true;
-  console.log("rustup gives no usable toolchain: taking Debian's");
-  process.env.WASM_TOOLCHAIN = 'debian';
-  const missing = DEBIAN_RUST.filter(name => !installed(name));
-  if (missing.length > 0 && !(await installPackages(missing, timeoutMs))) return false;
-  // Ahead of rustup's, which has just been found unusable; but not ahead of the Node that runs now.
-  process.env.PATH = [dirname(process.execPath), '/usr/bin', process.env.PATH].join(delimiter);
-  return true;
-}
-
-async function prepareRustup(timeoutMs) {
-  const rustup = (...args) => runCommand(['rustup', ...args], { timeoutMs });
-  if (!recentRust()) {
-    const { ok } = await rustup('toolchain', 'install', 'stable', '--profile', 'minimal');
-    if (!ok) return false;
-    process.env.RUSTUP_TOOLCHAIN = 'stable';
-    if (!recentRust()) return false;
-  }
-  const components = output('rustup', ['component', 'list', '--installed']);
-  for (const component of ['rustfmt', 'clippy']) {
-    if (!components.includes(component) && !(await rustup('component', 'add', component)).ok) return false;
-  }
-  const targets = output('rustup', ['target', 'list', '--installed']).split('\n');
-  return targets.includes('wasm32-wasip1') || (await rustup('target', 'add', 'wasm32-wasip1')).ok;
-}
-
-/** The active toolchain, which may be none, or older than the crates allow. */
-function recentRust() {
-  const version = /^rustc (\d+)\.(\d+)/.exec(output('rustc', ['--version']));
-  if (!version) return false;
-  const [major, minor] = version.slice(1).map(Number);
-  return major > MINIMUM_RUST[0] || (major === MINIMUM_RUST[0] && minor >= MINIMUM_RUST[1]);
 }
 
 /** The Go on the path, or Debian's to find the module proxy by, which has the toolchains of newer ones. */
@@ -149,25 +106,6 @@ export function webkitBrowser() {
     .find(existsSync);
 }
 
-async function installPackages(names, timeoutMs) {
-  const command = ['apt-get', 'install', '-y', '--no-install-recommends', ...names];
-  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
-    console.error(`Missing on this machine. As root: ${command.join(' ')}`);
-    return false;
-  }
-  // In runlevel 1 the packages do not start services of their own: the tests run their own nginx.
-  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const { ok: updated } = await runCommand(['apt-get', 'update', '-q'], { timeoutMs, env });
-  if (!updated) console.error('apt-get update failed; trying with the lists that are there');
-  const { ok } = await runCommand(command, { timeoutMs, env });
-  if (!ok) console.error(`These packages could not be installed: ${names.join(' ')}`);
-  return ok;
-}
-
-function installed(name) {
-  return output('dpkg-query', ['-W', '-f', `\${Status}`, name]).startsWith('install ok');
-}
-
 function packageVersion(name) {
   return output('dpkg-query', ['-W', '-f', `\${Version}`, name]);
 }
@@ -192,21 +130,4 @@ function debian() {
   } catch {
     return process.platform;
   }
-}
-
-function output(file, args) {
-  return spawnSync(file, args, { encoding: 'utf8' }).stdout ?? '';
-}
-
-function succeeds(file, args) {
-  return spawnSync(file, args, { stdio: 'ignore' }).status === 0;
-}
-
-function onPath(name) {
-  return (process.env.PATH ?? '').split(delimiter).some(folder => existsSync(join(folder, name)));
-}
-
-function addToPath(...folders) {
-  const known = (process.env.PATH ?? '').split(delimiter);
-  process.env.PATH = [...known, ...folders.filter(folder => !known.includes(folder))].join(delimiter);
 }
