@@ -32,6 +32,10 @@ const STEPS = [
     '-D',
     'warnings',
   ]),
+  step('deny', 'Licences and sources of the crates', ['rust', 'deny'], () => [
+    ...['cargo-deny', '--manifest-path', 'wasm/Cargo.toml', '--locked', 'check'],
+    ...['licenses', 'bans', 'sources'],
+  ]),
   step('hash', 'The committed .wasm belongs to the sources', [], () => [
     process.execPath,
     'wasm/source-hash.mjs',

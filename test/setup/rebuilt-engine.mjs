@@ -16,10 +16,14 @@ export async function rebuildEngine({ scratch, timeoutMs }) {
   mkdirSync(folder);
   const { ok, output } = await runCommand(['wasm/build.sh', folder], { timeoutMs, capture: true });
   if (!ok) return false;
-  const same = NAMES.map(name => replace(join('wasm', name), readFileSync(join(folder, name)))).every(Boolean);
+  const same = NAMES.map(name => replace(join('wasm', name), readFileSync(join(folder, name)))).every(
+    Boolean,
+  );
   const pinned = /^pinned compilers: /m.test(output);
   if (pinned && !same) {
-    console.error('The pinned compilers must give the committed bytes: run wasm/build.sh and commit the result');
+    console.error(
+      'The pinned compilers must give the committed bytes: run wasm/build.sh and commit the result',
+    );
   }
   return same || !pinned;
 }
