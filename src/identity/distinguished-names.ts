@@ -80,8 +80,42 @@ function comparableAttribute({ tag, content }: Element): string {
   return `${toHex(type.content)}=${shown}`;
 }
 
+/**
+ * The form in which the texts of names are compared (RFC 4514), as `comparableName` has it of their encodings. Escapes, spaces
+ * around separators, the case of types and the order inside of an RDN make no difference.
+ */
+export function comparableText(name: string): string {
+  return separated(name, ',')
+    .map(rdn => separated(rdn, '+').map(comparablePair).sort().join('+'))
+    .join(',');
+}
+
+/** Not at separators that are escaped. */
+function separated(text: string, separator: ',' | '+'): string[] {
+  return text.match(separator === ',' ? /(?:\\.|[^\\,])+/gs : /(?:\\.|[^\\+])+/gs) ?? [text];
+}
+
+function comparablePair(pair: string): string {
+  const [type = '', ...value] = pair.split('=');
+  return `${type.trim().toLowerCase()}=${JSON.stringify(folded(unescaped(value.join('='))))}`;
+}
+
+function unescaped(value: string): string {
+  return value.replace(
+    /((?:\\[\da-f]{2})+)|\\(.)/gis,
+    (whole, octets: string | undefined, character: string) => {
+      if (octets === undefined) return character;
+      try {
+        return decodeURIComponent(octets.replaceAll('\\', '%'));
+      } catch {
+        return whole;
+      }
+    },
+  );
+}
+
 /** ASCII letters in lower case, spaces joined, without those at the ends. */
-export function folded(text: string): string {
+function folded(text: string): string {
   return text
     .replace(/[\t-\r ]+/g, ' ')
     .replace(/^ | $/g, '')

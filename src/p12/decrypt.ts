@@ -172,7 +172,7 @@ export class Session {
       this.#derivations.pkcs12({ ...common, purpose }, { password, bytes });
     const key = await derive(Purpose.key, keyBytes);
     const iv = cipher === 'RC4' ? new Uint8Array() : await derive(Purpose.iv, 8);
-    return this.engine.decrypt(cipher, { key, iv, ciphertext });
+    return this.engine.decrypt(cipher, { key, iv, ciphertext }, this.work);
   }
 
   async #decryptPbes1(
@@ -181,14 +181,14 @@ export class Session {
   ): Promise<Bytes | undefined> {
     const derived = await this.#derivations.pbkdf1({ hash, salt, iterations }, { password, bytes: 16 });
     const [key, iv] = [derived.subarray(0, 8), derived.subarray(8)];
-    return this.engine.decrypt(cipher, { key, iv, ciphertext });
+    return this.engine.decrypt(cipher, { key, iv, ciphertext }, this.work);
   }
 
   async #decryptPbes2(encryption: Pbes2, { password, ciphertext }: Secrets): Promise<Bytes | undefined> {
     const { derivation, keyBytes: bytes, effectiveBits, iv } = encryption;
     if (!inWebCrypto(encryption)) {
       const key = await this.#derivations.bytes(derivation, { password, bytes });
-      return this.engine.decrypt(engineCipher(encryption), { key, iv, ciphertext, effectiveBits });
+      return this.engine.decrypt(engineCipher(encryption), { key, iv, ciphertext, effectiveBits }, this.work);
     }
     const key = await this.#derivations.aesKey(encryption, password);
     try {

@@ -3,6 +3,7 @@ import { Instance } from '../engine/instance.js';
 import { nextTask } from '../engine/turns.js';
 import { WireWriter } from '../engine/wire.js';
 import { CertificateReader } from '../identity/certificate-reader.js';
+import { concatenated } from '../util/bytes.js';
 import type { HashName } from './algorithms.js';
 import type { Work } from './import-budget.js';
 
@@ -58,6 +59,18 @@ export interface Derivation {
   bytes: number;
 }
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
+interface CipherParts {
+  key: Uint8Array;
+  iv: Uint8Array;
+  ciphertext: Uint8Array;
+  /** Of RC2. Default: as many as the key has. */
+  effectiveBits?: number | undefined;
+}
+
+/** Blocks the page for a few milliseconds with the slowest cipher; a multiple of all block sizes. */
+const SLICE_BYTES = 32_768;
 /** A slice of derivation blocks the page for about so long. */
 const SLICE_MS = 6;
 /** The 2,048 iterations that most older files have, in one go. */
@@ -119,17 +132,47 @@ export class ImportEngine {
   }
 
   /**
-   * Decrypts by RC4, or by a block cipher in CBC mode; undefined when the padding is wrong.
-   *
-   * @param parts `effectiveBits`: of RC2; default: as many as the key has
+   * Decrypts by RC4, or by a block cipher in CBC mode; undefined when the padding is wrong, which the last blocks tell before
+   * anything else is decrypted. What is long is decrypted in slices, between which the page goes on.
    */
-  decrypt(
+  async decrypt(cipher: EngineCipher, parts: CipherParts, work: Work): Promise<Bytes | undefined> {
+    const { iv, ciphertext } = parts;
+    if (cipher === 'RC4' || ciphertext.length <= SLICE_BYTES) return this.#decrypt(cipher, parts);
+    if (ciphertext.length % iv.length !== 0) return undefined;
+    const tail = ciphertext.subarray(-2 * iv.length);
+    const last = this.#decrypt(cipher, { ...parts, ciphertext: tail })?.subarray(iv.length);
+    return last && this.#decryptInSlices(cipher, parts, { tail, last, work });
+  }
+
+  async #decryptInSlices(
     cipher: EngineCipher,
-    parts: { key: Uint8Array; iv: Uint8Array; ciphertext: Uint8Array; effectiveBits?: number | undefined },
-  ): Uint8Array<ArrayBuffer> | undefined {
-    const input = new WireWriter().u8(cipherNumbers[cipher]);
-    input.u16(parts.effectiveBits ?? 8 * parts.key.length);
-    input.bytes(parts.key).bytes(parts.iv).bytes(parts.ciphertext);
+    { iv, ciphertext, ...parts }: CipherParts,
+    { tail, last, work }: { tail: Uint8Array; last: Bytes; work: Work },
+  ): Promise<Bytes> {
+    const body = ciphertext.subarray(0, -iv.length);
+    const plaintext = concatenated([new Uint8Array(body.length), last]);
+    last.fill(0);
+    try {
+      for (let at = 0; at < body.length; at += SLICE_BYTES) {
+        const slice = body.subarray(at, at + SLICE_BYTES);
+        const previous = at === 0 ? iv : ciphertext.subarray(at - iv.length, at);
+        // The last blocks end each slice, so that there is a padding that is right.
+        const whole = { ...parts, iv: previous, ciphertext: concatenated([slice, tail]) };
+        const decrypted = this.#decrypt(cipher, whole) ?? new Uint8Array();
+        plaintext.set(decrypted.subarray(0, slice.length), at);
+        decrypted.fill(0);
+        await work.turn();
+      }
+    } catch (error) {
+      plaintext.fill(0);
+      throw error;
+    }
+    return plaintext;
+  }
+
+  #decrypt(cipher: EngineCipher, { key, iv, ciphertext, effectiveBits }: CipherParts): Bytes | undefined {
+    const input = new WireWriter().u8(cipherNumbers[cipher]).u16(effectiveBits ?? 8 * key.length);
+    input.bytes(key).bytes(iv).bytes(ciphertext);
     const { emitted } = this.#callWiping('p12_decrypt', input.finish());
     return emitted.find(it => it.kind === Emission.decrypted)?.bytes;
   }

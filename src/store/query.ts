@@ -1,4 +1,4 @@
-import { folded, issuedByOneOf } from '../identity/distinguished-names.js';
+import { comparableText, issuedByOneOf } from '../identity/distinguished-names.js';
 import { hostsAllow } from '../identity/hosts.js';
 import type { StoredIdentity } from '../identity/types.js';
 
@@ -8,12 +8,15 @@ export interface IdentityQuery {
   label?: string;
   /** The PKCS#12 localKeyId, hex. */
   keyId?: string;
-  /** Of the identity's own certificate, as `Certificate` has it. */
+  /**
+   * Of the identity's own certificate, as `Certificate` has it (RFC 4514). Names are equal as OpenSSL has them equal (RFC 5280,
+   * section 7.1), however they are written: escapes, spaces and the case of ASCII letters make no difference.
+   */
   subject?: string;
   /**
    * Of the identity's own certificate, as `Certificate` has it; or the DER name of an authority, or several of which one is
    * enough, as servers send them in a CertificateRequest: then it may have issued any certificate of its chains. Names are
-   * equal as OpenSSL has them equal (RFC 5280, section 7.1).
+   * equal as for `subject`.
    */
   issuer?: string | BufferSource | BufferSource[];
   /** `host` or `host:port` (default 443) that the identity's `hosts` allow. */
@@ -29,14 +32,22 @@ const text =
   (value: unknown): Test | undefined =>
     typeof value === 'string' ? identity => read(identity) === value : undefined;
 
+const name =
+  (read: (identity: StoredIdentity) => string) =>
+  (value: unknown): Test | undefined => {
+    if (typeof value !== 'string') return undefined;
+    const wanted = comparableText(value);
+    return identity => comparableText(read(identity)) === wanted;
+  };
+
 /** Each makes a test of a value, or nothing of a value of the wrong type. */
 const tests: Record<keyof IdentityQuery, (value: unknown) => Test | undefined> = {
   id: text(it => it.id),
   label: text(it => it.controls.label),
   keyId: value => text(it => it.keyId)(typeof value === 'string' ? value.toLowerCase() : value),
-  subject: text(it => it.certificate.subject),
+  subject: name(it => it.certificate.subject),
   issuer(value) {
-    if (typeof value === 'string') return it => folded(it.certificate.issuer) === folded(value);
+    if (typeof value === 'string') return name(it => it.certificate.issuer)(value);
     const names = (Array.isArray(value) ? value : [value]).map(bytesOf);
     if (!names.every(name => name !== undefined)) return undefined;
     const isWanted = issuedByOneOf(names);

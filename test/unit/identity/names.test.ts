@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { element, sequence, Tag } from '../../../src/enroll/der.js';
-import { comparableName, issuerName } from '../../../src/identity/distinguished-names.js';
+import { comparableName, comparableText, issuerName } from '../../../src/identity/distinguished-names.js';
 import { evaluateTrust } from '../../../src/index.js';
 import { engineModule } from '../../support/engine.js';
 import {
@@ -129,3 +129,28 @@ async function verifies([root = '', leaf = '']: string[]): Promise<boolean> {
     return false;
   }
 }
+
+describe('texts of names', () => {
+  it.each([
+    ['CN=Ada,O=Example', 'cn = ada , o=EXAMPLE'],
+    ['CN=Ada+UID=1,O=x', 'UID=1+CN=Ada,O=x'],
+    ['CN=\\ Ada  Lovelace\\ ', 'CN=Ada Lovelace'],
+    ['CN=a\\,b\\+c\\=d', 'CN=a\\2Cb\\2bc=d'],
+    ['CN=Zürich', 'CN=Z\\C3\\BCrich'],
+    ['CN=a\\\\2c', 'CN=A\\\\2C'],
+    ['', ' '],
+  ])('%s is the same as %s', (one, other) => {
+    expect(comparableText(one)).toBe(comparableText(other));
+  });
+
+  it.each([
+    ['CN=Ada,O=Example', 'O=Example,CN=Ada'],
+    ['CN=a,CN=b', 'CN=a\\,CN=b'],
+    ['CN=a+CN=b', 'CN=a\\+CN=b'],
+    ['CN=a', 'SN=a'],
+    ['CN=Ä', 'CN=ä'],
+    ['CN=a\\\\2c', 'CN=a\\2c'],
+  ])('%s differs from %s', (one, other) => {
+    expect(comparableText(one)).not.toBe(comparableText(other));
+  });
+});

@@ -1,16 +1,19 @@
-import type { KeyObject } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Der, element, objectIdentifier, sequence, Tag, text } from '../../../src/enroll/der.js';
 import { inspectPkcs12, type OpenPkcs12Options, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { engineModule } from '../../support/engine.js';
 import { commonName, forge, makeKey } from '../../support/forged-certificates.js';
 import {
+  bmp,
   certificateBag,
+  encrypt,
   keyBag,
   oddPkcs12,
   pbes2,
   pkcs8Of,
   shroudedKeyBag,
+  tripleDes,
 } from '../../support/odd-pkcs12.js';
 
 // Work is counted, not timed.
@@ -190,6 +193,21 @@ describe('one part', () => {
     expect((await open(oddPkcs12([[...good, certificateBag(large)]]), { limits })).identities).toHaveLength(
       2,
     );
+  });
+
+  it('by an older cipher is decrypted in slices', async () => {
+    for (const length of [30_000, 32_768, 65_536, 200_003]) {
+      const filling = sequence(
+        objectIdentifier('1.2.3'),
+        element(0xa0, element(Tag.octetString, randomBytes(length))),
+      );
+      const by = (password: string) => (it: Uint8Array) => tripleDes(it, bmp(password), 1);
+      expect(await open(oddPkcs12([encrypt([filling, ...good], by(''))]))).toMatchObject(OPENED);
+      const locked = open(oddPkcs12([good, encrypt([filling], by('other'))]));
+      await expect(locked).resolves.toMatchObject({
+        unsupported: [{ error: { code: 'ERR_P12_KEY_PASSWORD' } }],
+      });
+    }
   });
 
   it('of many is one too many', async () => {

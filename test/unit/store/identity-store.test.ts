@@ -135,6 +135,18 @@ describe('find', () => {
         JSON.stringify(query),
       ).toEqual([id]);
     }
+    // However they are written.
+    for (const written of [
+      subject.toLowerCase(),
+      ` ${subject.replaceAll('=', ' =  ')} `,
+      subject.replace('Ada', '\\41d\\61'),
+    ])
+      expect(
+        (await store.find({ subject: written })).map(it => it.id),
+        written,
+      ).toEqual([id]);
+    expect(await store.find({ issuer: issuer.toUpperCase() })).toHaveLength(2);
+    expect(await store.find({ subject: `${subject},O=x` })).toEqual([]);
     expect(await store.find({ issuer })).toHaveLength(2);
     expect(await store.find({ validAt: new Date() })).toHaveLength(2);
     expect(await store.find({ validAt: new Date(notAfter.getTime() + 86_400_000) })).toEqual([]);
