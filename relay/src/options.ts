@@ -1,7 +1,13 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { isIPv6 } from 'node:net';
-import { DEFAULT_WINDOW_BYTES, isWindow, MAX_TOKEN_BYTES } from '../../src/tunnel/limits.js';
+import {
+  DEFAULT_WINDOW_BYTES,
+  MAX_TOKEN_BYTES,
+  MAX_WINDOW_BYTES,
+  MIN_WINDOW_BYTES,
+} from '../../src/tunnel/limits.js';
+import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../../src/util/options.js';
 import { parseOrigin } from './admission.js';
 import type { RelayEvent } from './events.js';
 import { parseTargetRule, type TargetRule } from './targets.js';
@@ -73,14 +79,40 @@ export interface RelaySettings {
   observeBytes: (direction: RelayDirection, bytes: Uint8Array, connection: number) => void;
 }
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const names: OptionNames<RelayOptions> = {
+  listen: true,
+  server: true,
+  path: true,
+  allow: true,
+  origins: true,
+  tokens: true,
+  connectTimeoutMs: true,
+  helloTimeoutMs: true,
+  idleTimeoutMs: true,
+  pingIntervalMs: true,
+  maxConnections: true,
+  maxConnectionsPerAddress: true,
+  windowBytes: true,
+  log: true,
+  observeBytes: true,
+};
+
+type IntegerOption =
+  | 'connectTimeoutMs'
+  | 'helloTimeoutMs'
+  | 'idleTimeoutMs'
+  | 'pingIntervalMs'
+  | 'maxConnections'
+  | 'maxConnectionsPerAddress';
 
 export function parseRelayOptions(options: RelayOptions): RelaySettings {
+  checkOptionNames(options, names);
   const { server, listen, path = '/', tokens = [], windowBytes = DEFAULT_WINDOW_BYTES } = options;
   if (server && listen !== undefined) throw new TypeError('give either listen or server, not both');
   if (!/^\/[^?#]*$/.test(path)) throw new TypeError('path must begin with a slash and have no query');
-  if (!isWindow(windowBytes))
-    throw new TypeError('windowBytes must be a whole number from 65536 to 16777216');
+  checkedInteger('windowBytes', windowBytes, { min: MIN_WINDOW_BYTES, max: MAX_WINDOW_BYTES });
+  const integer = (name: IntegerOption, usual: number, min: number) =>
+    checkedInteger(name, options[name] ?? usual, { min, max: MAX_TIMER_MS });
   return {
     server,
     ...parseListen(listen ?? '127.0.0.1:0'),
@@ -88,16 +120,12 @@ export function parseRelayOptions(options: RelayOptions): RelaySettings {
     rules: (options.allow ?? []).map(parseTargetRule),
     origins: (options.origins ?? []).map(parseOrigin),
     tokens: tokens.map(parseToken),
-    connectTimeoutMs: wholeNumber('connectTimeoutMs', options.connectTimeoutMs ?? 10_000, 1),
-    helloTimeoutMs: wholeNumber('helloTimeoutMs', options.helloTimeoutMs ?? 3000, 1),
-    idleTimeoutMs: wholeNumber('idleTimeoutMs', options.idleTimeoutMs ?? 300_000, 0),
-    pingIntervalMs: wholeNumber('pingIntervalMs', options.pingIntervalMs ?? 30_000, 0),
-    maxConnections: wholeNumber('maxConnections', options.maxConnections ?? 1000, 1),
-    maxConnectionsPerAddress: wholeNumber(
-      'maxConnectionsPerAddress',
-      options.maxConnectionsPerAddress ?? 256,
-      1,
-    ),
+    connectTimeoutMs: integer('connectTimeoutMs', 10_000, 1),
+    helloTimeoutMs: integer('helloTimeoutMs', 3000, 1),
+    idleTimeoutMs: integer('idleTimeoutMs', 300_000, 0),
+    pingIntervalMs: integer('pingIntervalMs', 30_000, 0),
+    maxConnections: integer('maxConnections', 1000, 1),
+    maxConnectionsPerAddress: integer('maxConnectionsPerAddress', 256, 1),
     windowBytes,
     log: harmless('log', options.log),
     observeBytes: harmless('observeBytes', options.observeBytes),
@@ -121,13 +149,6 @@ function parseToken(token: string): string {
     throw new TypeError(`a token must be a string of 1 to ${MAX_TOKEN_BYTES} bytes`);
   }
   return token;
-}
-
-function wholeNumber(name: string, value: number, minimum: number): number {
-  if (!Number.isInteger(value) || value < minimum || value > MAX_TIMER_MS) {
-    throw new TypeError(`${name} must be a whole number from ${minimum} to ${MAX_TIMER_MS}`);
-  }
-  return value;
 }
 
 /** A callback that throws, at once or by its promise, must not end the process or the connections that it is told about. */

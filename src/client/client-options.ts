@@ -10,6 +10,7 @@ import type { TrustOptions } from '../trust/options.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
 import { isListOf } from '../util/lists.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { WebSocketOptions } from '../websocket/web-socket.js';
 import type { ChallengeHandler } from './challenge.js';
 
@@ -57,6 +58,29 @@ export interface ClientOptions {
   decoders?: WasmSource;
 }
 
+const names: OptionNames<ClientOptions> = {
+  tunnel: true,
+  tunnelToken: true,
+  identities: true,
+  onChallenge: true,
+  trust: true,
+  tlsVersions: true,
+  postQuantum: true,
+  connectTimeoutMs: true,
+  pool: true,
+  cookies: true,
+  webSocket: true,
+  engine: true,
+  decoders: true,
+};
+const trustNames: OptionNames<TrustOptions> = {
+  anchors: true,
+  crls: true,
+  mozillaRoots: true,
+  pins: true,
+  evaluate: true,
+};
+
 /**
  * The mistakes that types do not catch, or JavaScript makes, told before anything is loaded. What only one part reads, that part
  * checks.
@@ -64,7 +88,9 @@ export interface ClientOptions {
  * @throws TypeError
  */
 export function checkClientOptions(options: ClientOptions): void {
-  const { tunnel, identities = [], onChallenge, trust = {}, postQuantum = true } = options ?? {};
+  const given: Partial<ClientOptions> = options ?? {};
+  checkOptionNames(given, names);
+  const { tunnel, identities = [], onChallenge, trust = {}, postQuantum = true } = given;
   if (typeof tunnel !== 'string' && typeof tunnel?.connect !== 'function')
     throw new TypeError('tunnel: the address of a relay (ws: or wss:), or an object with connect()');
   if (Array.isArray(identities) ? !isListOf(identities, isIdentity) : typeof identities?.find !== 'function')
@@ -73,8 +99,7 @@ export function checkClientOptions(options: ClientOptions): void {
   if (onChallenge !== undefined && typeof onChallenge !== 'function')
     throw new TypeError('onChallenge: a function');
   if (typeof postQuantum !== 'boolean') throw new TypeError('"postQuantum" must be true or false');
-  if (trust === null || typeof trust !== 'object')
-    throw new TypeError('trust: an object with anchors, pins, crls or evaluate');
+  checkOptionNames(trust, trustNames, 'trust.');
   if (trust.evaluate !== undefined && typeof trust.evaluate !== 'function')
     throw new TypeError('trust.evaluate: a function');
 }

@@ -1,12 +1,11 @@
 import { MtlsError } from '../errors.js';
+import { checkedInteger, MAX_TIMER_MS } from '../util/options.js';
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
-const MOST_MS = 2 ** 31 - 1;
 
-/** @throws TypeError for what is no whole number from 1 to 2^31 - 1 */
+/** @throws TypeError unless it is an integer from 1 to 2^31 - 1 */
 export function readConnectTimeout(value: number = DEFAULT_CONNECT_TIMEOUT_MS): number {
-  if (Number.isInteger(value) && value >= 1 && value <= MOST_MS) return value;
-  throw new TypeError(`connectTimeoutMs: a whole number from 1 to ${MOST_MS}`);
+  return checkedInteger('connectTimeoutMs', value, { min: 1, max: MAX_TIMER_MS });
 }
 
 /** Bounds each time in which it is the other side's turn. */

@@ -2,6 +2,7 @@ import { MtlsError } from '../errors.js';
 import { bareHostname } from '../identity/hosts.js';
 import type { TlsConnection } from '../tls/tls-connection.js';
 import { formatHostPort, type HostPort } from '../util/host-port.js';
+import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
 import { ReadAhead } from './read-ahead.js';
 
 /** How `MtlsClient.connect` connects. */
@@ -55,9 +56,7 @@ export interface Socket {
 export function parseSocketAddress(address: string | HostPort): HostPort {
   const { hostname, port } = typeof address === 'string' ? splitAddress(address) : address;
   if (typeof hostname !== 'string') throw new TypeError('hostname: a name or an IP address');
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new TypeError('port: a number from 1 to 65535');
-  }
+  checkedInteger('port', port, { min: 1, max: 65_535 });
   return { hostname: bareHostname(hostname), port };
 }
 
@@ -67,8 +66,11 @@ function splitAddress(address: string): HostPort {
   return { hostname, port: Number(port) };
 }
 
+const names: OptionNames<SocketOptions> = { secureTransport: true, allowHalfOpen: true, alpn: true };
+
 /** @throws TypeError */
 export function parseSocketOptions(options: SocketOptions = {}): { allowHalfOpen: boolean; alpn: string[] } {
+  checkOptionNames(options, names);
   const { secureTransport = 'on', allowHalfOpen = false, alpn = [] } = options;
   if (secureTransport !== 'on') throw new TypeError("secureTransport: 'on', the only one there is");
   const fits = (name: unknown) => {

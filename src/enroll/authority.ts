@@ -1,5 +1,6 @@
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import type { IdentityStore } from '../store/identity-store.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { CertificateSource, SingleSource } from './certificates.js';
 import { type CreateIdentityOptions, createIdentity } from './create-identity.js';
 import type { Enrolment } from './enrolment.js';
@@ -44,6 +45,8 @@ export interface EnrollOptions {
   controls?: IdentityControls;
 }
 
+const names: OptionNames<EnrollOptions> = { signal: true, controls: true };
+
 /**
  * Has an authority issue the certificate of an enrolment, and completes it.
  *
@@ -71,8 +74,10 @@ export async function enroll(
 export async function enroll(
   what: CreateIdentityOptions | Enrolment,
   authority: CertificateAuthority,
-  { signal, controls = {} }: EnrollOptions = {},
+  options: EnrollOptions = {},
 ): Promise<Identity> {
+  checkOptionNames(options, names);
+  const { signal, controls = {} } = options;
   if (typeof authority?.issue !== 'function') throw new TypeError('an authority has a function issue');
   signal?.throwIfAborted();
   const given = isEnrolment(what);

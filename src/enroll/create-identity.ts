@@ -2,6 +2,7 @@ import type { EngineSource } from '../engine/load.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { checkedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { encodeAltNames } from './alt-names.js';
 import { createReader } from './certificates.js';
 import type { Der } from './der.js';
@@ -33,6 +34,16 @@ export interface CreateIdentityOptions {
   signal?: AbortSignal;
 }
 
+const names: OptionNames<CreateIdentityOptions> = {
+  subject: true,
+  subjectAltNames: true,
+  algorithm: true,
+  store: true,
+  controls: true,
+  engine: true,
+  signal: true,
+};
+
 /**
  * Makes a key pair in this browser, and a request for its certificate (PKCS#10, RFC 2986), signed by it. The private key cannot be
  * exported. ECDSA and Ed25519 keys never could; RSA keys, and those with user verification, could for the moment in which they were
@@ -47,6 +58,7 @@ export async function createIdentity(
 ): Promise<Enrolment<StoredIdentity>>;
 export async function createIdentity(options: CreateIdentityOptions): Promise<Enrolment>;
 export async function createIdentity(options: CreateIdentityOptions): Promise<Enrolment> {
+  checkOptionNames(options, names);
   return makeEnrolment(encodeSubject(options.subject ?? ''), options);
 }
 

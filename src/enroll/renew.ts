@@ -1,6 +1,7 @@
 import type { EngineSource } from '../engine/load.js';
 import type { Identity, StoredIdentity } from '../identity/types.js';
 import type { IdentityStore } from '../store/identity-store.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { isEncodable } from './alt-names.js';
 import { ask, type CertificateAuthority } from './authority.js';
 import { createReader, issuedChain } from './certificates.js';
@@ -20,6 +21,8 @@ export interface RenewOptions {
   /** The engine's .wasm; default: the one of this package. */
   engine?: EngineSource;
 }
+
+const names: OptionNames<RenewOptions> = { store: true, newKey: true, signal: true, engine: true };
 
 /**
  * Has an authority renew the certificate of an identity, for the present key or for a new one. A renewal that fails leaves the
@@ -44,6 +47,7 @@ export async function renew(
   authority: CertificateAuthority,
   options: RenewOptions = {},
 ): Promise<Identity> {
+  checkOptionNames(options, names);
   if (typeof authority?.renew !== 'function')
     throw new TypeError('this authority does not renew certificates');
   if (options.store && !('id' in identity)) throw new TypeError('the identity is not from a store');

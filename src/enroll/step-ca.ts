@@ -1,6 +1,7 @@
 import { MtlsError } from '../errors.js';
 import { parsePemOrDer } from '../identity/pem.js';
 import { toHex } from '../util/encoding.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { CertificateAuthority } from './authority.js';
 import type { SingleSource } from './certificates.js';
 import { certificateLimit, download, httpUrl, unlessAborted } from './http.js';
@@ -37,6 +38,14 @@ export interface StepCa extends CertificateAuthority {
 }
 
 const WHO = 'step-ca';
+const names: OptionNames<StepCaOptions> = {
+  url: true,
+  fetch: true,
+  token: true,
+  getToken: true,
+  rootFingerprint: true,
+  notAfter: true,
+};
 const FINGERPRINT = /^[0-9a-f]{64}$/;
 
 /**
@@ -46,6 +55,7 @@ const FINGERPRINT = /^[0-9a-f]{64}$/;
  * @throws TypeError for a wrong option
  */
 export function stepCa(options: StepCaOptions): StepCa {
+  checkOptionNames(options, names);
   return new StepCaClient(options);
 }
 

@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { serverOf } from '../util/host-port.js';
+import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
 
 type JarModule = typeof import('./cookie-jar.js');
 
@@ -14,7 +15,8 @@ export interface CookieOptions {
 
 /** One line of 8 KiB, with the name of the field: what nginx, Apache and most others take by default. */
 const DEFAULT_MAX_HEADER_BYTES = 8_180;
-const MAX_HEADER_BYTES_RANGE = [4_100, 1_048_576] as const;
+const MAX_HEADER_BYTES_RANGE = { min: 4_100, max: 1_048_576 };
+const names: OptionNames<CookieOptions> = { maxHeaderBytes: true };
 
 /** The cookies of a client: kept in memory, sent to no server of another client, and gone with the page. */
 export interface ClientCookies {
@@ -41,11 +43,10 @@ export class Cookies implements ClientCookies {
   #cleared = new Map<string | undefined, number>();
 
   /** @throws TypeError for a wrong option */
-  constructor({ maxHeaderBytes = DEFAULT_MAX_HEADER_BYTES }: CookieOptions = {}) {
-    const [least, most] = MAX_HEADER_BYTES_RANGE;
-    if (!Number.isInteger(maxHeaderBytes) || maxHeaderBytes < least || maxHeaderBytes > most)
-      throw new TypeError(`cookies.maxHeaderBytes: a whole number from ${least} to ${most}`);
-    this.#maxHeaderBytes = maxHeaderBytes;
+  constructor(options: CookieOptions = {}) {
+    checkOptionNames(options, names, 'cookies.');
+    const { maxHeaderBytes = DEFAULT_MAX_HEADER_BYTES } = options;
+    this.#maxHeaderBytes = checkedInteger('cookies.maxHeaderBytes', maxHeaderBytes, MAX_HEADER_BYTES_RANGE);
   }
 
   /** How often cookies have been cleared, for `store`. */

@@ -1,3 +1,4 @@
+import { checkedInteger, checkOptionNames, type IntegerRange, MAX_TIMER_MS } from '../util/options.js';
 /** How a client's connections are kept. Times are whole milliseconds. */
 export interface PoolOptions {
   /**
@@ -29,22 +30,19 @@ export interface PoolOptions {
   reconnectAttempts?: number;
 }
 
-const ranges: Record<keyof PoolOptions, { least: number; most: number; usual: number; off?: number }> = {
-  idleTimeoutMs: { least: 0, most: 2 ** 31 - 1, usual: 60_000 },
-  maxConnectionsPerOrigin: { least: 1, most: 256, usual: 6 },
-  pingIntervalMs: { least: 1_000, most: 2 ** 31 - 1, usual: 15_000, off: 0 },
-  pingTimeoutMs: { least: 1_000, most: 2 ** 31 - 1, usual: 10_000 },
-  reconnectAttempts: { least: 0, most: 10, usual: 4 },
+const ranges: Record<keyof PoolOptions, IntegerRange & { usual: number }> = {
+  idleTimeoutMs: { min: 0, max: MAX_TIMER_MS, usual: 60_000 },
+  maxConnectionsPerOrigin: { min: 1, max: 256, usual: 6 },
+  pingIntervalMs: { min: 1_000, max: MAX_TIMER_MS, or: 0, usual: 15_000 },
+  pingTimeoutMs: { min: 1_000, max: MAX_TIMER_MS, usual: 10_000 },
+  reconnectAttempts: { min: 0, max: 10, usual: 4 },
 };
 
 /** All options, with their defaults. A wrong one is a TypeError. */
 export function readPoolOptions(options: PoolOptions = {}): Required<PoolOptions> {
-  const read = (name: keyof PoolOptions) => {
-    const { least, most, usual, off } = ranges[name];
-    const value = options[name] ?? usual;
-    if (value === off || (Number.isInteger(value) && value >= least && value <= most)) return value;
-    throw new TypeError(`pool.${name}: a whole number from ${off ?? least} to ${most}`);
-  };
+  checkOptionNames(options, ranges, 'pool.');
+  const read = (name: keyof PoolOptions) =>
+    checkedInteger(`pool.${name}`, options[name] ?? ranges[name].usual, ranges[name]);
   return {
     idleTimeoutMs: read('idleTimeoutMs'),
     maxConnectionsPerOrigin: read('maxConnectionsPerOrigin'),

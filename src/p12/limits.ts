@@ -1,3 +1,4 @@
+import { checkedInteger, checkOptionNames } from '../util/options.js';
 /** What a hostile file may make an import do at most. Each is checked before the work or the memory is spent. */
 export interface Pkcs12Limits {
   /** Of the file. Default: 10,485,760 (10 MiB). */
@@ -48,11 +49,8 @@ const MAX_NESTING = 40;
 
 /** @throws TypeError */
 export function checkedLimits(given: Partial<Pkcs12Limits> = {}): Pkcs12Limits {
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaults, name)) throw new TypeError(`unknown limit: ${name}`);
-    const most = name === 'maxNesting' ? MAX_NESTING : MAX_LIMIT;
-    if (!Number.isInteger(value) || value < 1 || value > most)
-      throw new TypeError(`${name} is an integer from 1 to ${most}`);
-  }
+  checkOptionNames(given, defaults, 'limits.');
+  for (const [name, value] of Object.entries(given))
+    checkedInteger(`limits.${name}`, value, { min: 1, max: name === 'maxNesting' ? MAX_NESTING : MAX_LIMIT });
   return { ...defaults, ...given };
 }

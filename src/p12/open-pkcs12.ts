@@ -1,5 +1,6 @@
 import type { EngineSource } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { damaged } from './errors.js';
 import { type ImportProgress, Work } from './import-budget.js';
 import { checkedLimits, type Pkcs12Limits } from './limits.js';
@@ -34,6 +35,17 @@ export interface OpenPkcs12Options {
   onProgress?: (progress: ImportProgress) => void;
 }
 
+const inspectionNames = { limits: true, signal: true } as const;
+const names: OptionNames<OpenPkcs12Options> = {
+  ...inspectionNames,
+  password: true,
+  keyPassword: true,
+  maxIterations: true,
+  sealedCopy: true,
+  engine: true,
+  onProgress: true,
+};
+
 /**
  * Opens a PKCS#12 file (.p12, .pfx; RFC 7292, RFC 9579). Its private keys become CryptoKeys that cannot be
  * exported, each proven to belong to its certificate.
@@ -50,6 +62,7 @@ export async function openPkcs12(
   source: BufferSource | Blob | Response,
   options: OpenPkcs12Options = {},
 ): Promise<Pkcs12> {
+  checkOptionNames(options, names);
   const { password = '', keyPassword, maxIterations, sealedCopy = false } = options;
   const { engine, signal, onProgress } = options;
   if (typeof password !== 'string') throw new TypeError('password is a string');
@@ -75,6 +88,7 @@ export async function inspectPkcs12(
   source: BufferSource | Blob | Response,
   options: { limits?: Partial<Pkcs12Limits>; signal?: AbortSignal } = {},
 ): Promise<Pkcs12Inspection> {
+  checkOptionNames(options, inspectionNames);
   const { signal } = options;
   const limits = checkedLimits(options.limits);
   signal?.throwIfAborted();

@@ -1,6 +1,7 @@
 import { checkHostPatterns } from '../identity/hosts.js';
 import type { Identity, IdentityControls } from '../identity/types.js';
 import { isListOf } from '../util/lists.js';
+import { checkedInteger, checkOptionNames } from '../util/options.js';
 
 /** A year: more is no idle timeout. */
 const MAX_IDLE_TIMEOUT_MS = 366 * 24 * 60 * 60 * 1000;
@@ -21,8 +22,7 @@ const checks: Record<keyof IdentityControls, (value: unknown) => void> = {
       throw new TypeError('expiresAt is a valid Date');
   },
   idleTimeoutMs(value) {
-    if (typeof value !== 'number' || !(value > 0 && value <= MAX_IDLE_TIMEOUT_MS))
-      throw new TypeError(`idleTimeoutMs is a number of milliseconds from 1 to ${MAX_IDLE_TIMEOUT_MS}`);
+    checkedInteger('controls.idleTimeoutMs', value, { min: 1, max: MAX_IDLE_TIMEOUT_MS });
   },
 };
 
@@ -45,8 +45,7 @@ export function checkedControls(controls: Partial<IdentityControls>): IdentityCo
 }
 
 function definedControls(controls: Partial<IdentityControls>): IdentityControls {
-  for (const name of Object.keys(controls))
-    if (!Object.hasOwn(checks, name)) throw new TypeError(`unknown control: ${name}`);
+  checkOptionNames(controls, checks, 'controls.');
   return Object.fromEntries(Object.entries(controls).filter(([, value]) => value !== undefined));
 }
 

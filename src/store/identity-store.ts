@@ -3,6 +3,7 @@ import { setKeyAccess } from '../identity/key-access.js';
 import { forgetSealedCopy, hasSealedCopy } from '../identity/sealed-key.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import type { HostPort } from '../util/host-port.js';
+import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
 import { AnswerRecords } from './answer-records.js';
 import { assertUsable, isLocked } from './assert-usable.js';
 import { type ChangeListener, Changes } from './changes.js';
@@ -33,7 +34,8 @@ export interface StoreOptions {
 
 const DEFAULT_NAME = 'browser-mtls';
 const DEFAULT_UNLOCKED_FOR_MS = 5 * 60_000;
-const UNLOCKED_FOR_MS_RANGE = [1_000, 24 * 60 * 60_000] as const;
+const UNLOCKED_FOR_MS_RANGE = { min: 1_000, max: 24 * 60 * 60_000 };
+const names: OptionNames<StoreOptions> = { name: true, verification: true, unlockedForMs: true };
 
 /**
  * The keychain of an origin: identities in IndexedDB, their keys as CryptoKeys that cannot be exported, or wrapped.
@@ -56,10 +58,9 @@ export class IdentityStore {
    * @throws MtlsError ERR_STORE_UNAVAILABLE, ERR_STORE_QUOTA
    */
   static async open(options: StoreOptions = {}): Promise<IdentityStore> {
+    checkOptionNames(options, names);
     const { name = DEFAULT_NAME, unlockedForMs = DEFAULT_UNLOCKED_FOR_MS } = options;
-    const [least, most] = UNLOCKED_FOR_MS_RANGE;
-    if (!(unlockedForMs >= least && unlockedForMs <= most))
-      throw new TypeError(`unlockedForMs is a number of milliseconds from ${least} to ${most}`);
+    checkedInteger('unlockedForMs', unlockedForMs, UNLOCKED_FOR_MS_RANGE);
     const records = await Records.open(name);
     const verification = options.verification ?? webAuthnVerification();
     try {

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
 import { unreadableKey } from './errors.js';
 import type { UserVerification, VerificationSubject } from './user-verification.js';
 
@@ -29,15 +30,18 @@ const ITERATIONS = 1_000_000;
 /** Of a later version, at most: they take some seconds. */
 const MAX_ITERATIONS = 20_000_000;
 const SALT_BYTES = 16;
+const names: OptionNames<PassphraseOptions> = { ask: true, maxAttempts: true };
 
 /**
  * User verification by a passphrase, for browsers without WebAuthn's PRF extension. The wrapping key is derived by PBKDF2
  * (RFC 8018) with HMAC-SHA-256, 1,000,000 iterations and a salt for each identity. It is as strong as the passphrase: whoever copies
  * the browser's storage can guess at leisure, and so can a script of the page's origin, which also reads what is typed.
  */
-export function passphraseVerification({ ask, maxAttempts = 3 }: PassphraseOptions): UserVerification {
+export function passphraseVerification(options: PassphraseOptions): UserVerification {
+  checkOptionNames(options, names);
+  const { ask, maxAttempts = 3 } = options;
   if (typeof ask !== 'function') throw new TypeError('ask is a function');
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) throw new TypeError('maxAttempts is 1 or more');
+  checkedInteger('maxAttempts', maxAttempts, { min: 1, max: Number.MAX_SAFE_INTEGER });
   const given = async (question: PassphraseQuestion) => {
     const passphrase = await ask(question);
     question.signal?.throwIfAborted();

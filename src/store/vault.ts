@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { MAX_TIMER_MS } from '../util/options.js';
 import { SharedTask } from '../util/promises.js';
 import { unavailable } from './errors.js';
 import type { IdentityRecord } from './schema.js';
@@ -115,8 +116,7 @@ export class Vault {
 
   #schedule(id: string, entry: Unlocked): void {
     clearTimeout(entry.timer);
-    // At most what a timer can count: 24.8 days.
-    const delayMs = Math.min(Math.max(endOf(entry) - Date.now(), 0), 0x7fff_ffff);
+    const delayMs = Math.min(Math.max(endOf(entry) - Date.now(), 0), MAX_TIMER_MS);
     entry.timer = setTimeout(() => this.#current(id) && this.#schedule(id, entry), delayMs);
     if (typeof entry.timer === 'object') (entry.timer as { unref?(): void }).unref?.();
   }

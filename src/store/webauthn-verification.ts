@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../util/options.js';
 import { unreadableKey } from './errors.js';
 import type { UserVerification, VerificationSubject } from './user-verification.js';
 
@@ -7,7 +8,7 @@ export interface WebAuthnOptions {
   rpId?: string;
   /** Shown by some authenticators. Default: the page's host. */
   rpName?: string;
-  /** How long the person has, in milliseconds. Default: 120,000. The browser may set bounds. */
+  /** How long the person has, in milliseconds. From 1 to 2^31 - 1; default 120,000. The browser may set bounds. */
   timeoutMs?: number;
 }
 
@@ -19,6 +20,7 @@ interface Parameters {
 }
 
 const DEFAULT_TIMEOUT_MS = 120_000;
+const names: OptionNames<WebAuthnOptions> = { rpId: true, rpName: true, timeoutMs: true };
 const ES256 = -7;
 const ED25519 = -8;
 const RS256 = -257;
@@ -31,7 +33,9 @@ const INFO = new TextEncoder().encode('browser-mtls key wrapping');
  * a script of the page's origin can ask the authenticator for the same bytes, and has them when the person confirms.
  */
 export function webAuthnVerification(options: WebAuthnOptions = {}): UserVerification {
+  checkOptionNames(options, names);
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  checkedInteger('timeoutMs', timeoutMs, { min: 1, max: MAX_TIMER_MS });
   return {
     method: 'webauthn-prf',
     maxAttempts: 1,

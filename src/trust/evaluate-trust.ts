@@ -13,6 +13,7 @@ import { bareHostname } from '../identity/hosts.js';
 import { parsePemOrDer } from '../identity/pem.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
 import { viewOf } from '../util/bytes.js';
+import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
 import { type Anchor, readMaterial, type TrustSources } from './options.js';
 import { PinRules, type PinsByHost, readPins } from './pins.js';
 
@@ -63,14 +64,29 @@ export async function evaluateTrust(
   return trustResult(finding, await foundChain(new CertificateReader(instance), finding, ders));
 }
 
+const names: OptionNames<EvaluateTrustOptions> = {
+  anchors: true,
+  crls: true,
+  mozillaRoots: true,
+  hostname: true,
+  port: true,
+  at: true,
+  purpose: true,
+  pins: true,
+  maxChainLength: true,
+  ocsp: true,
+  engine: true,
+};
+
 function readDemand(options: EvaluateTrustOptions): TrustDemand {
+  checkOptionNames(options, names);
   const { hostname, port, at, purpose, pins, ocsp, maxChainLength } = options;
   if (at !== undefined && !(at instanceof Date && !Number.isNaN(at.getTime())))
     throw new TypeError('at: a valid Date');
   if (purpose !== undefined && purpose !== 'server' && purpose !== 'client')
     throw new TypeError('purpose: server or client');
-  if (maxChainLength !== undefined && !(Number.isInteger(maxChainLength) && maxChainLength >= 0))
-    throw new TypeError('maxChainLength: a whole number from 0 on');
+  if (maxChainLength !== undefined)
+    checkedInteger('maxChainLength', maxChainLength, { min: 0, max: Number.MAX_SAFE_INTEGER });
   const staple = ocsp === undefined ? undefined : viewOf(ocsp);
   if (ocsp !== undefined && !staple) throw new TypeError('ocsp: DER bytes');
   return {

@@ -1,10 +1,18 @@
 import { platformWebSocket } from '../platform.js';
 import { type HostPort, withoutBrackets } from '../util/host-port.js';
+import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../util/options.js';
 import { CloseCode } from './close-codes.js';
 import { openError } from './close-error.js';
 import { encodeHello, fitsHello } from './frames.js';
 import type { KeepAliveOptions } from './keep-alive.js';
-import { DEFAULT_WINDOW_BYTES, isWindow, MAX_TOKEN_BYTES, PROTOCOL_VERSION, SUBPROTOCOL } from './limits.js';
+import {
+  DEFAULT_WINDOW_BYTES,
+  MAX_TOKEN_BYTES,
+  MAX_WINDOW_BYTES,
+  MIN_WINDOW_BYTES,
+  PROTOCOL_VERSION,
+  SUBPROTOCOL,
+} from './limits.js';
 import type { Tunnel, TunnelStream } from './tunnel.js';
 import { openWebSocketStream } from './websocket-stream.js';
 
@@ -117,7 +125,17 @@ function construct(settings: Settings): WebSocket {
   }
 }
 
+const names: OptionNames<WebSocketTunnelOptions> = {
+  token: true,
+  windowBytes: true,
+  openTimeoutMs: true,
+  keepAliveIntervalMs: true,
+  keepAliveTimeoutMs: true,
+  WebSocket: true,
+};
+
 function parseSettings(url: string, options: WebSocketTunnelOptions): Settings {
+  checkOptionNames(options, names);
   const {
     token = '',
     windowBytes = DEFAULT_WINDOW_BYTES,
@@ -132,22 +150,15 @@ function parseSettings(url: string, options: WebSocketTunnelOptions): Settings {
   if (typeof token !== 'string' || !fitsHello('', token)) {
     throw new TypeError(`token must be a string of at most ${MAX_TOKEN_BYTES} bytes`);
   }
-  if (!isWindow(windowBytes))
-    throw new TypeError('windowBytes must be a whole number from 65536 to 16777216');
-  if (!(openTimeoutMs >= 0 && openTimeoutMs < 2 ** 31))
-    throw new TypeError('openTimeoutMs must be 0 or more');
-  if (intervalMs !== 0 && !isKeepAliveTime(intervalMs))
-    throw new TypeError('keepAliveIntervalMs must be 0 or from 1000 to 2147483647');
-  if (!isKeepAliveTime(timeoutMs)) throw new TypeError('keepAliveTimeoutMs must be from 1000 to 2147483647');
+  checkedInteger('windowBytes', windowBytes, { min: MIN_WINDOW_BYTES, max: MAX_WINDOW_BYTES });
+  checkedInteger('openTimeoutMs', openTimeoutMs, { min: 0, max: MAX_TIMER_MS });
+  checkedInteger('keepAliveIntervalMs', intervalMs, { min: 1_000, max: MAX_TIMER_MS, or: 0 });
+  checkedInteger('keepAliveTimeoutMs', timeoutMs, { min: 1_000, max: MAX_TIMER_MS });
   if (typeof WebSocket !== 'function') {
     throw new TypeError('there is no global WebSocket here: give one as the option WebSocket');
   }
   const keepAlive = { intervalMs, timeoutMs };
   return { url, token, windowBytes, openTimeoutMs, keepAlive, WebSocket };
-}
-
-function isKeepAliveTime(ms: number): boolean {
-  return ms >= 1_000 && ms < 2 ** 31;
 }
 
 function parseAddress(address: HostPort): HostPort {
@@ -157,8 +168,6 @@ function parseAddress(address: HostPort): HostPort {
   if (!/^[\x21-\x7e]+$/.test(hostname) || !fitsHello(hostname, '')) {
     throw new TypeError('hostname must be a DNS name in ASCII (as URL.hostname gives it) or an IP address');
   }
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new TypeError('port must be a whole number from 1 to 65535');
-  }
+  checkedInteger('port', port, { min: 1, max: 65_535 });
   return { hostname, port };
 }

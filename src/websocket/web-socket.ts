@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { isBlob } from '../platform.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { parseAddress, parseClose, parseProtocols, snapshot } from './arguments.js';
 import { WebSocketConnection, type WebSocketEnd, type WebSocketListener } from './connection.js';
 import { closeEvent, errorEvent } from './events.js';
@@ -13,6 +14,7 @@ export interface WebSocketOptions {
 }
 
 const DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
+const names: OptionNames<WebSocketOptions> = { maxMessageBytes: true };
 
 const State = { connecting: 0, open: 1, closing: 2, closed: 3 } as const;
 type State = (typeof State)[keyof typeof State];
@@ -31,8 +33,10 @@ export class WebSockets {
   #closed: MtlsError | undefined;
 
   /** @throws TypeError for a wrong option */
-  constructor(parts: HandshakeParts, { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: WebSocketOptions = {}) {
-    if (!(maxMessageBytes > 0)) throw new TypeError('webSocket.maxMessageBytes: a positive number');
+  constructor(parts: HandshakeParts, options: WebSocketOptions = {}) {
+    checkOptionNames(options, names, 'webSocket.');
+    const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
+    if (!(maxMessageBytes > 0)) throw new TypeError('"webSocket.maxMessageBytes" must be a positive number');
     this.#parts = parts;
     this.#maxMessageBytes = maxMessageBytes;
     const host: SocketHost = {

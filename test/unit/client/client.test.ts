@@ -574,7 +574,7 @@ describe('options', () => {
     [{ identities: () => ada }, /identities: an IdentityStore, or a list/],
     [{ identities: [{ certificate: {} }] }, /identities: an IdentityStore, or a list/],
     [{ onChallenge: 'default' }, /onChallenge: a function/],
-    [{ trust: null }, /trust: an object/],
+    [{ trust: null }, /"trust" must be an object/],
     [{ trust: { evaluate: true } }, /trust.evaluate: a function/],
   ])('are not %j', async (options, message) => {
     const made =

@@ -39,7 +39,7 @@ test('a server that takes the connection and says nothing is given up', async ()
 test.each([0, -1, 1.5, Number.NaN, 2 ** 31])('%s is no time', async connectTimeoutMs => {
   const client = createClient({ tunnel: tcpTunnel, engine: engineModule(), connectTimeoutMs });
   await expect(client).rejects.toThrow(
-    new TypeError('connectTimeoutMs: a whole number from 1 to 2147483647'),
+    new TypeError('"connectTimeoutMs" must be an integer from 1 to 2147483647'),
   );
 });
 

@@ -155,7 +155,9 @@ describe('the challenges of a WebSocket', () => {
     ['cancel', 'ERR_TLS_CHALLENGE_CANCELLED'],
   ] as const)('end it, where the question for its identity is answered by %s', async (disposition, code) => {
     const { url } = await telling();
-    const client = await stage.client(answering({ 'client-certificate': { disposition } }));
+    const client = await stage.client({
+      onChallenge: answering({ 'client-certificate': { disposition } }).onChallenge,
+    });
     expect(await endOf(new client.WebSocket(url))).toMatchObject({ code: 1006, error: code });
   });
 
@@ -164,7 +166,9 @@ describe('the challenges of a WebSocket', () => {
     const otherPki = new OpensslPki('Other CA');
     const stranger = await identityOf(otherPki.issue({ subject: '/CN=Stranger' }));
     otherPki.close();
-    const client = await stage.client(answering({ 'client-certificate': showing(stranger) }));
+    const client = await stage.client({
+      onChallenge: answering({ 'client-certificate': showing(stranger) }).onChallenge,
+    });
     expect(await endOf(new client.WebSocket(url))).toMatchObject({ error: 'ERR_TLS_CLIENT_CERT_REJECTED' });
   });
 
