@@ -1,13 +1,8 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
+import { failureSentence } from './failure-sentence.js';
 import { fetchError } from './fetch-error.js';
-import {
-  type ExchangeListener,
-  type HttpEngine,
-  type HttpFailure,
-  type ResponseHead,
-  valuesOf,
-} from './http-engine.js';
+import type { ExchangeListener, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
 import type { OnProgress } from './progress.js';
 import type { BodyFailure } from './raw-response.js';
 import { type RequestBody, unreadableBody } from './request-body.js';
@@ -77,8 +72,6 @@ export class Exchange implements ExchangeListener {
   #over = false;
   /** The response is complete or has failed, but not all that came of it has been taken. */
   #ending: { error?: unknown } | undefined;
-  /** What is missing of a body whose length was announced. */
-  #missingBytes: number | undefined;
   /** The page wants no more of the response. */
   #dropped = false;
   #onLateAbort: (() => void) | undefined;
@@ -164,15 +157,12 @@ export class Exchange implements ExchangeListener {
   onHead(head: ResponseHead): void {
     this.#answered = true;
     this.#status = head.status;
-    const [length] = valuesOf(head, 'content-length');
-    this.#missingBytes = length === undefined ? undefined : Number(length);
     this.#resolveHead(this.#host.shown(head));
     if (this.#pulled) this.#engine.pull(this.#handle);
   }
 
   onData(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#over) return;
-    if (this.#missingBytes !== undefined) this.#missingBytes -= bytes.length;
     this.#bodyController?.enqueue(bytes);
     this.#settlePull();
   }
@@ -191,11 +181,6 @@ export class Exchange implements ExchangeListener {
     if (this.#over) return;
     const reason = this.#reasonOf(failure);
     this.#upload.stop(reason);
-    // Beside an upload, h2 forgets that a response was complete when the connection fails.
-    if (this.#missingBytes === 0 && this.#host.error !== undefined) {
-      this.onEnd();
-      return;
-    }
     this.#finish(false);
     if (this.#answered) this.#endBody({ error: fetchError(reason) });
     else this.#rejectHead(new ExchangeFailure(reason, this.#processed(failure), noticeOf(failure)));
@@ -310,7 +295,7 @@ export class Exchange implements ExchangeListener {
     if (headFault && kind === HttpFailureKind.protocol && !this.#answered) return headFault;
     const refused = kind === HttpFailureKind.unprocessed && failure.code !== 0;
     const code = refused ? 'ERR_HTTP_RESET' : codes[kind];
-    return new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', sentence(failure));
+    return new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', failureSentence(failure));
   }
 
   #processed(failure: HttpFailure): 'no' | 'maybe' | 'yes' {
@@ -352,8 +337,3 @@ const codes: Record<number, MtlsErrorCode> = {
   [HttpFailureKind.reset]: 'ERR_HTTP_RESET',
   [HttpFailureKind.silent]: 'ERR_HTTP_TIMEOUT',
 };
-
-function sentence({ code, message }: HttpFailure): string {
-  const text = `HTTP: ${message}`;
-  return code !== 0 ? `${text} (h2 error code ${code}).` : `${text}.`;
-}

@@ -54,9 +54,9 @@ export function framingFault(
     return name ? [{ line, isLength: name.length === 'content-length'.length, value: trimmed(value) }] : [];
   });
   const lengths = framing.filter(({ isLength }) => isLength);
-  const [coding, another] = framing.filter(
-    ({ isLength, value }) => !isLength && value.toLowerCase() !== 'identity',
-  );
+  const codings = framing.filter(({ isLength }) => !isLength);
+  const areIdentity = codings.every(({ value }) => value.split(',').every(isIdentity));
+  const [coding, another] = areIdentity ? [] : codings;
   const [length] = lengths;
   const other = lengths.find(({ value }) => value !== length?.value);
   const faults: [line: string | undefined, fault: string][] = [
@@ -72,6 +72,11 @@ export function framingFault(
   const [line, fault] = faults.find(([line]) => line !== undefined) ?? [];
   if (line === undefined || fault === undefined) return undefined;
   return refusal(excerpt(line), `${fault}, and leaves open where the body ends`);
+}
+
+/** Whether it is `identity`, which is no coding at all (RFC 2616 section 3.6). */
+export function isIdentity(coding: string): boolean {
+  return trimmed(coding).toLowerCase() === 'identity';
 }
 
 function isLength64(text: string): boolean {

@@ -1,5 +1,13 @@
 import type { MtlsError } from '../errors.js';
-import { checkBytes, checkFraming, framingFault, isBlank, statusFault, trimmed } from './head-fault.js';
+import {
+  checkBytes,
+  checkFraming,
+  framingFault,
+  isBlank,
+  isIdentity,
+  statusFault,
+  trimmed,
+} from './head-fault.js';
 
 type Field = [name: string, value: string];
 
@@ -79,11 +87,10 @@ function readFields(lines: readonly string[]): { headers: Field[]; valid: boolea
   return { headers: headers.map(([name, value]) => [name, trimmed(value)]), valid };
 }
 
-/** `identity` is no coding at all (RFC 2616 section 3.6), which the engine does not know. */
+/** The engine does not know `identity`. */
 function withoutIdentity(headers: Field[]): Field[] {
   const isCoding = ([name]: Field) => name === 'transfer-encoding';
   const codings = headers.filter(isCoding).flatMap(([, value]) => value.split(','));
-  const isIdentity = (coding: string) => trimmed(coding).toLowerCase() === 'identity';
   if (codings.length === 0 || !codings.every(isIdentity)) return headers;
   return headers.filter(field => !isCoding(field));
 }

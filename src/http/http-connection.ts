@@ -222,7 +222,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   }
 
   #failExchanges(kind: number): void {
-    for (const exchange of this.#exchanges) exchange.onFailed({ kind, code: 0, message: '' });
+    for (const exchange of this.#exchanges) exchange.onFailed({ kind, code: 0, fault: 0, message: '' });
   }
 
   async #writeAll(): Promise<void> {

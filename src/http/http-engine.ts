@@ -48,6 +48,8 @@ export interface HttpFailure {
   kind: number;
   /** The h2 error code (RFC 9113 section 7), or 0. */
   code: number;
+  /** The engine's `Fault` (HTTP/2), or 0. Where something was refused, the message is the name of the field, if it is one. */
+  fault: number;
   message: string;
 }
 
@@ -265,6 +267,7 @@ export class HttpEngine {
 const unknownConnection: HttpFailure = {
   kind: HttpFailureKind.unprocessed,
   code: 0,
+  fault: 0,
   message: 'the connection is closed',
 };
 
@@ -293,7 +296,7 @@ function readHead(reader: WireReader): ResponseHead {
 }
 
 function readFailure(reader: WireReader): HttpFailure {
-  return { kind: reader.u8(), code: reader.u32(), message: reader.str() };
+  return { kind: reader.u8(), code: reader.u32(), fault: reader.u8(), message: reader.str() };
 }
 
 function encodeHead({ method, url, headers, bodyLength }: RequestHead): Uint8Array {

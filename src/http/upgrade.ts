@@ -2,6 +2,7 @@ import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError } from '../errors.js';
 import { concatenated } from '../util/bytes.js';
 import { certificateRefusal, mayBeRefusal } from './certificate-refusal.js';
+import { failureSentence } from './failure-sentence.js';
 import { HeadReader } from './head-reader.js';
 import type { HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
 import { giveUp, type PlaintextStream } from './plaintext-stream.js';
@@ -168,12 +169,12 @@ class Negotiation {
   #check(): void {
     if (this.#engineFailure !== undefined) throw this.#engineFailure;
     if (!this.#failure) return;
-    const { kind, message } = this.#failure;
-    if (kind === HttpFailureKind.tooLarge) {
-      throw new MtlsError('ERR_HTTP_HEADERS_TOO_LARGE', `HTTP: ${message}.`);
-    }
+    const { kind } = this.#failure;
+    const sentence = failureSentence(this.#failure);
+    if (kind === HttpFailureKind.tooLarge) throw new MtlsError('ERR_HTTP_HEADERS_TOO_LARGE', sentence);
     if (kind === HttpFailureKind.closed) throw closed();
-    throw new MtlsError('ERR_HTTP_PROTOCOL', `HTTP: ${message}.`);
+    const fault = kind === HttpFailureKind.protocol && !this.#head ? this.#headReader.fault : undefined;
+    throw fault ?? new MtlsError('ERR_HTTP_PROTOCOL', sentence);
   }
 }
 

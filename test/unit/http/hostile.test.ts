@@ -178,6 +178,11 @@ describe('an http/1.1 server', () => {
       'x: y\r\nTransfer-Encoding: chunked\r\ntransfer-encoding: chunked',
       'chunked',
     ],
+    [
+      'identity beside chunks',
+      'transfer-encoding: identity\r\nTransfer-Encoding: chunked',
+      'transfer-encoding: identity',
+    ],
     ['a coding that was not asked for', 'TE: x\r\nTransfer-Encoding: gzip', 'Transfer-Encoding: gzip'],
     ['a length and chunks', 'Content-Length: 2\r\nTransfer-Encoding: chunked', 'Transfer-Encoding: chunked'],
     ['chunks and a length', 'Transfer-Encoding: chunked\r\nContent-Length: 2', 'Content-Length: 2'],

@@ -77,8 +77,11 @@ export interface TestClient {
   pool: Pool;
   engine: HttpEngine;
   connects: {
-    count: number /** Sockets that the client has not closed. */;
+    count: number;
+    /** Sockets that the client has not closed. */
     open: number;
+    /** What has been read of all of them. */
+    receivedBytes(): number;
     failWith?: unknown;
     delayMs: number;
   };
@@ -97,7 +100,9 @@ export async function client(
   { transport = {}, reset = truncated, ...options }: ClientOptions = {},
 ): Promise<TestClient> {
   const engine = await HttpEngine.create(engineModule());
-  const connects: TestClient['connects'] = { count: 0, open: 0, delayMs: 0 };
+  const sockets: net.Socket[] = [];
+  const receivedBytes = () => sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+  const connects: TestClient['connects'] = { count: 0, open: 0, receivedBytes, delayMs: 0 };
   const pool = new Pool(
     engine,
     async ({ port }, signal, offered) => {
@@ -107,6 +112,7 @@ export async function client(
       signal.throwIfAborted();
       const socket = net.connect(port, '127.0.0.1');
       await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+      sockets.push(socket);
       connects.open++;
       socket.once('close', () => connects.open--);
       return plaintextOf(socket, offered.includes(alpn) ? alpn : 'http/1.1', { transport, reset });

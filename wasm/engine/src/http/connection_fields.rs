@@ -6,7 +6,8 @@
 
 use http::HeaderMap;
 
-use super::event::MAX_DECODED_BYTES;
+use super::head_fields::HeadFields;
+use super::huffman::Decoder;
 
 /// A name as it is on the wire behind its length, raw and in Huffman's code (RFC 7541 section 5.2), and its new last byte.
 /// None is in the static table.
@@ -42,123 +43,27 @@ pub fn remove(headers: &mut HeaderMap) {
     }
 }
 
-const HEADERS: u8 = 1;
-const CONTINUATION: u8 = 9;
-const PADDED: u8 = 8;
-const PRIORITY: u8 = 32;
-const PRIORITY_BYTES: usize = 5;
-const END_HEADERS: u8 = 4;
-
-/// How many CONTINUATION frames h2 takes before a head's last one: what its limit for decoded heads needs, and a quarter more.
-const MAX_CONTINUATIONS: usize = MAX_DECODED_BYTES as usize / FRAME_BYTES / 4 * 5;
-const FRAME_BYTES: usize = 16 * 1024;
-
-/// Follows the frames of an h2 connection: renames, and counts the frames of a head.
+/// Follows a header block (RFC 7541 section 6), and renames. What is wrong with its compression is h2's to find.
 #[derive(Default)]
-pub struct Renamer {
-    /// The next frame's head, as far as it is there.
-    head: [u8; 9],
-    head_len: usize,
-    /// What is left of the frame's payload, and how much of that is padding.
-    payload: usize,
-    padding: usize,
-    padded: bool,
-    priority: usize,
-    is_block: bool,
-    block: Block,
-    continuations: usize,
-    endless: bool,
-}
-
-impl Renamer {
-    pub fn pass(&mut self, mut bytes: &mut [u8]) {
-        while !bytes.is_empty() {
-            let passed = if self.payload == 0 {
-                self.begin_frame(bytes)
-            } else {
-                self.go_on(bytes)
-            };
-            bytes = bytes.get_mut(passed..).unwrap_or_default();
-        }
-    }
-
-    /// Whether anything was ever renamed.
-    pub fn has_renamed(&self) -> bool {
-        self.block.renamed
-    }
-
-    /// Whether a head has had more frames than h2 takes. It ends the connection then, by an error that it has for other floods too.
-    pub fn has_endless_head(&self) -> bool {
-        self.endless
-    }
-
-    fn begin_frame(&mut self, bytes: &[u8]) -> usize {
-        let room = self.head.iter_mut().skip(self.head_len);
-        let passed = room.zip(bytes).map(|(to, from)| *to = *from).count();
-        self.head_len += passed;
-        if self.head_len == self.head.len() {
-            let [a, b, c, kind, flags, ..] = self.head;
-            let begins = kind == HEADERS;
-            self.head_len = 0;
-            self.payload = u32::from_be_bytes([0, a, b, c]) as usize;
-            self.padding = 0;
-            self.padded = begins && flags & PADDED != 0;
-            self.priority = if begins && flags & PRIORITY != 0 {
-                PRIORITY_BYTES
-            } else {
-                0
-            };
-            self.is_block = begins || kind == CONTINUATION;
-            self.count(kind == CONTINUATION && flags & END_HEADERS == 0);
-            if begins {
-                self.block.step = Step::Field;
-                self.block.more = false;
-            }
-        }
-        passed
-    }
-
-    fn count(&mut self, goes_on: bool) {
-        self.continuations = if goes_on { self.continuations + 1 } else { 0 };
-        self.endless |= self.continuations > MAX_CONTINUATIONS;
-    }
-
-    fn go_on(&mut self, bytes: &mut [u8]) -> usize {
-        let passed = bytes.len().min(self.payload);
-        if !self.is_block {
-            self.payload -= passed;
-            return passed;
-        }
-        for byte in bytes.iter_mut().take(passed) {
-            if self.padded {
-                self.padded = false;
-                self.padding = usize::from(*byte);
-            } else if self.priority > 0 {
-                self.priority -= 1;
-            } else if self.payload > self.padding {
-                self.block.pass(byte);
-            }
-            self.payload -= 1;
-        }
-        passed
-    }
-}
-
-/// Where a header block is (RFC 7541 section 6). What is wrong with it is h2's to find: the connection ends then.
-#[derive(Default)]
-struct Block {
+pub struct Block {
+    pub fields: HeadFields,
+    /// Whether any field was ever renamed.
+    pub renamed: bool,
     step: Step,
     /// An integer goes on with the next byte, before the step is taken.
     more: bool,
+    /// That integer is a field's index.
+    is_index: bool,
     shift: u32,
-    /// What is left of a text.
+    /// What is left of a text, or an index.
     len: usize,
+    /// A text in Huffman's code.
+    decoder: Option<Decoder>,
     name: [u8; LONGEST_NAME],
     name_len: usize,
-    renamed: bool,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Step {
     #[default]
     Field,
@@ -169,12 +74,21 @@ enum Step {
 }
 
 impl Block {
-    fn pass(&mut self, byte: &mut u8) {
+    pub fn begin(&mut self) {
+        self.step = Step::Field;
+        self.more = false;
+        self.fields = HeadFields::default();
+    }
+
+    pub fn pass(&mut self, byte: &mut u8) {
         if self.more {
             let digits = usize::from(*byte & 0x7f).wrapping_shl(self.shift);
             self.len = self.len.wrapping_add(digits);
             self.shift = self.shift.wrapping_add(7);
             self.more = *byte >= 0x80;
+            if self.is_index && !self.more {
+                self.name_by_index();
+            }
             return;
         }
         match self.step {
@@ -183,21 +97,29 @@ impl Block {
                 self.name_len = 0;
                 self.remember(*byte);
                 self.step = self.begin_text(*byte, Step::Name, Step::ValueLength);
+                if self.step == Step::ValueLength {
+                    self.fields.name();
+                }
             }
             Step::ValueLength => {
                 self.step = self.begin_text(*byte, Step::Value, Step::Field);
+                if self.step == Step::Field {
+                    self.fields.value();
+                }
             }
             Step::Name => {
                 self.remember(*byte);
-                self.len = self.len.wrapping_sub(1);
+                self.read(*byte);
                 if self.len == 0 {
+                    self.fields.name();
                     self.rename(byte);
                     self.step = Step::ValueLength;
                 }
             }
             Step::Value => {
-                self.len = self.len.wrapping_sub(1);
+                self.read(*byte);
                 if self.len == 0 {
+                    self.fields.value();
                     self.step = Step::Field;
                 }
             }
@@ -214,21 +136,41 @@ impl Block {
         };
         let index = byte & mask;
         self.more = index == mask;
+        self.shift = 0;
+        self.len = usize::from(index);
         self.step = match (literal, index) {
             (false, _) => Step::Field,
             (true, 0) => Step::NameLength,
             (true, _) => Step::ValueLength,
         };
+        self.is_index = byte >= 0x80 || self.step == Step::ValueLength;
+        if self.is_index && !self.more {
+            self.name_by_index();
+        }
+    }
+
+    fn name_by_index(&mut self) {
+        self.fields.index(self.len, self.step == Step::Field);
     }
 
     fn begin_text(&mut self, byte: u8, text: Step, behind: Step) -> Step {
         self.len = usize::from(byte & 0x7f);
         self.more = self.len == 0x7f;
+        self.is_index = false;
         self.shift = 0;
+        self.decoder = (byte >= 0x80).then(Decoder::default);
         if self.len == 0 {
             behind
         } else {
             text
+        }
+    }
+
+    fn read(&mut self, byte: u8) {
+        self.len = self.len.wrapping_sub(1);
+        match &mut self.decoder {
+            Some(decoder) => decoder.pass(byte, |byte| self.fields.text(byte)),
+            None => self.fields.text(byte),
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Demand(Rc<DemandState>);
 #[derive(Default)]
 struct DemandState {
     pulled: Cell<bool>,
+    /// No further pull is waited for.
+    all: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -41,9 +43,15 @@ impl Demand {
         }
     }
 
+    /// Asks for all pieces.
+    pub fn pull_all(&self) {
+        self.0.all.set(true);
+        self.pull();
+    }
+
     async fn next(&self) {
         poll_fn(|cx| {
-            if self.0.pulled.take() {
+            if self.0.pulled.take() || self.0.all.get() {
                 return Poll::Ready(());
             }
             *self.0.waker.borrow_mut() = Some(cx.waker().clone());
@@ -103,7 +111,9 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
             Rest::Failed(error) if missing > 0 && is_fault_of_stream(&error) => {
                 return reporter.tell(Event::Failed(reporter.request, Failure::other_length()));
             }
-            Rest::Failed(error) => return reporter.fail(Failure::of(&error, Stage::Responding)),
+            Rest::Failed(error) => {
+                return reporter.fail(Failure::of(&error, Stage::Responding, &reporter.pipe))
+            }
         }
     }
     reporter.tell(Event::ResponseEnd(reporter.request, HeaderMap::new()));
@@ -115,7 +125,9 @@ fn fault_of(head: &ResponseHead, upgrades: bool) -> Option<Failure> {
         return Some(Failure::too_large());
     }
     if head.status == StatusCode::SWITCHING_PROTOCOLS && !upgrades {
-        return Some(Failure::protocol("the protocol is changed unasked"));
+        return Some(Failure::protocol(
+            "the server changes the protocol, unasked",
+        ));
     }
     fault_of_framing(head)
 }
@@ -206,7 +218,7 @@ impl Reporter {
         };
         self.fail(match error.message() {
             Some(_) => Failure::unprocessed(),
-            None => Failure::of(error.error(), stage),
+            None => Failure::of(error.error(), stage, &self.pipe),
         });
     }
 
@@ -220,8 +232,6 @@ impl Reporter {
         } else if cut && self.pipe.open() && self.received_before.is_none() {
             // hyper ends an h2 connection in this way for one reason, and tells bodies no more than that it ended.
             Failure::silent()
-        } else if failure.is_flood() && self.pipe.has_endless_head() {
-            Failure::too_large()
         } else {
             failure
         };

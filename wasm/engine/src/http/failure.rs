@@ -6,6 +6,8 @@ use std::io;
 use h2::Reason;
 
 use super::body::Aborted;
+use super::faults::Fault;
+use super::pipe::Pipe;
 use crate::wire::Writer;
 
 /// Stable numbers of the ABI (`src/engine/abi.ts`).
@@ -39,6 +41,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The h2 error code (RFC 9113 section 7), or 0.
     pub code: u32,
+    /// A [`Fault`], or 0. Where h2 has refused something, the message is the name of the field, if it is one.
+    pub fault: u8,
     pub message: String,
 }
 
@@ -93,7 +97,7 @@ impl Failure {
     pub fn given_up() -> Self {
         Self::new(
             FailureKind::Reset,
-            "the server gave the response up before its end",
+            "the server gave the response up before its end, by NO_ERROR or CANCEL",
         )
     }
 
@@ -101,17 +105,18 @@ impl Failure {
         Self {
             kind,
             code: 0,
+            fault: 0,
             message: message.to_owned(),
         }
     }
 
-    /// Says what hyper's error means; messages hold nothing that the server wrote.
-    pub fn of(error: &hyper::Error, stage: Stage) -> Self {
+    /// Says what hyper's error means. But for a field's name, messages hold nothing that the server wrote.
+    pub fn of(error: &hyper::Error, stage: Stage, pipe: &Pipe) -> Self {
         if error.is_timeout() {
             return Self::silent();
         }
         if let Some(error) = source::<h2::Error>(error) {
-            return of_h2(error, stage);
+            return of_h2(error, stage, pipe);
         }
         if source::<Aborted>(error).is_some() || error.is_body_write_aborted() {
             return Self::body_aborted();
@@ -120,21 +125,20 @@ impl Failure {
         if error.is_parse() && error.to_string() == "message head is too large" {
             return Self::too_large();
         }
-        if error.is_parse() || error.is_user() {
-            return Self::new(FailureKind::Protocol, &error.to_string());
+        if error.is_parse() {
+            // The host says which line it is.
+            return Self::protocol("the response's head is not valid HTTP/1.1");
+        }
+        if error.is_user() {
+            return Self::protocol("the request cannot be sent on this connection");
         }
         // Bad framing of an h1 body is told by these kinds; the others come from the transport or its end.
-        match source::<io::Error>(error).map(|io| (io.kind(), io)) {
-            Some((io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput, io)) => {
-                Self::new(FailureKind::Protocol, &io.to_string())
-            }
+        match source::<io::Error>(error).map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => Self::protocol(
+                "the response's body is not in valid chunks, or its trailers are too long",
+            ),
             _ => Self::cut(stage),
         }
-    }
-
-    /// Whether h2 had too much of something.
-    pub fn is_flood(&self) -> bool {
-        self.kind == FailureKind::Protocol && self.code == Reason::ENHANCE_YOUR_CALM.into()
     }
 
     fn cut(stage: Stage) -> Self {
@@ -155,33 +159,58 @@ impl Failure {
             .u32(request.unsigned_abs())
             .u8(self.kind as u8)
             .u32(self.code)
+            .u8(self.fault)
             .str(&self.message)
             .finish()
     }
 }
 
-fn of_h2(error: &h2::Error, stage: Stage) -> Failure {
+fn of_h2(error: &h2::Error, stage: Stage, pipe: &Pipe) -> Failure {
     if error.is_io() {
         return Failure::cut(stage);
     }
     let reason = error.reason().unwrap_or(Reason::INTERNAL_ERROR);
-    // A GOAWAY fails only the streams that it says were not processed (RFC 9113 section 6.8).
-    let unprocessed = error.is_go_away() || reason == Reason::REFUSED_STREAM;
-    let kind = match (error.is_remote(), stage) {
-        (true, Stage::Nothing) if unprocessed => FailureKind::Unprocessed,
-        (true, _) => FailureKind::Reset,
-        (false, _) => FailureKind::Protocol,
-    };
-    let message = if reason == Reason::NO_ERROR {
-        // Its description says what it is not.
-        "the server gave the request up without a reason"
+    let mut failure = if error.is_remote() {
+        // A GOAWAY fails only the streams that it says were not processed (RFC 9113 section 6.8).
+        let unprocessed = error.is_go_away() || reason == Reason::REFUSED_STREAM;
+        let kind = match stage {
+            Stage::Nothing if unprocessed => FailureKind::Unprocessed,
+            _ => FailureKind::Reset,
+        };
+        let message = if error.is_go_away() {
+            "the server closes the connection"
+        } else {
+            "the server gave the request up"
+        };
+        Failure {
+            fault: Fault::GivenUp as u8,
+            ..Failure::new(kind, message)
+        }
     } else {
-        reason.description()
+        refused(error, stage, pipe)
     };
-    Failure {
-        kind,
-        code: reason.into(),
-        message: message.to_owned(),
+    failure.code = reason.into();
+    failure
+}
+
+/// What h2 itself found fault with.
+fn refused(error: &h2::Error, stage: Stage, pipe: &Pipe) -> Failure {
+    let details = pipe.fault(|faults| match error.reason() {
+        Some(Reason::ENHANCE_YOUR_CALM) => faults.of_flood(),
+        Some(Reason::FLOW_CONTROL_ERROR) => faults.of_window(),
+        _ if !error.is_reset() => faults.of_connection(),
+        _ if stage == Stage::Nothing => faults.of_head(),
+        _ => faults.of_trailers(),
+    });
+    match details.fault.unwrap_or(Fault::Other) {
+        Fault::TooLarge => Failure::too_large(),
+        Fault::BodyLength => Failure::other_length(),
+        fault => Failure {
+            kind: FailureKind::Protocol,
+            code: 0,
+            fault: fault as u8,
+            message: details.name.into_iter().map(char::from).collect(),
+        },
     }
 }
 

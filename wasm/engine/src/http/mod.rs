@@ -11,6 +11,10 @@ mod connection_fields;
 pub mod event;
 mod exchange;
 pub mod failure;
+mod faults;
+mod frames;
+mod head_fields;
+mod huffman;
 mod pipe;
 #[cfg(test)]
 mod tests;
@@ -43,6 +47,7 @@ pub struct Http {
 }
 
 struct Exchange {
+    connection: i32,
     body: BodySource,
     demand: Demand,
     abort: AbortHandle,
@@ -152,11 +157,13 @@ impl Http {
 
     /// The peer has ended its side cleanly.
     pub fn receive_end(&mut self, connection: i32) -> bool {
+        self.read_ahead(connection);
         self.with(connection, |it| it.pipe.end())
     }
 
     /// The transport has failed.
     pub fn receive_failed(&mut self, connection: i32) -> bool {
+        self.read_ahead(connection);
         self.with(connection, |it| it.pipe.fail())
     }
 
@@ -178,7 +185,7 @@ impl Http {
         connection: i32,
         head: &RequestHead<'_>,
     ) -> Option<Result<i32, Failure>> {
-        let handle = self.new_handle();
+        let (handle, on) = (self.new_handle(), connection);
         let connection = self.connections.get_mut(&connection)?;
         let request = match head.build().and_then(|it| connection.prepare(it)) {
             Ok(request) => request,
@@ -186,6 +193,7 @@ impl Http {
         };
         let upgrades = request.headers().contains_key(UPGRADE);
         let body = BodySource::new(handle, head.body_length, self.events.clone());
+        connection.pipe.note_request();
         let answer = connection.send(request.map(|()| body.body()))?;
         let reporter = Reporter {
             request: handle,
@@ -204,6 +212,7 @@ impl Http {
         self.exchanges.insert(
             handle,
             Exchange {
+                connection: on,
                 body,
                 demand,
                 abort,
@@ -261,6 +270,22 @@ impl Http {
         });
         self.run();
         known.is_some()
+    }
+
+    /// Gives the host all that has come of responses, for nothing more comes. As soon as h2 learns of that, it forgets which of them
+    /// were complete, beside a body that is still on its way up.
+    fn read_ahead(&mut self, connection: i32) {
+        let is_h2 = |it: &Connection| it.protocol() == Protocol::H2;
+        if !self.connections.get(&connection).is_some_and(is_h2) {
+            return;
+        }
+        let here = self
+            .exchanges
+            .values()
+            .filter(|it| it.connection == connection);
+        here.filter(|it| !it.body_done)
+            .for_each(|it| it.demand.pull_all());
+        self.run();
     }
 
     fn with(&mut self, connection: i32, act: impl FnOnce(&mut Connection)) -> bool {

@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-use super::connection_fields::Renamer;
+use super::faults::{Details, Faults};
+use super::frames::Frames;
 
 /// How much hyper may write before the host has to take it.
 const OUTPUT_LIMIT: usize = 64 * 1024;
@@ -33,7 +34,7 @@ struct State {
     reader: Option<Waker>,
     writer: Option<Waker>,
     /// Of an h2 client.
-    renamer: Option<Renamer>,
+    frames: Option<Frames>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Pipe {
     /// That of an h2 client.
     pub fn h2() -> Self {
         let pipe = Self::default();
-        pipe.0.borrow_mut().renamer = Some(Renamer::default());
+        pipe.0.borrow_mut().frames = Some(Frames::default());
         pipe
     }
 
@@ -63,12 +64,16 @@ impl Pipe {
         if state.end != End::Open || state.released || bytes.is_empty() {
             return;
         }
+        let mut bytes = bytes.to_vec();
+        let all_read = state.unread == 0;
+        if let Some(frames) = &mut state.frames {
+            if all_read {
+                frames.faults.note_read();
+            }
+            frames.pass(&mut bytes);
+        }
         state.unread += bytes.len();
         state.received += bytes.len() as u64;
-        let mut bytes = bytes.to_vec();
-        if let Some(renamer) = &mut state.renamer {
-            renamer.pass(&mut bytes);
-        }
         state.incoming.push_back(bytes.into());
         wake(&mut state.reader);
     }
@@ -147,16 +152,21 @@ impl Pipe {
     /// Whether heads may have fields that have got another name.
     pub fn has_renamed(&self) -> bool {
         let state = self.0.borrow();
-        state.renamer.as_ref().is_some_and(Renamer::has_renamed)
+        state.frames.as_ref().is_some_and(Frames::has_renamed)
     }
 
-    /// Whether the server has sent a head of too many frames.
-    pub fn has_endless_head(&self) -> bool {
-        let state = self.0.borrow();
-        state
-            .renamer
-            .as_ref()
-            .is_some_and(Renamer::has_endless_head)
+    /// A request is about to be sent.
+    pub fn note_request(&self) {
+        if let Some(frames) = &mut self.0.borrow_mut().frames {
+            frames.faults.note_request();
+        }
+    }
+
+    /// What h2 has refused, by the error that it gives.
+    pub fn fault(&self, find: impl FnOnce(&mut Faults) -> Details) -> Details {
+        let mut state = self.0.borrow_mut();
+        let frames = state.frames.as_mut();
+        frames.map_or_else(Details::default, |it| find(&mut it.faults))
     }
 
     /// Bytes that wait for [`Pipe::take`].
@@ -233,7 +243,11 @@ impl Write for PipeIo {
     ) -> Poll<io::Result<usize>> {
         let mut state = self.0 .0.borrow_mut();
         if state.end == End::Failed {
-            return Poll::Ready(Err(failure()));
+            // Over HTTP/1.1 hyper would give up what it has yet to read, and learns of the failure behind that.
+            return match state.frames {
+                Some(_) => Poll::Ready(Err(failure())),
+                None => Poll::Pending,
+            };
         }
         let room = OUTPUT_LIMIT.saturating_sub(state.outgoing.len());
         if room == 0 && !bytes.is_empty() {

@@ -3,8 +3,8 @@
 use super::faults::flagged_frame;
 use super::h2_peer::{begun, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, STATUS_200};
 use super::peer::Client;
-use crate::http::connection_fields::Renamer;
 use crate::http::failure::FailureKind;
+use crate::http::frames::Frames;
 
 const PADDED: u8 = 8;
 const PRIORITY: u8 = 32;
@@ -266,7 +266,7 @@ fn are_renamed_alike_in_pieces_of_every_size() {
         for most in [usize::MAX, 1, 2, 9, 100] {
             let mut bytes = sent.clone();
             let mut rest = &mut bytes[..];
-            let mut renamer = Renamer::default();
+            let mut renamer = Frames::default();
             while !rest.is_empty() {
                 let (piece, behind) = rest.split_at_mut(most.min(rest.len()));
                 renamer.pass(piece);
@@ -288,8 +288,8 @@ fn are_looked_for_in_any_bytes() {
         // A head that is as long as the rest.
         bytes.splice(..0, [0, 1, 0, HEADERS, 0, 0, 0, 0, 1]);
         let mut whole = bytes.clone();
-        Renamer::default().pass(&mut whole);
-        let mut renamer = Renamer::default();
+        Frames::default().pass(&mut whole);
+        let mut renamer = Frames::default();
         bytes.chunks_mut(1).for_each(|it| renamer.pass(it));
         assert_eq!(bytes, whole);
     }

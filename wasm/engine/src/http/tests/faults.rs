@@ -73,7 +73,7 @@ fn a_body_without_a_length_ends_with_the_connection_only_if_that_ended_well() {
 
     let (mut client, request) = answered(head);
     client.pull(request);
-    client.http.receive_failed(client.connection);
+    client.receive_failed();
     client.pull(request);
     let outcome = client.outcome(request);
     assert_eq!(outcome.body, b"all of it");
@@ -82,6 +82,26 @@ fn a_body_without_a_length_ends_with_the_connection_only_if_that_ended_well() {
         FailureKind::Transport
     );
     assert!(outcome.trailers.is_none());
+}
+
+#[test]
+fn a_whole_answer_is_given_although_the_connection_fails_beside_an_upload() {
+    let mut client = Client::new(Protocol::H1);
+    let upload = client.begin("POST", "/", None);
+    client.take();
+    let mut answer = b"HTTP/1.1 200 OK\r\ncontent-length: 600000\r\n\r\n".to_vec();
+    answer.resize(answer.len() + 600_000, b'x');
+    client.receive(&answer);
+    client.pull(upload);
+    client.receive_failed();
+    client.http.send(upload, &[0; 60_000]);
+    client.collect();
+    while client.outcome(upload).trailers.is_none() && client.outcome(upload).failure.is_none() {
+        client.pull(upload);
+    }
+    let outcome = client.outcome(upload);
+    assert!(outcome.failure.is_none(), "{:?}", outcome.failure);
+    assert_eq!(outcome.body.len(), 600_000);
 }
 
 #[test]
@@ -140,8 +160,7 @@ fn a_failed_transport_fails_everything_on_it() {
         let request = client.get("/stream/100");
         exchange(&mut client, &mut server, 32 * 1024);
         let other = (protocol == Protocol::H2).then(|| client.get("/never"));
-        client.http.receive_failed(client.connection);
-        client.collect();
+        client.receive_failed();
         while client.outcome(request).failure.is_none() {
             client.pull(request);
         }

@@ -10,8 +10,10 @@ use crate::http::failure::FailureKind;
 pub const HEADERS: u8 = 1;
 pub const DATA: u8 = 0;
 const RST_STREAM: u8 = 3;
+const SETTINGS_TYPE: u8 = 4;
 const PING: u8 = 6;
 pub const END_STREAM: u8 = 1;
+const ACK: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 pub const CONTINUATION: u8 = 9;
 pub const STATUS_200: u8 = 0x88;
@@ -91,6 +93,43 @@ fn a_reset_behind_the_end_of_a_body_takes_nothing_from_it() {
         assert_eq!(outcome.body, b"whole");
         assert!(outcome.trailers.is_some() && outcome.failure.is_none());
     }
+}
+
+#[test]
+fn a_whole_answer_is_given_although_the_connection_ends_beside_an_upload() {
+    type Ending = fn(&mut Client);
+    let endings: [Ending; 2] = [Client::receive_failed, Client::receive_end];
+    for end in endings {
+        let mut client = Client::new(Protocol::H2);
+        let upload = client.begin("POST", "/", None);
+        client.receive(&SETTINGS);
+        // Takes our own settings, and with them the window.
+        client.receive(&flagged_frame((SETTINGS_TYPE, ACK), 0, &[]));
+        let mut answer = head(&[]);
+        (0..19).for_each(|_| answer.extend(frame(DATA, 1, &[0; 16_000])));
+        answer.extend(flagged_frame((DATA, END_STREAM), 1, &[0; 16_000]));
+        client.receive(&answer);
+        assert!(!client.outcome(upload).stopped);
+        end(&mut client);
+        let outcome = client.outcome(upload);
+        assert_eq!(outcome.body.len(), 20 * 16_000, "{:?}", outcome.failure);
+        assert!(outcome.trailers.is_some() && outcome.failure.is_none());
+        assert!(outcome.stopped);
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut_beside_an_upload_fails_behind_what_came_of_it() {
+    let mut client = Client::new(Protocol::H2);
+    let upload = client.begin("POST", "/", None);
+    client.receive(&SETTINGS);
+    client.receive(&head(&[]));
+    client.receive(&frame(DATA, 1, b"part"));
+    client.receive_failed();
+    let outcome = client.outcome(upload);
+    assert_eq!(outcome.body, b"part");
+    let failure = outcome.failure.as_ref().unwrap();
+    assert_eq!(failure.kind, FailureKind::Transport);
 }
 
 #[test]

@@ -10,4 +10,5 @@ mod connection_fields;
 mod exchanges;
 mod faults;
 mod h2_peer;
+mod huffman;
 mod peer;

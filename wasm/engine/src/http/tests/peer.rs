@@ -131,6 +131,11 @@ impl Client {
         self.collect();
     }
 
+    pub fn receive_failed(&mut self) {
+        self.http.receive_failed(self.connection);
+        self.collect();
+    }
+
     pub fn pull(&mut self, request: i32) {
         self.http.pull(request);
         self.collect();

@@ -1,0 +1,272 @@
+//! The frames that an h2 client receives, on their way to h2: [`Block`] renames fields in their heads, and [`Faults`] remembers
+//! what is wrong with them, because h2 does not say it.
+
+use super::connection_fields::Block;
+use super::event::MAX_DECODED_BYTES;
+use super::faults::{Fault, Faults};
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PUSH_PROMISE: u8 = 5;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+
+const END_STREAM: u8 = 1;
+const ACK: u8 = 1;
+const END_HEADERS: u8 = 4;
+const PADDED: u8 = 8;
+const PRIORITISED: u8 = 32;
+
+const PRIORITY_BYTES: usize = 5;
+const SETTING_BYTES: usize = 6;
+/// What is announced to servers by default (RFC 9113 section 6.5.2).
+const MAX_FRAME_BYTES: usize = 16_384;
+
+/// How many CONTINUATION frames h2 takes before a head's last one: what its limit for decoded heads needs, and a quarter more.
+const MAX_CONTINUATIONS: usize = MAX_DECODED_BYTES as usize / MAX_FRAME_BYTES / 4 * 5;
+
+/// Follows the frames of an h2 connection.
+#[derive(Default)]
+pub struct Frames {
+    pub faults: Faults,
+    block: Block,
+    /// The next frame's head, as far as it is there.
+    head: [u8; 9],
+    head_len: usize,
+    frame: Frame,
+    /// The stream whose head goes on in the next frame.
+    open_block: Option<u32>,
+    block_ends_stream: bool,
+    continuations: usize,
+    /// The end of the setting that is being received.
+    setting: [u8; SETTING_BYTES],
+}
+
+#[derive(Default)]
+struct Frame {
+    kind: u8,
+    flags: u8,
+    stream: u32,
+    len: usize,
+    /// What is left of the payload, and how much of that is padding.
+    left: usize,
+    padding: usize,
+    padded: bool,
+    priority: usize,
+    /// The first bytes of the payload.
+    start: [u8; 4],
+    fault: Option<Fault>,
+}
+
+impl Frames {
+    pub fn pass(&mut self, mut bytes: &mut [u8]) {
+        while !bytes.is_empty() {
+            let passed = if self.frame.left == 0 {
+                self.begin_frame(bytes)
+            } else {
+                self.go_on(bytes)
+            };
+            bytes = bytes.get_mut(passed..).unwrap_or_default();
+        }
+    }
+
+    /// Whether anything was ever renamed.
+    pub fn has_renamed(&self) -> bool {
+        self.block.renamed
+    }
+
+    fn begin_frame(&mut self, bytes: &[u8]) -> usize {
+        let room = self.head.iter_mut().skip(self.head_len);
+        let passed = room.zip(bytes).map(|(to, from)| *to = *from).count();
+        self.head_len += passed;
+        if self.head_len == self.head.len() {
+            self.head_len = 0;
+            let [a, b, c, kind, flags, stream @ ..] = self.head;
+            self.frame = Frame::new(kind, flags, u32::from_be_bytes(stream) & 0x7fff_ffff);
+            self.frame.len = u32::from_be_bytes([0, a, b, c]) as usize;
+            self.frame.left = self.frame.len;
+            self.frame.fault = self.fault_of_head();
+            if kind == HEADERS {
+                self.block.begin();
+                self.block_ends_stream = flags & END_STREAM != 0;
+            }
+            self.count(kind == CONTINUATION && flags & END_HEADERS == 0);
+            if self.frame.len > MAX_FRAME_BYTES || self.frame.left == 0 {
+                self.end_frame();
+            }
+        }
+        passed
+    }
+
+    fn count(&mut self, goes_on: bool) {
+        self.continuations = if goes_on { self.continuations + 1 } else { 0 };
+        if self.continuations > MAX_CONTINUATIONS {
+            self.faults.note_endless_head();
+        }
+    }
+
+    fn go_on(&mut self, bytes: &mut [u8]) -> usize {
+        let passed = bytes.len().min(self.frame.left);
+        let payload = bytes.get_mut(..passed).unwrap_or_default();
+        let at = self.frame.len - self.frame.left;
+        let start = self.frame.start.iter_mut().skip(at);
+        start.zip(payload.iter()).for_each(|(to, from)| *to = *from);
+        if matches!(self.frame.kind, HEADERS | CONTINUATION) {
+            for byte in payload {
+                if let Some(byte) = self.frame.of_block(byte) {
+                    self.block.pass(byte);
+                }
+            }
+        } else {
+            if self.frame.kind == SETTINGS {
+                self.read_settings(payload);
+            }
+            self.frame.left -= passed;
+        }
+        if self.frame.left == 0 {
+            self.end_frame();
+        }
+        passed
+    }
+
+    fn read_settings(&mut self, payload: &[u8]) {
+        let at = self.frame.len - self.frame.left;
+        for (at, byte) in (at..).zip(payload) {
+            if let Some(place) = self.setting.get_mut(at % SETTING_BYTES) {
+                *place = *byte;
+            }
+            if at % SETTING_BYTES == SETTING_BYTES - 1 {
+                let [_, id, value @ ..] = self.setting;
+                let value = u32::from_be_bytes(value);
+                let valid = match id {
+                    2 | 8 => value <= 1,
+                    4 => value <= 0x7fff_ffff,
+                    5 => (16_384..=0x00ff_ffff).contains(&value),
+                    _ => true,
+                };
+                if !valid {
+                    self.frame.fault.get_or_insert(Fault::SettingValue);
+                }
+            }
+        }
+    }
+
+    /// What is wrong with a frame that can be seen by its head.
+    fn fault_of_head(&self) -> Option<Fault> {
+        let Frame {
+            kind,
+            flags,
+            stream,
+            len,
+            ..
+        } = self.frame;
+        if len > MAX_FRAME_BYTES {
+            return Some(Fault::FrameTooLarge);
+        }
+        // A head goes on in its own stream, and in nothing else (RFC 9113 section 6.10).
+        if (kind == CONTINUATION) != self.open_block.is_some()
+            || self.open_block.is_some_and(|open| open != stream)
+        {
+            return Some(Fault::HeadInterrupted);
+        }
+        let (on_stream, fits) = match kind {
+            DATA | HEADERS | CONTINUATION => (true, true),
+            PRIORITY => (true, len == PRIORITY_BYTES),
+            RST_STREAM => (true, len == 4),
+            SETTINGS => (false, len % SETTING_BYTES == 0),
+            PUSH_PROMISE => return Some(Fault::Push),
+            PING => (false, len == 8),
+            GOAWAY => (false, len >= 8),
+            WINDOW_UPDATE => (stream != 0, len == 4),
+            _ => return None,
+        };
+        if on_stream != (stream != 0) {
+            return Some(Fault::FrameOnStream);
+        }
+        if !fits {
+            return Some(Fault::FrameLength);
+        }
+        let acknowledges = kind == SETTINGS && flags & ACK != 0;
+        (acknowledges && len > 0).then_some(Fault::FrameLength)
+    }
+
+    fn end_frame(&mut self) {
+        let Frame {
+            kind,
+            flags,
+            stream,
+            fault,
+            ..
+        } = self.frame;
+        if let Some(fault) = fault.or_else(|| self.frame.fault_of_payload()) {
+            return self.faults.note_connection(fault);
+        }
+        let start = u32::from_be_bytes(self.frame.start);
+        match kind {
+            SETTINGS if flags & ACK != 0 => self.faults.note_acknowledgement(),
+            GOAWAY => self.faults.note_farewell(start & 0x7fff_ffff),
+            WINDOW_UPDATE => self.faults.note_growth(stream, start & 0x7fff_ffff),
+            DATA => self.faults.note_data(stream),
+            RST_STREAM => self.faults.note_stream(stream),
+            PRIORITY if start & 0x7fff_ffff == stream => {
+                self.faults.note_stream_fault(Fault::SelfDependency);
+            }
+            HEADERS | CONTINUATION => {
+                let complete = flags & END_HEADERS != 0;
+                self.open_block = Some(stream).filter(|_| !complete);
+                let ends = complete.then_some(self.block_ends_stream);
+                self.faults.note_block(stream, &self.block.fields, ends);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Frame {
+    fn new(kind: u8, flags: u8, stream: u32) -> Self {
+        let begins = kind == HEADERS;
+        Self {
+            kind,
+            flags,
+            stream,
+            padded: begins && flags & PADDED != 0,
+            priority: if begins && flags & PRIORITISED != 0 {
+                PRIORITY_BYTES
+            } else {
+                0
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Takes one byte of the payload; gives it where it is one of a header block.
+    fn of_block<'a>(&mut self, byte: &'a mut u8) -> Option<&'a mut u8> {
+        let in_block = !self.padded && self.priority == 0 && self.left > self.padding;
+        if self.padded {
+            self.padded = false;
+            self.padding = usize::from(*byte);
+        } else if self.priority > 0 {
+            self.priority -= 1;
+        }
+        self.left -= 1;
+        in_block.then_some(byte)
+    }
+
+    fn fault_of_payload(&self) -> Option<Fault> {
+        let [padding, ..] = self.start;
+        let padded = matches!(self.kind, DATA | HEADERS) && self.flags & PADDED != 0;
+        if padded && usize::from(padding) >= self.len {
+            return Some(Fault::Padding);
+        }
+        let start = u32::from_be_bytes(self.start) & 0x7fff_ffff;
+        match self.kind {
+            WINDOW_UPDATE if start == 0 => Some(Fault::EmptyGrowth),
+            _ => None,
+        }
+    }
+}
