@@ -134,14 +134,13 @@ export function hasTimes({ notBefore, notAfter }: Certificate): boolean {
   return notBefore < LAST_TIME && notAfter > FIRST_TIME;
 }
 
-/** From YYYYMMDDHHMMSSZ; undefined when it is no time. */
+/** From YYYYMMDDHHMMSSZ; undefined when it is no time, or its day in no calendar. */
 function readTime(text: string): Date | undefined {
-  const time = new Date(
-    text.replace(/^(....)(..)(..)(..)(..)(..)Z$/, (_, year, month, day, hour, minute, second) => {
-      // A leap second is not a time to JavaScript.
-      const shown = second === '60' ? '59' : second;
-      return `${year}-${month}-${day}T${hour}:${minute}:${shown}Z`;
-    }),
-  );
-  return Number.isNaN(time.getTime()) ? undefined : time;
+  const [, year, month, day, hour, minute, second] = /^(....)(..)(..)(..)(..)(..)Z$/.exec(text) ?? [];
+  // A leap second is not a time to JavaScript.
+  const written = `${year}-${month}-${day}T${hour}:${minute}:${second === '60' ? '59' : second}`;
+  const time = new Date(`${written}Z`);
+  if (Number.isNaN(time.getTime())) return undefined;
+  // JavaScript takes February 30 for March 1.
+  return time.toISOString().startsWith(written) ? time : undefined;
 }

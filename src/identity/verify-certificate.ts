@@ -35,6 +35,7 @@ const MAX_SIGNATURES = 1_000;
 /** Verifies signatures on certificates: each once, and so many in all. */
 export class SignatureChecks {
   readonly #verdicts = new Map<string, Verdict>();
+  readonly #keys: PublicKeys = new Map();
   readonly #spend: () => boolean | Promise<boolean>;
 
   /** @param spend called before each verification, tells whether it may be; what it throws ends the search */
@@ -47,7 +48,7 @@ export class SignatureChecks {
     const question = `${certificate.certificate.fingerprint} ${issuer.certificate.spkiPin}`;
     if (!this.#verdicts.has(question)) {
       if (!(await this.#spend())) return false;
-      this.#verdicts.set(question, await signedBy(certificate, issuer));
+      this.#verdicts.set(question, await signedBy(certificate, issuer, this.#keys));
     }
     return this.#verdicts.get(question);
   }
@@ -58,11 +59,18 @@ function budgetOf(signatures: number): () => boolean {
   return () => left-- > 0;
 }
 
+/** Public keys that have been imported, by the algorithm and their hash: many certificates have the same issuer. */
+type PublicKeys = Map<string, Promise<CryptoKey>>;
+
 /**
  * Whether `issuer`'s key signed `certificate`. For putting chains in order: names, validity and the right to issue are not looked
  * at.
  */
-export async function signedBy(certificate: ReadCertificate, issuer: ReadCertificate): Promise<Verdict> {
+export async function signedBy(
+  certificate: ReadCertificate,
+  issuer: ReadCertificate,
+  keys: PublicKeys = new Map(),
+): Promise<Verdict> {
   const { signatureAlgorithm: oid, toBeSigned } = certificate;
   const { keyAlgorithm } = issuer.certificate;
   const [, fitting] = signers.find(([start]) => oid.startsWith(start)) ?? [];
@@ -75,10 +83,19 @@ export async function signedBy(certificate: ReadCertificate, issuer: ReadCertifi
       ? ecdsaFromDer(certificate.signature, curveBytes[namedCurve] ?? 0)
       : certificate.signature;
   try {
-    const spki = plainPublicKey(issuer.spki);
-    const key = await crypto.subtle.importKey('spki', spki, { ...algorithm, namedCurve }, true, ['verify']);
+    const name = `${oid} ${issuer.certificate.spkiPin}`;
+    const importing = keys.get(name) ?? importPublicKey(issuer, { ...algorithm, namedCurve });
+    keys.set(name, importing);
+    const key = await importing;
     return signature !== undefined && (await crypto.subtle.verify(algorithm, key, signature, toBeSigned));
   } catch {
     return undefined;
   }
+}
+
+async function importPublicKey(
+  { spki }: ReadCertificate,
+  algorithm: Verification & { namedCurve: string },
+): Promise<CryptoKey> {
+  return crypto.subtle.importKey('spki', plainPublicKey(spki), algorithm, true, ['verify']);
 }

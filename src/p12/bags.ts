@@ -141,6 +141,8 @@ function shrouded(node: Node): Encrypted {
   return { encryption: encryptionOf(algorithm(scheme)), ciphertext: octetString(ciphertext) };
 }
 
+/** Of a bag: the others are passed over. */
+const MAX_ATTRIBUTES = 100;
 /** Longer than a hash of any kind. */
 const MAX_KEY_ID_BYTES = 1_024;
 /** Longer than any name that a person reads. */
@@ -150,7 +152,8 @@ const MAX_NAME_BYTES = 4_096;
 function readAttributes(node: Node | undefined): Attributes {
   const found: Attributes = {};
   const attributes = is(node, Tag.set) ? tried(() => children(node)) : undefined;
-  for (const attribute of attributes ?? []) tried(() => readAttribute(attribute, found));
+  for (const attribute of attributes?.slice(0, MAX_ATTRIBUTES) ?? [])
+    tried(() => readAttribute(attribute, found));
   return found;
 }
 

@@ -24,7 +24,7 @@ export interface Pkcs12Limits {
   maxCertificateBytes: number;
   /**
    * Signatures to verify, in all: each key is proven to belong to its certificate, each certificate to be issued by another.
-   * Default: 6,000 (a few seconds). Beyond it: ERR_P12_TOO_EXPENSIVE.
+   * Default: 3,000 (a second or two). Beyond it: ERR_P12_TOO_EXPENSIVE.
    */
   maxSignatures: number;
 }
@@ -39,7 +39,7 @@ const defaults: Pkcs12Limits = {
   maxKeys: 100,
   maxCertificates: 1_000,
   maxCertificateBytes: 128 * 1024,
-  maxSignatures: 6_000,
+  maxSignatures: 3_000,
 };
 
 /** More than any engine counts or allocates. */

@@ -127,6 +127,11 @@ export const oddFields: OddField[] = [
     timeless: true,
   },
   {
+    title: 'a day that does not exist',
+    options: withTimes(text(0x17, '200230000000Z'), utcTime(30)),
+    timeless: true,
+  },
+  {
     title: 'a time without its zone',
     options: withTimes(utcTime(-1), text(0x18, '20400101000000')),
     timeless: true,
