@@ -14,7 +14,7 @@ const words: Record<number, string> = {
   8: 'the server speaks no newer version than TLS 1.1. Have it allow TLS 1.3 or TLS 1.2',
   9: 'the server asks for a client certificate, but names no signature scheme that TLS 1.3 has',
   10: 'the server chose TLS 1.2 although it speaks TLS 1.3: something on the way may have altered the handshake',
-  11: 'the server signed by a scheme that was not offered, or that is not for its key',
+  11: 'the server signed by a scheme that was not offered, or does not fit its key or TLS 1.2, where keys for RSASSA-PSS alone are not supported',
   12: 'the server chose a cipher suite that was not offered',
   13: 'the server chose a group for the key exchange that was not offered',
   14: "the server's part of the key exchange is missing or wrong",
