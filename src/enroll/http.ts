@@ -10,7 +10,7 @@ export interface Refusal {
   message: string;
 }
 
-export interface Exchange {
+export interface DownloadOptions {
   /** Names the server in messages. */
   who: string;
   fetch: typeof globalThis.fetch;
@@ -37,10 +37,14 @@ const MAX_REFUSAL_BYTES = 64 * 1024;
  *
  * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING, or the signal's reason
  */
-export function download(url: URL, init: RequestInit, exchange: Exchange): Promise<Uint8Array<ArrayBuffer>> {
-  const { fetch, signal, who } = exchange;
+export function download(
+  url: URL,
+  init: RequestInit,
+  options: DownloadOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { fetch, signal, who } = options;
   return unlessAborted(signal, who, async () =>
-    bodyOf(await fetch(url, { cache: 'no-store', ...init, ...(signal && { signal }) }), exchange),
+    bodyOf(await fetch(url, { cache: 'no-store', ...init, ...(signal && { signal }) }), options),
   );
 }
 
@@ -63,10 +67,10 @@ export async function unlessAborted<T>(
 /** @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING */
 export async function bodyOf(
   response: Response,
-  exchange: Pick<Exchange, 'who' | 'maxBytes' | 'tooLarge' | 'secret'>,
+  options: Pick<DownloadOptions, 'who' | 'maxBytes' | 'tooLarge' | 'secret'>,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (!response.ok || response.status === ACCEPTED) throw await refused(response, exchange);
-  const { who, maxBytes, tooLarge } = exchange;
+  if (!response.ok || response.status === ACCEPTED) throw await refused(response, options);
+  const { who, maxBytes, tooLarge } = options;
   const body = await readBody(response, maxBytes);
   if (!body) throw new MtlsError(tooLarge, `${who} sent more than ${maxBytes} bytes.`);
   return body;
@@ -74,7 +78,7 @@ export async function bodyOf(
 
 async function refused(
   response: Response,
-  { who, secret }: Pick<Exchange, 'who' | 'secret'>,
+  { who, secret }: Pick<DownloadOptions, 'who' | 'secret'>,
 ): Promise<MtlsError> {
   const { status } = response;
   const body = await readBody(response, MAX_REFUSAL_BYTES).catch(() => undefined);

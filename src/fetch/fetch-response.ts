@@ -1,7 +1,7 @@
 import { readAll } from '../http/read-all.js';
 
 /** What only a browser's own fetch can set on a response. */
-export interface Shown {
+export interface ResponseFields {
   url: string;
   redirected: boolean;
   type: ResponseType;
@@ -9,7 +9,7 @@ export interface Shown {
 }
 
 interface Details {
-  shown: Shown;
+  fields: ResponseFields;
   /** What the body has failed with, so that reads fail at once. */
   failure?: () => { reason: unknown } | undefined;
   /** Called with the response, and with each of its clones. */
@@ -33,20 +33,20 @@ export class FetchResponse extends Response {
   }
 
   override get url(): string {
-    return this.#details.shown.url;
+    return this.#details.fields.url;
   }
 
   override get redirected(): boolean {
-    return this.#details.shown.redirected;
+    return this.#details.fields.redirected;
   }
 
   override get type(): ResponseType {
-    return this.#details.shown.type;
+    return this.#details.fields.type;
   }
 
   override get status(): number {
     // Node's own constructor asks, before there are details.
-    return (#details in this ? this.#details.shown.status : undefined) ?? super.status;
+    return (#details in this ? this.#details.fields.status : undefined) ?? super.status;
   }
 
   override get ok(): boolean {

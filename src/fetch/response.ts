@@ -1,7 +1,7 @@
 import { MtlsError } from '../errors.js';
 import { rememberConnection } from '../http/connection-info.js';
 import type { RawResponse } from '../http/raw-response.js';
-import { FetchResponse, type Shown } from './fetch-response.js';
+import { FetchResponse, type ResponseFields } from './fetch-response.js';
 
 /** Statuses whose responses have no body (Fetch standard, "null body status"). */
 const nullBodyStatuses = new Set([204, 205, 304]);
@@ -22,7 +22,7 @@ export function makeResponse(
   if (bodyless) discard(body);
   const { status, statusText } = head;
   const headers = head.headers.filter(([name]) => !hiddenFields.has(name));
-  const shown: Shown = {
+  const fields: ResponseFields = {
     url: withoutFragment(request.url),
     redirected: request.redirected,
     type: 'basic',
@@ -32,7 +32,7 @@ export function makeResponse(
   try {
     const init = { status: Math.min(status, HIGHEST_STATUS), statusText, headers };
     return new FetchResponse(bodyless ? null : body, init, {
-      shown,
+      fields,
       failure,
       onCreated: it => rememberConnection(it, source),
     });
@@ -46,8 +46,13 @@ export function makeResponse(
 
 /** What `redirect: 'manual'` gives for a redirect (Fetch standard, "opaque-redirect filtered response"). */
 export function makeOpaqueRedirect(url: URL): Response {
-  const shown: Shown = { url: withoutFragment(url), redirected: false, type: 'opaqueredirect', status: 0 };
-  return new FetchResponse(null, {}, { shown });
+  const fields: ResponseFields = {
+    url: withoutFragment(url),
+    redirected: false,
+    type: 'opaqueredirect',
+    status: 0,
+  };
+  return new FetchResponse(null, {}, { fields });
 }
 
 /** Lets go of a body that nobody wants. */

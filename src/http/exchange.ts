@@ -50,7 +50,7 @@ export interface ExchangeHost {
   /** The connection takes no further request. */
   close(): void;
   /** The head of a response as the page is to see it. */
-  shown(head: ResponseHead): ResponseHead;
+  forPage(head: ResponseHead): ResponseHead;
   /** The response is complete, or never will be. `clean`: nothing of it is left on the connection. */
   onExchangeOver(exchange: Exchange, clean: boolean): void;
 }
@@ -157,7 +157,7 @@ export class Exchange implements ExchangeListener {
   onHead(head: ResponseHead): void {
     this.#answered = true;
     this.#status = head.status;
-    this.#resolveHead(this.#host.shown(head));
+    this.#resolveHead(this.#host.forPage(head));
     if (this.#pulled) this.#engine.pull(this.#handle);
   }
 

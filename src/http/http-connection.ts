@@ -143,7 +143,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   onState(state: ConnectionState): void {
     this.#state = state;
     this.#wake();
-    if (state.done && this.#outputClosed) this.#retire();
+    if (state.done && this.#outputClosed) this.#complete();
     this.#onChange();
   }
 
@@ -159,7 +159,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     return this.#headReader?.fault;
   }
 
-  shown(head: ResponseHead): ResponseHead {
+  forPage(head: ResponseHead): ResponseHead {
     return this.#headReader?.shown(head) ?? head;
   }
 
@@ -244,11 +244,11 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.#endSoon();
     await this.#writer.close();
     this.#outputClosed = true;
-    if (this.#state.done) this.#retire();
+    if (this.#state.done) this.#complete();
   }
 
   /** Everything has been said on both sides. */
-  #retire(): void {
+  #complete(): void {
     if (this.#over) return;
     this.#end();
     this.#engine.freeConnection(this.#handle);
@@ -278,7 +278,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     if (this.#over || this.error !== undefined) return;
     this.#spent = true;
     this.#outputClosed = true;
-    if (this.#state.done) this.#retire();
+    if (this.#state.done) this.#complete();
     else this.#endSoon(error);
     this.#onChange();
   }

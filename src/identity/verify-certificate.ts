@@ -27,14 +27,14 @@ const signers: [oid: string, keyAlgorithm: RegExp][] = [
 ];
 
 /** True and false are proven; undefined: WebCrypto does not know the algorithm, or does not read the key. */
-export type Verdict = boolean | undefined;
+export type SignatureCheck = boolean | undefined;
 
 /** Of a search without a budget of its own. */
 const MAX_SIGNATURES = 1_000;
 
 /** Verifies signatures on certificates: each once, and so many in all. */
 export class SignatureChecks {
-  readonly #verdicts = new Map<string, Verdict>();
+  readonly #checked = new Map<string, SignatureCheck>();
   readonly #keys: PublicKeys = new Map();
   readonly #spend: () => boolean | Promise<boolean>;
 
@@ -44,13 +44,13 @@ export class SignatureChecks {
   }
 
   /** Whether `issuer`'s key signed `certificate`; false as well when the budget is spent. */
-  async signedBy(certificate: ReadCertificate, issuer: ReadCertificate): Promise<Verdict> {
+  async signedBy(certificate: ReadCertificate, issuer: ReadCertificate): Promise<SignatureCheck> {
     const question = `${certificate.certificate.fingerprint} ${issuer.certificate.spkiPin}`;
-    if (!this.#verdicts.has(question)) {
+    if (!this.#checked.has(question)) {
       if (!(await this.#spend())) return false;
-      this.#verdicts.set(question, await signedBy(certificate, issuer, this.#keys));
+      this.#checked.set(question, await signedBy(certificate, issuer, this.#keys));
     }
-    return this.#verdicts.get(question);
+    return this.#checked.get(question);
   }
 }
 
@@ -70,7 +70,7 @@ export async function signedBy(
   certificate: ReadCertificate,
   issuer: ReadCertificate,
   keys: PublicKeys = new Map(),
-): Promise<Verdict> {
+): Promise<SignatureCheck> {
   const { signatureAlgorithm: oid, toBeSigned } = certificate;
   const { keyAlgorithm } = issuer.certificate;
   const [, fitting] = signers.find(([start]) => oid.startsWith(start)) ?? [];

@@ -4,7 +4,7 @@ import { grouped } from '../identity/grouped.js';
 import { plainPublicKey } from '../identity/public-key.js';
 import { sealKey } from '../identity/sealed-key.js';
 import { type SignatureScheme, schemesForKey } from '../identity/signature-schemes.js';
-import type { Verdict } from '../identity/verify-certificate.js';
+import type { SignatureCheck } from '../identity/verify-certificate.js';
 import { toBase64 } from '../util/encoding.js';
 import type { KeyBag } from './bags.js';
 import type { Attempt, Session } from './decrypt.js';
@@ -324,7 +324,7 @@ async function verifies(
   owner: Owner,
   { scheme }: LoadedKey,
   { message, signature }: Proof,
-): Promise<Verdict> {
+): Promise<SignatureCheck> {
   try {
     const key = await publicKeyOf(owner, scheme);
     return await crypto.subtle.verify(scheme.signAlgorithm, key, signature, message);

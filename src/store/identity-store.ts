@@ -6,6 +6,7 @@ import type { HostPort } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
 import { AnswerRecords } from './answer-records.js';
 import { assertUsable, isLocked } from './assert-usable.js';
+import { type BrowserSession, joinSession } from './browser-session.js';
 import { type ChangeListener, Changes } from './changes.js';
 import { changedControls, checkedControls, checkKeys } from './controls.js';
 import { noSealedCopy } from './errors.js';
@@ -14,7 +15,6 @@ import { compileQuery, type IdentityQuery } from './query.js';
 import { isReadableIdentity, readableEntries } from './readable.js';
 import { Records, type UnreadableIdentity } from './records.js';
 import { type EnrolmentRecord, type IdentityRecord, ownChains, present, toRecord } from './schema.js';
-import { joinSession, type Session } from './session.js';
 import type { UserVerification } from './user-verification.js';
 import { Vault } from './vault.js';
 import { webAuthnVerification } from './webauthn-verification.js';
@@ -50,7 +50,7 @@ export class IdentityStore {
   #changes: Changes;
   #vault: Vault;
   #verification: UserVerification;
-  #session: Session | undefined;
+  #session: BrowserSession | undefined;
 
   /**
    * Opens the store, and makes it where there is none. Identities of a session that is over are deleted then.
@@ -80,7 +80,7 @@ export class IdentityStore {
   private constructor(parts: {
     name: string;
     records: Records;
-    session: Session | undefined;
+    session: BrowserSession | undefined;
     verification: UserVerification;
     unlockedForMs: number;
   }) {

@@ -126,7 +126,7 @@ export function decodeFrame(message: Uint8Array): Frame | undefined {
 
 function decodeHello(message: Uint8Array): HelloFrame | undefined {
   if (message.length < HELLO_HEAD_BYTES + 2) return undefined;
-  const view = viewOf(message);
+  const view = dataViewOf(message);
   const hostEnd = HELLO_HEAD_BYTES + view.getUint8(8);
   if (message.length < hostEnd + 2) return undefined;
   const tokenLength = view.getUint16(hostEnd);
@@ -157,12 +157,12 @@ function decodeCredit(message: Uint8Array): CreditFrame | undefined {
 function encodeNumber(type: number, value: number): Uint8Array<ArrayBuffer> {
   const message = new Uint8Array(5);
   message[0] = type;
-  viewOf(message).setUint32(1, value);
+  dataViewOf(message).setUint32(1, value);
   return message;
 }
 
 function decodeNumber(message: Uint8Array): number | undefined {
-  return message.length === 5 ? viewOf(message).getUint32(1) : undefined;
+  return message.length === 5 ? dataViewOf(message).getUint32(1) : undefined;
 }
 
 function decodeText(bytes: Uint8Array): string | undefined {
@@ -173,7 +173,7 @@ function decodeText(bytes: Uint8Array): string | undefined {
   }
 }
 
-function viewOf(bytes: Uint8Array): DataView {
+function dataViewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

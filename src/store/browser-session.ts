@@ -24,7 +24,7 @@ interface SessionHost {
   beginSession(session: string): Promise<void>;
 }
 
-export interface Session {
+export interface BrowserSession {
   id: string;
   leave(): void;
 }
@@ -34,7 +34,7 @@ export interface Session {
  *
  * @throws MtlsError ERR_STORE_UNAVAILABLE when another tab does not let go of the locks
  */
-export async function joinSession(storeName: string, host: SessionHost): Promise<Session | undefined> {
+export async function joinSession(storeName: string, host: SessionHost): Promise<BrowserSession | undefined> {
   const locks = globalThis.navigator?.locks;
   if (!locks) return undefined;
   const name = `browser-mtls:${storeName}`;
@@ -65,7 +65,7 @@ function holdShared(locks: LockManager, name: string, signal: AbortSignal): Prom
 }
 
 /** Keeps the marker up to date: at the end of the page, and until then for a page that ends without a word. */
-function mark(name: string, { id, leave }: Session): Session {
+function mark(name: string, { id, leave }: BrowserSession): BrowserSession {
   const write = () => writeMarker(name, { session: id, at: Date.now() });
   write();
   globalThis.addEventListener?.('pagehide', write);
