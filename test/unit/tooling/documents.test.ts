@@ -31,3 +31,10 @@ it.each(documents)('the commands of %s exist', document => {
   const named = readFileSync(document, 'utf8').matchAll(/npm run (?:--?\w+ )*([\w-]+)/g);
   for (const [command, name = ''] of named) expect(Object.keys(scripts), command).toContain(name);
 });
+
+it.each(documents)('the files that %s names are there', document => {
+  const named = readFileSync(document, 'utf8').matchAll(
+    /`((?:src|relay(?!\/dist)|wasm|test|tools|demo|docs)\/[\w./-]*)`/g,
+  );
+  for (const [, path = ''] of named) expect(existsSync(path), path).toBe(true);
+});
