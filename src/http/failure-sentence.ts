@@ -1,4 +1,5 @@
 import { HttpFailureKind } from '../engine/abi.js';
+import { printable } from '../util/encoding.js';
 import type { HttpFailure } from './http-engine.js';
 
 /** What the server has sent, by the numbers of the engine's `Fault`; with "%" for the field's name. */
@@ -68,14 +69,12 @@ export function failureSentence({ kind, code, fault, message }: HttpFailure): st
     return `HTTP/2: ${message}: ${meaning} (error code ${code}, ${name}). See the server's log for more.`;
   }
   if (fault > 0) {
-    const text = faults[fault]?.replace(' %', message === '' ? '' : ` "${shown(message)}"`);
+    const text = faults[fault]?.replace(
+      ' %',
+      message === '' ? '' : ` "${printable(message.slice(0, SHOWN_CHARACTERS))}"`,
+    );
     return `HTTP/2: ${text ?? 'the server broke the protocol'}. Have the server send valid HTTP/2, or no h2 by ALPN.`;
   }
   if (kind === HttpFailureKind.reset) return `HTTP/2: ${message}. See the server's log for more.`;
   return `HTTP: ${message}.`;
-}
-
-function shown(name: string): string {
-  const escaped = (character: string) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  return name.slice(0, SHOWN_CHARACTERS).replace(/[^ !#-[\]-~]/g, escaped);
 }

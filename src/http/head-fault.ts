@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { printable } from '../util/encoding.js';
 
 /** Characters that a name cannot have. */
 export const NO_TOKEN = /[^\w!#$%&'*+\-.^`|~]/g;
@@ -92,9 +93,8 @@ function refusal(shown: string, fault: string): MtlsError {
 
 /** What a message shows of a line: ASCII, and not more than its first `length` characters. */
 function excerpt(line: string, length = line.length): string {
-  const escaped = (character: string) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
   const text = line.slice(0, Math.min(length, SHOWN_CHARACTERS));
-  return text.replace(/[^ !#-[\]-~]/g, escaped) + (text.length < line.length ? '…' : '');
+  return printable(text) + (text.length < line.length ? '…' : '');
 }
 
 /** Without spaces and tabs at either end. */

@@ -31,3 +31,8 @@ export function fromLatin1(bytes: Uint8Array): string {
 export function toLatin1(text: string): Uint8Array {
   return Uint8Array.from(text, character => character.charCodeAt(0) & 0xff);
 }
+
+/** Text of a server's for a message: printable ASCII but quotes and backslashes stay, anything else becomes `\xNN`. */
+export function printable(text: string): string {
+  return text.replace(/[^ !#-[\]-~]/g, it => `\\x${it.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
