@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
-import { type RunningCommand, useBuiltCommand } from './built-command.js';
-import { connect, ORIGIN, pageWebSocket, sleep, startEcho, startRelay, until } from './harness.js';
+import { type RunningCommand, useBuiltCommand } from './support/built-command.js';
+import { connect, ORIGIN, pageWebSocket, sleep, startEcho, startRelay, until } from './support/harness.js';
 
 const start = useBuiltCommand();
 

@@ -4,7 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { openTarget } from '../src/open-target.js';
-import { connect, startRelay, startTarget, tunnelTo } from './harness.js';
+import { connect, startRelay, startTarget, tunnelTo } from './support/harness.js';
 
 /** Node cannot read socket options. A child process shares the socket's descriptor and can; each Debian has this much Perl. */
 const READ_OPTIONS = `use Socket qw(:all);

@@ -3,7 +3,7 @@ import type { Enrolment, KeyAlgorithmName } from '../../src/index.js';
 import { inEachEngine } from '../support/engines/each.js';
 import { OpensslFiles } from '../support/openssl-files.js';
 import { startUserPages, type UserPages } from '../support/user-page.js';
-import { RequestSigner } from '../unit/enroll/openssl.js';
+import { RequestSigner } from '../unit/enroll/support/openssl.js';
 
 // Notes each private key that WebCrypto gives and that can be exported, as any script of the page could.
 const BEFORE = `import '/lib/elements.js';

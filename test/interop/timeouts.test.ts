@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Relay } from '../../relay/src/index.js';
-import { startUnanswering } from '../../relay/test/harness.js';
+import { startUnanswering } from '../../relay/test/support/harness.js';
 import { createClient, type MtlsClient, type PoolOptions } from '../../src/index.js';
 import { startRelay } from '../support/client.js';
 import { engineModule } from '../support/engine.js';

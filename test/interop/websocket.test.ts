@@ -11,7 +11,7 @@ import { documented } from '../support/documented.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { startPythonEcho } from '../support/websockets/python.js';
-import { endOf, messages, opened } from '../unit/websocket/servers.js';
+import { endOf, messages, opened } from '../unit/websocket/support/servers.js';
 
 const pki = new OpensslPki('Test CA');
 const server = pki.issue({ subject: '/CN=localhost', altNames: 'DNS:localhost', usage: 'serverAuth' });

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { pageWebSocket, startEcho } from '../../relay/test/harness.js';
+import { pageWebSocket, startEcho } from '../../relay/test/support/harness.js';
 import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
 import { manifestProblems, typeProblems } from '../support/package-checks.js';
 import { startProgram } from '../support/process.js';

@@ -16,7 +16,7 @@ import { passphraseVerification } from '../../../src/store/passphrase-verificati
 import { toBase64 } from '../../../src/util/encoding.js';
 import { codeOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
-import { RequestSigner } from './openssl.js';
+import { RequestSigner } from './support/openssl.js';
 
 const engine = engineModule();
 const ada = { subject: 'CN=Ada', engine };

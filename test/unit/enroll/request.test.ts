@@ -10,7 +10,7 @@ import {
   type Subject,
 } from '../../../src/index.js';
 import { engineModule } from '../../support/engine.js';
-import { RequestSigner } from './openssl.js';
+import { RequestSigner } from './support/openssl.js';
 
 let openssl: RequestSigner;
 const engine = engineModule();

@@ -4,7 +4,7 @@ import { createIdentity, enroll, stepCa } from '../../../src/index.js';
 import { codeOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
 import { OpensslPki } from '../../support/openssl-pki.js';
-import { serving } from './serving.js';
+import { serving } from './support/serving.js';
 
 // What no step-ca answers, but what is at its address may.
 

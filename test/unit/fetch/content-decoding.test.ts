@@ -9,7 +9,7 @@ import { Decoders } from '../../../src/fetch/decoders.js';
 import type { RawResponse } from '../../../src/http/raw-response.js';
 import { readAll } from '../../../src/http/read-all.js';
 import { encoders, zerosIn, zstd } from '../../support/codings.js';
-import { serve } from '../http/servers.js';
+import { serve } from '../http/support/servers.js';
 
 const MIB = 1 << 20;
 const MOST_GROWTH_BYTES = 64 * MIB;

@@ -12,7 +12,7 @@ import {
   type TestServer,
   until,
   url,
-} from '../http/servers.js';
+} from '../http/support/servers.js';
 
 const MIB = 1024 * 1024;
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import { readPoolOptions } from '../../../src/http/pool-options.js';
 import { createClient } from '../../../src/index.js';
-import { END_STREAM, Frame, frame, headers, serveFrames } from './h2-frames.js';
+import { END_STREAM, Frame, frame, headers, serveFrames } from './support/h2-frames.js';
 import {
   client,
   type Handler,
@@ -16,7 +16,7 @@ import {
   type TestServer,
   until,
   url,
-} from './servers.js';
+} from './support/servers.js';
 
 const MIB = 1 << 20;
 

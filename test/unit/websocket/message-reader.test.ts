@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { FrameError, Opcode } from '../../../src/websocket/frames.js';
 import { MessageReader } from '../../../src/websocket/message-reader.js';
-import { frame } from './servers.js';
+import { frame } from './support/servers.js';
 
 const LIMIT_BYTES = 100_000;
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { WebSocket as WsSocket } from 'ws';
 import type { WebSocketErrorEvent } from '../../../src/websocket/events.js';
-import { endOf, messages, opened, Stage } from './servers.js';
+import { endOf, messages, opened, Stage } from './support/servers.js';
 
 const stage = new Stage();
 afterEach(() => stage.reset());
