@@ -175,6 +175,16 @@ describe('an h2 server', () => {
     expect(await outcome()).toBe('ok');
   });
 
+  it('that flushes empty pieces of a body more often than h2 bears is understood', async () => {
+    await answering((socket, stream) => {
+      const pieces = many(frame([Frame.data], stream), 120);
+      socket.write(Buffer.concat([head(stream), pieces, frame([Frame.data], stream, Buffer.from('so '))]));
+      socket.write(Buffer.concat([pieces, last(stream)]));
+    });
+    for (let count = 0; count < 3; count++) expect(await outcome()).toBe('so ok');
+    expect(tested.connects.count).toBe(1);
+  });
+
   it('that resets a stream again and again behind its answer is borne', async () => {
     await answering((socket, stream) => {
       socket.write(Buffer.concat([ok(stream), many(frame([Frame.rstStream], stream, u32(8)), 100_000)]));

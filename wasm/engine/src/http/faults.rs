@@ -162,9 +162,14 @@ impl Faults {
     pub fn note_data(&mut self, stream: u32) {
         self.fresh.has_data = true;
         self.note_stream(stream);
-        if self.answered.get(&stream) != Some(&true) {
+        if !self.has_answer(stream) {
             self.note_connection(Fault::DataBeforeHead);
         }
+    }
+
+    /// Whether the head of a stream's body has come.
+    pub fn has_answer(&self, stream: u32) -> bool {
+        self.answered.get(&stream) == Some(&true)
     }
 
     /// A frame on this stream.

@@ -1,5 +1,6 @@
 //! The frames that an h2 client receives, on their way to h2: [`Block`] renames fields in their heads, and [`Faults`] remembers
-//! what is wrong with them, because h2 does not say it.
+//! what is wrong with them, because h2 does not say it. Empty DATA frames are left out, because h2 bears 100 in the life of a
+//! connection.
 
 use super::connection_fields::Block;
 use super::event::MAX_DECODED_BYTES;
@@ -22,6 +23,7 @@ const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
 const PRIORITISED: u8 = 32;
 
+const HEAD_BYTES: usize = 9;
 const PRIORITY_BYTES: usize = 5;
 const SETTING_BYTES: usize = 6;
 /// What is announced to servers by default (RFC 9113 section 6.5.2).
@@ -30,19 +32,23 @@ const MAX_FRAME_BYTES: usize = 16_384;
 /// How many CONTINUATION frames h2 takes before a head's last one: what its limit for decoded heads needs, and a quarter more.
 const MAX_CONTINUATIONS: usize = MAX_DECODED_BYTES as usize / MAX_FRAME_BYTES / 4 * 5;
 
+/// How many empty DATA frames without any other in between are left out. h2 gets the next ones, and ends the connection.
+const MAX_EMPTY_FRAMES: usize = 10_000;
+
 /// Follows the frames of an h2 connection.
 #[derive(Default)]
 pub struct Frames {
     pub faults: Faults,
     block: Block,
     /// The next frame's head, as far as it is there.
-    head: [u8; 9],
+    head: [u8; HEAD_BYTES],
     head_len: usize,
     frame: Frame,
     /// The stream whose head goes on in the next frame.
     open_block: Option<u32>,
     block_ends_stream: bool,
     continuations: usize,
+    empty_frames: usize,
     /// The end of the setting that is being received.
     setting: [u8; SETTING_BYTES],
 }
@@ -64,15 +70,18 @@ struct Frame {
 }
 
 impl Frames {
-    pub fn pass(&mut self, mut bytes: &mut [u8]) {
+    /// Gives what h2 is to read: the head of a frame once it is whole.
+    pub fn pass(&mut self, mut bytes: &[u8]) -> Vec<u8> {
+        let mut passed = Vec::with_capacity(bytes.len() + HEAD_BYTES);
         while !bytes.is_empty() {
-            let passed = if self.frame.left == 0 {
-                self.begin_frame(bytes)
+            let taken = if self.frame.left == 0 {
+                self.begin_frame(bytes, &mut passed)
             } else {
-                self.go_on(bytes)
+                self.go_on(bytes, &mut passed)
             };
-            bytes = bytes.get_mut(passed..).unwrap_or_default();
+            bytes = bytes.get(taken..).unwrap_or_default();
         }
+        passed
     }
 
     /// Whether anything was ever renamed.
@@ -80,10 +89,10 @@ impl Frames {
         self.block.renamed
     }
 
-    fn begin_frame(&mut self, bytes: &[u8]) -> usize {
+    fn begin_frame(&mut self, bytes: &[u8], passed: &mut Vec<u8>) -> usize {
         let room = self.head.iter_mut().skip(self.head_len);
-        let passed = room.zip(bytes).map(|(to, from)| *to = *from).count();
-        self.head_len += passed;
+        let taken = room.zip(bytes).map(|(to, from)| *to = *from).count();
+        self.head_len += taken;
         if self.head_len == self.head.len() {
             self.head_len = 0;
             let [a, b, c, kind, flags, stream @ ..] = self.head;
@@ -91,6 +100,9 @@ impl Frames {
             self.frame.len = u32::from_be_bytes([0, a, b, c]) as usize;
             self.frame.left = self.frame.len;
             self.frame.fault = self.fault_of_head();
+            if !self.is_superfluous() {
+                passed.extend_from_slice(&self.head);
+            }
             if kind == HEADERS {
                 self.block.begin();
                 self.block_ends_stream = flags & END_STREAM != 0;
@@ -100,7 +112,32 @@ impl Frames {
                 self.end_frame();
             }
         }
-        passed
+        taken
+    }
+
+    /// Whether the frame is an empty piece of a body that goes on (RFC 9113 section 6.1): some servers flush nothing.
+    fn is_superfluous(&mut self) -> bool {
+        let Frame {
+            kind,
+            flags,
+            stream,
+            len,
+            ref fault,
+            ..
+        } = self.frame;
+        if kind != DATA {
+            return false;
+        }
+        if len > 0 {
+            self.empty_frames = 0;
+            return false;
+        }
+        let is_superfluous = flags & (END_STREAM | PADDED) == 0
+            && fault.is_none()
+            && self.faults.has_answer(stream)
+            && self.empty_frames < MAX_EMPTY_FRAMES;
+        self.empty_frames += usize::from(is_superfluous);
+        is_superfluous
     }
 
     fn count(&mut self, goes_on: bool) {
@@ -110,9 +147,11 @@ impl Frames {
         }
     }
 
-    fn go_on(&mut self, bytes: &mut [u8]) -> usize {
-        let passed = bytes.len().min(self.frame.left);
-        let payload = bytes.get_mut(..passed).unwrap_or_default();
+    fn go_on(&mut self, bytes: &[u8], passed: &mut Vec<u8>) -> usize {
+        let taken = bytes.len().min(self.frame.left);
+        let begin = passed.len();
+        passed.extend_from_slice(bytes.get(..taken).unwrap_or_default());
+        let payload = passed.get_mut(begin..).unwrap_or_default();
         let at = self.frame.len - self.frame.left;
         let start = self.frame.start.iter_mut().skip(at);
         start.zip(payload.iter()).for_each(|(to, from)| *to = *from);
@@ -126,12 +165,12 @@ impl Frames {
             if self.frame.kind == SETTINGS {
                 self.read_settings(payload);
             }
-            self.frame.left -= passed;
+            self.frame.left -= taken;
         }
         if self.frame.left == 0 {
             self.end_frame();
         }
-        passed
+        taken
     }
 
     fn read_settings(&mut self, payload: &[u8]) {

@@ -64,16 +64,21 @@ impl Pipe {
         if state.end != End::Open || state.released || bytes.is_empty() {
             return;
         }
-        let mut bytes = bytes.to_vec();
+        state.received += bytes.len() as u64;
         let all_read = state.unread == 0;
-        if let Some(frames) = &mut state.frames {
-            if all_read {
-                frames.faults.note_read();
+        let bytes = match &mut state.frames {
+            Some(frames) => {
+                if all_read {
+                    frames.faults.note_read();
+                }
+                frames.pass(bytes)
             }
-            frames.pass(&mut bytes);
+            None => bytes.to_vec(),
+        };
+        if bytes.is_empty() {
+            return;
         }
         state.unread += bytes.len();
-        state.received += bytes.len() as u64;
         state.incoming.push_back(bytes.into());
         wake(&mut state.reader);
     }

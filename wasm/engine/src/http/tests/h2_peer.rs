@@ -6,6 +6,7 @@ use super::faults::{flagged_frame, frame, SETTINGS};
 use super::peer::Client;
 use crate::http::connection::{Ping, Protocol};
 use crate::http::failure::FailureKind;
+use crate::http::faults::Fault;
 
 pub const HEADERS: u8 = 1;
 pub const DATA: u8 = 0;
@@ -130,6 +131,49 @@ fn an_answer_that_is_cut_beside_an_upload_fails_behind_what_came_of_it() {
     assert_eq!(outcome.body, b"part");
     let failure = outcome.failure.as_ref().unwrap();
     assert_eq!(failure.kind, FailureKind::Transport);
+}
+
+#[test]
+fn empty_pieces_of_a_body_are_left_out_however_they_are_cut() {
+    const PADDED: u8 = 8;
+    for most in [usize::MAX, 1, 4, 9, 10] {
+        let (mut client, request) = begun("/", None);
+        let mut answer = head(&[]);
+        for round in 0..5 {
+            (0..1_000).for_each(|_| answer.extend(frame(DATA, 1, &[])));
+            answer.extend(frame(DATA, 1, &[b'a' + round]));
+        }
+        answer.extend(flagged_frame((DATA, PADDED), 1, &[2, b'f', 0, 0]));
+        answer.extend(flagged_frame((DATA, END_STREAM), 1, &[]));
+        for piece in answer.chunks(most.min(answer.len())) {
+            client.receive(piece);
+            client.pull(request);
+        }
+        let outcome = client.outcome(request);
+        assert_eq!(outcome.body, b"abcdef", "{:?}", outcome.failure);
+        assert!(outcome.trailers.is_some() && client.state.ready);
+    }
+}
+
+#[test]
+fn a_flood_of_empty_pieces_ends_the_connection() {
+    let (mut client, request) = begun("/", None);
+    client.receive(&head(&[]));
+    client.receive(&frame(DATA, 1, &[]).repeat(11_000));
+    client.pull(request);
+    let failure = client.outcome(request).failure.clone().unwrap();
+    assert_eq!(failure.fault, Fault::TinyPieces as u8, "{failure:?}");
+    assert!(!client.state.ready);
+}
+
+#[test]
+fn empty_pieces_where_no_body_is_are_refused() {
+    for (stream, fault) in [(1, Fault::DataBeforeHead), (3, Fault::UnopenedStream)] {
+        let (mut client, request) = begun("/", None);
+        client.receive(&frame(DATA, stream, &[]));
+        let failure = client.outcome(request).failure.clone().unwrap();
+        assert_eq!(failure.fault, fault as u8, "{failure:?}");
+    }
 }
 
 #[test]
