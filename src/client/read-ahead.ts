@@ -1,4 +1,5 @@
 import { ChunkQueue } from '../tunnel/chunk-queue.js';
+import { Wakeup } from '../util/promises.js';
 
 const READ_AHEAD_BYTES = 64 * 1024;
 
@@ -23,7 +24,7 @@ export class ReadAhead {
   #ending: { error?: unknown } | undefined;
   #over = false;
   /** Of the one that waits: reading, for room; or the consumer, for bytes. */
-  #wake = () => {};
+  #change = new Wakeup();
 
   constructor(source: ReadAheadSource) {
     this.#source = source;
@@ -56,8 +57,8 @@ export class ReadAhead {
         const { done, value } = await this.#source.read();
         if (done) break;
         this.#held.push(value);
-        this.#wake();
-        while (this.#held.byteLength >= READ_AHEAD_BYTES) await this.#change();
+        this.#change.wake();
+        while (this.#held.byteLength >= READ_AHEAD_BYTES) await this.#change.wait();
       }
       this.#ending = {};
     } catch (error) {
@@ -68,11 +69,11 @@ export class ReadAhead {
   }
 
   async #pull(): Promise<void> {
-    while (this.#held.byteLength === 0 && !this.#over) await this.#change();
+    while (this.#held.byteLength === 0 && !this.#over) await this.#change.wait();
     const chunk = this.#held.shift();
     if (!chunk) return;
     this.#controller?.enqueue(chunk);
-    this.#wake();
+    this.#change.wake();
     this.#finishIfTaken();
   }
 
@@ -89,12 +90,6 @@ export class ReadAhead {
   #stop(): void {
     this.#over = true;
     this.#held.clear();
-    this.#wake();
-  }
-
-  #change(): Promise<void> {
-    return new Promise(resolve => {
-      this.#wake = resolve;
-    });
+    this.#change.wake();
   }
 }

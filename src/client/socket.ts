@@ -3,6 +3,7 @@ import { bareHostname } from '../identity/hosts.js';
 import type { TlsConnection } from '../tls/tls-connection.js';
 import { formatHostPort, type HostPort } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
+import { deferred } from '../util/promises.js';
 import { ReadAhead } from './read-ahead.js';
 
 /** How `MtlsClient.connect` connects. */
@@ -97,7 +98,7 @@ export class TlsSocket implements Socket {
   #allowHalfOpen: boolean;
   #abort = new AbortController();
   #halves: Promise<Halves>;
-  #settle: { resolve: () => void; reject: (reason: unknown) => void } = { resolve() {}, reject() {} };
+  #closing = deferred<void>();
   #readEnded = false;
   #writeEnded = false;
   #ahead: ReadAhead;
@@ -108,9 +109,7 @@ export class TlsSocket implements Socket {
     const connection = open(signal);
     this.#allowHalfOpen = allowHalfOpen;
     this.#halves = connection.then(halvesOf);
-    this.closed = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
+    this.closed = this.#closing.promise;
     this.opened = connection.then(({ info }) => ({
       remoteAddress: formatHostPort(address),
       localAddress: null,
@@ -131,7 +130,7 @@ export class TlsSocket implements Socket {
   }
 
   async close(reason: unknown = closedError()): Promise<void> {
-    this.#settle.resolve();
+    this.#closing.resolve();
     this.#giveUp(reason);
   }
 
@@ -183,7 +182,7 @@ export class TlsSocket implements Socket {
   }
 
   #settleIfEnded(): void {
-    if (this.#readEnded && this.#writeEnded) this.#settle.resolve();
+    if (this.#readEnded && this.#writeEnded) this.#closing.resolve();
   }
 
   /** A failure is one of writing alone: what the server has said can still be read. */
@@ -192,7 +191,7 @@ export class TlsSocket implements Socket {
     try {
       await act(writer);
     } catch (error) {
-      this.#settle.reject(error);
+      this.#closing.reject(error);
       throw error;
     }
   }
@@ -204,14 +203,14 @@ export class TlsSocket implements Socket {
 
   /** What was read before can still be taken. */
   #fail(reason: unknown): void {
-    this.#settle.reject(reason);
+    this.#closing.reject(reason);
     this.#abort.abort(reason);
     this.#errorWritable(reason);
   }
 
   /** `writable` is not told: it is being aborted, and Node fails when it is told now. */
   #onAborted(reason: unknown): void {
-    this.#settle.reject(reason);
+    this.#closing.reject(reason);
     this.#abort.abort(reason);
     this.#ahead.error(reason);
   }

@@ -1,5 +1,6 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
+import { deferred } from '../util/promises.js';
 import { failureSentence } from './failure-sentence.js';
 import { fetchError } from './fetch-error.js';
 import type { ExchangeListener, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
@@ -66,8 +67,7 @@ export class Exchange implements ExchangeListener {
   #engine: HttpEngine;
   #host: ExchangeHost;
   #handle = 0;
-  #resolveHead: (head: ResponseHead) => void = () => {};
-  #rejectHead: (error: unknown) => void = () => {};
+  #answer = deferred<ResponseHead>();
   #answered = false;
   #over = false;
   /** The response is complete or has failed, but not all that came of it has been taken. */
@@ -91,14 +91,11 @@ export class Exchange implements ExchangeListener {
     this.#host = host;
     this.#upload = new Upload(engine, options.body, () => this.#onUploaded());
     this.#signal = options.signal;
-    this.head = new Promise((resolve, reject) => {
-      this.#resolveHead = resolve;
-      this.#rejectHead = reject;
-    });
+    this.head = this.#answer.promise;
     this.head.catch(() => {});
     this.body = new ReadableStream<Uint8Array>(
       {
-        // Of its own, as the others are: not what a page may have put into Object.prototype.
+        // Set explicitly, so that a polluted Object.prototype.type has no effect.
         type: undefined,
         start: controller => {
           this.#bodyController = controller;
@@ -148,7 +145,7 @@ export class Exchange implements ExchangeListener {
   cancel(reason: unknown): void {
     if (this.#over) return;
     this.#finish(false);
-    this.#rejectHead(reason);
+    this.#answer.reject(reason);
     this.#failBody(reason);
     if (!this.#upload.over) this.#cutUpload(reason);
     else if (this.#handle) this.#engine.cancel(this.#handle);
@@ -157,7 +154,7 @@ export class Exchange implements ExchangeListener {
   onHead(head: ResponseHead): void {
     this.#answered = true;
     this.#status = head.status;
-    this.#resolveHead(this.#host.forPage(head));
+    this.#answer.resolve(this.#host.forPage(head));
     if (this.#pulled) this.#engine.pull(this.#handle);
   }
 
@@ -183,7 +180,7 @@ export class Exchange implements ExchangeListener {
     this.#upload.stop(reason);
     this.#finish(false);
     if (this.#answered) this.#endBody({ error: fetchError(reason) });
-    else this.#rejectHead(new ExchangeFailure(reason, this.#processed(failure), noticeOf(failure)));
+    else this.#answer.reject(new ExchangeFailure(reason, this.#processed(failure), noticeOf(failure)));
   }
 
   onBodyWanted(): void {

@@ -1,5 +1,6 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError } from '../errors.js';
+import { Wakeup } from '../util/promises.js';
 import type { TransportInfo } from './connection-info.js';
 import { Exchange, ExchangeFailure, type ExchangeHost, type OutgoingRequest } from './exchange.js';
 import { HeadReader } from './head-reader.js';
@@ -43,8 +44,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     done: false,
   };
   #onChange = () => {};
-  #wakeReader: (() => void) | undefined;
-  #wakeWriter: (() => void) | undefined;
+  #reading = new Wakeup();
+  #writing = new Wakeup();
   #over = false;
   /** It is given up as soon as what goes on in the engine is told. */
   #spent = false;
@@ -179,9 +180,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     while (!this.#over) {
       if (this.#state.done) break;
       if (this.#state.unread > UNREAD_LIMIT_BYTES) {
-        await new Promise<void>(resolve => {
-          this.#wakeReader = resolve;
-        });
+        await this.#reading.wait();
         continue;
       }
       const { done, value } = await this.#reader.read();
@@ -236,9 +235,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
         continue;
       }
       if (this.#state.outputEnded) break;
-      await new Promise<void>(resolve => {
-        this.#wakeWriter = resolve;
-      });
+      await this.#writing.wait();
     }
     if (this.#over) return;
     this.#endSoon();
@@ -306,8 +303,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   }
 
   #wake(): void {
-    this.#wakeReader?.();
-    this.#wakeWriter?.();
+    this.#reading.wake();
+    this.#writing.wake();
   }
 }
 

@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
 import type { HostPort } from '../util/host-port.js';
+import { Wakeup } from '../util/promises.js';
 import { ChunkQueue } from './chunk-queue.js';
 import { CloseCode } from './close-codes.js';
 import { type Closing, closeError } from './close-error.js';
@@ -43,7 +44,7 @@ class RelayedStream implements TunnelStream {
   #credit = INITIAL_CREDIT_BYTES;
   /** Bytes sent that the relay has not granted again. */
   #unacknowledgedBytes = 0;
-  #waitingWriter: (() => void) | undefined;
+  #writing = new Wakeup();
 
   /** The target has sent END. */
   #remoteEnded = false;
@@ -102,7 +103,8 @@ class RelayedStream implements TunnelStream {
       throw error;
     }
     for (let offset = 0; offset < chunk.length; ) {
-      while (this.#credit === 0 && !this.#failure) await this.#stateChange();
+      // ACCEPT ends the wait too, and may bring no credit.
+      while (this.#credit === 0 && !this.#failure) await this.#writing.wait();
       if (this.#failure) throw this.#failure.error;
       const length = Math.min(chunk.length - offset, this.#credit, MAX_DATA_BYTES);
       this.#send(encodeData(chunk.subarray(offset, offset + length)));
@@ -110,18 +112,6 @@ class RelayedStream implements TunnelStream {
       this.#unacknowledgedBytes += length;
       offset += length;
     }
-  }
-
-  /** Waits for credit or a failure; ACCEPT also ends the wait, and may bring no credit. */
-  #stateChange(): Promise<void> {
-    return new Promise(resolve => {
-      this.#waitingWriter = resolve;
-    });
-  }
-
-  #wakeWriter(): void {
-    this.#waitingWriter?.();
-    this.#waitingWriter = undefined;
   }
 
   #end(): void {
@@ -161,7 +151,7 @@ class RelayedStream implements TunnelStream {
     }
     this.#accepted = true;
     this.#credit += windowBytes - INITIAL_CREDIT_BYTES;
-    this.#wakeWriter();
+    this.#writing.wake();
   }
 
   #onData(payload: Uint8Array): void {
@@ -185,7 +175,7 @@ class RelayedStream implements TunnelStream {
     }
     this.#unacknowledgedBytes -= bytes;
     this.#credit += bytes;
-    this.#wakeWriter();
+    this.#writing.wake();
   }
 
   #onEnd(): void {
@@ -271,7 +261,7 @@ class RelayedStream implements TunnelStream {
     this.#keepAlive.stop();
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#writeController?.error(error);
-    this.#wakeWriter();
+    this.#writing.wake();
     if (this.#received.byteLength === 0) this.#finishReadable();
   }
 

@@ -26,6 +26,40 @@ export function delay(ms: number, signal: AbortSignal | undefined): Promise<void
   });
 }
 
+/** A promise that is settled from outside. */
+export interface Deferred<T> {
+  promise: Promise<T>;
+  resolve(value: T): void;
+  reject(reason: unknown): void;
+}
+
+/** As `Promise.withResolvers`, which Node 20 lacks. */
+export function deferred<T>(): Deferred<T> {
+  let resolve: Deferred<T>['resolve'] = () => {};
+  let reject: Deferred<T>['reject'] = () => {};
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+/** Lets one loop wait until something has changed. */
+export class Wakeup {
+  #wake = () => {};
+
+  /** Resolves at the next `wake`. */
+  wait(): Promise<void> {
+    return new Promise(resolve => {
+      this.#wake = resolve;
+    });
+  }
+
+  wake(): void {
+    this.#wake();
+  }
+}
+
 /** A controller that follows a signal until `unlink` is called. */
 export function linkedController(signal: AbortSignal): { controller: AbortController; unlink: () => void } {
   const controller = new AbortController();

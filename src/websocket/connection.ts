@@ -2,6 +2,7 @@ import { MtlsError } from '../errors.js';
 import type { UpgradedStream } from '../http/upgrade.js';
 import { isBlob } from '../platform.js';
 import { concatenated } from '../util/bytes.js';
+import { Wakeup } from '../util/promises.js';
 import { CloseCode, encodeFrame, FrameError, Opcode } from './frames.js';
 import { MessageReader } from './message-reader.js';
 
@@ -48,7 +49,7 @@ export class WebSocketConnection {
   #closeSent = false;
   #peerClose: { code: number; reason: string } | undefined;
   #over = false;
-  #wake = () => {};
+  #writing = new Wakeup();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(stream: UpgradedStream, listener: WebSocketListener, maxMessageBytes: number) {
@@ -60,7 +61,7 @@ export class WebSocketConnection {
       },
       onPing: (payload: Uint8Array) => {
         this.#pong = payload;
-        this.#wake();
+        this.#writing.wake();
       },
       onClose: (code: number, reason: string) => this.#onPeerClose(code, reason),
     };
@@ -75,14 +76,14 @@ export class WebSocketConnection {
   /** `payload` is not changed by anybody from now on. */
   send(opcode: number, payload: Uint8Array | Blob): void {
     this.#queue.push({ opcode, payload });
-    this.#wake();
+    this.#writing.wake();
   }
 
   /** Begins to close, behind what has been sent. Without a code the server is told none. */
   close(code: number | undefined, reason: Uint8Array): void {
     if (this.#close) return;
     this.#close = closePayload(code, reason);
-    this.#wake();
+    this.#writing.wake();
   }
 
   /** Fails the connection; the server is told the code if it takes it at once. */
@@ -116,7 +117,7 @@ export class WebSocketConnection {
     this.#startTimer(CLOSE_TIMEOUT_MS);
     this.#listener.onClosing();
     this.#complete();
-    this.#wake();
+    this.#writing.wake();
   }
 
   async #writeAll(): Promise<void> {
@@ -127,19 +128,13 @@ export class WebSocketConnection {
       const { frames, bytes, close } = this.#gather();
       if (frames.length === 0) {
         // With something in the queue, it is a Blob that came while another was read.
-        if (this.#queue.length === 0) await this.#woken();
+        if (this.#queue.length === 0) await this.#writing.wait();
         continue;
       }
       await writer.write(concatenated(frames));
       if (bytes) this.#listener.onSent(bytes);
       if (close) this.#onCloseSent();
     }
-  }
-
-  #woken(): Promise<void> {
-    return new Promise(resolve => {
-      this.#wake = resolve;
-    });
   }
 
   async #resolveBlob(): Promise<void> {
@@ -241,7 +236,7 @@ export class WebSocketConnection {
     this.#over = true;
     this.#queue = [];
     clearTimeout(this.#timer);
-    this.#wake();
+    this.#writing.wake();
   }
 
   /** Gives the connection up when the last words have gone, or do not go. */
