@@ -25,6 +25,7 @@ const cargo = (...args) => [findCargo(), ...args, '--manifest-path', 'wasm/Cargo
 const STEPS = [
   step('lint', 'Format, lint, import direction', [], () => [...bin('@biomejs/biome/bin/biome'), 'ci', '.']),
   step('types', 'Types', [], () => [...bin('typescript/bin/tsc'), '-p', 'tsconfig.json']),
+  step('cycles', 'No import cycles in the Rust code', [], () => [process.execPath, 'tools/rust-cycles.mjs']),
   step('rustfmt', 'Format of the Rust code', ['rust'], () => [...cargo('fmt', '--all'), '--check']),
   step('clippy', 'Lint of the Rust code', ['rust'], () => [
     ...cargo('clippy', '--all-targets', '--locked'),

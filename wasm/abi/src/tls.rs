@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use mtls_engine::tls::config::{Config, Settings};
-use mtls_engine::tls::connection::{Connection, Progress, Target};
+use mtls_engine::tls::connection::{Connection, Progress};
 use mtls_engine::tls::external::{chacha20_poly1305, Direction, External};
 use mtls_engine::tls::failure::Failure;
+use mtls_engine::tls::target::Target;
 
 use zeroize::Zeroize;
 
@@ -30,11 +31,6 @@ extern "C" fn tls_config_new(pointer: *const u8, len: usize) -> i32 {
         .map_err(Failure::from)
         .and_then(|settings| Config::new(&settings, Arc::new(Embedder)));
     handle_of(config, |config| CONFIGS.with(|all| all.insert(config)))
-}
-
-#[no_mangle]
-extern "C" fn tls_config_free(config: i32) {
-    CONFIGS.with(|all| all.remove(config));
 }
 
 /// Input: [`Target`]. Returns a handle.

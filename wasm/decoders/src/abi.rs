@@ -2,7 +2,8 @@
 //! where they are. A panic is a trap, after which the host drops the instance.
 #![allow(unsafe_code)] // for the exported names alone
 
-use crate::{decoder, Decode, Progress};
+use crate::decode::{Decode, Progress};
+use crate::decoder;
 use std::cell::RefCell;
 
 const INPUT_BYTES: usize = 16 * 1024;

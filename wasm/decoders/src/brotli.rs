@@ -1,4 +1,4 @@
-use crate::{behind_the_end, Damaged, Decode, Progress};
+use crate::decode::{behind_the_end, Damaged, Decode, Progress};
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
 /// RFC 7932: windows of at most 16 MiB, none of the "large" ones beyond that.

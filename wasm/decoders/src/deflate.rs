@@ -1,4 +1,4 @@
-use crate::{behind_the_end, Damaged, Decode, Progress};
+use crate::decode::{behind_the_end, Damaged, Decode, Progress};
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// RFC 1950, or RFC 1951 alone.

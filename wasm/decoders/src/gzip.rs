@@ -1,4 +1,5 @@
-use crate::{deflate::Deflate, Damaged, Decode, Progress};
+use crate::decode::{Damaged, Decode, Progress};
+use crate::deflate::Deflate;
 use flate2::Crc;
 
 const HEADER_BYTES: usize = 10;

@@ -1,4 +1,4 @@
-use crate::{Damaged, Decode, Progress};
+use crate::decode::{Damaged, Decode, Progress};
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
 /// RFC 9659: windows of at most 8 MiB.

@@ -1,7 +1,6 @@
 //! A request's body, handed over by the host piece by piece.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::event::{Event, Events};
+use super::failure::Aborted;
 
 /// What is given to hyper at once. Tomcat up to 10.1.44 loses its place among h2 frames that are four times as long.
 const FRAME_BYTES: usize = 4096;
@@ -145,15 +145,3 @@ impl Drop for RequestBody {
         }
     }
 }
-
-/// The host gave the body up.
-#[derive(Debug)]
-pub struct Aborted;
-
-impl fmt::Display for Aborted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request's body was given up")
-    }
-}
-
-impl std::error::Error for Aborted {}

@@ -18,8 +18,9 @@ use hyper::client::conn::{http1, http2, TrySendError};
 
 use super::body::RequestBody;
 use super::clock::Clock;
-use super::event::{ConnectionState, MAX_DECODED_BYTES, MAX_FIELDS, MAX_HEAD_BYTES};
+use super::event::ConnectionState;
 use super::failure::Failure;
+use super::limits::{MAX_DECODED_BYTES, MAX_FIELDS, MAX_HEAD_BYTES};
 use super::pipe::Pipe;
 
 /// Memory that a server can make us hold: one stream's unread body. It is also what can be on its way at once, so that a

@@ -1,12 +1,11 @@
 //! Why an exchange failed, told apart as far as the host acts on it.
 
 use std::error::Error;
-use std::io;
+use std::{fmt, io};
 
 use h2::Reason;
 
-use super::body::Aborted;
-use super::faults::Fault;
+use super::fault::Fault;
 use super::pipe::Pipe;
 use crate::wire::Writer;
 
@@ -45,6 +44,18 @@ pub struct Failure {
     pub fault: u8,
     pub message: String,
 }
+
+/// The host gave the body up.
+#[derive(Debug)]
+pub struct Aborted;
+
+impl fmt::Display for Aborted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request's body was given up")
+    }
+}
+
+impl Error for Aborted {}
 
 /// How far the exchange had come when it failed.
 #[derive(Clone, Copy, PartialEq, Eq)]

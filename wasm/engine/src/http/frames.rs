@@ -3,8 +3,9 @@
 //! connection.
 
 use super::connection_fields::Block;
-use super::event::MAX_DECODED_BYTES;
-use super::faults::{Fault, Faults};
+use super::fault::Fault;
+use super::faults::Faults;
+use super::limits::MAX_DECODED_BYTES;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;

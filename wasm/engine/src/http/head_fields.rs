@@ -1,7 +1,7 @@
 //! What is wrong with the fields of an h2 head (RFC 9113 section 8.2 and 8.3), of which h2 says no more than that something is.
 
-use super::event::MAX_HEAD_BYTES;
-use super::faults::{Details, Fault};
+use super::fault::{Details, Fault};
+use super::limits::MAX_HEAD_BYTES;
 
 /// As much of a name is told, and as much of a value is looked at.
 const KEPT_BYTES: usize = 64;

@@ -11,10 +11,12 @@ mod connection_fields;
 pub mod event;
 mod exchange;
 pub mod failure;
+mod fault;
 mod faults;
 mod frames;
 mod head_fields;
 mod huffman;
+mod limits;
 mod pipe;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-use super::faults::{Details, Faults};
+use super::fault::Details;
+use super::faults::Faults;
 use super::frames::Frames;
 
 /// How much hyper may write before the host has to take it.

@@ -4,16 +4,14 @@ use sha2::{Digest, Sha256};
 
 use super::der::{
     bit_string, dotted, Element, Elements, Malformed, BIT_STRING, BOOLEAN, GENERALIZED_TIME,
-    INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME,
+    INTEGER, OBJECT_IDENTIFIER, SEQUENCE, UTC_TIME,
 };
+use super::extension::{Extension, ExtensionId};
 use super::name::{distinguished_name, general_names, push_hex, unreadable, NameId};
 use crate::wire::Writer;
 
 /// The content of the feature (RFC 7633, RFC 6066 section 8).
 const STATUS_REQUEST: [u8; 1] = [5];
-
-/// id-ce-subjectAltName
-const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
 #[derive(Clone)]
 pub struct Certificate<'a> {
@@ -49,28 +47,6 @@ pub enum KeyUsageBit {
     DigitalSignature = 0,
     KeyCertSign = 5,
     CrlSign = 6,
-}
-
-/// An extension (RFC 5280 section 4.1.2.9).
-#[derive(Clone, Copy)]
-pub struct Extension<'a> {
-    /// The content of its object identifier.
-    pub oid: &'a [u8],
-    pub critical: bool,
-    pub value: &'a [u8],
-}
-
-impl<'a> Extension<'a> {
-    pub fn read(extension: Element<'a>) -> Result<Self, Malformed> {
-        let mut fields = extension.children();
-        Ok(Self {
-            oid: fields.expect(OBJECT_IDENTIFIER)?.content,
-            critical: fields
-                .optional(BOOLEAN)?
-                .is_some_and(|it| it.content != [0]),
-            value: fields.expect(OCTET_STRING)?.content,
-        })
-    }
 }
 
 impl<'a> Certificate<'a> {
@@ -152,23 +128,20 @@ impl<'a> Certificate<'a> {
     }
 
     fn read_extension(&mut self, extension: &Extension<'a>) -> Result<(), Malformed> {
-        let Extension { oid, value, .. } = *extension;
-        match oid {
-            // subjectAltName
-            [0x55, 0x1d, 0x11] => {
+        let value = extension.value;
+        match extension.id() {
+            Some(ExtensionId::SubjectAltName) => {
                 let names = general_names(value);
                 self.subject_alt_names = names.clone().unwrap_or_else(|_| vec![unreadable(value)]);
                 names?;
             }
-            // basicConstraints
-            [0x55, 0x1d, 0x13] => {
+            Some(ExtensionId::BasicConstraints) => {
                 let mut constraints = Elements::new(value).expect(SEQUENCE)?.children();
                 let authority = constraints.optional(BOOLEAN)?;
                 self.authority = authority.is_some_and(|it| it.content != [0]);
                 self.path_length = constraints.optional(INTEGER)?.map(small_number);
             }
-            // keyUsage
-            [0x55, 0x1d, 0x0f] => {
+            Some(ExtensionId::KeyUsage) => {
                 let bits = Elements::new(value).expect(BIT_STRING)?.content;
                 let octets = bits.iter().skip(1).take(2).enumerate();
                 let usage = octets.fold(0, |sum, (at, octet)| {
@@ -176,14 +149,12 @@ impl<'a> Certificate<'a> {
                 });
                 self.key_usage = Some(usage);
             }
-            // extKeyUsage
-            [0x55, 0x1d, 0x25] => {
+            Some(ExtensionId::ExtendedKeyUsage) => {
                 let purposes = Elements::new(value).expect(SEQUENCE)?.children();
                 let purposes = purposes.map(|it| dotted(it?.content));
                 self.extended_key_usage = Some(purposes.collect::<Result<_, _>>()?);
             }
-            // TLS features (RFC 7633)
-            [0x2b, 6, 1, 5, 5, 7, 1, 0x18] => {
+            Some(ExtensionId::TlsFeatures) => {
                 let features = Elements::new(value).expect(SEQUENCE)?.children();
                 self.must_staple = features.flatten().any(|it| it.content == STATUS_REQUEST);
             }
@@ -268,7 +239,7 @@ impl<'a> Certificate<'a> {
 
     /// The subjectAltName as it is; none without the extension.
     pub fn general_names(&self) -> Result<Vec<Element<'a>>, Malformed> {
-        match self.extensions().find(|it| it.oid == SUBJECT_ALT_NAME) {
+        match self.extension(ExtensionId::SubjectAltName) {
             Some(extension) => Elements::new(extension.value)
                 .expect(SEQUENCE)?
                 .children()
@@ -297,6 +268,10 @@ impl<'a> Certificate<'a> {
             .flatten()
             .flatten()
             .filter_map(|it| Extension::read(it).ok())
+    }
+
+    pub fn extension(&self, id: ExtensionId) -> Option<Extension<'a>> {
+        self.extensions().find(|it| it.is(id))
     }
 
     /// Whether basicConstraints call it an authority.

@@ -3,6 +3,7 @@
 pub mod certificate;
 pub mod der;
 pub mod derivation;
+pub mod extension;
 pub mod hash;
 mod kdf;
 pub mod name;

@@ -6,12 +6,12 @@ use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::{ring, CryptoProvider};
 use rustls::CipherSuite;
 
-use super::connection::Target;
 use super::credential::AskingResolver;
 use super::failure::Failure;
 use super::last_words::HandshakeSecret;
 use super::post_quantum::X25519MlKem768;
 use super::sessions::{Partition, Sessions};
+use super::target::Target;
 use super::verifier::AskingVerifier;
 use crate::host::Host;
 use crate::trust::pins::Pins;

@@ -11,8 +11,8 @@ use super::config::Config;
 use super::external::{self, External};
 use super::failure::Failure;
 use super::last_words::{HandshakeSecret, ALERT, UNEXPECTED_MESSAGE};
-use crate::trust::pins::Pins;
-use crate::wire::{Malformed, Reader, Writer};
+use super::target::Target;
+use crate::wire::Writer;
 
 const RECORD_HEADER: usize = 5;
 /// A record's plaintext (RFC 8446 section 5.1), and what its protection may add to it.
@@ -37,31 +37,6 @@ pub struct Connection {
     cipher_changed: bool,
     /// Why nothing works any more.
     failure: Option<Failure>,
-}
-
-/// Whom to talk to, as it crosses the ABI.
-pub struct Target<'a> {
-    pub hostname: &'a str,
-    /// Names the sessions that may be resumed.
-    pub partition: &'a str,
-    /// Protocol names in order of preference (RFC 7301); empty: none is offered.
-    pub alpn: Vec<&'a [u8]>,
-    /// The keys that the server must have.
-    pub pins: Pins,
-}
-
-impl<'a> Target<'a> {
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(bytes);
-        let target = Self {
-            hostname: reader.str()?,
-            partition: reader.str()?,
-            alpn: reader.list()?,
-            pins: Pins::read(reader.bytes()?)?,
-        };
-        reader.finish()?;
-        Ok(target)
-    }
 }
 
 /// A connection whose records the host takes over.

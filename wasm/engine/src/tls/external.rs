@@ -54,7 +54,7 @@ pub(super) fn write_secrets(secrets: &ExtractedSecrets) -> Result<Vec<u8>, Failu
     Ok(writer.finish())
 }
 
-/// Stable numbers of the ABI (`src/tls/record-cipher.ts`).
+/// Stable numbers of the ABI (`src/tls/traffic-keys.ts`).
 const AES_GCM: u8 = 1;
 const CHACHA20_POLY1305: u8 = 2;
 

@@ -9,4 +9,5 @@ pub mod failure;
 mod last_words;
 pub mod post_quantum;
 pub mod sessions;
+pub mod target;
 pub mod verifier;

@@ -7,24 +7,29 @@ use super::asn1_time::{has_day, readable};
 use super::identifiers;
 use super::refusal::{Reason, Refusal};
 use super::signatures::Signatures;
-use crate::pki::certificate::{Certificate, Extension, KeyUsageBit};
+use crate::pki::certificate::{Certificate, KeyUsageBit};
 use crate::pki::der::{
     Element, Elements, Malformed, GENERALIZED_TIME, OBJECT_IDENTIFIER, SEQUENCE, UTC_TIME,
 };
+use crate::pki::extension::{Extension, ExtensionId};
 
 /// RFC 5280 section 4.1.2.2.
 const MAX_SERIAL_OCTETS: usize = 20;
 const MIN_RSA_BITS: u32 = 2048;
 
-/// Last octets of the extensions of RFC 5280 section 4.2.1, id-ce and one octet.
-const SUBJECT_KEY_IDENTIFIER: u8 = 14;
-const SUBJECT_ALT_NAME: u8 = 17;
-const AUTHORITY_KEY_IDENTIFIER: u8 = 35;
-const POLICY_CONSTRAINTS: u8 = 36;
 /// Those that are understood here, or that change nothing here: they may be critical.
-const UNDERSTOOD: [u8; 10] = [15, 17, 19, 30, 31, 32, 33, 36, 37, 54];
-/// id-pe-authorityInfoAccess (RFC 5280 section 4.2.2.1)
-const AUTHORITY_INFO_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
+const UNDERSTOOD: [ExtensionId; 10] = [
+    ExtensionId::KeyUsage,
+    ExtensionId::SubjectAltName,
+    ExtensionId::BasicConstraints,
+    ExtensionId::NameConstraints,
+    ExtensionId::CrlDistributionPoints,
+    ExtensionId::CertificatePolicies,
+    ExtensionId::PolicyMappings,
+    ExtensionId::PolicyConstraints,
+    ExtensionId::ExtendedKeyUsage,
+    ExtensionId::InhibitAnyPolicy,
+];
 
 /// What a search asks of every certificate and path.
 pub struct Limits<'a> {
@@ -170,7 +175,7 @@ pub fn check_purpose(certificate: &Certificate<'_>, purpose: Purpose) -> Result<
 pub fn check_criticality(anchor: &Certificate<'_>) -> Result<(), Refusal> {
     let unknown = anchor
         .extensions()
-        .any(|it| it.critical && !UNDERSTOOD.iter().any(|&known| is_ce(&it, known)));
+        .any(|it| it.critical && !UNDERSTOOD.iter().any(|&known| it.is(known)));
     if unknown {
         let name = anchor.display_name();
         return refuse(format!(
@@ -198,7 +203,7 @@ fn check_serial(certificate: &Certificate<'_>) -> Result<(), Refusal> {
 /// RFC 5280 sections 4.1.2.6 and 4.2.1.6: an authority has a subject; of a certificate without one, the alternative names have to be
 /// critical.
 fn check_subject(certificate: &Certificate<'_>) -> Result<(), Refusal> {
-    let is_lax = |it: Extension<'_>| is_ce(&it, SUBJECT_ALT_NAME) && !it.critical;
+    let is_lax = |it: Extension<'_>| it.is(ExtensionId::SubjectAltName) && !it.critical;
     let what = if !certificate.has_empty_subject() {
         return Ok(());
     } else if certificate.is_authority() {
@@ -215,7 +220,7 @@ fn check_subject(certificate: &Certificate<'_>) -> Result<(), Refusal> {
 fn check_access_descriptions(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     let mut extensions = certificate.extensions();
     if extensions
-        .any(|it| it.oid == AUTHORITY_INFO_ACCESS && access_descriptions(it.value).is_err())
+        .any(|it| it.is(ExtensionId::AuthorityInfoAccess) && access_descriptions(it.value).is_err())
     {
         let name = certificate.display_name();
         return refuse(format!("the authorityInfoAccess of {name} is malformed"));
@@ -246,8 +251,9 @@ pub fn check_profile(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     }
     check_values(certificate)?;
     let wrong = certificate.extensions().any(|it| {
-        let identifier = is_ce(&it, AUTHORITY_KEY_IDENTIFIER) || is_ce(&it, SUBJECT_KEY_IDENTIFIER);
-        identifier && it.critical || is_ce(&it, POLICY_CONSTRAINTS) && !it.critical
+        let identifier =
+            it.is(ExtensionId::AuthorityKeyIdentifier) || it.is(ExtensionId::SubjectKeyIdentifier);
+        identifier && it.critical || it.is(ExtensionId::PolicyConstraints) && !it.critical
     });
     if wrong {
         return refuse(format!(
@@ -304,10 +310,6 @@ fn is_strong(kind: &str) -> bool {
             "ECDSA P-256" | "ECDSA P-384" | "ECDSA P-521" | "Ed25519"
         ),
     }
-}
-
-pub fn is_ce(extension: &Extension<'_>, last: u8) -> bool {
-    extension.oid == [0x55, 0x1d, last]
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::time::Duration;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{anchor_from_trusted_cert, EndEntityCert, KeyUsage};
 
-use super::certificate_rules::{is_ce, Limits, Purpose};
-use super::path_rules::NAME_CONSTRAINTS;
+use super::certificate_rules::{Limits, Purpose};
 use super::refusal::{Reason, Refusal};
 use super::signatures;
 use crate::pki::certificate::Certificate;
+use crate::pki::extension::ExtensionId;
 use crate::pki::public_key::plain;
 use crate::wire::Writer;
 
@@ -42,7 +42,7 @@ fn is_in_scope(path: &[Certificate<'_>]) -> bool {
     };
     let below_anchor = issuers.split_last().map_or(issuers, |(_, below)| below);
     let has_constraints =
-        |it: &Certificate<'_>| it.extensions().any(|it| is_ce(&it, NAME_CONSTRAINTS));
+        |it: &Certificate<'_>| it.extension(ExtensionId::NameConstraints).is_some();
     let is_older = |it: &Certificate<'_>| it.not_before() < UNIX_EPOCH;
     let is_plain = |it: &Certificate<'_>| plain(it.spki()).as_deref() == Some(it.spki());
     let mut links = path.iter().zip(issuers);

@@ -1,15 +1,13 @@
 //! Key identifiers (RFC 5280 sections 4.2.1.1 and 4.2.1.2). They may be missing, as in many private authorities; what they
 //! say must not be wrong.
 
-use super::certificate_rules::is_ce;
 use super::refusal::{Reason, Refusal};
 use super::signatures::{Signatures, Signed};
 use crate::pki::certificate::Certificate;
 use crate::pki::der::{Elements, Malformed, OCTET_STRING, SEQUENCE};
+use crate::pki::extension::ExtensionId;
 use crate::pki::name::NameId;
 
-const SUBJECT_KEY_IDENTIFIER: u8 = 14;
-const AUTHORITY_KEY_IDENTIFIER: u8 = 35;
 const DIRECTORY_NAME: u8 = 0xa4;
 
 /// AuthorityKeyIdentifier. Of the issuer's name and number it has both or neither.
@@ -51,15 +49,13 @@ impl<'a> IssuerKey<'a> {
 }
 
 fn own_identifier<'a>(certificate: &Certificate<'a>) -> Option<&'a [u8]> {
-    let mut extensions = certificate.extensions();
-    let own = extensions.find(|it| is_ce(it, SUBJECT_KEY_IDENTIFIER))?;
+    let own = certificate.extension(ExtensionId::SubjectKeyIdentifier)?;
     let own = Elements::new(own.value).expect(OCTET_STRING).ok()?;
     Some(own.content)
 }
 
 fn issuer_key<'a>(certificate: &Certificate<'a>) -> Option<Result<IssuerKey<'a>, Malformed>> {
-    let mut extensions = certificate.extensions();
-    let extension = extensions.find(|it| is_ce(it, AUTHORITY_KEY_IDENTIFIER))?;
+    let extension = certificate.extension(ExtensionId::AuthorityKeyIdentifier)?;
     Some(IssuerKey::read(extension.value))
 }
 
@@ -72,12 +68,10 @@ pub fn name_each_other(certificate: &Certificate<'_>, issuer: &Certificate<'_>) 
 /// Of a certificate anywhere in a path: whatever its key identifiers say.
 pub fn are_readable(certificate: &Certificate<'_>) -> bool {
     certificate.extensions().all(|it| {
-        let tag = if is_ce(&it, AUTHORITY_KEY_IDENTIFIER) {
-            SEQUENCE
-        } else if is_ce(&it, SUBJECT_KEY_IDENTIFIER) {
-            OCTET_STRING
-        } else {
-            return true;
+        let tag = match it.id() {
+            Some(ExtensionId::AuthorityKeyIdentifier) => SEQUENCE,
+            Some(ExtensionId::SubjectKeyIdentifier) => OCTET_STRING,
+            _ => return true,
         };
         let mut input = Elements::new(it.value);
         input.expect(tag).is_ok() && input.finish().is_ok()

@@ -7,9 +7,8 @@ use super::name_forms::{self, Side, Unreadable};
 use super::refusal::{Reason, Refusal};
 use crate::pki::certificate::Certificate;
 use crate::pki::der::{Element, Elements, Malformed, SEQUENCE};
+use crate::pki::extension::ExtensionId;
 
-/// id-ce-nameConstraints
-const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
 const PERMITTED: u8 = 0xa0;
 const EXCLUDED: u8 = 0xa1;
 /// Bounds one evaluation: names times constraints.
@@ -48,7 +47,7 @@ struct Constraints<'a> {
 
 impl<'a> Constraints<'a> {
     fn of(issuer: &Certificate<'a>) -> Result<Option<Self>, Malformed> {
-        let Some(extension) = issuer.extensions().find(|it| it.oid == NAME_CONSTRAINTS) else {
+        let Some(extension) = issuer.extension(ExtensionId::NameConstraints) else {
             return Ok(None);
         };
         let mut input = Elements::new(extension.value);

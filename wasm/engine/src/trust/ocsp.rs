@@ -4,11 +4,12 @@ use super::asn1_time::{from_unix, readable};
 use super::certificate_rules::{check_encoding, check_profile};
 use super::refusal::{Reason, Refusal};
 use super::signatures::{Signatures, Signed};
-use crate::pki::certificate::{time, Certificate, Extension, KeyUsageBit};
+use crate::pki::certificate::{time, Certificate, KeyUsageBit};
 use crate::pki::der::{
     bit_string, dotted, Element, Elements, Malformed, BIT_STRING, GENERALIZED_TIME, INTEGER,
     OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE,
 };
+use crate::pki::extension::Extension;
 use crate::pki::hash::Hash;
 
 const ENUMERATED: u8 = 0x0a;

@@ -1,15 +1,13 @@
 //! What the certificates of a path must be to each other (RFC 5280 section 6.1).
 
 use super::certificate_rules::{
-    check_criticality, check_dates, check_profile, check_purpose, is_ce, refuse, Limits,
+    check_criticality, check_dates, check_profile, check_purpose, refuse, Limits,
 };
 use super::identifiers;
 use super::refusal::Refusal;
-use crate::pki::certificate::{Certificate, Extension, KeyUsageBit};
+use crate::pki::certificate::{Certificate, KeyUsageBit};
 use crate::pki::der::{Elements, SEQUENCE};
-
-/// id-ce-nameConstraints, its last octet.
-pub const NAME_CONSTRAINTS: u8 = 30;
+use crate::pki::extension::{Extension, ExtensionId};
 
 /// Of a path whose signatures are verified, the certificate in question first and the anchor last. Those below the anchor have
 /// passed [`super::certificate_rules::check_certificate`].
@@ -44,7 +42,7 @@ fn check_own(own: &Certificate<'_>) -> Result<(), Refusal> {
     if own.key_usage().is_some() && own.may(KeyUsageBit::KeyCertSign) {
         return refuse("its key usage has keyCertSign, but it is no certificate authority");
     }
-    if own.extensions().any(|it| is_ce(&it, NAME_CONSTRAINTS)) {
+    if own.extension(ExtensionId::NameConstraints).is_some() {
         return refuse("it has name constraints, which are for certificate authorities");
     }
     Ok(())
@@ -105,6 +103,6 @@ fn constrains_nothing(extension: &Extension<'_>) -> bool {
                 .children(),
         )
     };
-    is_ce(extension, NAME_CONSTRAINTS)
+    extension.is(ExtensionId::NameConstraints)
         && subtrees().is_some_and(|mut it| it.all(|it| it.is_ok_and(|it| it.content.is_empty())))
 }

@@ -3,17 +3,14 @@
 
 use webpki::{BorrowedCertRevocationList, CertRevocationList, Error};
 
-use super::certificate_rules::{is_ce, Limits};
+use super::certificate_rules::Limits;
 use super::refusal::{Reason, Refusal};
 use super::signatures::{Signatures, Signed};
-use crate::pki::certificate::{time, Certificate, Extension, KeyUsageBit};
+use crate::pki::certificate::{time, Certificate, KeyUsageBit};
 use crate::pki::der::{bit_string, Element, Elements, Malformed, BIT_STRING, INTEGER, SEQUENCE};
+use crate::pki::extension::{Extension, ExtensionId};
 use crate::pki::name::NameId;
 
-/// Last octets of the extensions of RFC 5280 sections 4.2.1 and 5.2, id-ce and one octet.
-const CRL_NUMBER: u8 = 20;
-const ISSUING_DISTRIBUTION_POINT: u8 = 28;
-const CRL_DISTRIBUTION_POINTS: u8 = 31;
 const EXTENSIONS: u8 = 0xa0;
 const DIRECTORY_NAME: u8 = 0xa4;
 
@@ -110,10 +107,10 @@ impl<'a> Content<'a> {
         if let Some(tagged) = fields.optional(EXTENSIONS)? {
             for extension in tagged.children().expect(SEQUENCE)?.children() {
                 let extension = Extension::read(extension?)?;
-                if is_ce(&extension, CRL_NUMBER) && extension.critical {
+                if extension.is(ExtensionId::CrlNumber) && extension.critical {
                     return Err(Malformed);
                 }
-                if is_ce(&extension, ISSUING_DISTRIBUTION_POINT) {
+                if extension.is(ExtensionId::IssuingDistributionPoint) {
                     scope = Some(Scope::read(extension.value)?);
                 }
             }
@@ -204,9 +201,7 @@ impl Scope {
         if is_authority && self.users_only || !is_authority && self.authorities_only {
             return false;
         }
-        let points = certificate
-            .extensions()
-            .find(|it| is_ce(it, CRL_DISTRIBUTION_POINTS));
+        let points = certificate.extension(ExtensionId::CrlDistributionPoints);
         match (&self.names, points) {
             (Some(names), Some(points)) => distribution_points(points.value)
                 .is_ok_and(|points| points.iter().any(|it| names.contains(it))),
