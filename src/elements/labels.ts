@@ -15,7 +15,6 @@ export interface ImportLabels {
   cancelled: string;
   imported: string;
   noKey: string;
-  alreadyThere: string;
   /** Titles of errors by their code. */
   errors: Partial<Record<MtlsErrorCode, string>>;
   otherError: string;
@@ -35,7 +34,6 @@ export const importLabels: ImportLabels = {
   cancelled: 'Cancelled.',
   imported: 'Imported {names}.',
   noKey: 'There is no certificate with its private key in this file.',
-  alreadyThere: 'This certificate is there already.',
   errors: {
     ERR_P12_PASSWORD: 'The password does not open this file',
     ERR_P12_KEY_PASSWORD: 'The key in this file has a password of its own',

@@ -1,5 +1,7 @@
 // The numbers of the C ABI. Their twins are in wasm/abi/src and wasm/engine/src.
 
+import { MtlsError } from '../errors.js';
+
 export const ABI_VERSION = 1;
 
 /** What the engine emits during a call. */
@@ -23,6 +25,7 @@ export const Emission = {
   name: 35,
   evaluation: 36,
 } as const;
+export type Emission = (typeof Emission)[keyof typeof Emission];
 
 /** What the engine asks during a call. */
 export const Question = {
@@ -33,6 +36,9 @@ export const Question = {
   memory: 4,
   handshakeSignature: 5,
 } as const;
+export type Question = (typeof Question)[keyof typeof Question];
+/** Those that are not answered by the instance itself. */
+export type HostQuestion = Exclude<Question, typeof Question.memory>;
 
 export const FailureKind = {
   protocol: 1,
@@ -51,6 +57,12 @@ export const FailureKind = {
   renegotiation: 13,
   handshakeSignature: 14,
 } as const;
+export type FailureKind = (typeof FailureKind)[keyof typeof FailureKind];
+/** Why a chain is not trusted. */
+export type CertificateFailureKind = Exclude<
+  FailureKind,
+  (typeof FailureKind)['protocol' | 'alert' | 'misuse' | 'renegotiation' | 'handshakeSignature']
+>;
 
 export const HttpFailureKind = {
   protocol: 1,
@@ -64,6 +76,30 @@ export const HttpFailureKind = {
   misuse: 9,
   silent: 10,
 } as const;
+export type HttpFailureKind = (typeof HttpFailureKind)[keyof typeof HttpFailureKind];
 
 /** What a call returns when it failed; why is in its `failure` emission. */
 export const FAILED = -1;
+
+export const readEmission = reader(Emission);
+export const readQuestion = reader(Question);
+export const readFailureKind = reader(FailureKind);
+export const readHttpFailureKind = reader(HttpFailureKind);
+
+/** Makes a function that throws ERR_ENGINE_FAILED for any other number. */
+function reader<K extends number>(known: Record<string, K>): (number: number) => K {
+  const kinds = new Map<number, K>(Object.values(known).map(kind => [kind, kind]));
+  return number => {
+    const kind = kinds.get(number);
+    if (kind === undefined) throw unknownNumber(number);
+    return kind;
+  };
+}
+
+/** The error for a number that only another version of the engine has. */
+export function unknownNumber(number: number): MtlsError {
+  return new MtlsError(
+    'ERR_ENGINE_FAILED',
+    `The engine used the number ${number}, which this library does not know: serve the engine.wasm of the same package version.`,
+  );
+}

@@ -1,11 +1,18 @@
 import { MtlsError } from '../errors.js';
-import { ABI_VERSION, Question } from './abi.js';
+import {
+  ABI_VERSION,
+  type Emission,
+  type HostQuestion,
+  Question,
+  readEmission,
+  readQuestion,
+} from './abi.js';
 import { Outcomes } from './outcomes.js';
 import { type Environment, realEnvironment, wasiImports } from './wasi.js';
 
 /** A piece of memory that the engine handed out during a call; the bytes are a copy. */
 export interface Emitted {
-  kind: number;
+  kind: Emission;
   bytes: Uint8Array<ArrayBuffer>;
 }
 
@@ -19,7 +26,7 @@ export interface CallResult {
 export interface CallContext {
   environment: Environment;
   /** The answer to a question, or undefined when there is none yet. The question is a view that is good for this call only. */
-  ask(kind: number, question: Uint8Array): Uint8Array | undefined;
+  ask(kind: HostQuestion, question: Uint8Array): Uint8Array | undefined;
 }
 
 type Exports = Record<string, (...args: number[]) => number> & { memory: WebAssembly.Memory };
@@ -147,9 +154,13 @@ export class Instance {
   #hostImports(): WebAssembly.ModuleImports {
     return {
       emit: (kind: number, pointer: number, length: number) => {
-        this.#emitted.push({ kind, bytes: this.memory().slice(pointer, pointer + length) });
+        this.#emitted.push({
+          kind: readEmission(kind),
+          bytes: this.memory().slice(pointer, pointer + length),
+        });
       },
-      ask: (kind: number, pointer: number, length: number) => {
+      ask: (number: number, pointer: number, length: number) => {
+        const kind = readQuestion(number);
         const question = this.memory().subarray(pointer, pointer + length);
         this.#answer =
           kind === Question.memory ? this.#outcomes.answer(question) : this.#context.ask(kind, question);

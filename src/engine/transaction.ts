@@ -1,9 +1,10 @@
 import { MtlsError } from '../errors.js';
+import type { HostQuestion } from './abi.js';
 import type { CallContext, CallResult, Instance } from './instance.js';
 import { type Environment, realEnvironment } from './wasi.js';
 
 export interface AskedQuestion {
-  kind: number;
+  kind: HostQuestion;
   question: Uint8Array<ArrayBuffer>;
 }
 
@@ -126,7 +127,7 @@ export class Transactions {
 export function answering(
   answers: readonly GivenAnswer[],
   questions: AskedQuestion[],
-): (kind: number, question: Uint8Array) => Uint8Array | undefined {
+): (kind: HostQuestion, question: Uint8Array) => Uint8Array | undefined {
   return (kind, question) => {
     const known = answers.find(it => it.kind === kind && equal(it.question, question));
     if (!known) questions.push({ kind, question: question.slice() });

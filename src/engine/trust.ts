@@ -1,5 +1,5 @@
 import type { MtlsErrorCode } from '../errors.js';
-import { Emission, FailureKind } from './abi.js';
+import { type CertificateFailureKind, Emission, FailureKind, readFailureKind, unknownNumber } from './abi.js';
 import type { Instance } from './instance.js';
 import { WireReader, WireWriter } from './wire.js';
 
@@ -36,8 +36,8 @@ export interface TrustDemand {
 
 /** What the engine found. */
 export interface TrustFinding {
-  /** One of `FailureKind`; 0: trusted. */
-  kind: number;
+  /** Undefined: trusted. */
+  kind: CertificateFailureKind | undefined;
   /** A clause that says what is wrong. */
   message: string;
   /** DER, from the certificate in question to the anchor; empty when there is no path. */
@@ -50,7 +50,7 @@ export type CertificateFailureCode = Extract<
   `ERR_TLS_CERT_${string}` | 'ERR_TLS_PIN' | 'ERR_CERT_MALFORMED'
 >;
 
-export const certificateFailureCodes: Record<number, CertificateFailureCode> = {
+export const certificateFailureCodes: Record<CertificateFailureKind, CertificateFailureCode> = {
   [FailureKind.certificateName]: 'ERR_TLS_CERT_NAME',
   [FailureKind.certificateExpired]: 'ERR_TLS_CERT_EXPIRED',
   [FailureKind.certificateNotYetValid]: 'ERR_TLS_CERT_NOT_YET_VALID',
@@ -61,6 +61,21 @@ export const certificateFailureCodes: Record<number, CertificateFailureCode> = {
   [FailureKind.revocationUnknown]: 'ERR_TLS_CERT_REVOCATION_UNKNOWN',
   [FailureKind.certificateMalformed]: 'ERR_CERT_MALFORMED',
 };
+
+const TRUSTED = 0;
+
+/** Reads why a chain is not trusted; undefined: it is. @throws MtlsError ERR_ENGINE_FAILED */
+export function readCertificateFailure(reader: WireReader): CertificateFailureKind | undefined {
+  const number = reader.u8();
+  if (number === TRUSTED) return undefined;
+  const kind = readFailureKind(number);
+  if (!isCertificateFailure(kind)) throw unknownNumber(number);
+  return kind;
+}
+
+export function isCertificateFailure(kind: FailureKind): kind is CertificateFailureKind {
+  return Object.hasOwn(certificateFailureCodes, kind);
+}
 
 /** As `PolicySettings` of wasm/engine/src/trust/policy.rs reads it. */
 export function encodeMaterial({ anchors, crls = [], publicAnchors = [] }: TrustMaterial): Uint8Array {
@@ -100,5 +115,5 @@ export function evaluateChain(
   const evaluation = emitted.find(it => it.kind === Emission.evaluation);
   if (!evaluation) throw new TypeError('hostname: not a DNS name or an IP address');
   const reader = new WireReader(evaluation.bytes);
-  return { kind: reader.u8(), message: reader.str(), path: reader.list() };
+  return { kind: readCertificateFailure(reader), message: reader.str(), path: reader.list() };
 }

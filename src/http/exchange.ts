@@ -291,8 +291,7 @@ export class Exchange implements ExchangeListener {
     const { headFault } = this.#host;
     if (headFault && kind === HttpFailureKind.protocol && !this.#answered) return headFault;
     const refused = kind === HttpFailureKind.unprocessed && failure.code !== 0;
-    const code = refused ? 'ERR_HTTP_RESET' : codes[kind];
-    return new MtlsError(code ?? 'ERR_HTTP_PROTOCOL', failureSentence(failure));
+    return new MtlsError(refused ? 'ERR_HTTP_RESET' : codes[kind], failureSentence(failure));
   }
 
   #processed(failure: HttpFailure): 'no' | 'maybe' | 'yes' {
@@ -318,13 +317,17 @@ function bodyUnwanted(): TypeError {
 }
 
 /** What leaves open whether the server has processed a request that it has not answered. */
-const uncertain = new Set<number>([
+const uncertain = new Set<HttpFailureKind>([
   HttpFailureKind.closed,
   HttpFailureKind.transport,
   HttpFailureKind.silent,
 ]);
 
-const codes: Record<number, MtlsErrorCode> = {
+/** Of those that the page's own request or body has not caused. */
+const codes: Record<
+  Exclude<HttpFailureKind, (typeof HttpFailureKind)['misuse' | 'bodyAborted']>,
+  MtlsErrorCode
+> = {
   [HttpFailureKind.protocol]: 'ERR_HTTP_PROTOCOL',
   [HttpFailureKind.incomplete]: 'ERR_HTTP_TRUNCATED',
   [HttpFailureKind.closed]: 'ERR_HTTP_CLOSED',

@@ -220,7 +220,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.destroy(error);
   }
 
-  #failExchanges(kind: number): void {
+  #failExchanges(kind: HttpFailureKind): void {
     for (const exchange of this.#exchanges) exchange.onFailed({ kind, code: 0, fault: 0, message: '' });
   }
 

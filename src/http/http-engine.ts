@@ -1,4 +1,4 @@
-import { Emission, FAILED, HttpFailureKind } from '../engine/abi.js';
+import { Emission, FAILED, HttpFailureKind, readHttpFailureKind } from '../engine/abi.js';
 import { type CallResult, type Emitted, Instance } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { fromLatin1, toLatin1 } from '../util/encoding.js';
@@ -43,9 +43,9 @@ export function valuesOf({ headers }: ResponseHead, name: string): string[] {
   return headers.filter(([it]) => it === name).map(([, value]) => value.trim());
 }
 
-/** Why an exchange failed. `kind` is one of `HttpFailureKind`. */
+/** Why an exchange failed. */
 export interface HttpFailure {
-  kind: number;
+  kind: HttpFailureKind;
   /** The h2 error code (RFC 9113 section 7), or 0. */
   code: number;
   /** The engine's `Fault` (HTTP/2), or 0. Where something was refused, the message is the name of the field, if it is one. */
@@ -296,7 +296,12 @@ function readHead(reader: WireReader): ResponseHead {
 }
 
 function readFailure(reader: WireReader): HttpFailure {
-  return { kind: reader.u8(), code: reader.u32(), fault: reader.u8(), message: reader.str() };
+  return {
+    kind: readHttpFailureKind(reader.u8()),
+    code: reader.u32(),
+    fault: reader.u8(),
+    message: reader.str(),
+  };
 }
 
 function encodeHead({ method, url, headers, bodyLength }: RequestHead): Uint8Array {

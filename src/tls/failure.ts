@@ -1,12 +1,16 @@
-import { FailureKind } from '../engine/abi.js';
-import { type CertificateFailureCode, certificateFailureCodes } from '../engine/trust.js';
+import { type CertificateFailureKind, FailureKind, readFailureKind } from '../engine/abi.js';
+import {
+  type CertificateFailureCode,
+  certificateFailureCodes,
+  isCertificateFailure,
+} from '../engine/trust.js';
 import type { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { alertMeaning, alertName, type Offer } from './alerts.js';
 import { Breach, breachWords } from './breaches.js';
 
 export interface Failure {
-  kind: number;
+  kind: FailureKind;
   /** The number of the alert, or of the breach of the protocol (`breaches.ts`); by its kind. */
   number: number;
   /** A clause; empty where kind and number say all. */
@@ -14,7 +18,7 @@ export interface Failure {
 }
 
 export function readFailure(reader: WireReader): Failure {
-  return { kind: reader.u8(), number: reader.u8(), message: reader.str() };
+  return { kind: readFailureKind(reader.u8()), number: reader.u8(), message: reader.str() };
 }
 
 /** What had been said about a client certificate when a connection failed. */
@@ -37,10 +41,10 @@ const certificateFailures: Record<CertificateFailureCode, string> = {
   ERR_CERT_MALFORMED: 'A certificate or revocation list cannot be read',
 };
 
-/** The error that a failed certificate verification is reported as, or undefined for another kind of failure. */
-export function certificateError(kind: number, message: string): MtlsError | undefined {
+/** The error that a failed certificate verification is reported as. */
+export function certificateError(kind: CertificateFailureKind, message: string): MtlsError {
   const code = certificateFailureCodes[kind];
-  return code && new MtlsError(code, `${certificateFailures[code]}: ${message}.`);
+  return new MtlsError(code, `${certificateFailures[code]}: ${message}.`);
 }
 
 /** Alerts that say what is wrong with a client certificate (RFC 8446 section 6.2). */
@@ -77,17 +81,25 @@ export interface FailedConnection {
 /** The public error for a failure of the engine. */
 export function tlsError(failure: Failure, connection: FailedConnection): MtlsError {
   const { kind, number, message } = failure;
-  if (kind === FailureKind.alert) return alertError(number, connection);
-  if (kind === FailureKind.renegotiation) return renegotiationError();
-  if (kind === FailureKind.handshakeSignature) return serverSignatureError();
-  const isProtocol = kind === FailureKind.protocol;
-  if (isProtocol && number === Breach.notTls) return noTlsError();
-  const clause =
-    message || (isProtocol ? breachWords(number, connection.offered.versions) : "the server's own");
-  return (
-    certificateError(kind, clause) ??
-    new MtlsError('ERR_TLS_PROTOCOL', `The server and this client could not agree: ${clause}.`)
-  );
+  if (isCertificateFailure(kind)) return certificateError(kind, message || "the server's own");
+  switch (kind) {
+    case FailureKind.alert:
+      return alertError(number, connection);
+    case FailureKind.renegotiation:
+      return renegotiationError();
+    case FailureKind.handshakeSignature:
+      return serverSignatureError();
+    case FailureKind.protocol:
+      return number === Breach.notTls
+        ? noTlsError()
+        : disagreement(message || breachWords(number, connection.offered.versions));
+    case FailureKind.misuse:
+      return disagreement(message);
+  }
+}
+
+function disagreement(clause: string): MtlsError {
+  return new MtlsError('ERR_TLS_PROTOCOL', `The server and this client could not agree: ${clause}.`);
 }
 
 function serverSignatureError(): MtlsError {

@@ -1,70 +1,93 @@
 import { Emission } from '../engine/abi.js';
-import type { Conversation } from '../engine/conversation.js';
-import type { CallResult } from '../engine/instance.js';
+import { Conversation } from '../engine/conversation.js';
+import type { CallResult, Instance } from '../engine/instance.js';
+import type { Respondent, Transactions } from '../engine/transaction.js';
 import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
+import { ExternalConnection } from './external-connection.js';
 import { type Failure, readFailure } from './failure.js';
-import type { HandshakeRespondent } from './handshake.js';
 import type { Transmit } from './record-layer.js';
-import type { ExternalConnection, TlsEngine } from './tls-engine.js';
+import { readKeys } from './traffic-keys.js';
 
-/** What a step of the handshake came to. */
-export interface Negotiated {
+/** Answers the questions of a handshake, and sends what it says. */
+export interface HandshakeHost {
+  respondent: Respondent;
+  transmit: Transmit;
+}
+
+/** What came of ciphertext during the handshake. */
+export interface HandshakeStep {
   /** What the handshake agreed on; it is complete. */
-  handshake?: Uint8Array;
+  agreed?: Uint8Array;
   failure?: Failure;
 }
 
-/** A handshake by the engine. */
-export class Negotiation {
-  #engine: TlsEngine;
+/** The records of a connection until its handshake is complete: the engine's. `RecordLayer` follows. */
+export class HandshakeLayer {
+  #instance: Instance;
   #handle: number;
   #conversation: Conversation;
   #transmit: Transmit;
 
   constructor(
-    engine: TlsEngine,
+    { instance, transactions }: { instance: Instance; transactions: Transactions },
     handle: number,
-    { respondent, transmit }: { respondent: HandshakeRespondent; transmit: Transmit },
+    { respondent, transmit }: HandshakeHost,
   ) {
-    this.#engine = engine;
+    this.#instance = instance;
     this.#handle = handle;
-    this.#conversation = engine.converse(handle, respondent);
     this.#transmit = transmit;
+    const name = 'tls_connection_process';
+    this.#conversation = new Conversation({ instance, transactions, name, object: handle, respondent });
   }
 
-  async advance(ciphertext: Uint8Array): Promise<Negotiated> {
+  /** Takes ciphertext in any portions; none starts the handshake. Not to be called again before the last call has settled. */
+  async receive(ciphertext: Uint8Array): Promise<HandshakeStep> {
     return this.#take(await this.#conversation.hear(ciphertext));
   }
 
-  /** Tells the server that this side ends the handshake, by an alert. */
+  /** Ends the handshake, and tells the server by an alert (RFC 8446 section 6) where that is possible. */
   abandon(alert: number): void {
-    const records = this.#engine.abandon(this.#handle, alert, this.#conversation.unheard);
+    const { unheard } = this.#conversation;
+    const { emitted } = this.#instance.call('tls_connection_abandon', [this.#handle, alert, unheard]);
+    const records = emitted.find(it => it.kind === Emission.ciphertext)?.bytes;
     if (!records?.length) return;
     for (const { kind, bytes } of this.#conversation.takeEmitted())
       if (kind === Emission.ciphertext) this.#transmit(bytes);
     this.#transmit(records);
   }
 
-  /** Gives the records of a complete handshake to somebody else; this is of no use any more then. */
+  /** Hands the records of a complete handshake over; nothing more can be done here then. */
   handOver(): ExternalConnection {
-    return this.#engine.export(this.#handle);
+    const { status, emitted } = this.#instance.call('tls_connection_export', [this.#handle]);
+    const [keys, incoming] = emitted;
+    if (status < 0 || keys?.kind !== Emission.keys || !incoming) {
+      throw new MtlsError('ERR_ENGINE_FAILED', 'The engine could not hand the records over.');
+    }
+    const reader = new WireReader(keys.bytes);
+    const [sendKeys, receiveKeys] = [readKeys(reader), readKeys(reader)];
+    keys.bytes.fill(0);
+    return new ExternalConnection(this.#instance, status, {
+      sendKeys,
+      receiveKeys,
+      incoming: incoming.bytes,
+    });
   }
 
   free(): void {
     this.#conversation.end();
-    this.#engine.free(this.#handle);
+    this.#instance.call('tls_connection_free', [this.#handle]);
   }
 
-  #take({ status, emitted }: CallResult): Negotiated {
+  #take({ status, emitted }: CallResult): HandshakeStep {
     if (status < 0 && emitted.length === 0)
       throw new MtlsError('ERR_CLIENT_CLOSED', 'The connection has been closed.');
-    const taken: Negotiated = {};
+    const step: HandshakeStep = {};
     for (const { kind, bytes } of emitted) {
       if (kind === Emission.ciphertext) this.#transmit(bytes);
-      else if (kind === Emission.handshake) taken.handshake = bytes;
-      else if (kind === Emission.failure) taken.failure = readFailure(new WireReader(bytes));
+      else if (kind === Emission.handshake) step.agreed = bytes;
+      else if (kind === Emission.failure) step.failure = readFailure(new WireReader(bytes));
     }
-    return taken;
+    return step;
   }
 }

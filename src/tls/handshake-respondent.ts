@@ -1,12 +1,11 @@
 import { Emission, Question } from '../engine/abi.js';
 import type { AskedQuestion, Attempt, Decision, Respondent } from '../engine/transaction.js';
+import { readCertificateFailure } from '../engine/trust.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import type { ClearHandshake } from './clear-handshake.js';
 import { certificateError } from './failure.js';
-import type { ClientCredential, TlsConnectOptions, TlsInfo } from './types.js';
-
-const decoder = new TextDecoder();
+import type { ClientCredential, TlsConnectOptions } from './types.js';
 
 /** Answers to the engine's question about a server's signature; undecided: the key is not trusted for itself. */
 const SignatureVerdict = { wrong: 0, right: 1, undecided: 2 } as const;
@@ -27,6 +26,11 @@ export class HandshakeRespondent implements Respondent {
     this.#clear = clear;
   }
 
+  /** Whether the server has got a certificate, or is going to. */
+  get sent(): boolean {
+    return (this.credential?.chain.length ?? 0) > 0;
+  }
+
   /**
    * Servers ask for the client's certificate before they have shown their own, and the engine passes that on at once.
    * Nobody should be asked on behalf of a server that turns out not to be trusted: so the handshake goes on without
@@ -43,11 +47,16 @@ export class HandshakeRespondent implements Respondent {
 
   async answer({ kind, question }: AskedQuestion): Promise<Uint8Array> {
     const reader = new WireReader(question);
-    if (kind === Question.clientCertificate) return this.#chooseCertificate(reader);
-    if (kind === Question.signature) return this.#sign(reader);
-    if (kind === Question.serverTrust) return this.#evaluateServer(reader);
-    if (kind === Question.handshakeSignature) return this.#verifySignature(reader);
-    throw new MtlsError('ERR_ENGINE_FAILED', 'The engine asks what this library does not know.');
+    switch (kind) {
+      case Question.clientCertificate:
+        return this.#chooseCertificate(reader);
+      case Question.signature:
+        return this.#sign(reader);
+      case Question.serverTrust:
+        return this.#evaluateServer(reader);
+      case Question.handshakeSignature:
+        return this.#verifySignature(reader);
+    }
   }
 
   async #chooseCertificate(question: WireReader): Promise<Uint8Array> {
@@ -82,11 +91,11 @@ export class HandshakeRespondent implements Respondent {
   }
 
   async #evaluateServer(question: WireReader): Promise<Uint8Array> {
-    const kind = question.u8();
+    const kind = readCertificateFailure(question);
     const message = question.str();
     question.str(); // the server name, which the caller knows
     const [chain, path] = [question.list(), question.list()];
-    const error = certificateError(kind, message);
+    const error = kind === undefined ? undefined : certificateError(kind, message);
     this.#trusts = (await this.#options.evaluateServer?.({ chain, path, error })) === 'trust';
     return Uint8Array.of(this.#trusts ? 1 : 0);
   }
@@ -127,20 +136,4 @@ function hasFlight(records: Uint8Array): boolean {
     if (view.getUint8(at) !== CHANGE_CIPHER_SPEC) return true;
   }
   return false;
-}
-
-const versions: Record<number, TlsInfo['version']> = { 771: 'TLSv1.2', 772: 'TLSv1.3' };
-
-export function readHandshake(bytes: Uint8Array, respondent: HandshakeRespondent): TlsInfo {
-  const reader = new WireReader(bytes);
-  return {
-    version: versions[reader.u16()] ?? 'TLSv1.3',
-    cipherSuite: reader.str(),
-    keyExchange: reader.str(),
-    alpn: decoder.decode(reader.bytes()),
-    resumed: reader.u8() !== 0,
-    serverChain: reader.list(),
-    clientCertificateRequested: respondent.requested,
-    clientCertificateSent: (respondent.credential?.chain.length ?? 0) > 0,
-  };
 }

@@ -1,13 +1,13 @@
 import { MtlsError } from '../errors.js';
 import { concatenated } from '../util/bytes.js';
 import { createAead } from './aead.js';
+import type { ExternalConnection } from './external-connection.js';
 import type { Failure } from './failure.js';
 import { FloodLimits } from './flood-limits.js';
 import { type HandshakeMessage, HandshakeMessages } from './handshake-messages.js';
 import { ContentType, MAX_CONTENT_BYTES, RecordCipher, type RecordContent } from './record-cipher.js';
 import { Alert, AlertLevel, RecordFault } from './record-fault.js';
 import { RecordReader } from './record-reader.js';
-import type { ExternalConnection } from './tls-engine.js';
 import type { TrafficKeys } from './traffic-keys.js';
 import type { TlsVersion } from './types.js';
 

@@ -118,8 +118,8 @@ function trustResult(
   { kind, message }: Pick<TrustFinding, 'kind' | 'message'>,
   chain: Certificate[],
 ): TrustResult {
-  if (kind === 0) return { trusted: true, chain };
-  return { trusted: false, code: certificateFailureCodes[kind] ?? 'ERR_TLS_CERT_UNTRUSTED', message, chain };
+  if (kind === undefined) return { trusted: true, chain };
+  return { trusted: false, code: certificateFailureCodes[kind], message, chain };
 }
 
 async function foundChain(

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Instance } from '../../../src/engine/instance.js';
 import { MtlsError } from '../../../src/errors.js';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
@@ -229,7 +230,10 @@ describe('a connection', () => {
   });
 
   it('ends when the engine that does its records fails', async () => {
+    const calls = vi.spyOn(Instance.prototype, 'call');
     const engine = await newEngine();
+    const [instance] = calls.mock.contexts as Instance[];
+    calls.mockRestore();
     const sockets: TLSSocket[] = [];
     const port = await listen(
       { ciphers: 'TLS_CHACHA20_POLY1305_SHA256' },
@@ -241,7 +245,9 @@ describe('a connection', () => {
     const gone = Promise.all(sockets.map(socket => once(socket, 'close')));
     // Asks for more than the memory can ever hold.
     const bomb = { length: -1 } as unknown as Uint8Array;
-    expect(() => engine.abandon(1, 0, bomb)).toThrow(expect.objectContaining({ code: 'ERR_ENGINE_FAILED' }));
+    expect(() => instance?.call('trust_evaluate', [bomb])).toThrow(
+      expect.objectContaining({ code: 'ERR_ENGINE_FAILED' }),
+    );
     expect(await outcomeOf(writer.write(Uint8Array.of(1)))).toBe('ERR_ENGINE_FAILED');
     for (const socket of sockets) socket.write('hello');
     expect(await soon(outcomeOf(reader.read()))).toBe('ERR_ENGINE_FAILED');
