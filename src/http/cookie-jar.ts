@@ -13,6 +13,10 @@ const MAX_COOKIES = 3_000;
 /** Others are not kept, so that nothing without a limit is. */
 const knownAttributes = ['domain', 'expires', 'httponly', 'max-age', 'path', 'samesite', 'secure'];
 
+/** What no cookie has (RFC 6265bis section 5.6). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+const CONTROL_CHARACTERS = /[\0-\x08\x0a-\x1f\x7f]/;
+
 /** Which site a request goes to, seen from the page (RFC 6265bis section 5.2). */
 type SameSiteContext = 'strict' | 'none';
 
@@ -23,7 +27,8 @@ interface Kept {
 
 /** Cookies in memory, within the limits of RFC 6265bis; those that have not been used for longest make room for new ones. */
 export class LimitedJar {
-  #jar = new CookieJar(undefined, { prefixSecurity: 'silent' });
+  // It knows the prefixes in one case alone: `keepsPrefix` looks at them.
+  #jar = new CookieJar(undefined, { prefixSecurity: 'unsafe-disabled' });
   /** What is in the jar, the least recently used first. */
   #kept = new Map<string, Kept>();
 
@@ -40,9 +45,9 @@ export class LimitedJar {
 
   /** Takes a value of Set-Cookie; one that the standard refuses is ignored, as browsers do. */
   async set(url: URL, value: string): Promise<void> {
-    const text = withinLimits(value);
+    const text = withinLimits(value, serverOf(url).hostname);
     if (text === undefined) return;
-    const options = { ignoreError: true, sameSiteContext: siteContext(url) };
+    const options = { ignoreError: true, loose: true, sameSiteContext: siteContext(url) };
     const cookie = await this.#jar.setCookie(text, url.href, options);
     if (!cookie) return;
     const site = this.#noteUse(cookie);
@@ -105,7 +110,7 @@ export class LimitedJar {
 
 /** Whether a value of Set-Cookie from a URL makes a cookie that requests to these hosts would carry. */
 export function setsForHost(pattern: string, value: string, url: URL): boolean {
-  const domain = Cookie.parse(value)?.domain ?? null;
+  const domain = parse(value)?.domain ?? null;
   const { hostname } = serverOf(url);
   return isOfHost({ domain: domain ?? hostname, hostOnly: domain === null }, pattern);
 }
@@ -117,19 +122,47 @@ function isOfHost({ domain, hostOnly }: Pick<Cookie, 'domain' | 'hostOnly'>, pat
   return hostOnly ? bare === pattern : domainMatch(pattern, bare) === true;
 }
 
-/** A value of Set-Cookie without the attributes that are too long or not known; undefined for a cookie that is too long. */
-function withinLimits(value: string): string | undefined {
-  const cookie = Cookie.parse(value);
+/** Nameless cookies are kept (`loose`), but not where the next server would read a name out of the value. */
+function parse(value: string): Cookie | undefined {
+  if (CONTROL_CHARACTERS.test(value) || /^\s*=[^;]*=/.test(value)) return undefined;
+  const cookie = Cookie.parse(value, { loose: true });
+  return cookie && (cookie.key || cookie.value) ? cookie : undefined;
+}
+
+/** Whether a cookie is what its name promises (RFC 6265bis section 5.7). */
+function keepsPrefix(cookie: Cookie, attributes: ReadonlyMap<string, string>): boolean {
+  const name = (cookie.key || cookie.value).toLowerCase();
+  const isOfHost = name.startsWith('__host-');
+  if (!isOfHost && !name.startsWith('__secure-')) return true;
+  if (!cookie.key || !cookie.secure) return false;
+  return !isOfHost || (!attributes.get('domain') && attributes.get('path') === '/');
+}
+
+/**
+ * A value of Set-Cookie without the attributes that are too long, not known, or followed by one of the same name that counts; undefined
+ * for a cookie that the standard refuses.
+ */
+function withinLimits(value: string, hostname: string): string | undefined {
+  const cookie = parse(value);
   if (!cookie || cookie.key.length + cookie.value.length > MAX_COOKIE_BYTES) return undefined;
   const [pair = '', ...attributes] = value.split(';');
-  const kept = attributes.filter(attribute => {
-    const [name = '', ...rest] = attribute.split('=');
-    return (
-      knownAttributes.includes(name.trim().toLowerCase()) &&
-      rest.join('=').trim().length <= MAX_ATTRIBUTE_BYTES
-    );
+  const kept = attributes.map(readAttribute).filter(([name, text]) => {
+    return knownAttributes.includes(name) && text.length <= MAX_ATTRIBUTE_BYTES;
   });
-  return [pair, ...kept, ''].join(';');
+  const last = new Map(kept);
+  if (!keepsPrefix(cookie, last)) return undefined;
+  const domain = last.get('domain')?.replace(/^\./, '').toLowerCase();
+  // A public suffix may have cookies of its own, but none for the hosts below it.
+  const isHostOnly = !domain || (domain === hostname && registrableDomain(hostname) === undefined);
+  const texts = kept
+    .filter(([name, text]) => name !== 'domain' || (!isHostOnly && text === last.get('domain')))
+    .map(([name, text]) => `${name}=${text}`);
+  return [pair, ...texts, ''].join(';');
+}
+
+function readAttribute(attribute: string): [name: string, value: string] {
+  const [name = '', ...rest] = attribute.split('=');
+  return [name.trim().toLowerCase(), rest.join('=').trim()];
 }
 
 const keyOf = ({ domain, path, key }: Cookie) => JSON.stringify([domain, path, key]);
@@ -140,7 +173,11 @@ function isExpired(cookie: Cookie): boolean {
 
 /** The registrable domain; a host that has none, as an address, is a site of its own. */
 function siteOf(hostname: string): string {
-  return getPublicSuffix(hostname, { allowSpecialUseDomain: true, ignoreError: true }) ?? hostname;
+  return registrableDomain(hostname) ?? hostname;
+}
+
+function registrableDomain(hostname: string): string | undefined {
+  return getPublicSuffix(hostname, { allowSpecialUseDomain: true, ignoreError: true }) ?? undefined;
 }
 
 function siteContext(url: URL): SameSiteContext {

@@ -97,4 +97,54 @@ describe('Cookies', () => {
     expect(await cookies.header(urlOf('a.co.uk'))).toBe('own=1');
     expect(await cookies.header(urlOf('b.co.uk'))).toBe(undefined);
   });
+
+  it('lets a public suffix, or a host without dots, name itself', async () => {
+    const cookies = new Cookies();
+    for (const host of ['github.io', 'intranet']) {
+      await cookies.store(urlOf(host), [`own=1; Domain=${host}`]);
+      expect(await cookies.header(urlOf(host))).toBe('own=1');
+      expect(await cookies.header(urlOf(`below.${host}`))).toBe(undefined);
+    }
+  });
+
+  it('shares the cookies of a registrable domain that names itself', async () => {
+    const cookies = new Cookies();
+    await cookies.store(urlOf('example.com'), ['own=1; Domain=.EXAMPLE.com']);
+    expect(await cookies.header(urlOf('below.example.com'))).toBe('own=1');
+  });
+
+  it.each<[set: string[], sent: string | undefined]>([
+    [['a'], 'a'],
+    [['=a'], 'a'],
+    [['=a', 'a=1'], 'a; a=1'],
+    [['=1', '2'], '2'],
+    [['=a', '=; Max-Age=0'], 'a'],
+    [['=a', '=b; Max-Age=0'], undefined],
+    [['='], undefined],
+    [['; Secure'], undefined],
+    [['=a=b'], undefined],
+    [['a=\x7f'], undefined],
+    [['a=1; Path=/\x7f'], undefined],
+    [['a=1; Domain=example.com; Domain='], 'a=1'],
+    [['a=1; Domain=elsewhere.example; Domain=example.com'], 'a=1'],
+    [['a=1; Domain=example.com; Domain=elsewhere.example'], undefined],
+    [['__secure-a=1'], undefined],
+    [['__SECURE-a=1; Secure'], '__SECURE-a=1'],
+    [['__host-a=1; Secure'], undefined],
+    [['__HOST-a=1; Secure; Path=/'], '__HOST-a=1'],
+    [['__Host-a=1; Secure; Path=/; Domain=www.example.com'], undefined],
+    [['__Host-a=1; Secure; Path=/; Path=/x'], undefined],
+    [['=__Host-a; Secure; Path=/'], undefined],
+    [['__Secure-; Secure'], undefined],
+  ])('keeps of %j what browsers keep', async (set, sent) => {
+    const cookies = new Cookies();
+    await cookies.store(urlOf('www.example.com'), set);
+    expect(await cookies.header(urlOf('www.example.com'))).toBe(sent);
+  });
+
+  it('takes the last Domain, which may be empty', async () => {
+    const cookies = new Cookies();
+    await cookies.store(urlOf('www.example.com'), ['a=1; Domain=example.com; Domain=']);
+    expect(await cookies.header(urlOf('example.com'))).toBe(undefined);
+  });
 });
