@@ -1,11 +1,12 @@
 import { getEventListeners } from 'node:events';
-import type net from 'node:net';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import type { TransportInfo } from '../../../src/http/connection-info.js';
 import { upgrade } from '../../../src/http/upgrade.js';
 import {
+  answering,
   client,
+  ok,
   rejection,
   serve,
   serveRaw,
@@ -18,26 +19,6 @@ import {
 
 let tested: TestClient;
 let server: TestServer;
-
-/** A server that reads a request's head, and then does what `answer` does; the argument counts the connections. */
-function answering(
-  answer: (socket: net.Socket, connection: number, request: string) => void,
-): Promise<TestServer> {
-  let connections = 0;
-  return serveRaw(socket => {
-    const connection = ++connections;
-    let head = '';
-    socket.on('data', data => {
-      head += data.toString('latin1');
-      if (!/ HTTP\/1.1\r\n.*\r\n\r\n/s.test(head)) return;
-      const request = head;
-      head = '';
-      answer(socket, connection, request);
-    });
-  });
-}
-
-const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 
 describe('what ends a response over http/1.1', () => {
   const cases: [name: string, bytes: string, end: 'fin' | 'reset', code: string, stage: 'head' | 'body'][] = [
@@ -140,142 +121,6 @@ describe('what ends a response over http/1.1', () => {
     expect(response.status).toBe(413);
     expect(await response.text()).toBe('big');
     await until(() => tested.engine.openCount === 0);
-  });
-});
-
-describe('sending again', () => {
-  it('a kept connection that died is replaced, where that does no harm', async () => {
-    const requests: string[] = [];
-    server = await answering((socket, connection, request) => {
-      requests.push(`${connection} ${request.split(' ')[0]}`);
-      // Each connection answers once, and ends at the second request.
-      if (requests.filter(it => it.startsWith(`${connection} `)).length === 1) socket.write(ok);
-      else socket.end();
-    });
-    tested = await client('http/1.1');
-    const get = async (method: string, body?: BodyInit) =>
-      (await tested.fetch(url(server), { method, ...(body ? { body } : {}) })).text();
-    expect(await get('GET')).toBe('ok');
-    expect(await get('GET')).toBe('ok');
-    expect(requests).toEqual(['1 GET', '1 GET', '2 GET']);
-    expect(await get('PUT', 'again')).toBe('ok');
-    expect(requests.slice(3)).toEqual(['2 PUT', '3 PUT']);
-    const stream = new Blob(['once']).stream();
-    expect((await rejection(get('PUT', stream))).code).toBe('ERR_HTTP_CLOSED');
-    expect(requests.slice(5)).toEqual(['3 PUT']);
-    expect(await get('GET')).toBe('ok');
-    expect((await rejection(get('POST', 'never twice'))).code).toBe('ERR_HTTP_CLOSED');
-    expect(requests.slice(6)).toEqual(['4 GET', '4 POST']);
-  });
-
-  it('is done once only', async () => {
-    server = await answering((socket, connection, request) => {
-      if (connection === 1 && request.startsWith('GET /first')) socket.write(ok);
-      else socket.end();
-    });
-    tested = await client('http/1.1');
-    await (await tested.fetch(url(server, '/first'))).text();
-    expect((await rejection(tested.fetch(url(server)))).code).toBe('ERR_HTTP_CLOSED');
-    expect(tested.connects.count).toBe(2);
-  });
-
-  it('a connection that the server closed while idle is not used', async () => {
-    server = await answering(socket => socket.write(ok));
-    tested = await client('http/1.1');
-    const post = async () => (await tested.fetch(url(server), { method: 'POST', body: 'x' })).text();
-    expect(await post()).toBe('ok');
-    for (const socket of server.sockets) socket.end();
-    await until(() => tested.engine.openCount === 0);
-    expect(await post()).toBe('ok');
-    expect(tested.connects.count).toBe(2);
-  });
-
-  it('a connection that was cut while idle is not used', async () => {
-    server = await answering(socket => socket.write(ok));
-    tested = await client('http/1.1');
-    await (await tested.fetch(url(server))).text();
-    for (const socket of server.sockets) socket.resetAndDestroy();
-    await until(() => tested.engine.openCount === 0);
-    expect(await (await tested.fetch(url(server), { method: 'POST' })).text()).toBe('ok');
-  });
-});
-
-describe('the pool', () => {
-  beforeEach(async () => {
-    server = await serve('http/1.1', (request, response) => {
-      request.resume();
-      setTimeout(() => response.end('ok'), 10);
-    });
-  });
-
-  it('opens six http/1.1 connections at most, and then waits', async () => {
-    tested = await client('http/1.1');
-    let most = 0;
-    const watch = setInterval(() => {
-      most = Math.max(most, server.sockets.size);
-    }, 1);
-    await Promise.all(Array.from({ length: 30 }, async () => (await tested.fetch(url(server))).text()));
-    clearInterval(watch);
-    expect(most).toBe(6);
-    expect(tested.connects.count).toBe(6);
-  });
-
-  it('frees a connection although nobody reads its small response', async () => {
-    tested = await client('http/1.1', { maxConnectionsPerOrigin: 1 });
-    for (let i = 0; i < 5; i++) expect((await tested.fetch(url(server))).status).toBe(200);
-    expect(tested.connects.count).toBe(1);
-  });
-
-  it('closes what is idle', async () => {
-    tested = await client('http/1.1', { idleTimeoutMs: 50 });
-    await (await tested.fetch(url(server))).text();
-    expect(server.sockets.size).toBe(1);
-    await until(() => server.sockets.size === 0 && tested.engine.openCount === 0);
-    expect((await tested.fetch(url(server))).status).toBe(200);
-  });
-
-  it('fails every waiting request when no connection can be made, and tries again for the next', async () => {
-    tested = await client('http/1.1');
-    tested.connects.failWith = new MtlsError('ERR_TLS_CERT_UNTRUSTED', 'not trusted');
-    const failures = await Promise.all(
-      Array.from({ length: 20 }, () => rejection(tested.fetch(url(server)))),
-    );
-    expect(new Set(failures.map(it => it.code))).toEqual(new Set(['ERR_TLS_CERT_UNTRUSTED']));
-    expect(tested.connects.count).toBe(1);
-    tested.connects.failWith = undefined;
-    expect((await tested.fetch(url(server))).status).toBe(200);
-  });
-
-  it('gives up a connection in the making when nobody waits for it any more', async () => {
-    tested = await client('http/1.1');
-    tested.connects.delayMs = 30;
-    const [first, second] = [new AbortController(), new AbortController()];
-    const gone = rejection(tested.fetch(url(server), { signal: first.signal }));
-    const stays = tested.fetch(url(server), { signal: second.signal });
-    first.abort();
-    expect((await gone).name).toBe('AbortError');
-    expect((await stays).status).toBe(200);
-    expect(tested.connects.count).toBe(1);
-  });
-
-  it('closing lets what runs end, and then refuses', async () => {
-    tested = await client('http/1.1');
-    const running = tested.fetch(url(server));
-    await until(() => server.sockets.size === 1);
-    await sleep(2);
-    tested.pool.close();
-    expect(await (await running).text()).toBe('ok');
-    expect((await rejection(tested.fetch(url(server)))).code).toBe('ERR_CLIENT_CLOSED');
-    await until(() => server.sockets.size === 0);
-  });
-
-  it('destroying ends what runs', async () => {
-    tested = await client('http/1.1');
-    await (await tested.fetch(url(server))).text();
-    const running = rejection(tested.fetch(url(server)));
-    tested.pool.destroy();
-    expect((await running).code).toBe('ERR_CLIENT_CLOSED');
-    await until(() => server.sockets.size === 0);
   });
 });
 
@@ -421,46 +266,4 @@ it('a connection is given up that an engine which has failed cannot upgrade', as
   const upgrading = upgrade(engine, transport, { url: new URL('https://localhost/'), headers: [], signal });
   expect(await rejection(upgrading)).toMatchObject({ code: 'ERR_ENGINE_FAILED' });
   expect(ends.sort()).toEqual(['abort', 'cancel']);
-});
-
-describe("nginx's refusal of a client certificate", () => {
-  const page = (title: string) =>
-    `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n</body>\r\n</html>\r\n`;
-  const missing = page('400 No required SSL certificate was sent');
-  const rejected = page('400 The SSL certificate error');
-
-  const answer = async (body: string, sent: boolean, headers: Record<string, string | number> = {}) => {
-    server = await serve('h2', (_, response) => {
-      response
-        .writeHead(400, { 'content-type': 'text/html', 'content-length': body.length, ...headers })
-        .end(body);
-    });
-    tested = await client('h2', {
-      transport: { clientCertificateRequested: true, clientCertificateSent: sent },
-    });
-    return tested.fetch(url(server));
-  };
-
-  it('is told by its code', async () => {
-    expect((await rejection(answer(missing, false))).code).toBe('ERR_TLS_CLIENT_CERT_REQUIRED');
-    tested.close();
-    await server.close();
-    expect((await rejection(answer(rejected, true))).code).toBe('ERR_TLS_CLIENT_CERT_REJECTED');
-  });
-
-  it('any other 400 passes untouched', async () => {
-    const bodies: [string, Record<string, string | number>?][] = [
-      [page('400 Bad Request')],
-      [missing, { 'content-type': 'text/plain' }],
-      [missing.padEnd(3000)],
-    ];
-    for (const [body, headers] of bodies) {
-      const response = await answer(body, false, headers);
-      expect(response.status).toBe(400);
-      expect(await response.text()).toBe(body);
-      tested.close();
-      await server.close();
-    }
-    await answer('', false);
-  });
 });

@@ -2,9 +2,6 @@ import http2 from 'node:http2';
 import type net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
-import { readPoolOptions } from '../../../src/http/pool-options.js';
-import { createClient } from '../../../src/index.js';
-import { END_STREAM, Frame, frame, headers, serveFrames } from './support/h2-frames.js';
 import {
   client,
   type Handler,
@@ -142,61 +139,6 @@ describe('a connection that cannot be made beside one that is busy', () => {
   );
 });
 
-describe('a silent h2 server', () => {
-  it('is pinged, and given up when it does not answer', { timeout: 20_000 }, async () => {
-    server = await serveFrames(() => {});
-    tested = await client('h2', { pingIntervalMs: 1_000, pingTimeoutMs: 1_000 });
-    const startedMs = performance.now();
-    const error = await rejection(tested.fetch(url(server), { method: 'POST', body: 'once' }));
-    expect(error).toMatchObject({ code: 'ERR_HTTP_TIMEOUT', cause: { code: 'ERR_HTTP_TIMEOUT' } });
-    expect(error.cause).toBeInstanceOf(MtlsError);
-    expect(performance.now() - startedMs).toBeGreaterThan(1_500);
-    expect(server.accepted).toBe(1);
-  });
-
-  it('is left for another connection by what may be repeated', { timeout: 20_000 }, async () => {
-    let asked = 0;
-    server = await serveFrames((socket, stream) => {
-      if (++asked === 2) return;
-      socket.write(
-        Buffer.concat([headers(stream, [[':status', '200']]), frame([Frame.data, END_STREAM], stream)]),
-      );
-    });
-    tested = await client('h2', { pingIntervalMs: 1_000, pingTimeoutMs: 1_000 });
-    await (await tested.fetch(url(server))).text();
-    expect((await tested.fetch(url(server))).status).toBe(200);
-    expect([asked, tested.connects.count]).toEqual([3, 2]);
-  });
-
-  it('is pinged with the first request after a pause', { timeout: 20_000 }, async () => {
-    const ok = (stream: number) =>
-      Buffer.concat([headers(stream, [[':status', '200']]), frame([Frame.data, END_STREAM], stream)]);
-    let pings = 0;
-    server = await serveFrames(
-      (socket, stream) => {
-        if (stream === 1) socket.write(ok(stream));
-      },
-      socket => {
-        pings++;
-        socket.write(ok(3));
-      },
-    );
-    tested = await client('h2', { pingIntervalMs: 3_000 });
-    await (await tested.fetch(url(server))).text();
-    await sleep(3_100);
-    const startedMs = performance.now();
-    expect((await tested.fetch(url(server))).status).toBe(200);
-    expect(performance.now() - startedMs).toBeLessThan(2_500);
-    expect(pings).toBe(1);
-  });
-
-  it('is waited for as long as it answers pings', { timeout: 20_000 }, async () => {
-    server = await serve('h2', (_request, response) => void setTimeout(() => response.end('late'), 4_500));
-    tested = await client('h2', { pingIntervalMs: 1_000, pingTimeoutMs: 1_000 });
-    expect(await (await tested.fetch(url(server))).text()).toBe('late');
-  });
-});
-
 describe('an origin that is away', () => {
   const away = new MtlsError('ERR_TUNNEL_UNREACHABLE', 'nobody there');
   const start = async (options = {}) => {
@@ -267,29 +209,5 @@ describe('a connection over HTTP/1.1 without a request', () => {
     expect(server.sockets.size).toBe(1);
     await sleep(800);
     expect(server.sockets.size).toBe(kept);
-  });
-});
-
-describe('the options', () => {
-  it('have defaults, and are checked', async () => {
-    expect(readPoolOptions()).toEqual({
-      idleTimeoutMs: 60_000,
-      maxConnectionsPerOrigin: 6,
-      pingIntervalMs: 15_000,
-      pingTimeoutMs: 10_000,
-      reconnectAttempts: 4,
-    });
-    expect(readPoolOptions({ pingIntervalMs: 0 }).pingIntervalMs).toBe(0);
-    for (const wrong of [
-      { idleTimeoutMs: -1 },
-      { maxConnectionsPerOrigin: 0 },
-      { pingIntervalMs: 10 },
-      { pingTimeoutMs: Number.NaN },
-      { reconnectAttempts: 1.5 },
-    ]) {
-      expect(() => readPoolOptions(wrong)).toThrow(TypeError);
-      const made = createClient({ tunnel: 'ws://127.0.0.1/', pool: wrong });
-      await expect(made).rejects.toThrow(TypeError);
-    }
   });
 });

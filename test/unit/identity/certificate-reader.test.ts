@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CertificateReader } from '../../../src/identity/certificate-reader.js';
-import { parsePemOrDer } from '../../../src/identity/pem.js';
 import { engineModule } from '../../support/engine.js';
 
 let pem: string;
@@ -58,29 +57,5 @@ describe('describeCertificate', () => {
         expect(error).toMatchObject({ code: 'ERR_CERT_MALFORMED' });
       }
     }
-  });
-});
-
-describe('parsePemOrDer', () => {
-  it('reads every form', () => {
-    const certificate = reader.describe(der);
-    const bytes = new TextEncoder().encode(pem);
-    for (const source of [pem, bytes, bytes.buffer, der, der.buffer, new DataView(der.buffer), certificate])
-      expect(parsePemOrDer(source)).toEqual([der]);
-  });
-
-  it('reads several certificates among other text', () => {
-    const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
-    const bundle = `# roots\n${pem}subject=CN=x\n${key}${pem.replaceAll('\n', '\r\n')}`;
-    expect(parsePemOrDer(bundle)).toEqual([der, der]);
-  });
-
-  it('refuses the rest', () => {
-    const malformed = expect.objectContaining({ code: 'ERR_CERT_MALFORMED' });
-    const broken = '-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----';
-    for (const source of ['', 'text', broken, new Uint8Array(), new Uint8Array([1, 2])])
-      expect(() => parsePemOrDer(source)).toThrow(malformed);
-    for (const source of [null, 5, {}])
-      expect(() => parsePemOrDer(source as unknown as string)).toThrow(TypeError);
   });
 });

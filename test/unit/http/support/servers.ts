@@ -180,6 +180,26 @@ function plaintextOf(
   };
 }
 
+/** A server that reads a request's head, and then does what `answer` does; the argument counts the connections. */
+export function answering(
+  answer: (socket: net.Socket, connection: number, request: string) => void,
+): Promise<TestServer> {
+  let connections = 0;
+  return serveRaw(socket => {
+    const connection = ++connections;
+    let head = '';
+    socket.on('data', data => {
+      head += data.toString('latin1');
+      if (!/ HTTP\/1.1\r\n.*\r\n\r\n/s.test(head)) return;
+      const request = head;
+      head = '';
+      answer(socket, connection, request);
+    });
+  });
+}
+
+export const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
+
 export const url = (server: TestServer, path = '/') => `https://127.0.0.1:${server.port}${path}`;
 
 /** What a promise rejects with. */

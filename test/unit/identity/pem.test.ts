@@ -1,0 +1,41 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { CertificateReader } from '../../../src/identity/certificate-reader.js';
+import { parsePemOrDer } from '../../../src/identity/pem.js';
+import { engineModule } from '../../support/engine.js';
+import { certificateDer, OpensslPki } from '../../support/openssl-pki.js';
+
+let pem: string;
+let der: Uint8Array<ArrayBuffer>;
+let reader: CertificateReader;
+
+beforeAll(async () => {
+  const pki = new OpensslPki();
+  pem = pki.ca.cert;
+  pki.close();
+  der = Uint8Array.from(certificateDer(pem));
+  reader = await CertificateReader.create(engineModule());
+});
+
+describe('parsePemOrDer', () => {
+  it('reads every form', () => {
+    const certificate = reader.describe(der);
+    const bytes = new TextEncoder().encode(pem);
+    for (const source of [pem, bytes, bytes.buffer, der, der.buffer, new DataView(der.buffer), certificate])
+      expect(parsePemOrDer(source)).toEqual([der]);
+  });
+
+  it('reads several certificates among other text', () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
+    const bundle = `# roots\n${pem}subject=CN=x\n${key}${pem.replaceAll('\n', '\r\n')}`;
+    expect(parsePemOrDer(bundle)).toEqual([der, der]);
+  });
+
+  it('refuses the rest', () => {
+    const malformed = expect.objectContaining({ code: 'ERR_CERT_MALFORMED' });
+    const broken = '-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----';
+    for (const source of ['', 'text', broken, new Uint8Array(), new Uint8Array([1, 2])])
+      expect(() => parsePemOrDer(source)).toThrow(malformed);
+    for (const source of [null, 5, {}])
+      expect(() => parsePemOrDer(source as unknown as string)).toThrow(TypeError);
+  });
+});
