@@ -9,7 +9,7 @@ export type {
   ServerTrustChallenge,
   TrustCredential,
   UnfitIdentity,
-} from './client/challenge.js';
+} from './authentication/challenge.js';
 export type { ClientOptions } from './client/client-options.js';
 export { type ConnectionInfo, createClient, type MtlsClient } from './client/create-client.js';
 export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';

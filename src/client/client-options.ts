@@ -1,3 +1,4 @@
+import type { ChallengeHandler } from '../authentication/challenge.js';
 import type { EngineSource } from '../engine/load.js';
 import type { WasmSource } from '../engine/wasm-source.js';
 import type { CookieOptions } from '../http/cookies.js';
@@ -12,7 +13,6 @@ import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
 import { isListOf } from '../util/lists.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { WebSocketOptions } from '../websocket/web-socket.js';
-import type { ChallengeHandler } from './challenge.js';
 
 /** What `createClient` takes. All but `tunnel` may be left out. */
 export interface ClientOptions {

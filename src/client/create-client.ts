@@ -1,3 +1,6 @@
+import { Authentication } from '../authentication/authentication.js';
+import type { RememberedAnswer } from '../authentication/challenge.js';
+import { hostMatcher } from '../authentication/remembered-answers.js';
 import { loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { ClientRequest, type MtlsRequestClass } from '../fetch/client-request.js';
@@ -17,12 +20,9 @@ import { readMaterial } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
 import type { HostPort } from '../util/host-port.js';
 import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
-import { Authentication } from './authentication.js';
-import type { RememberedAnswer } from './challenge.js';
 import { type ClientOptions, checkClientOptions, openTunnel } from './client-options.js';
 import { type Dialed, Dialer, type DialOptions } from './dialer.js';
 import { readConnectTimeout } from './handshake-timer.js';
-import { hostMatcher } from './remembered-answers.js';
 import { ServerTrust } from './server-trust.js';
 import {
   parseSocketAddress,

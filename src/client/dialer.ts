@@ -1,3 +1,5 @@
+import type { Authentication } from '../authentication/authentication.js';
+import type { ConnectionAuthentication } from '../authentication/connection-authentication.js';
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
 import { verifySignature } from '../identity/verify-signature.js';
@@ -8,8 +10,6 @@ import type { Tunnel, TunnelStream } from '../tunnel/tunnel.js';
 import type { HostPort } from '../util/host-port.js';
 import { linkedController } from '../util/promises.js';
 import { AnswerWait, HungUp } from './answer-wait.js';
-import type { Authentication } from './authentication.js';
-import type { ConnectionAuthentication } from './connection-authentication.js';
 import { HandshakeTimer } from './handshake-timer.js';
 import { ReadAheadStream } from './read-ahead-stream.js';
 import type { Judge, ServerTrust } from './server-trust.js';

@@ -1,3 +1,4 @@
+import type { ServerVerdict } from '../authentication/server-verdict.js';
 import type { CertificateFailureCode, KeyPins } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
 import type { CertificateReader } from '../identity/certificate-reader.js';
@@ -7,7 +8,6 @@ import type { TrustAnswer, TrustOptions, TrustQuestion } from '../trust/options.
 import type { PinRules } from '../trust/pins.js';
 import { toHex } from '../util/encoding.js';
 import { formatHostPort, type HostPort } from '../util/host-port.js';
-import type { ServerVerdict } from './server-verdict.js';
 
 /** Decides about a server; `handler` is asked when the hook has not refused it. */
 export type Judge = (

@@ -4,7 +4,7 @@ import type { TlsConnection } from '../tls/tls-connection.js';
 import { formatHostPort, type HostPort } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
 import { deferred } from '../util/promises.js';
-import { ReadAhead } from './read-ahead.js';
+import { ReadAhead } from './socket-read-ahead.js';
 
 /** How `MtlsClient.connect` connects. */
 export interface SocketOptions {

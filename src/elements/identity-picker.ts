@@ -3,7 +3,7 @@ import type {
   ClientCertificateChallenge,
   Disposition,
   UnfitIdentity,
-} from '../client/challenge.js';
+} from '../authentication/challenge.js';
 import type { StoredIdentity } from '../identity/types.js';
 import { bracketed, formatHostPort } from '../util/host-port.js';
 import { Base, h, upgradeProperties } from './dom.js';

@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { concatenated } from '../util/bytes.js';
+import { Turns } from '../util/turns.js';
 import { Emission } from './abi.js';
 import type { CallResult, Emitted, Instance } from './instance.js';
 import {
@@ -10,7 +11,6 @@ import {
   type Respondent,
   type Transactions,
 } from './transaction.js';
-import { Turns } from './turns.js';
 import { realEnvironment } from './wasi.js';
 
 /** What one call gets to hear, so that none takes long. */

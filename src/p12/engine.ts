@@ -1,9 +1,9 @@
 import { Emission } from '../engine/abi.js';
 import { Instance } from '../engine/instance.js';
-import { nextTask } from '../engine/turns.js';
 import { WireWriter } from '../engine/wire.js';
 import { CertificateReader } from '../identity/certificate-reader.js';
 import { concatenated } from '../util/bytes.js';
+import { nextTask } from '../util/turns.js';
 import type { HashName } from './algorithms.js';
 import type { Work } from './import-budget.js';
 

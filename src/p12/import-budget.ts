@@ -1,6 +1,6 @@
-import { Turns } from '../engine/turns.js';
 import { MtlsError } from '../errors.js';
 import { orAborted } from '../util/promises.js';
+import { Turns } from '../util/turns.js';
 import type { Pbkdf2, Scrypt } from './algorithms.js';
 import type { Pkcs12Limits } from './limits.js';
 

@@ -1,9 +1,9 @@
-import { Turns } from '../engine/turns.js';
 import { MtlsError } from '../errors.js';
 import { isA } from '../platform.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
 import { concatenated } from '../util/bytes.js';
 import { orAborted } from '../util/promises.js';
+import { Turns } from '../util/turns.js';
 import { alertFor, SentAlert } from './alerts.js';
 import { ConnectionHistory } from './connection-history.js';
 import { isCertificateRefusal } from './failure.js';

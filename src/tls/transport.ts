@@ -1,5 +1,5 @@
-import { Turns } from '../engine/turns.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
+import { Turns } from '../util/turns.js';
 
 /** How long a server may take to hang up on a connection that has failed. */
 const PARTING_MS = 2_000;

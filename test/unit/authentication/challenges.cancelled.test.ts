@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Challenge, Disposition, Identity } from '../../../src/index.js';
 import { identityOf } from '../../support/client.js';
 import { OpensslPki } from '../../support/openssl-pki.js';
-import { Clients } from './support/clients.js';
-import { type HttpsServer, startHttps } from './support/https-server.js';
+import { Clients } from '../client/support/clients.js';
+import { type HttpsServer, startHttps } from '../client/support/https-server.js';
 
 const clients = new Clients();
 let pki: OpensslPki;

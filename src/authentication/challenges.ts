@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
 import type { CertificateReader } from '../identity/certificate-reader.js';
+import { schemeName } from '../identity/scheme-names.js';
 import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
 import { formatHostPort, type HostPort } from '../util/host-port.js';
 import { offeredIds } from './candidates.js';
@@ -11,7 +12,6 @@ import { dropOutdatedRejection, type Foresight } from './foresight.js';
 import type { HostAnswers } from './host-answers.js';
 import { asStored, type Identities } from './identities.js';
 import type { KnownIdentities } from './known-identities.js';
-import { schemeName } from './scheme-names.js';
 import type { ServerVerdict } from './server-verdict.js';
 import type { Given } from './shared-answer.js';
 import type { StoredAnswers } from './stored-answers.js';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Challenge, Identity } from '../../../src/index.js';
-import { answering, IdentityStage, leave, show, VARIANTS } from './support/identity-stage.js';
-import type { WhoamiServer } from './support/whoami-server.js';
+import { answering, IdentityStage, leave, show, VARIANTS } from '../client/support/identity-stage.js';
+import type { WhoamiServer } from '../client/support/whoami-server.js';
 
 const stage = new IdentityStage();
 let ada: Identity;

@@ -7,7 +7,7 @@ import type { Challenge, ClientOptions, Disposition, Identity, MtlsClient } from
 import { identityOf } from '../../support/client.js';
 import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';
 import { tcpTunnel } from '../../support/tcp-tunnel.js';
-import { Clients } from './support/clients.js';
+import { Clients } from '../client/support/clients.js';
 
 let pki: OpensslPki;
 let serverPair: KeyPair;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Authentication } from '../../../src/client/authentication.js';
+import { Authentication } from '../../../src/authentication/authentication.js';
 import { CertificateReader } from '../../../src/identity/certificate-reader.js';
 import { type KeyAccess, setKeyAccess } from '../../../src/identity/key-access.js';
 import type { Identity, StoredIdentity } from '../../../src/identity/types.js';

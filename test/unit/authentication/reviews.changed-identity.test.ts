@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Identity, IdentityStore, MtlsClient, Tunnel } from '../../../src/index.js';
 import { tcpTunnel } from '../../support/tcp-tunnel.js';
-import { answering, IdentityStage, leave, show, VARIANTS } from './support/identity-stage.js';
+import { answering, IdentityStage, leave, show, VARIANTS } from '../client/support/identity-stage.js';
 
 const hosts = ['localhost'];
 const stage = new IdentityStage();

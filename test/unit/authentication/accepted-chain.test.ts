@@ -18,8 +18,8 @@ import {
   subjectKeyId,
 } from '../../support/forged-certificates.js';
 import { writePkcs12 } from '../../support/pkcs12.js';
-import { Clients } from './support/clients.js';
-import { type HttpsServer, startHttps } from './support/https-server.js';
+import { Clients } from '../client/support/clients.js';
+import { type HttpsServer, startHttps } from '../client/support/https-server.js';
 
 const clients = new Clients();
 const servers: HttpsServer[] = [];

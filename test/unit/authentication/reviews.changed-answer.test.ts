@@ -9,7 +9,7 @@ import {
   reject,
   show,
   VARIANTS,
-} from './support/identity-stage.js';
+} from '../client/support/identity-stage.js';
 
 const hosts = ['localhost'];
 const stage = new IdentityStage();
