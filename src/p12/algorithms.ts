@@ -1,4 +1,15 @@
-import { children, count, is, type Node, objectIdentifier, octetString, sequence, Tag } from './asn1.js';
+import * as pkijs from 'pkijs';
+import {
+  children,
+  count,
+  guarded,
+  is,
+  type Node,
+  objectIdentifier,
+  octetString,
+  sequence,
+  Tag,
+} from './asn1.js';
 import { damaged, unsupported } from './errors.js';
 
 export type HashName =
@@ -169,8 +180,11 @@ export interface Algorithm {
 }
 
 export function algorithm(node: Node | undefined): Algorithm {
-  const [identifier, parameters] = sequence(node);
-  return { oid: objectIdentifier(identifier), parameters };
+  return guarded(() => algorithmOf(new pkijs.AlgorithmIdentifier({ schema: node })));
+}
+
+export function algorithmOf({ algorithmId, algorithmParams }: pkijs.AlgorithmIdentifier): Algorithm {
+  return { oid: algorithmId, parameters: algorithmParams as Node | undefined };
 }
 
 /** How the MAC is keyed and made. */
@@ -224,9 +238,11 @@ export function saltOf(node: Node | undefined): Uint8Array<ArrayBuffer> {
 }
 
 function pbes2(parameters: Node | undefined): Pbes2 {
-  const [derivationNode, schemeNode] = sequence(parameters);
-  const { keyLength, ...derivation } = keyDerivation(algorithm(derivationNode));
-  return { kind: 'pbes2', derivation, ...pbes2Cipher(algorithm(schemeNode), keyLength) };
+  const { keyDerivationFunc, encryptionScheme } = guarded(
+    () => new pkijs.PBES2Params({ schema: parameters }),
+  );
+  const { keyLength, ...derivation } = keyDerivation(algorithmOf(keyDerivationFunc));
+  return { kind: 'pbes2', derivation, ...pbes2Cipher(algorithmOf(encryptionScheme), keyLength) };
 }
 
 function pbes2Cipher(
@@ -277,7 +293,7 @@ function keyDerivation({ oid, parameters }: Algorithm): KeyDerivation {
   throw unsupportedAlgorithm(oid);
 }
 
-/** PBKDF2-params (RFC 8018, appendix A.2). */
+/** PBKDF2-params (RFC 8018, appendix A.2). Not by PKI.js, which reads large iteration counts as 0. */
 function pbkdf2(parameters: Node | undefined): KeyDerivation {
   const [salt, iterations, ...optional] = sequence(parameters);
   if (is(salt, Tag.sequence)) throw unsupported('PBKDF2 with a salt from another source');

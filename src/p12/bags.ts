@@ -1,10 +1,11 @@
 // The bags inside a SafeContents (RFC 7292, section 4.2).
+import * as pkijs from 'pkijs';
 import { MtlsError } from '../errors.js';
 import { toHex } from '../util/encoding.js';
-import { algorithm, encryptionOf } from './algorithms.js';
+import { algorithmOf, encryptionOf } from './algorithms.js';
 import {
-  children,
   explicit,
+  guarded,
   is,
   type Node,
   objectIdentifier,
@@ -13,9 +14,11 @@ import {
   parse,
   sequence,
   Tag,
+  unexpected,
 } from './asn1.js';
+import { type Element, elementsOf, explicitElement, firstElement, inside, isElement } from './ber-scan.js';
 import { damaged, malformed } from './errors.js';
-import type { Pkcs12Limits } from './limits.js';
+import type { ImportBudget } from './import-budget.js';
 import type { Encrypted } from './structure.js';
 
 interface Attributes {
@@ -56,13 +59,13 @@ const LOCAL_KEY_ID = '1.2.840.113549.1.9.21';
 
 /** Reads the SafeContents of a file, which has as many bags as the limits allow, all parts taken together. */
 export class BagReader {
-  readonly #limits: Pkcs12Limits;
+  readonly #budget: ImportBudget;
   #bags = 0;
   #keys = 0;
   #certificates = 0;
 
-  constructor(limits: Pkcs12Limits) {
-    this.#limits = limits;
+  constructor(budget: ImportBudget) {
+    this.#budget = budget;
   }
 
   /**
@@ -71,74 +74,110 @@ export class BagReader {
    *
    * @throws MtlsError ERR_P12_MALFORMED beyond a limit
    */
-  read(bytes: Uint8Array<ArrayBuffer>): Bags | undefined {
-    const contents = bagsOf(() => sequence(parse(bytes)));
+  async read(bytes: Uint8Array<ArrayBuffer>): Promise<Bags | undefined> {
+    const contents = bagsOf(() => firstElement(bytes));
     if (!contents) return undefined;
     const bags: Bags = { keys: [], certificates: [], unusable: [] };
-    this.#walk(contents, { bags, nesting: 0 });
+    await this.#walk(contents, { bags, nesting: 0 });
     return bags;
   }
 
-  #walk(contents: readonly Bag[], { bags, nesting }: { bags: Bags; nesting: number }): void {
-    if (nesting > this.#limits.maxNesting) throw malformed('The bags of the file are nested too deeply.');
-    for (const bag of contents) {
+  async #walk(
+    contents: readonly Element[],
+    { bags, nesting }: { bags: Bags; nesting: number },
+  ): Promise<void> {
+    if (nesting > this.#budget.limits.maxNesting)
+      throw malformed('The bags of the file are nested too deeply.');
+    for (const element of contents) {
+      await this.#budget.turn();
+      const bag = tried(() => this.#bagOf(element)) ?? { type: undefined };
       this.#count(bag);
-      const nested = bag.type === SAFE_CONTENTS && bagsOf(() => sequence(explicit(bag.value, 0)));
-      if (nested) this.#walk(nested, { bags, nesting: nesting + 1 });
-      else readBag(bag, bags);
+      const nested = bag.type === SAFE_CONTENTS && bagsOf(() => explicitElement(bag.value, 0));
+      if (nested) await this.#walk(nested, { bags, nesting: nesting + 1 });
+      else this.#read(bag, bags);
     }
   }
 
+  #bagOf(element: Element): Bag {
+    const [id, value, attributes] = elementsOf(element, Tag.sequence);
+    return { type: objectIdentifier(this.#parse(id)), value, attributes };
+  }
+
   #count({ type }: Bag): void {
-    const { maxBags, maxKeys, maxCertificates } = this.#limits;
+    const { maxBags, maxKeys, maxCertificates } = this.#budget.limits;
     if (isKey(type)) this.#keys++;
     if (type === CERTIFICATE) this.#certificates++;
     if (++this.#bags > maxBags) throw malformed(`The file has more than ${maxBags} bags.`);
     if (this.#keys > maxKeys || this.#certificates > maxCertificates)
       throw malformed(`The file has more than ${maxKeys} keys or ${maxCertificates} certificates.`);
   }
+
+  #read({ type, value, attributes }: Bag, { keys, certificates, unusable }: Bags): void {
+    const named = this.#readAttributes(attributes);
+    try {
+      if (type === KEY) keys.push({ key: explicitElement(value, 0).whole, ...named });
+      else if (type === SHROUDED_KEY)
+        keys.push({ key: shrouded(this.#parse(explicitElement(value, 0))), ...named });
+      else if (type === CERTIFICATE) {
+        const der = certificateOf(this.#parse(explicitElement(value, 0)));
+        if (der) certificates.push({ der, ...named });
+      } else if (type === undefined || type === SAFE_CONTENTS)
+        throw damaged('one of its bags cannot be read');
+    } catch (error) {
+      if (!(error instanceof MtlsError)) throw error;
+      unusable.push({ ...named, error, isKey: isKey(type) });
+    }
+  }
+
+  /** Attributes are for people and for order: an odd one is passed over. */
+  #readAttributes(element: Element | undefined): Attributes {
+    const found: Attributes = {};
+    const attributes = isElement(element, Tag.set) ? tried(() => inside(element)) : undefined;
+    for (const attribute of attributes?.slice(0, MAX_ATTRIBUTES) ?? [])
+      if (attribute.whole.length <= MAX_ATTRIBUTE_BYTES)
+        tried(() => readAttribute(this.#parse(attribute), found));
+    return found;
+  }
+
+  #parse(element: Element | undefined): Node {
+    if (!element) throw unexpected();
+    return parse(element, this.#budget);
+  }
 }
 
 interface Bag {
   /** Undefined: it is not a bag. */
   type: string | undefined;
-  value?: Node | undefined;
-  attributes?: Node | undefined;
+  value?: Element | undefined;
+  attributes?: Element | undefined;
 }
 
-/** Undefined when there are elements, and no bag among them. */
-function bagsOf(read: () => Node[]): Bag[] | undefined {
-  const bags = tried(read)?.map(node => tried(() => bagOf(node)) ?? { type: undefined });
-  return bags?.length === 0 || bags?.some(it => it.type !== undefined) ? bags : undefined;
+/** The elements of a SafeContents; undefined when there are some, and no bag among them. */
+function bagsOf(read: () => Element): Element[] | undefined {
+  const elements = tried(() => elementsOf(read(), Tag.sequence));
+  return elements?.length === 0 || elements?.some(isBag) ? elements : undefined;
 }
 
-function bagOf(node: Node): Bag {
-  const [id, value, attributes] = sequence(node);
-  return { type: objectIdentifier(id), value, attributes };
-}
-
-function readBag({ type, value, attributes }: Bag, { keys, certificates, unusable }: Bags): void {
-  const named = readAttributes(attributes);
-  try {
-    if (type === KEY) keys.push({ key: explicit(value, 0).whole, ...named });
-    else if (type === SHROUDED_KEY) keys.push({ key: shrouded(explicit(value, 0)), ...named });
-    else if (type === CERTIFICATE) {
-      const [kind, wrapped] = sequence(explicit(value, 0));
-      // Others are passed over.
-      if (objectIdentifier(kind) !== X509_CERTIFICATE) return;
-      certificates.push({ der: octetString(explicit(wrapped, 0)), ...named });
-    } else if (type === undefined || type === SAFE_CONTENTS) throw damaged('one of its bags cannot be read');
-  } catch (error) {
-    if (!(error instanceof MtlsError)) throw error;
-    unusable.push({ ...named, error, isKey: isKey(type) });
-  }
+function isBag(element: Element): boolean {
+  return isElement(element, Tag.sequence) && element.content[0] === Tag.objectIdentifier;
 }
 
 const isKey = (type: string | undefined) => type === KEY || type === SHROUDED_KEY;
 
 function shrouded(node: Node): Encrypted {
-  const [scheme, ciphertext] = sequence(node);
-  return { encryption: encryptionOf(algorithm(scheme)), ciphertext: octetString(ciphertext) };
+  return guarded(() => {
+    const { encryptionAlgorithm, encryptedData } = new pkijs.PKCS8ShroudedKeyBag({ schema: node });
+    return {
+      encryption: encryptionOf(algorithmOf(encryptionAlgorithm)),
+      ciphertext: octetString(encryptedData),
+    };
+  });
+}
+
+/** CertBag (RFC 7292, section 4.2.3). Not by PKI.js, which parses the certificate too. Undefined for one of another kind. */
+function certificateOf(node: Node): Uint8Array<ArrayBuffer> | undefined {
+  const [kind, wrapped] = sequence(node);
+  return objectIdentifier(kind) === X509_CERTIFICATE ? octetString(explicit(wrapped, 0)) : undefined;
 }
 
 /** Of a bag: the others are passed over. */
@@ -147,21 +186,13 @@ const MAX_ATTRIBUTES = 100;
 const MAX_KEY_ID_BYTES = 1_024;
 /** Longer than any name that a person reads. */
 const MAX_NAME_BYTES = 4_096;
-
-/** Attributes are for people and for order: an odd one is passed over. */
-function readAttributes(node: Node | undefined): Attributes {
-  const found: Attributes = {};
-  const attributes = is(node, Tag.set) ? tried(() => children(node)) : undefined;
-  for (const attribute of attributes?.slice(0, MAX_ATTRIBUTES) ?? [])
-    tried(() => readAttribute(attribute, found));
-  return found;
-}
+/** More than a name with all that is around it. */
+const MAX_ATTRIBUTE_BYTES = 8_192;
 
 /** The first one of each type counts. */
 function readAttribute(node: Node, found: Attributes): void {
-  const [id, values] = sequence(node);
-  const type = objectIdentifier(id);
-  const [value] = is(values, Tag.set) ? children(values) : [];
+  const { type, values } = new pkijs.Attribute({ schema: node });
+  const [value] = values as Node[];
   if (!value) return;
   if (type === FRIENDLY_NAME && found.friendlyName === undefined) {
     const text = readText(value);
@@ -178,6 +209,8 @@ function readKeyId(value: Node): string | undefined {
 }
 
 function readText(value: Node): string | undefined {
+  // asn1js reads chunks as if they were characters.
+  if (value.idBlock.isConstructed) return undefined;
   const encoding = is(value, Tag.bmpString) ? 'utf-16be' : is(value, Tag.utf8String) ? 'utf-8' : undefined;
   const bytes = encoding && octets(value);
   if (!bytes || bytes.length > MAX_NAME_BYTES) return undefined;

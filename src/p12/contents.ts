@@ -2,9 +2,9 @@
 import { MtlsError } from '../errors.js';
 import type { Encryption } from './algorithms.js';
 import { BagReader, type Bags } from './bags.js';
-import type { Session } from './decrypt.js';
+import type { Decryption } from './decrypt.js';
 import { damaged, malformed } from './errors.js';
-import type { Cost, Work } from './import-budget.js';
+import type { Cost, ImportBudget } from './import-budget.js';
 import { type Content, type Encrypted, encryptionCost, macCost, type Pfx, readContent } from './structure.js';
 
 /** The SafeContents of a file; those in clear are read before the engine is even loaded. */
@@ -12,31 +12,31 @@ export class Contents {
   readonly #mac: Pfx['mac'];
   readonly #parts: (Bags | Encrypted)[];
   readonly #reader: BagReader;
-  readonly #work: Work;
+  readonly #budget: ImportBudget;
 
   /** @throws MtlsError ERR_P12_MALFORMED beyond a limit */
-  static async read({ mac, contents }: Pfx, work: Work): Promise<Contents> {
-    const { maxParts } = work.limits;
+  static async read({ mac, contents }: Pfx, budget: ImportBudget): Promise<Contents> {
+    const { maxParts } = budget.limits;
     if (contents.length > maxParts) throw malformed(`The file has more than ${maxParts} parts.`);
-    const reader = new BagReader(work.limits);
+    const reader = new BagReader(budget);
     const parts: (Bags | Encrypted)[] = [];
     for (const content of contents) {
-      await work.turn();
-      parts.push(readPart(readContent(content), reader));
+      await budget.turn();
+      parts.push(await readPart(readContent(content, budget), reader));
     }
-    return new Contents({ mac, parts, reader, work });
+    return new Contents({ mac, parts, reader, budget });
   }
 
   private constructor(given: {
     mac: Pfx['mac'];
     parts: (Bags | Encrypted)[];
     reader: BagReader;
-    work: Work;
+    budget: ImportBudget;
   }) {
     this.#mac = given.mac;
     this.#parts = given.parts;
     this.#reader = given.reader;
-    this.#work = given.work;
+    this.#budget = given.budget;
   }
 
   /** Of the parts and of the keys outside of them. */
@@ -58,14 +58,14 @@ export class Contents {
   }
 
   plan(): void {
-    this.#work.plan(this.visibleCosts);
+    this.#budget.plan(this.visibleCosts);
   }
 
-  async open(session: Session): Promise<Bags> {
+  async open(decryption: Decryption): Promise<Bags> {
     const all: Bags = { keys: [], certificates: [], unusable: [] };
     for (const part of this.#parts) {
-      await this.#work.turn();
-      const bags = 'keys' in part ? part : await this.#decrypt(part, session);
+      await this.#budget.turn();
+      const bags = 'keys' in part ? part : await this.#decrypt(part, decryption);
       all.keys.push(...bags.keys);
       all.certificates.push(...bags.certificates);
       all.unusable.push(...bags.unusable);
@@ -73,20 +73,20 @@ export class Contents {
     return all;
   }
 
-  async #decrypt(part: Encrypted, session: Session): Promise<Bags> {
-    const bags = await session.open(part, it => this.#reader.read(it));
-    if (!bags) return unusable(session.otherPassword('part'));
+  async #decrypt(part: Encrypted, decryption: Decryption): Promise<Bags> {
+    const bags = await decryption.open(part, it => this.#reader.read(it));
+    if (!bags) return unusable(decryption.otherPassword('part'));
     const inside = encryptionsOf(bags);
-    this.#work.plan(inside.map(encryptionCost));
-    session.prefetch(inside);
+    this.#budget.plan(inside.map(encryptionCost));
+    decryption.prefetch(inside);
     return bags;
   }
 }
 
-function readPart(content: Content, reader: BagReader): Bags | Encrypted {
+async function readPart(content: Content, reader: BagReader): Promise<Bags | Encrypted> {
   if (content instanceof MtlsError) return unusable(content);
   if (!(content instanceof Uint8Array)) return content;
-  return reader.read(content) ?? unusable(damaged('one of its parts cannot be read'));
+  return (await reader.read(content)) ?? unusable(damaged('one of its parts cannot be read'));
 }
 
 function encryptionsOf({ keys }: Bags): Encryption[] {

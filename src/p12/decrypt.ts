@@ -3,13 +3,13 @@ import type { Encryption, Pbes1, Pbes2, Pkcs12Pbe } from './algorithms.js';
 import { Derivations, inWebCrypto, webCryptoCipher } from './derivations.js';
 import { type EngineCipher, type ImportEngine, Purpose } from './engine.js';
 import { otherPassword, wrongPassword } from './errors.js';
-import type { Work } from './import-budget.js';
+import type { ImportBudget } from './import-budget.js';
 import { type Form, Passwords, type Use } from './password.js';
 import { type Encrypted, encryptionCost, type Mac, macCost, type Pfx } from './structure.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-export interface SessionOptions {
+export interface DecryptionOptions {
   password: string;
   /** Of keys and parts that have another one than the file. */
   keyPassword: string | undefined;
@@ -28,9 +28,9 @@ export interface Attempt {
 }
 
 /** One import: the passwords, the means, and what has to be wiped. */
-export class Session {
+export class Decryption {
   readonly engine: ImportEngine;
-  readonly work: Work;
+  readonly budget: ImportBudget;
   readonly sealedCopy: boolean;
   /** Whether the MAC has shown that nothing is damaged. */
   intact = false;
@@ -41,12 +41,16 @@ export class Session {
   readonly #derivations: Derivations;
   readonly #secrets: Uint8Array[] = [];
 
-  constructor(engine: ImportEngine, work: Work, { password, keyPassword, sealedCopy }: SessionOptions) {
+  constructor(
+    engine: ImportEngine,
+    budget: ImportBudget,
+    { password, keyPassword, sealedCopy }: DecryptionOptions,
+  ) {
     this.engine = engine;
-    this.work = work;
+    this.budget = budget;
     this.sealedCopy = sealedCopy;
     this.#passwords = new Passwords(password, keyPassword);
-    this.#derivations = new Derivations(engine, work);
+    this.#derivations = new Derivations(engine, budget);
     this.#secrets.push(...this.#passwords.secrets);
   }
 
@@ -110,7 +114,7 @@ export class Session {
   *#affordable(form: Form, use: Use, cost: ReturnType<typeof macCost>): Generator<Bytes> {
     const planned = this.#passwords.likeliest(form, use);
     for (const reading of this.#passwords.readings(form, use)) {
-      if (reading === planned || this.work.affords(cost)) yield reading;
+      if (reading === planned || this.budget.affords(cost)) yield reading;
       else this.#incomplete = true;
     }
   }
@@ -124,7 +128,7 @@ export class Session {
   async *attempts({ encryption, ciphertext }: Encrypted, use: Use): AsyncGenerator<Attempt> {
     const form = encryption.kind === 'pkcs12' ? 'bmp' : 'octets';
     for (const reading of this.#affordable(form, use, encryptionCost(encryption))) {
-      await this.work.turn();
+      await this.budget.turn();
       yield {
         decrypt: async () => {
           const plaintext = await this.#decrypt({ encryption, ciphertext }, reading);
@@ -141,10 +145,13 @@ export class Session {
   }
 
   /** What `read` makes of the plaintext; undefined when no reading gives one of which it makes something. */
-  async open<T>(encrypted: Encrypted, read: (plaintext: Bytes) => T | undefined): Promise<T | undefined> {
+  async open<T>(
+    encrypted: Encrypted,
+    read: (plaintext: Bytes) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
     for await (const attempt of this.attempts(encrypted, 'part')) {
       const plaintext = await attempt.decrypt();
-      const result = plaintext && read(plaintext);
+      const result = plaintext && (await read(plaintext));
       if (result === undefined) continue;
       attempt.succeed();
       return result;
@@ -172,7 +179,7 @@ export class Session {
       this.#derivations.pkcs12({ ...common, purpose }, { password, bytes });
     const key = await derive(Purpose.key, keyBytes);
     const iv = cipher === 'RC4' ? new Uint8Array() : await derive(Purpose.iv, 8);
-    return this.engine.decrypt(cipher, { key, iv, ciphertext }, this.work);
+    return this.engine.decrypt(cipher, { key, iv, ciphertext }, this.budget);
   }
 
   async #decryptPbes1(
@@ -181,14 +188,18 @@ export class Session {
   ): Promise<Bytes | undefined> {
     const derived = await this.#derivations.pbkdf1({ hash, salt, iterations }, { password, bytes: 16 });
     const [key, iv] = [derived.subarray(0, 8), derived.subarray(8)];
-    return this.engine.decrypt(cipher, { key, iv, ciphertext }, this.work);
+    return this.engine.decrypt(cipher, { key, iv, ciphertext }, this.budget);
   }
 
   async #decryptPbes2(encryption: Pbes2, { password, ciphertext }: Secrets): Promise<Bytes | undefined> {
     const { derivation, keyBytes: bytes, effectiveBits, iv } = encryption;
     if (!inWebCrypto(encryption)) {
       const key = await this.#derivations.bytes(derivation, { password, bytes });
-      return this.engine.decrypt(engineCipher(encryption), { key, iv, ciphertext, effectiveBits }, this.work);
+      return this.engine.decrypt(
+        engineCipher(encryption),
+        { key, iv, ciphertext, effectiveBits },
+        this.budget,
+      );
     }
     const key = await this.#derivations.aesKey(encryption, password);
     try {

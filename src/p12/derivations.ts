@@ -1,6 +1,6 @@
 import type { Encryption, Pbes2, Pbkdf2, Scrypt } from './algorithms.js';
 import type { ImportEngine, Purpose } from './engine.js';
-import { type Cost, costOf, type Work } from './import-budget.js';
+import { type Cost, costOf, type ImportBudget } from './import-budget.js';
 import type { Mac } from './structure.js';
 
 /** A reading of a password. */
@@ -12,16 +12,16 @@ const webCryptoHashes: readonly string[] = ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-
 /** The keys that an import derives from readings of its passwords: each once, however many parts of the file share it. */
 export class Derivations {
   readonly #engine: ImportEngine;
-  readonly #work: Work;
+  readonly #budget: ImportBudget;
   readonly #known = new Map<string, Promise<unknown>>();
   readonly #secrets: Uint8Array[] = [];
   /** The passwords, so that what is known has a number in its name and not the password. */
   readonly #passwords: Uint8Array[] = [];
   #wiped = false;
 
-  constructor(engine: ImportEngine, work: Work) {
+  constructor(engine: ImportEngine, budget: ImportBudget) {
     this.#engine = engine;
-    this.#work = work;
+    this.#budget = budget;
   }
 
   /** The key bytes of a PBES2 or of a PBMAC1. */
@@ -120,14 +120,14 @@ export class Derivations {
     const deriving = known ?? derive();
     if (!known) this.#known.set(name, deriving);
     // WebCrypto does not end a derivation that it has begun.
-    const derived = await this.#work.untilAborted(deriving);
-    if (cost) this.#work.complete(cost.iterations);
-    this.#work.throwIfAborted();
+    const derived = await this.#budget.untilAborted(deriving);
+    if (cost) this.#budget.complete(cost.iterations);
+    this.#budget.throwIfAborted();
     return derived;
   }
 
   async #engineKey(derivation: Parameters<ImportEngine['derive']>[0]): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#secret(await this.#engine.derive(derivation, this.#work));
+    return this.#secret(await this.#engine.derive(derivation, this.#budget));
   }
 
   async #pbkdf2(
@@ -148,9 +148,9 @@ export class Derivations {
       r: blockSize,
       p: parallelization,
       dkLen: bytes,
-      maxmem: this.#work.limits.maxMemoryBytes + HEADROOM_BYTES,
+      maxmem: this.#budget.limits.maxMemoryBytes + HEADROOM_BYTES,
       asyncTick: SLICE_MS,
-      onProgress: () => this.#work.throwIfAborted(),
+      onProgress: () => this.#budget.throwIfAborted(),
     });
     return this.#secret(key as Uint8Array<ArrayBuffer>);
   }

@@ -5,7 +5,7 @@ import { CertificateReader } from '../identity/certificate-reader.js';
 import { concatenated } from '../util/bytes.js';
 import { nextTask } from '../util/turns.js';
 import type { HashName } from './algorithms.js';
-import type { Work } from './import-budget.js';
+import type { ImportBudget } from './import-budget.js';
 
 // The numbers of wasm/engine/src/pki/hash.rs, pbe.rs and derivation.rs.
 const hashNumbers: Record<HashName, number> = {
@@ -92,7 +92,7 @@ export class ImportEngine {
   }
 
   /** Derives a key in slices, between which the page goes on. */
-  async derive(derivation: Derivation, work: Work): Promise<Uint8Array<ArrayBuffer>> {
+  async derive(derivation: Derivation, budget: ImportBudget): Promise<Uint8Array<ArrayBuffer>> {
     const { kind, hash, purpose, password, salt, iterations, bytes } = derivation;
     const input = new WireWriter().u8(kindNumbers[kind]).u8(hashNumbers[hash]);
     if (kind === 'pkcs12') input.u8(purpose ?? Purpose.key);
@@ -108,12 +108,12 @@ export class ImportEngine {
         const start = performance.now();
         const { emitted } = this.#instance.call('p12_kdf_advance', [handle, slice]);
         const key = emitted.find(it => it.kind === Emission.derivedKey)?.bytes;
-        work.complete(key ? (weight ? left : 0) : Math.min(slice * weight, left));
+        budget.complete(key ? (weight ? left : 0) : Math.min(slice * weight, left));
         left = Math.max(left - slice * weight, 0);
         if (key) return key;
         slice = nextSlice(slice, performance.now() - start);
         await nextTask();
-        work.throwIfAborted();
+        budget.throwIfAborted();
       }
     } finally {
       this.#instance.call('p12_kdf_free', [handle]);
@@ -135,19 +135,19 @@ export class ImportEngine {
    * Decrypts by RC4, or by a block cipher in CBC mode; undefined when the padding is wrong, which the last blocks tell before
    * anything else is decrypted. What is long is decrypted in slices, between which the page goes on.
    */
-  async decrypt(cipher: EngineCipher, parts: CipherParts, work: Work): Promise<Bytes | undefined> {
+  async decrypt(cipher: EngineCipher, parts: CipherParts, budget: ImportBudget): Promise<Bytes | undefined> {
     const { iv, ciphertext } = parts;
     if (cipher === 'RC4' || ciphertext.length <= SLICE_BYTES) return this.#decrypt(cipher, parts);
     if (ciphertext.length % iv.length !== 0) return undefined;
     const tail = ciphertext.subarray(-2 * iv.length);
     const last = this.#decrypt(cipher, { ...parts, ciphertext: tail })?.subarray(iv.length);
-    return last && this.#decryptInSlices(cipher, parts, { tail, last, work });
+    return last && this.#decryptInSlices(cipher, parts, { tail, last, budget });
   }
 
   async #decryptInSlices(
     cipher: EngineCipher,
     { iv, ciphertext, ...parts }: CipherParts,
-    { tail, last, work }: { tail: Uint8Array; last: Bytes; work: Work },
+    { tail, last, budget }: { tail: Uint8Array; last: Bytes; budget: ImportBudget },
   ): Promise<Bytes> {
     const body = ciphertext.subarray(0, -iv.length);
     const plaintext = concatenated([new Uint8Array(body.length), last]);
@@ -161,7 +161,7 @@ export class ImportEngine {
         const decrypted = this.#decrypt(cipher, whole) ?? new Uint8Array();
         plaintext.set(decrypted.subarray(0, slice.length), at);
         decrypted.fill(0);
-        await work.turn();
+        await budget.turn();
       }
     } catch (error) {
       plaintext.fill(0);

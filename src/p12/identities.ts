@@ -5,7 +5,7 @@ import { firstElement } from '../identity/distinguished-names.js';
 import type { Identity } from '../identity/types.js';
 import { SignatureChecks } from '../identity/verify-certificate.js';
 import type { Bags, CertificateBag, KeyBag, UnusableBag } from './bags.js';
-import type { Session } from './decrypt.js';
+import type { Decryption } from './decrypt.js';
 import { damaged } from './errors.js';
 import { type FileCertificate, type Match, matchKey, Owners, refuseStranger } from './match-keys.js';
 import type { Pkcs12, UnsupportedKey } from './pkcs12.js';
@@ -15,20 +15,24 @@ import type { Pkcs12, UnsupportedKey } from './pkcs12.js';
  *
  * @throws MtlsError when nothing comes of the keys: the reason of the first one, a password that is missing before all others
  */
-export async function collect(bags: Bags, session: Session): Promise<Pkcs12 | undefined> {
-  const { certificates, unread } = await readCertificates(bags.certificates, session);
-  const { matches, unusable } = await matchKeys(bags.keys, await Owners.of(certificates, session), session);
+export async function collect(bags: Bags, decryption: Decryption): Promise<Pkcs12 | undefined> {
+  const { certificates, unread } = await readCertificates(bags.certificates, decryption);
+  const { matches, unusable } = await matchKeys(
+    bags.keys,
+    await Owners.of(certificates, decryption),
+    decryption,
+  );
   const left = [...bags.unusable, ...unusable, ...unread];
   const locked = left.find(it => it.error.code === 'ERR_P12_KEY_PASSWORD');
   const first = locked ?? left[0];
   // A file of certificates alone has no identities.
   const isWithoutKeys = bags.keys.length === 0 && !left.some(it => it.isKey) && !locked;
   if (first && matches.length === 0 && !(isWithoutKeys && certificates.length > 0)) {
-    if (locked && !session.passwordProven) return undefined;
+    if (locked && !decryption.passwordProven) return undefined;
     throw first.error;
   }
 
-  const identities = await identitiesOf(matches, { certificates, session });
+  const identities = await identitiesOf(matches, { certificates, decryption });
   const used = new Set(identities.flatMap(it => it.chain.map(({ fingerprint }) => fingerprint)));
   const others = certificates.map(it => it.certificate).filter(it => !used.has(it.fingerprint));
   return { identities, certificates: others, unsupported: left.map(unsupportedKey) };
@@ -43,14 +47,14 @@ interface Matches {
   unusable: UnusableBag[];
 }
 
-async function matchKeys(bags: readonly KeyBag[], owners: Owners, session: Session): Promise<Matches> {
+async function matchKeys(bags: readonly KeyBag[], owners: Owners, decryption: Decryption): Promise<Matches> {
   const matches = new Map<FileCertificate, Match>();
   const withoutCertificate: KeyBag[] = [];
   const unusable: UnusableBag[] = [];
   for (const bag of bags) {
-    await session.work.turn();
+    await decryption.budget.turn();
     try {
-      const found = await matchKey(bag, owners, session);
+      const found = await matchKey(bag, owners, decryption);
       for (const match of found) if (!matches.has(match.certificate)) matches.set(match.certificate, match);
       if (found.length === 0) withoutCertificate.push(bag);
     } catch (error) {
@@ -82,13 +86,13 @@ function unusableBag({ friendlyName, keyId }: Omit<UnusableBag, 'error'>, error:
 /** Repeated certificates, which the JDK writes for each entry, count once. */
 async function readCertificates(
   bags: readonly CertificateBag[],
-  { engine, work }: Session,
+  { engine, budget }: Decryption,
 ): Promise<{ certificates: FileCertificate[]; unread: UnusableBag[] }> {
   const byFingerprint = new Map<string, FileCertificate>();
   const unread: UnusableBag[] = [];
   for (const { der, ...attributes } of bags) {
-    await work.turn();
-    if (der.length > work.limits.maxCertificateBytes) {
+    await budget.turn();
+    if (der.length > budget.limits.maxCertificateBytes) {
       unread.push({ ...attributes, error: damaged('one of its certificates is too large') });
       continue;
     }
@@ -107,12 +111,15 @@ async function readCertificates(
 
 async function identitiesOf(
   matches: readonly Match[],
-  { certificates, session: { work } }: { certificates: readonly FileCertificate[]; session: Session },
+  {
+    certificates,
+    decryption: { budget },
+  }: { certificates: readonly FileCertificate[]; decryption: Decryption },
 ): Promise<Identity[]> {
-  const finder = new ChainFinder(certificates, new SignatureChecks(() => work.countSignature()));
+  const finder = new ChainFinder(certificates, new SignatureChecks(() => budget.countSignature()));
   const identities: Identity[] = [];
   for (const match of matches) {
-    await work.turn();
+    await budget.turn();
     identities.push(await identityOf(match, finder));
   }
   return identities;

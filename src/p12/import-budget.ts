@@ -2,6 +2,7 @@ import { MtlsError } from '../errors.js';
 import { orAborted } from '../util/promises.js';
 import { Turns } from '../util/turns.js';
 import type { Pbkdf2, Scrypt } from './algorithms.js';
+import { damaged } from './errors.js';
 import type { Pkcs12Limits } from './limits.js';
 
 /** How far the key derivations of an import are, in iterations; `total` may grow when encrypted content turns up more. */
@@ -16,6 +17,9 @@ export interface Cost {
   memoryBytes: number;
 }
 
+/** On average, of parts and bags: honest ones have about fifty. */
+const MAX_ELEMENTS_EACH = 100;
+
 const HASH_BLOCK_BYTES = 128;
 
 /** @internal */
@@ -28,14 +32,15 @@ export function costOf(derivation: Pbkdf2 | Scrypt | { kind?: never; iterations:
   };
 }
 
-/** The cost of an import: planned before it is spent, and reported as it is. */
-export class Work {
+/** What an import may cost: planned before it is spent, and reported as it is. */
+export class ImportBudget {
   readonly limits: Pkcs12Limits;
   #onProgress: ((progress: ImportProgress) => void) | undefined;
   #signal: AbortSignal | undefined;
   #total = 0;
   #completed = 0;
   #signatures = 0;
+  #elements = 0;
   #turns = new Turns();
 
   constructor(options: {
@@ -89,6 +94,14 @@ export class Work {
     const progress = { completed: Math.round(this.#completed), total: this.#total };
     // In a turn of its own, as events are: what the callback throws is no failure of the import.
     queueMicrotask(() => this.#onProgress?.(progress));
+  }
+
+  /** Call before a part of the file is parsed that consists of so many elements. */
+  countElements(count: number): void {
+    const { maxParts, maxBags } = this.limits;
+    this.#elements += count;
+    if (this.#elements > MAX_ELEMENTS_EACH * (maxParts + maxBags))
+      throw damaged('it consists of too many elements');
   }
 
   /** Call before each signature that is verified. True: it may be. */

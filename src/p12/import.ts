@@ -1,48 +1,52 @@
-// The way through a file. Loaded on demand.
+// The way through a file. Loaded on demand, with PKI.js and asn1js behind it.
 import type { EngineSource } from '../engine/load.js';
 import { loadEngine } from '../engine/load.js';
 import { Contents } from './contents.js';
-import { Session, type SessionOptions } from './decrypt.js';
+import { Decryption, type DecryptionOptions } from './decrypt.js';
 import { ImportEngine } from './engine.js';
 import { malformed } from './errors.js';
 import { collect } from './identities.js';
-import type { Work } from './import-budget.js';
+import type { ImportBudget } from './import-budget.js';
 import type { Pkcs12, Pkcs12Inspection } from './pkcs12.js';
 import { recogniseOther } from './recognise.js';
 import { type Pfx, parsePfx } from './structure.js';
 
-export interface ImportOptions extends SessionOptions {
+export interface ImportOptions extends DecryptionOptions {
   engine: EngineSource | undefined;
-  work: Work;
+  budget: ImportBudget;
 }
 
 export async function importFile(
   file: Uint8Array<ArrayBuffer>,
-  { engine: source, work, ...options }: ImportOptions,
+  { engine: source, budget, ...options }: ImportOptions,
 ): Promise<Pkcs12> {
   const pfx = readOutside(file);
-  const contents = await Contents.read(pfx, work);
+  const contents = await Contents.read(pfx, budget);
   contents.plan();
-  work.throwIfAborted();
+  budget.throwIfAborted();
 
   const engine = await ImportEngine.create(await loadEngine(source));
-  const session = new Session(engine, work, options);
+  const decryption = new Decryption(engine, budget, options);
   try {
-    session.prefetch(contents.encryptions);
-    const found = (await session.macVerifies(pfx)) && (await collect(await contents.open(session), session));
+    decryption.prefetch(contents.encryptions);
+    const found =
+      (await decryption.macVerifies(pfx)) && (await collect(await contents.open(decryption), decryption));
     // Asking for the password again is of no use where no password is.
-    if (!found) throw contents.hopeless ?? session.wrongPassword();
-    work.finish();
+    if (!found) throw contents.hopeless ?? decryption.wrongPassword();
+    budget.finish();
     return found;
   } finally {
-    session.wipe();
+    decryption.wipe();
   }
 }
 
 /** What a file's outside shows, without the password and without any work. */
-export async function inspectFile(file: Uint8Array<ArrayBuffer>, work: Work): Promise<Pkcs12Inspection> {
+export async function inspectFile(
+  file: Uint8Array<ArrayBuffer>,
+  budget: ImportBudget,
+): Promise<Pkcs12Inspection> {
   const pfx = readOutside(file);
-  const { visibleCosts: costs } = await Contents.read(pfx, work);
+  const { visibleCosts: costs } = await Contents.read(pfx, budget);
   return {
     integrity: pfx.mac ? (pfx.mac.scheme.kind === 'pbmac1' ? 'PBMAC1' : 'MAC') : 'none',
     iterations: costs.reduce((sum, it) => sum + it.iterations, 0),

@@ -7,7 +7,7 @@ import { type SignatureScheme, schemesForKey } from '../identity/signature-schem
 import type { SignatureCheck } from '../identity/verify-certificate.js';
 import { toBase64 } from '../util/encoding.js';
 import type { KeyBag } from './bags.js';
-import type { Attempt, Session } from './decrypt.js';
+import type { Attempt, Decryption } from './decrypt.js';
 import { damaged, unsupported } from './errors.js';
 import { readPrivateKey } from './private-key.js';
 
@@ -45,10 +45,10 @@ export class Owners {
   readonly #byPublicKey: Map<string, Owner>;
   readonly #byKeyId: Map<string, Owner[]>;
 
-  static async of(certificates: readonly FileCertificate[], { work }: Session): Promise<Owners> {
+  static async of(certificates: readonly FileCertificate[], { budget }: Decryption): Promise<Owners> {
     const plain: PlainCertificate[] = [];
     for (const certificate of certificates) {
-      await work.turn();
+      await budget.turn();
       plain.push({ certificate, spki: plainPublicKey(certificate.spki) });
     }
     return new Owners(plain);
@@ -117,12 +117,12 @@ const everyKind = [RSA, 'ECDSA P-256', 'ECDSA P-384', 'ECDSA P-521', 'Ed25519'];
  * @throws MtlsError ERR_P12_UNSUPPORTED for a kind of key that WebCrypto or TLS does not know, ERR_P12_MALFORMED,
  *   ERR_P12_KEY_PASSWORD, ERR_P12_TOO_EXPENSIVE
  */
-export async function matchKey(bag: KeyBag, owners: Owners, session: Session): Promise<Match[]> {
-  for await (const found of loadings(bag, owners, session)) {
-    const owner = await findOwner(found, { bag, owners, session });
+export async function matchKey(bag: KeyBag, owners: Owners, decryption: Decryption): Promise<Match[]> {
+  for await (const found of loadings(bag, owners, decryption)) {
+    const owner = await findOwner(found, { bag, owners, decryption });
     if (!owner) continue;
     owner.matched = true;
-    return matchesOf(owner, { bag, found, sealed: session.sealedCopy });
+    return matchesOf(owner, { bag, found, sealed: decryption.sealedCopy });
   }
   return [];
 }
@@ -153,14 +153,14 @@ const MAX_CLAIMS = 8;
 interface Search {
   bag: KeyBag;
   owners: Owners;
-  session: Session;
+  decryption: Decryption;
 }
 
-async function findOwner(found: LoadedKey, { bag, owners, session }: Search): Promise<Owner | undefined> {
+async function findOwner(found: LoadedKey, { bag, owners, decryption }: Search): Promise<Owner | undefined> {
   const proof = await prove(found);
   if (!proof) return undefined;
   const verdictOn = async (owner: Owner) => {
-    await session.work.countSignature();
+    await decryption.budget.countSignature();
     return verifies(owner, found, proof);
   };
   const named = found.publicKey && owners.withPublicKey(found.publicKey);
@@ -197,14 +197,14 @@ export function refuseStranger(bag: KeyBag, owners: Owners): void {
 }
 
 /** The key as WebCrypto reads it: several times, perhaps, as several kinds. */
-async function* loadings(bag: KeyBag, owners: Owners, session: Session): AsyncGenerator<LoadedKey> {
+async function* loadings(bag: KeyBag, owners: Owners, decryption: Decryption): AsyncGenerator<LoadedKey> {
   const { key } = bag;
   if (key instanceof Uint8Array) {
-    yield loadClear(key, session);
+    yield loadClear(key, decryption);
     return;
   }
   const kinds = new Set([...owners.inOrderFor(bag).map(it => it.kind), ...everyKind]);
-  for await (const attempt of session.attempts(key, 'private key')) {
+  for await (const attempt of decryption.attempts(key, 'private key')) {
     let opened = false;
     for await (const found of unwrapped({ attempt, kinds, ciphertext: key.ciphertext })) {
       attempt.succeed();
@@ -215,10 +215,10 @@ async function* loadings(bag: KeyBag, owners: Owners, session: Session): AsyncGe
     const pkcs8 = await attempt.decrypt();
     if (!pkcs8 || !isPrivateKey(pkcs8)) continue;
     attempt.succeed();
-    yield loadClear(pkcs8, session);
+    yield loadClear(pkcs8, decryption);
     return;
   }
-  throw session.otherPassword('private key');
+  throw decryption.otherPassword('private key');
 }
 
 /** A key that stays encrypted does not say its kind, and Firefox takes a key of any curve for one of any other. */
@@ -237,13 +237,13 @@ interface Unwrapping {
   ciphertext: Uint8Array<ArrayBuffer>;
 }
 
-async function loadClear(pkcs8: Uint8Array<ArrayBuffer>, session: Session): Promise<LoadedKey> {
+async function loadClear(pkcs8: Uint8Array<ArrayBuffer>, decryption: Decryption): Promise<LoadedKey> {
   const { keyAlgorithm, plain, publicKey } = readPrivateKey(pkcs8);
   if (!plain) throw unsupported(`a private key of the kind ${keyAlgorithm}`);
   const kind = keyAlgorithm === 'RSA' ? RSA : keyAlgorithm;
-  const found = await load(clearLoader(session.secret(encode(plain))), kind);
+  const found = await load(clearLoader(decryption.secret(encode(plain))), kind);
   if (found) return { ...found, ...(publicKey && { publicKey }) };
-  if (session.intact)
+  if (decryption.intact)
     throw unsupported(`a private key of the kind ${keyAlgorithm}, not by this browser's WebCrypto`);
   throw damaged('one of its private keys cannot be read');
 }

@@ -2,7 +2,7 @@ import type { EngineSource } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { damaged } from './errors.js';
-import { type ImportProgress, Work } from './import-budget.js';
+import { ImportBudget, type ImportProgress } from './import-budget.js';
 import { checkedLimits, type Pkcs12Limits } from './limits.js';
 import type { Pkcs12, Pkcs12Inspection } from './pkcs12.js';
 import { readSource } from './source.js';
@@ -74,13 +74,13 @@ export async function openPkcs12(
   return withFile(source, { limits, signal }, (file, { importFile }) =>
     importFile(file, {
       ...{ password, keyPassword, sealedCopy, engine },
-      work: new Work({ limits, onProgress, signal }),
+      budget: new ImportBudget({ limits, onProgress, signal }),
     }),
   );
 }
 
 /**
- * Tells what opening a PKCS#12 file will cost, without its password and without any work.
+ * Tells what opening a PKCS#12 file will cost, without its password and without any budget.
  *
  * @throws MtlsError ERR_P12_MALFORMED, ERR_P12_UNSUPPORTED
  */
@@ -93,7 +93,7 @@ export async function inspectPkcs12(
   const limits = checkedLimits(options.limits);
   signal?.throwIfAborted();
   return withFile(source, { limits, signal }, (file, { inspectFile }) =>
-    inspectFile(file, new Work({ limits, signal })),
+    inspectFile(file, new ImportBudget({ limits, signal })),
   );
 }
 
@@ -120,7 +120,7 @@ async function withFile<T>(
   }
 }
 
-/** Loaded with the first file. */
+/** PKI.js and asn1js are large: they are loaded with the first file. */
 async function loadImporter() {
   try {
     return await import('./import.js');

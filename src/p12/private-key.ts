@@ -25,6 +25,7 @@ import {
   Tag,
   unexpected,
 } from './asn1.js';
+import { firstElement } from './ber-scan.js';
 
 const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
 const RSASSA_PSS = '1.2.840.113549.1.1.10';
@@ -95,7 +96,7 @@ export interface PrivateKeyInfo {
 
 /** @throws MtlsError ERR_P12_MALFORMED when the bytes are no PKCS#8 */
 export function readPrivateKey(pkcs8: Uint8Array<ArrayBuffer>): PrivateKeyInfo {
-  const [version, algorithm, octets] = sequence(parse(pkcs8));
+  const [version, algorithm, octets] = sequence(parse(firstElement(pkcs8)));
   count(version);
   const [identifier, parameters] = sequence(algorithm);
   const oid = objectIdentifier(identifier);
@@ -116,7 +117,7 @@ function privateKeyInfo(algorithm: Der, key: Der): Der {
 const RSA_NUMBERS = 9;
 
 function readRsaKey(key: Uint8Array<ArrayBuffer>): PrivateKeyInfo {
-  const fields = sequence(parse(key));
+  const fields = sequence(parse(firstElement(key)));
   const [version, ...numbers] = fields.slice(0, RSA_NUMBERS).map(integer);
   const [modulus, exponent] = numbers;
   if (!version || !modulus || !exponent) throw unexpected();
@@ -134,7 +135,7 @@ const scalarBytes: Record<string, number> = { 'P-256': 32, 'P-384': 48, 'P-521':
 
 /** ECPrivateKey (RFC 5915, section 3). Some writers name the curve inside alone. */
 function readEcKey(parameters: Node | undefined, key: Uint8Array<ArrayBuffer>): PrivateKeyInfo {
-  const [version, scalar, ...optional] = sequence(parse(key));
+  const [version, scalar, ...optional] = sequence(parse(firstElement(key)));
   count(version);
   const inside = optional.find(it => isContext(it, 0));
   const namesCurve = is(parameters, Tag.objectIdentifier) || !inside;
@@ -164,7 +165,7 @@ const SEED_BYTES = 32;
 
 /** CurvePrivateKey (RFC 8410, section 7), or the seed alone. */
 function plainEd25519(key: Uint8Array<ArrayBuffer>): Der {
-  const seed = key.length === SEED_BYTES ? key : octetString(parse(key));
+  const seed = key.length === SEED_BYTES ? key : octetString(parse(firstElement(key)));
   if (seed.length !== SEED_BYTES) throw unexpected();
   return privateKeyInfo(ed25519, tagged(DerTag.octetString, seed));
 }

@@ -1,5 +1,6 @@
 // Names what people take for a PKCS#12 file by mistake.
-import { children, is, isContext, objectIdentifier, parse, Tag } from './asn1.js';
+import { objectIdentifier, parse } from './asn1.js';
+import { firstElement, inside, isContextElement, isElement, Tag } from './ber-scan.js';
 
 const BINARY_AS_TEXT = 'binary data that something has read or saved as text: take its bytes';
 
@@ -47,21 +48,27 @@ const SIGNED_DATA = '1.2.840.113549.1.7.2';
 /** By shape: a PFX begins with INTEGER 3. */
 function recogniseDer(file: Uint8Array<ArrayBuffer>): string | undefined {
   try {
-    const [first, second, third] = children(parse(file));
-    if (is(first, Tag.sequence) && is(second, Tag.sequence) && is(third, Tag.bitString)) {
-      const inner = children(first);
+    const [first, second, third] = inside(firstElement(file));
+    if (
+      isElement(first, Tag.sequence) &&
+      isElement(second, Tag.sequence) &&
+      isElement(third, Tag.bitString)
+    ) {
+      const inner = inside(first);
       // A certificate has its version or its serial number first, then an algorithm; a request a name.
-      const request = is(inner[0], Tag.integer) && isContext(inner[3], 0);
+      const request = isElement(inner[0], Tag.integer) && isContextElement(inner[3], 0);
       return request ? 'a certificate request without a key' : 'a certificate or a CRL without a key';
     }
-    if (is(first, Tag.sequence) && is(second, Tag.octetString))
+    if (isElement(first, Tag.sequence) && isElement(second, Tag.octetString))
       return 'an encrypted private key without a certificate';
-    if (is(first, Tag.integer) && is(second, Tag.sequence) && is(third, Tag.octetString))
+    if (isElement(first, Tag.integer) && isElement(second, Tag.sequence) && isElement(third, Tag.octetString))
       return 'a private key without a certificate';
     // SEC 1, and PKCS#1.
-    if (is(first, Tag.integer) && is(second, Tag.octetString)) return 'a private key without a certificate';
-    if (is(first, Tag.integer) && is(second, Tag.integer)) return 'a private key without a certificate';
-    if (is(first, Tag.objectIdentifier) && objectIdentifier(first) === SIGNED_DATA)
+    if (isElement(first, Tag.integer) && isElement(second, Tag.octetString))
+      return 'a private key without a certificate';
+    if (isElement(first, Tag.integer) && isElement(second, Tag.integer))
+      return 'a private key without a certificate';
+    if (isElement(first, Tag.objectIdentifier) && objectIdentifier(parse(first)) === SIGNED_DATA)
       return 'a PKCS#7 file: it holds certificates without a key';
   } catch {
     // Damaged: whoever reads it next says how.

@@ -1,7 +1,9 @@
 // The outer structure of a file (RFC 7292, section 4): nothing here needs the password.
+import * as pkijs from 'pkijs';
 import { MtlsError } from '../errors.js';
 import {
   algorithm,
+  algorithmOf,
   atLeastOne,
   type Encryption,
   encryptionOf,
@@ -11,16 +13,15 @@ import {
 } from './algorithms.js';
 import {
   count,
-  explicit,
-  isContext,
+  guarded,
   type Node,
-  objectIdentifier,
   octetString,
   octets,
+  type ParsingBudget,
   parse,
   sequence,
-  unexpected,
 } from './asn1.js';
+import { type Element, elementsOf, firstElement, Tag } from './ber-scan.js';
 import { damaged, malformed, unsupported } from './errors.js';
 import { type Cost, costOf } from './import-budget.js';
 
@@ -42,7 +43,7 @@ export interface Pfx {
   /** What the MAC covers. */
   authenticated: Uint8Array<ArrayBuffer>;
   /** The parts, for `readContent`. */
-  contents: Node[];
+  contents: Element[];
 }
 
 /** A SafeContents, in clear or not, or why it cannot be read. */
@@ -56,7 +57,7 @@ const ENCRYPTED_DATA = '1.2.840.113549.1.7.6';
 const PFX_VERSION = 3;
 
 export function parsePfx(file: Uint8Array<ArrayBuffer>): Pfx {
-  const [version, authSafe, macData] = sequence(parse(file));
+  const [version, authSafe, macData] = sequence(parse(firstElement(file)));
   if (count(version) !== PFX_VERSION) throw malformed('This is not a PKCS#12 file of version 3.');
   const { type, content } = contentInfo(authSafe);
   if (type === SIGNED_DATA) throw unsupported('public-key integrity mode (a signature in place of a MAC)');
@@ -65,14 +66,14 @@ export function parsePfx(file: Uint8Array<ArrayBuffer>): Pfx {
   return {
     mac: macData && parseMac(macData),
     authenticated,
-    contents: sequence(parse(authenticated)),
+    contents: elementsOf(firstElement(authenticated), Tag.sequence),
   };
 }
 
 /** One that cannot be read stands in the way of no other. */
-export function readContent(node: Node): Content {
+export function readContent(element: Element, budget: ParsingBudget): Content {
   try {
-    return parseContent(node);
+    return parseContent(parse(element, budget));
   } catch (error) {
     if (error instanceof MtlsError) return error;
     throw error;
@@ -90,20 +91,24 @@ function parseContent(node: Node): Uint8Array<ArrayBuffer> | Encrypted {
 
 /** EncryptedData (RFC 5652, section 8). */
 function encryptedData(node: Node): Encrypted {
-  const [version, info] = sequence(node);
-  count(version);
-  const [, scheme, ciphertext] = sequence(info);
-  if (!isContext(ciphertext, 0)) throw unexpected();
-  return { encryption: encryptionOf(algorithm(scheme)), ciphertext: octets(ciphertext) };
+  return guarded(() => {
+    const { encryptedContentInfo } = new pkijs.EncryptedData({ schema: node });
+    const { contentEncryptionAlgorithm, encryptedContent } = encryptedContentInfo;
+    return {
+      encryption: encryptionOf(algorithmOf(contentEncryptionAlgorithm)),
+      ciphertext: octets(encryptedContent as Node | undefined),
+    };
+  });
 }
 
-/** RFC 5652, section 3. */
 function contentInfo(node: Node | undefined): { type: string; content: Node } {
-  const [type, content] = sequence(node);
-  return { type: objectIdentifier(type), content: explicit(content, 0) };
+  return guarded(() => {
+    const { contentType, content } = new pkijs.ContentInfo({ schema: node });
+    return { type: contentType, content: content as Node };
+  });
 }
 
-/** MacData (RFC 7292, appendix A). */
+/** MacData (RFC 7292, appendix A). Not by PKI.js, which reads large iteration counts as 0. */
 function parseMac(node: Node): Mac {
   const [digestInfo, salt, iterations] = sequence(node);
   const [digestAlgorithm, digest] = sequence(digestInfo);

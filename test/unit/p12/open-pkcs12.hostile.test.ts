@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
 import { BagReader } from '../../../src/p12/bags.js';
 import { ImportEngine, Purpose } from '../../../src/p12/engine.js';
-import { Work } from '../../../src/p12/import-budget.js';
+import { ImportBudget } from '../../../src/p12/import-budget.js';
 import { checkedLimits } from '../../../src/p12/limits.js';
 import { type ImportProgress, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { readingsOf } from '../../../src/p12/password.js';
@@ -32,20 +32,20 @@ async function outcome(file: Uint8Array<ArrayBuffer>): Promise<string> {
   }
 }
 
-const limits = checkedLimits();
+const budget = new ImportBudget({ limits: checkedLimits() });
 const cheap = ['-iter', '1', '-maciter'];
 
 /** A copy, changed, with the MAC made anew. */
 async function withRightMac(
   intact: Uint8Array<ArrayBuffer>,
-  change: (pfx: Pfx) => void = () => {},
+  change: (pfx: Pfx) => void | Promise<void> = () => {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const file = intact.slice();
   // What it reads are views of the file.
   const pfx = parsePfx(file);
   const { mac, authenticated } = pfx;
   if (!mac) throw new Error('the file has no MAC');
-  change(pfx);
+  await change(pfx);
   const engine = await ImportEngine.create(engineModule());
   const password = readingsOf('secret').bmp[0] ?? new Uint8Array();
   const { salt, iterations, scheme } = mac;
@@ -54,7 +54,7 @@ async function withRightMac(
       ...{ kind: 'pkcs12', hash: scheme.hash, purpose: Purpose.mac },
       ...{ password, salt, iterations, bytes: mac.digest.length },
     },
-    new Work({ limits }),
+    budget,
   );
   mac.digest.set(createHmac(scheme.hash.replace('-', ''), key).update(authenticated).digest());
   return file;
@@ -164,13 +164,13 @@ describe('damage', () => {
       expect(await outcome(await withRightMac(intact))).toBe('opened');
       // The certificates' ciphertext, then the key's, which is the end of what the MAC covers.
       const certificates = await withRightMac(intact, ({ contents }) => {
-        const encrypted = contents.map(readContent).find(it => 'ciphertext' in it);
+        const encrypted = contents.map(it => readContent(it, budget)).find(it => 'ciphertext' in it);
         flip(encrypted && 'ciphertext' in encrypted ? encrypted.ciphertext : new Uint8Array());
       });
       expect(await outcome(certificates)).toBe('ERR_P12_KEY_PASSWORD');
-      const key = await withRightMac(intact, ({ contents }) => {
-        const clear = contents.map(readContent).find(it => it instanceof Uint8Array);
-        const bags = new BagReader(limits).read(clear as Uint8Array<ArrayBuffer>);
+      const key = await withRightMac(intact, async ({ contents }) => {
+        const clear = contents.map(it => readContent(it, budget)).find(it => it instanceof Uint8Array);
+        const bags = await new BagReader(budget).read(clear as Uint8Array<ArrayBuffer>);
         const encrypted = bags?.keys[0]?.key;
         flip(encrypted && 'ciphertext' in encrypted ? encrypted.ciphertext : new Uint8Array());
       });
