@@ -53,10 +53,12 @@ class RememberingRequest extends PlatformRequest {
   override clone(): Request {
     const stream = keptStream(this);
     if (stream && this.bodyUsed) throw usedBody();
-    const clone = stream
-      ? new RememberingRequest(this.url, { ...withoutBody(this), body: stream.response.clone().body })
+    // The one to keep: Node cancels the stream of a cloned Response to which nothing refers any more.
+    const response = stream?.response.clone();
+    const clone = response
+      ? new RememberingRequest(this.url, { ...withoutBody(this), body: response.body })
       : new RememberingRequest(super.clone());
-    keep(clone, { ...keptOf(this), ...(stream && { body: keptOf(clone)?.body }) });
+    keep(clone, { ...keptOf(this), ...(response && { body: response }) });
     return clone;
   }
 }

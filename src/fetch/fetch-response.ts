@@ -14,6 +14,8 @@ interface Details {
   failure?: () => { reason: unknown } | undefined;
   /** Called with the response, and with each of its clones. */
   onCreated?: (response: Response) => void;
+  /** Whose stream it is. Node cancels that of a cloned Response to which nothing refers any more. */
+  owner?: Response;
 }
 
 /**
@@ -54,7 +56,9 @@ export class FetchResponse extends Response {
   }
 
   override clone(): Response {
-    return new FetchResponse(super.clone().body, { ...this.#init, headers: this.headers }, this.#details);
+    const owner = super.clone();
+    const init = { ...this.#init, headers: this.headers };
+    return new FetchResponse(owner.body, init, { ...this.#details, owner });
   }
 
   override bytes(): Promise<Uint8Array<ArrayBuffer>> {
