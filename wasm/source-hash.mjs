@@ -14,6 +14,8 @@ const files = [
   'abi/Cargo.toml',
   'decoders/Cargo.toml',
   'build.sh',
+  'c-compiler',
+  '../rust-toolchain.toml',
 ];
 
 function sources() {
@@ -41,7 +43,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const built = readFileSync(join(root, 'browser-mtls.wasm.sources.sha256'), 'utf8').trim();
     if (built !== hash) {
       console.error(
-        'wasm/browser-mtls.wasm or wasm/decoders.wasm is stale: run wasm/build.sh and commit the result',
+        'wasm/browser-mtls.wasm or wasm/decoders.wasm is stale: run "npm run wasm" and commit the result',
       );
       process.exit(1);
     }

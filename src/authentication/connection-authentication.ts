@@ -144,7 +144,7 @@ export class ConnectionAuthentication {
   readonly absence = (): string | undefined => this.#basis.absence;
 
   /** Ends the sessions: by one of them, the next connection would be the same client. */
-  readonly noteRefusal = (): void => this.#answers.sessions.end();
+  readonly endSessions = (): void => this.#answers.sessions.end();
 
   /** The identity as its store has it now: the answer may be an old one. */
   async #notePresented(access: KeyAccess): Promise<void> {

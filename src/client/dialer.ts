@@ -117,7 +117,7 @@ export class Dialer {
           wait.for(() => judge(question, it => authentication.evaluateServer(it, controller.signal))),
         verifySignature,
         absence: authentication.absence,
-        onRefused: authentication.noteRefusal,
+        onRefused: authentication.endSessions,
         expectsData,
         signal: controller.signal,
       });

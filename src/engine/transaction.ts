@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { equalBytes } from '../util/bytes.js';
 import type { HostQuestion } from './abi.js';
 import type { CallContext, CallResult, Instance } from './instance.js';
 import { type Environment, realEnvironment } from './wasi.js';
@@ -129,7 +130,7 @@ export function answering(
   questions: AskedQuestion[],
 ): (kind: HostQuestion, question: Uint8Array) => Uint8Array | undefined {
   return (kind, question) => {
-    const known = answers.find(it => it.kind === kind && equal(it.question, question));
+    const known = answers.find(it => it.kind === kind && equalBytes(it.question, question));
     if (!known) questions.push({ kind, question: question.slice() });
     return known?.answer;
   };
@@ -166,8 +167,4 @@ class ReplayedEnvironment implements Environment {
   wipe(): void {
     for (const bytes of this.#random) bytes.fill(0);
   }
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

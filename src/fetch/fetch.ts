@@ -1,5 +1,5 @@
 import { checkCertificateRefusal } from '../http/certificate-refusal.js';
-import { allowsCookies, type Cookies } from '../http/cookies.js';
+import type { Cookies } from '../http/cookies.js';
 import { fetchError } from '../http/fetch-error.js';
 import { valuesOf } from '../http/http-engine.js';
 import type { Pool } from '../http/pool.js';
@@ -17,6 +17,7 @@ import { keptStream, withoutBody } from './kept-bodies.js';
 import { isRedirect, MAX_REDIRECTS, redirectError, redirected } from './redirect.js';
 import { refererTo } from './referrer.js';
 import type { MtlsRequestInit } from './request-init.js';
+import { allowsCookies } from './request-options.js';
 import { discard, makeOpaqueRedirect, makeResponse } from './response.js';
 
 /** `fetch`, with what this library adds to its `init`. */

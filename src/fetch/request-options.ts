@@ -100,3 +100,10 @@ export function acceptLanguage(languages: readonly string[]): string {
     .map((language, index) => (index === 0 ? language : `${language};q=${(10 - index) / 10}`))
     .join(',');
 }
+
+/** Whether requests carry cookies, and keep those of their responses (Fetch standard, "credentials mode"). */
+export function allowsCookies(credentials: RequestCredentials, url: URL): boolean {
+  if (credentials !== 'same-origin') return credentials === 'include';
+  const origin = globalThis.location?.origin;
+  return origin === undefined || url.origin === origin;
+}

@@ -27,7 +27,7 @@ export async function checkCertificateRefusal(response: RawResponse): Promise<Ra
   const page = await readAll(response.body);
   const refusal = certificateRefusal(page, response.connection.transport);
   if (refusal) {
-    response.connection.refuse();
+    response.connection.noteRefusal();
     throw refusal;
   }
   return { ...response, body: streamOf(page) };

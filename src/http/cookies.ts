@@ -103,13 +103,6 @@ export class Cookies implements ClientCookies {
   }
 }
 
-/** Whether requests carry cookies, and keep those of their responses (Fetch standard, "credentials mode"). */
-export function allowsCookies(credentials: RequestCredentials, url: URL): boolean {
-  if (credentials !== 'same-origin') return credentials === 'include';
-  const origin = globalThis.location?.origin;
-  return origin === undefined || url.origin === origin;
-}
-
 /** What `clear` is given, as URLs have host names, without a port, brackets and the dot of the root. */
 function canonical(host: string): string {
   const [, wildcard = '', name = ''] = /^(\*\.)?([^/\\?#@*\s]+)$/.exec(host) ?? [];

@@ -126,7 +126,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   }
 
   /** Takes no further request, because the server refuses the client, and has no session resumed. */
-  refuse(): void {
+  noteRefusal(): void {
     this.admission?.noteRefusal();
     this.close();
   }
@@ -201,7 +201,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     try {
       if (this.#headReader) readable = this.#headReader.read(bytes);
     } catch (error) {
-      this.#refuse(error);
+      this.#failResponse(error);
       return;
     }
     if (this.#headReader?.mended && !this.closed) this.close();
@@ -214,7 +214,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   }
 
   /** The response is not one to go on with. */
-  #refuse(error: unknown): void {
+  #failResponse(error: unknown): void {
     this.error ??= error;
     this.#failExchanges(HttpFailureKind.protocol);
     this.destroy(error);

@@ -1,14 +1,13 @@
 import { type HostPort, serverOf } from '../util/host-port.js';
 import { delay } from '../util/promises.js';
-import { type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
+import { ExchangeFailure, type OutgoingRequest } from './exchange.js';
 import { Heartbeat } from './heartbeat.js';
-import type { HttpConnection } from './http-connection.js';
 import type { HttpEngine } from './http-engine.js';
 import { clientClosed, OriginPool } from './origin-pool.js';
 import type { Connect } from './plaintext-stream.js';
 import { type PoolOptions, readPoolOptions } from './pool-options.js';
 import type { RawResponse } from './raw-response.js';
-import { isIdempotent, Repeatable, Retries } from './retries.js';
+import { mayRepeat, Repeatable, Retries } from './retries.js';
 
 /** The connections of a client: made when needed, shared, used again, closed when idle. */
 export class Pool {
@@ -28,9 +27,8 @@ export class Pool {
   }
 
   /**
-   * Sends a request and resolves with the head of its response. A request that met a connection's end is sent again: as
-   * often as the server has not processed it for sure (a busy server ends each connection after so many requests), and
-   * once where a repetition does no harm. One that finds an origin away that was there before waits for it a little.
+   * Sends a request and resolves with the head of its response. A request that met a connection's end is sent again by
+   * the rules of `Retries`. One whose origin has answered before and cannot be reached now waits for it a little.
    *
    * Rejects with an `MtlsError`, with what `connect` rejected with, or with the signal's reason.
    */
@@ -121,21 +119,4 @@ export class Pool {
     }
     return origin;
   }
-}
-
-interface Attempt {
-  failure: ExchangeFailure;
-  request: OutgoingRequest;
-  exchange: Exchange;
-  connection: HttpConnection;
-  /** Whether the connection had given a response before. */
-  proven: boolean;
-}
-
-function mayRepeat({ failure, request, exchange, connection, proven }: Attempt): boolean {
-  if (request.body && exchange.bodyTouched && !request.body.replayable) return false;
-  // A connection that failed before it ever worked will fail again in the same way.
-  if (!proven && connection.error !== undefined) return false;
-  if (failure.processed === 'no') return true;
-  return failure.processed === 'maybe' && proven && isIdempotent(request.method);
 }

@@ -17,7 +17,7 @@ export interface ResponseConnection {
   readonly protocol: 'h2' | 'http/1.1';
   readonly transport: TransportInfo;
   /** Takes no further request, because the server refuses the client. */
-  refuse(): void;
+  noteRefusal(): void;
 }
 
 /** Why a response's body ended early. */

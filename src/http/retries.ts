@@ -1,5 +1,6 @@
 import { MtlsError } from '../errors.js';
-import { ExchangeFailure } from './exchange.js';
+import { type Exchange, ExchangeFailure, type OutgoingRequest } from './exchange.js';
+import type { HttpConnection } from './http-connection.js';
 
 /** A server that ends every connection at once is given up on. */
 const MAX_ATTEMPTS = 100;
@@ -30,9 +31,12 @@ export class Repeatable extends Error {
 }
 
 /**
- * Decides for one request whether it is tried again. One that the server has not processed for sure is, as often as that helps
- * (a busy server ends each connection after so many requests); one of which that is not known, once, and only where a
- * repetition does no harm.
+ * Decides for one request whether it is sent again.
+ *
+ * - The server certainly did not process it: as often as that helps, because a busy server ends each connection after a number of
+ *   requests. This holds for POST too.
+ * - Nobody knows whether the server processed it: once, and only for a method that may be sent twice.
+ * - The server answered or may have acted on it: never.
  */
 export class Retries {
   #method: string;
@@ -71,7 +75,26 @@ export function isBusy(error: unknown): boolean {
   return error instanceof MtlsError && (passing.has(error.code) || busy.has(error.code));
 }
 
-export function isIdempotent(method: string): boolean {
+/** A request that failed on a connection before its response. */
+export interface FailedAttempt {
+  failure: ExchangeFailure;
+  request: OutgoingRequest;
+  exchange: Exchange;
+  connection: HttpConnection;
+  /** Whether the connection had given a response before. */
+  proven: boolean;
+}
+
+/** Whether a failed request may be sent again over another connection. */
+export function mayRepeat({ failure, request, exchange, connection, proven }: FailedAttempt): boolean {
+  if (request.body && exchange.bodyTouched && !request.body.replayable) return false;
+  // A connection that failed before it ever worked will fail again in the same way.
+  if (!proven && connection.error !== undefined) return false;
+  if (failure.processed === 'no') return true;
+  return failure.processed === 'maybe' && proven && isIdempotent(request.method);
+}
+
+function isIdempotent(method: string): boolean {
   return idempotent.has(method);
 }
 
