@@ -6,7 +6,7 @@ import { MtlsError } from '../errors.js';
 import { ClientRequest, type MtlsRequestClass } from '../fetch/client-request.js';
 import { Decoders } from '../fetch/decoders.js';
 import { createFetch, type MtlsFetch } from '../fetch/fetch.js';
-import { connectionInfo, type ConnectionInfo as HttpConnectionInfo } from '../http/connection-info.js';
+import { connectionInfo, type ResponseTransport } from '../http/connection-info.js';
 import { type ClientCookies, Cookies } from '../http/cookies.js';
 import { HttpEngine } from '../http/http-engine.js';
 import type { Connect, PlaintextStream } from '../http/plaintext-stream.js';
@@ -33,7 +33,7 @@ import {
 } from './socket.js';
 
 /** How a response came to the page. */
-export interface ConnectionInfo extends Omit<HttpConnectionInfo, 'serverChain'> {
+export interface ConnectionInfo extends Omit<ResponseTransport, 'serverChain'> {
   /** The server's own certificate first. Others that cannot be read are left out. */
   serverChain: Certificate[];
 }
@@ -221,21 +221,14 @@ function canonical({ hostname, port }: HostPort): HostPort {
 }
 
 function plaintextStream({ connection, timings, admission, absence }: Dialed): PlaintextStream {
-  const { info } = connection;
+  const { readable, writable, info } = connection;
   return {
-    readable: connection.readable,
-    writable: connection.writable,
-    alpn: info.alpn,
+    readable,
+    writable,
     admission,
     info: {
-      tlsVersion: info.version,
-      cipherSuite: info.cipherSuite,
-      keyExchange: info.keyExchange,
-      serverChain: info.serverChain,
-      clientCertificateRequested: info.clientCertificateRequested,
-      clientCertificateSent: info.clientCertificateSent,
+      ...info,
       ...(absence !== undefined && { clientCertificateAbsence: absence }),
-      resumed: info.resumed,
       timings,
       get bytesSent() {
         return connection.bytesSent;

@@ -1,7 +1,7 @@
 import { MtlsError } from '../errors.js';
 import { checkedInteger, MAX_TIMER_MS } from '../util/options.js';
 
-export const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
+const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
 
 /** @throws TypeError unless it is an integer from 1 to 2^31 - 1 */
 export function readConnectTimeout(value: number = DEFAULT_CONNECT_TIMEOUT_MS): number {

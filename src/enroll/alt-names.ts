@@ -23,7 +23,7 @@ type Kind = keyof typeof encoders;
  *
  * @throws TypeError when it is none
  */
-export function encodeAltName(name: string): Der {
+function encodeAltName(name: string): Der {
   const [kind, value] = split(name);
   if (value === '') throw new TypeError('a subject alternative name is empty');
   return encoders[kind](value);

@@ -1,19 +1,9 @@
+import type { TlsInfo, TlsVersion } from '../tls/types.js';
+
 /** What the layers below HTTP know of a connection. */
-export interface TransportInfo {
-  /** `TLSv1.2` or `TLSv1.3`. */
-  tlsVersion: string;
-  /** The registered name, e.g. `TLS_AES_128_GCM_SHA256`. */
-  cipherSuite: string;
-  /** The registered name of the group, e.g. `X25519MLKEM768`, which is post-quantum. */
-  keyExchange: string;
-  /** DER, the server's own certificate first. */
-  serverChain: Uint8Array[];
-  clientCertificateRequested: boolean;
-  clientCertificateSent: boolean;
-  /** Why the server got none although it asked, now or when the session was made that is resumed, for people. */
+export interface TransportInfo extends TlsInfo {
+  /** Why the server got no certificate although it asked, now or when the session was made that is resumed, for people. */
   clientCertificateAbsence?: string;
-  /** Whether the handshake resumed an earlier session. */
-  resumed: boolean;
   /** How long the way to the server, and then the TLS handshake, took. */
   timings: { tunnelMs: number; handshakeMs: number };
   /** Bytes on the wire so far, all requests of the connection together. May be getters. */
@@ -21,8 +11,9 @@ export interface TransportInfo {
   readonly bytesReceived: number;
 }
 
-/** How a response came to the page. */
-export interface ConnectionInfo extends Omit<TransportInfo, 'timings'> {
+/** How a response came to the page, with certificates as they were sent. */
+export interface ResponseTransport extends Omit<TransportInfo, 'version' | 'alpn' | 'timings'> {
+  tlsVersion: TlsVersion;
   protocol: 'h2' | 'http/1.1';
   timings: {
     tunnelMs: number;
@@ -45,9 +36,10 @@ export function rememberConnection(response: Response, source: Source): void {
 }
 
 /** How a response of `client.fetch` came here, with the byte counts as they are now. Undefined for any other response. */
-export function connectionInfo(response: Response): ConnectionInfo | undefined {
+export function connectionInfo(response: Response): ResponseTransport | undefined {
   const source = sources.get(response);
   if (!source) return undefined;
-  const { transport, protocol, responseMs } = source;
-  return { ...transport, protocol, timings: { ...transport.timings, responseMs } };
+  const { protocol, responseMs } = source;
+  const { version, alpn: _sameAsProtocol, timings, ...transport } = source.transport;
+  return { ...transport, tlsVersion: version, protocol, timings: { ...timings, responseMs } };
 }

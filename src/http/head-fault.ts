@@ -2,7 +2,7 @@ import { MtlsError } from '../errors.js';
 import { printable } from '../util/encoding.js';
 
 /** Characters that a name cannot have. */
-export const NO_TOKEN = /[^\w!#$%&'*+\-.^`|~]/g;
+const NO_TOKEN = /[^\w!#$%&'*+\-.^`|~]/g;
 /** The fields that say where the body ends. */
 const FRAMING = /^(?:content-length|transfer-encoding)(.*)$/i;
 const FRAMING_LINE = /^(content-length|transfer-encoding)[ \t]*:(.*)$/is;

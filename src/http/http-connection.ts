@@ -64,7 +64,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   ) {
     this.#engine = engine;
     this.#heartbeat = options.heartbeat;
-    this.protocol = stream.alpn === 'h2' ? 'h2' : 'http/1.1';
+    this.protocol = stream.info.alpn === 'h2' ? 'h2' : 'http/1.1';
     this.transport = stream.info;
     this.admission = stream.admission;
     // First: where it throws, the stream is still the caller's.

@@ -11,8 +11,6 @@ import type { TransportInfo } from './connection-info.js';
 export interface PlaintextStream {
   readable: ReadableStream<Uint8Array>;
   writable: WritableStream<Uint8Array>;
-  /** What ALPN agreed on: `h2`, `http/1.1`, or empty. */
-  alpn: string;
   /** Default: every request is admitted. */
   admission?: Admission;
   /** Another connection by the answers that this one was made by: for requests that were waiting for them too. */

@@ -120,7 +120,7 @@ export function isForClients({ keyUsage, extendedKeyUsage }: ReadCertificate): b
  * Whether a chain reaches a root, each of its certificates is valid at a time, and its first one is fit for client
  * authentication. Whom to trust is not asked here.
  */
-export function judgeChain({ certificates, complete }: Chain, at: Date = new Date()): TrustResult {
+function judgeChain({ certificates, complete }: Chain, at: Date = new Date()): TrustResult {
   const chain = certificates.map(it => it.certificate);
   const reason = failure({ certificates, complete }, at);
   return reason ? { trusted: false, ...reason, chain } : { trusted: true, chain };

@@ -1,5 +1,5 @@
 /** How WebCrypto imports a key for a scheme, and how it signs with it. */
-export interface SignatureScheme {
+export interface SchemeAlgorithms {
   /** The SignatureScheme code point of TLS (RFC 8446, section 4.2.3). */
   code: number;
   importAlgorithm: { name: string; hash?: string; namedCurve?: string };
@@ -31,13 +31,13 @@ const pkcs1 = rsaHashes.map(({ hash, bytes, pkcs1 }) => ({
   leastModulusBits: 8 * (bytes + 19 + 11),
 }));
 
-const ecdsa = (namedCurve: string, hash: string, code: number): SignatureScheme => ({
+const ecdsa = (namedCurve: string, hash: string, code: number): SchemeAlgorithms => ({
   code,
   importAlgorithm: { name: 'ECDSA', namedCurve },
   signAlgorithm: { name: 'ECDSA', hash },
 });
 
-const byKeyAlgorithm = new Map<string, readonly SignatureScheme[]>([
+const byKeyAlgorithm = new Map<string, readonly SchemeAlgorithms[]>([
   ['ECDSA P-256', [ecdsa('P-256', 'SHA-256', 0x0403)]],
   ['ECDSA P-384', [ecdsa('P-384', 'SHA-384', 0x0503)]],
   ['ECDSA P-521', [ecdsa('P-521', 'SHA-512', 0x0603)]],
@@ -49,7 +49,7 @@ const byKeyAlgorithm = new Map<string, readonly SignatureScheme[]>([
  *
  * @param keyAlgorithm as in `Certificate.keyAlgorithm`
  */
-export function schemesForKey(keyAlgorithm: string): readonly SignatureScheme[] {
+export function schemesForKey(keyAlgorithm: string): readonly SchemeAlgorithms[] {
   const [, restricted, bits] = /^RSA(SSA-PSS)?-(\d+)$/.exec(keyAlgorithm) ?? [];
   if (bits === undefined) return byKeyAlgorithm.get(keyAlgorithm) ?? [];
   const schemes = restricted ? restrictedPss : [...pss, ...pkcs1];
@@ -63,7 +63,7 @@ export function schemesForKey(keyAlgorithm: string): readonly SignatureScheme[] 
 export function schemesForVersion(
   keyAlgorithm: string,
   version: 'TLSv1.2' | 'TLSv1.3',
-): readonly SignatureScheme[] {
+): readonly SchemeAlgorithms[] {
   const schemes = schemesForKey(keyAlgorithm);
   if (version === 'TLSv1.3') return schemes.filter(it => !pkcs1.some(({ code }) => code === it.code));
   const [curve] = schemes;
@@ -73,13 +73,13 @@ export function schemesForVersion(
 }
 
 /** How signatures of a scheme may have been made: in TLS 1.2, those with ECDSA on several curves. */
-export function schemesByCode(code: number, version: 'TLSv1.2' | 'TLSv1.3'): readonly SignatureScheme[] {
+export function schemesByCode(code: number, version: 'TLSv1.2' | 'TLSv1.3'): readonly SchemeAlgorithms[] {
   const kinds = ['RSA-8192', 'RSASSA-PSS-8192', ...byKeyAlgorithm.keys()];
   return kinds.flatMap(kind => schemesForVersion(kind, version)).filter(it => it.code === code);
 }
 
 /** Whether a CryptoKey was imported for a scheme. */
-export function isKeyFor(key: CryptoKey, { importAlgorithm }: SignatureScheme): boolean {
+export function isKeyFor(key: CryptoKey, { importAlgorithm }: SchemeAlgorithms): boolean {
   const { name, hash, namedCurve } = key.algorithm as KeyAlgorithm & {
     hash?: KeyAlgorithm;
     namedCurve?: string;

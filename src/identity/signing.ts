@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { ecdsaToDer } from './ecdsa-signature.js';
-import { isKeyFor, type SignatureScheme, schemesForVersion } from './signature-schemes.js';
+import { isKeyFor, type SchemeAlgorithms, schemesForVersion } from './signature-schemes.js';
 import type { Identity } from './types.js';
 
 /** An identity as a TLS handshake uses it. */
@@ -22,7 +22,7 @@ export function credentialOf(
   { chain, keys }: Pick<Identity, 'chain' | 'keys'>,
   version: 'TLSv1.2' | 'TLSv1.3',
 ): Credential {
-  const signers = new Map<number, { key: CryptoKey; scheme: SignatureScheme }>();
+  const signers = new Map<number, { key: CryptoKey; scheme: SchemeAlgorithms }>();
   for (const scheme of schemesForVersion(chain[0]?.keyAlgorithm ?? '', version)) {
     const key = keys.find(it => isKeyFor(it, scheme));
     if (key) signers.set(scheme.code, { key, scheme });
@@ -41,7 +41,7 @@ export function credentialOf(
 
 async function signWith(
   key: CryptoKey,
-  scheme: SignatureScheme,
+  scheme: SchemeAlgorithms,
   message: Uint8Array,
 ): Promise<Uint8Array<ArrayBuffer>> {
   let signature: Uint8Array<ArrayBuffer>;

@@ -1,6 +1,6 @@
 import { curveBytes, ecdsaFromDer } from './ecdsa-signature.js';
 import { plainPublicKey } from './public-key.js';
-import { type SignatureScheme, schemesByCode } from './signature-schemes.js';
+import { type SchemeAlgorithms, schemesByCode } from './signature-schemes.js';
 
 /** A signature that the other side of a TLS handshake made. */
 export interface SignedMessage {
@@ -25,7 +25,7 @@ export async function verifySignature(signed: SignedMessage): Promise<boolean | 
 
 async function importPublicKey(
   spki: Uint8Array<ArrayBuffer>,
-  { importAlgorithm }: SignatureScheme,
+  { importAlgorithm }: SchemeAlgorithms,
 ): Promise<CryptoKey | undefined> {
   try {
     return await crypto.subtle.importKey('spki', plainPublicKey(spki), importAlgorithm, false, ['verify']);
@@ -36,7 +36,7 @@ async function importPublicKey(
 
 async function verify(
   key: CryptoKey,
-  { importAlgorithm, signAlgorithm }: SignatureScheme,
+  { importAlgorithm, signAlgorithm }: SchemeAlgorithms,
   { message, signature: given }: SignedMessage,
 ): Promise<boolean | undefined> {
   const half = curveBytes[importAlgorithm.namedCurve ?? ''];

@@ -3,7 +3,7 @@ import { encode } from '../identity/der.js';
 import { grouped } from '../identity/grouped.js';
 import { plainPublicKey } from '../identity/public-key.js';
 import { sealKey } from '../identity/sealed-key.js';
-import { type SignatureScheme, schemesForKey } from '../identity/signature-schemes.js';
+import { type SchemeAlgorithms, schemesForKey } from '../identity/signature-schemes.js';
 import type { SignatureCheck } from '../identity/verify-certificate.js';
 import { toBase64 } from '../util/encoding.js';
 import type { KeyBag } from './bags.js';
@@ -103,7 +103,7 @@ function ownerOf(group: readonly PlainCertificate[]): Owner {
 }
 
 /** Imports the key for one algorithm; rejects when it is of another kind. */
-type Loader = (scheme: SignatureScheme, extractable?: boolean) => Promise<CryptoKey>;
+type Loader = (scheme: SchemeAlgorithms, extractable?: boolean) => Promise<CryptoKey>;
 
 /** Of any size: what the smallest one signs with, all others do. */
 const RSA = 'RSA-512';
@@ -273,7 +273,7 @@ function isPrivateKey(bytes: Uint8Array<ArrayBuffer>): boolean {
 
 interface LoadedKey {
   key: CryptoKey;
-  scheme: SignatureScheme;
+  scheme: SchemeAlgorithms;
   kind: string;
   load: Loader;
   /** In plain form, where the private key says it. */
@@ -335,7 +335,7 @@ async function verifies(
 
 function publicKeyOf(
   { imported, spki }: Owner,
-  { code, importAlgorithm }: SignatureScheme,
+  { code, importAlgorithm }: SchemeAlgorithms,
 ): Promise<CryptoKey> {
   const known =
     imported.get(code) ?? crypto.subtle.importKey('spki', spki, importAlgorithm, true, ['verify']);

@@ -88,10 +88,11 @@ export interface TlsInfo {
   version: TlsVersion;
   /** The registered name, e.g. `TLS_AES_128_GCM_SHA256`. */
   cipherSuite: string;
-  /** The registered name of the group, e.g. `X25519`. */
+  /** The registered name of the group, e.g. `X25519MLKEM768`, which is post-quantum. */
   keyExchange: string;
   /** Empty when none was agreed on. */
   alpn: string;
+  /** Whether the handshake resumed an earlier session. */
   resumed: boolean;
   /** DER, the server's own certificate first. */
   serverChain: Uint8Array[];

@@ -257,7 +257,6 @@ it('a connection is given up that an engine which has failed cannot upgrade', as
   expect(() => engine.receive(1, bomb)).toThrow();
   const ends: string[] = [];
   const transport = {
-    alpn: 'http/1.1',
     readable: new ReadableStream<Uint8Array>({ cancel: () => void ends.push('cancel') }),
     writable: new WritableStream<Uint8Array>({ abort: () => void ends.push('abort') }),
     info: {} as TransportInfo,

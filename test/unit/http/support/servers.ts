@@ -142,7 +142,6 @@ function plaintextOf(
   });
   const reader = readable.getReader();
   return {
-    alpn,
     writable,
     readable: new ReadableStream<Uint8Array>(
       {
@@ -161,7 +160,8 @@ function plaintextOf(
       { highWaterMark: 0 },
     ),
     info: {
-      tlsVersion: 'TLSv1.3',
+      version: 'TLSv1.3',
+      alpn,
       cipherSuite: 'TLS_AES_128_GCM_SHA256',
       keyExchange: 'X25519',
       serverChain: [],
