@@ -1,6 +1,6 @@
 import type { MtlsError } from '../errors.js';
-import type { Encryption, Pbes1, Pbes2, Pkcs12Pbe } from './algorithms.js';
-import { Derivations, inWebCrypto, webCryptoCipher } from './derivations.js';
+import type { Encryption, HashName, Pbes1, Pbes2, Pkcs12Pbe } from './algorithms.js';
+import { Derivations, inWebCrypto, webCryptoCipher, webCryptoHashes } from './derivations.js';
 import { type EngineCipher, type ImportEngine, Purpose } from './engine.js';
 import { otherPassword, wrongPassword } from './errors.js';
 import type { ImportBudget } from './import-budget.js';
@@ -94,12 +94,20 @@ export class Decryption {
     const { hash, kind } = mac.scheme;
     for (const reading of this.#affordable(kind === 'pkcs12' ? 'bmp' : 'octets', 'part', macCost(mac))) {
       const key = await this.#macKey(mac, reading);
-      if (!this.engine.macVerifies(hash, { key, data: authenticated, expected: mac.digest })) continue;
+      if (!(await this.#isMac(hash, { key, data: authenticated, expected: mac.digest }))) continue;
       this.#worked(reading);
       this.intact = true;
       return true;
     }
     return false;
+  }
+
+  /** By WebCrypto where it has the hash: a long file takes the engine a tenth of a second, in one go. */
+  async #isMac(hash: HashName, parts: { key: Bytes; data: Bytes; expected: Bytes }): Promise<boolean> {
+    if (!webCryptoHashes.includes(hash)) return this.engine.macVerifies(hash, parts);
+    const key = await crypto.subtle.importKey('raw', parts.key, { name: 'HMAC', hash }, false, ['verify']);
+    const verified = crypto.subtle.verify('HMAC', key, parts.expected, parts.data);
+    return this.budget.untilAborted(verified);
   }
 
   #macKey({ scheme, salt, iterations }: Mac, password: Bytes): Promise<Bytes> {

@@ -6,8 +6,8 @@ import type { Mac } from './structure.js';
 /** A reading of a password. */
 type Password = Uint8Array<ArrayBuffer>;
 
-/** WebCrypto's PBKDF2 has these. */
-const webCryptoHashes: readonly string[] = ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'];
+/** Those of WebCrypto's PBKDF2 and HMAC. */
+export const webCryptoHashes: readonly string[] = ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'];
 
 /** The keys that an import derives from readings of its passwords: each once, however many parts of the file share it. */
 export class Derivations {

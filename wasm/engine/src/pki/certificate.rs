@@ -428,6 +428,9 @@ fn key_algorithm(spki: Element<'_>) -> Result<String, Malformed> {
         "1.2.840.113549.1.1.10" => format!("RSASSA-PSS-{}", modulus_bits(key)?),
         "1.2.840.10045.2.1" => match identifier.optional(OBJECT_IDENTIFIER)? {
             Some(curve) => format!("ECDSA {}", curve_name(&dotted(curve.content)?)),
+            None if identifier.optional(SEQUENCE)?.is_some() => {
+                String::from("ECDSA with explicit parameters")
+            }
             None => String::from("ECDSA"),
         },
         "1.3.101.112" => String::from("Ed25519"),

@@ -8,17 +8,20 @@ pub struct Extension<'a> {
     /// The content of its object identifier.
     pub oid: &'a [u8],
     pub critical: bool,
+    /// Whether `critical` is encoded as DER wants it.
+    pub is_der: bool,
     pub value: &'a [u8],
 }
 
 impl<'a> Extension<'a> {
     pub fn read(extension: Element<'a>) -> Result<Self, Malformed> {
         let mut fields = extension.children();
+        let oid = fields.expect(OBJECT_IDENTIFIER)?.content;
+        let critical = fields.optional(BOOLEAN)?;
         Ok(Self {
-            oid: fields.expect(OBJECT_IDENTIFIER)?.content,
-            critical: fields
-                .optional(BOOLEAN)?
-                .is_some_and(|it| it.content != [0]),
+            oid,
+            critical: critical.is_some_and(|it| it.content != [0]),
+            is_der: critical.is_none_or(is_der_boolean),
             value: fields.expect(OCTET_STRING)?.content,
         })
     }
@@ -31,6 +34,11 @@ impl<'a> Extension<'a> {
     pub fn is(&self, id: ExtensionId) -> bool {
         self.id() == Some(id)
     }
+}
+
+/// X.690 section 11.1.
+pub fn is_der_boolean(element: Element<'_>) -> bool {
+    matches!(element.content, [0x00 | 0xff])
 }
 
 /// The extensions that are known here.

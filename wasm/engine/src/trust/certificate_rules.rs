@@ -9,9 +9,9 @@ use super::refusal::{Reason, Refusal};
 use super::signatures::Signatures;
 use crate::pki::certificate::{Certificate, KeyUsageBit};
 use crate::pki::der::{
-    Element, Elements, Malformed, GENERALIZED_TIME, OBJECT_IDENTIFIER, SEQUENCE, UTC_TIME,
+    Element, Elements, Malformed, BOOLEAN, GENERALIZED_TIME, OBJECT_IDENTIFIER, SEQUENCE, UTC_TIME,
 };
-use crate::pki::extension::{Extension, ExtensionId};
+use crate::pki::extension::{is_der_boolean, Extension, ExtensionId};
 
 /// RFC 5280 section 4.1.2.2.
 const MAX_SERIAL_OCTETS: usize = 20;
@@ -130,6 +130,9 @@ pub fn unreadable() -> Refusal {
 /// Strictly, by webpki: DER, version 3, one algorithm inside and outside, no extension that is critical and unknown. Times have seconds (RFC 5280 section 4.1.2.5).
 pub fn check_encoding(certificate: &Certificate<'_>) -> Result<(), Refusal> {
     let what = match EndEntityCert::try_from(&CertificateDer::from(certificate.der())) {
+        _ if certificate.extensions().any(has_lax_boolean) => {
+            "has an extension whose BOOLEAN is not DER (TRUE is FF, no other octet)"
+        }
         Ok(_) if certificate.validity().all(has_seconds) => return Ok(()),
         Ok(_) => "has dates without seconds",
         Err(Error::UnsupportedCertVersion) => "is not of version 3",
@@ -143,6 +146,17 @@ pub fn check_encoding(certificate: &Certificate<'_>) -> Result<(), Refusal> {
         Err(_) => "is not encoded as RFC 5280 wants it",
     };
     refuse(format!("{} {what}", certificate.display_name()))
+}
+
+/// To BER each octet but 0 is TRUE, and webpki refuses all but FF, some of them only in a path.
+fn has_lax_boolean(extension: Extension<'_>) -> bool {
+    let authority = || {
+        let mut constraints = Elements::new(extension.value).expect(SEQUENCE)?.children();
+        constraints.optional(BOOLEAN)
+    };
+    let is_lax = |it: Option<Element<'_>>| it.is_some_and(|it| !is_der_boolean(it));
+    !extension.is_der
+        || extension.is(ExtensionId::BasicConstraints) && authority().is_ok_and(is_lax)
 }
 
 fn has_seconds(time: Result<Element<'_>, Malformed>) -> bool {
