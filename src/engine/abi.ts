@@ -78,6 +78,49 @@ export const HttpFailureKind = {
 } as const;
 export type HttpFailureKind = (typeof HttpFailureKind)[keyof typeof HttpFailureKind];
 
+/** What was wrong with the frames of an h2 server. */
+export const HttpFault = {
+  none: 0,
+  upperCaseName: 1,
+  invalidName: 2,
+  emptyName: 3,
+  invalidValue: 4,
+  unknownPseudo: 5,
+  latePseudo: 6,
+  repeatedPseudo: 7,
+  noStatus: 8,
+  invalidStatus: 9,
+  connectionField: 10,
+  invalidLength: 11,
+  otherLength: 12,
+  trailersWithPseudo: 13,
+  trailersGoOn: 14,
+  informationalEnd: 15,
+  dataBeforeHead: 16,
+  compression: 17,
+  frameTooLarge: 18,
+  frameLength: 19,
+  frameOnStream: 20,
+  padding: 21,
+  headInterrupted: 22,
+  push: 23,
+  unopenedStream: 24,
+  settingValue: 25,
+  acknowledgement: 26,
+  emptyGrowth: 27,
+  windowOverflow: 28,
+  beyondWindow: 29,
+  selfDependency: 30,
+  laterFarewell: 31,
+  tinyPieces: 32,
+  tooManyFaults: 33,
+  /** None that is known. */
+  other: 34,
+  /** None: the server has given up the request, or the connection. */
+  givenUp: 37,
+} as const;
+export type HttpFault = (typeof HttpFault)[keyof typeof HttpFault];
+
 /** What a call returns when it failed; why is in its `failure` emission. */
 export const FAILED = -1;
 
@@ -85,6 +128,7 @@ export const readEmission = reader(Emission);
 export const readQuestion = reader(Question);
 export const readFailureKind = reader(FailureKind);
 export const readHttpFailureKind = reader(HttpFailureKind);
+export const readHttpFault = reader(HttpFault);
 
 /** Makes a function that throws ERR_ENGINE_FAILED for any other number. */
 function reader<K extends number>(known: Record<string, K>): (number: number) => K {

@@ -1,4 +1,4 @@
-import { HttpFailureKind } from '../engine/abi.js';
+import { HttpFailureKind, HttpFault } from '../engine/abi.js';
 import { MtlsError } from '../errors.js';
 import { Wakeup } from '../util/promises.js';
 import type { TransportInfo } from './connection-info.js';
@@ -221,7 +221,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   }
 
   #failExchanges(kind: HttpFailureKind): void {
-    for (const exchange of this.#exchanges) exchange.onFailed({ kind, code: 0, fault: 0, message: '' });
+    for (const exchange of this.#exchanges)
+      exchange.onFailed({ kind, code: 0, fault: HttpFault.none, message: '' });
   }
 
   async #writeAll(): Promise<void> {

@@ -1,4 +1,11 @@
-import { Emission, FAILED, HttpFailureKind, readHttpFailureKind } from '../engine/abi.js';
+import {
+  Emission,
+  FAILED,
+  HttpFailureKind,
+  HttpFault,
+  readHttpFailureKind,
+  readHttpFault,
+} from '../engine/abi.js';
 import { type CallResult, type Emitted, Instance } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { fromLatin1, toLatin1 } from '../util/encoding.js';
@@ -48,8 +55,8 @@ export interface HttpFailure {
   kind: HttpFailureKind;
   /** The h2 error code (RFC 9113 section 7), or 0. */
   code: number;
-  /** The engine's `Fault` (HTTP/2), or 0. Where something was refused, the message is the name of the field, if it is one. */
-  fault: number;
+  /** Where something was refused, the message is the name of the field, if it is one. */
+  fault: HttpFault;
   message: string;
 }
 
@@ -267,7 +274,7 @@ export class HttpEngine {
 const unknownConnection: HttpFailure = {
   kind: HttpFailureKind.unprocessed,
   code: 0,
-  fault: 0,
+  fault: HttpFault.none,
   message: 'the connection is closed',
 };
 
@@ -299,7 +306,7 @@ function readFailure(reader: WireReader): HttpFailure {
   return {
     kind: readHttpFailureKind(reader.u8()),
     code: reader.u32(),
-    fault: reader.u8(),
+    fault: readHttpFault(reader.u8()),
     message: reader.str(),
   };
 }
