@@ -115,7 +115,7 @@ export function unsupportedSchemes({ schemes }: CertificateRequest): string {
 const SHA224 = 3;
 
 /** A locked identity shows no keys: what they will sign with follows from the certificate. */
-function schemesOf(identity: Identity, version: CertificateRequest['version']): number[] {
+function schemesOf(identity: Identity, version: CertificateRequest['version']): readonly number[] {
   if (identity.keys.length > 0) return credentialOf(identity, version).schemes;
   return schemesForVersion(identity.certificate.keyAlgorithm, version).map(({ code }) => code);
 }

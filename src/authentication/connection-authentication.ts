@@ -1,11 +1,12 @@
+import type { ClientCredential } from '../engine/credential.js';
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
 import type { CertificateReader } from '../identity/certificate-reader.js';
 import { type KeyAccess, keyAccessOf } from '../identity/key-access.js';
-import { type Credential, credentialOf } from '../identity/signing.js';
+import { credentialOf } from '../identity/signing.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
 import { isCertificateRefusal } from '../tls/failure.js';
-import type { CertificateRequest, ClientCredential, ServerTrustQuestion } from '../tls/types.js';
+import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
 import { toHex } from '../util/encoding.js';
 import type { HostPort } from '../util/host-port.js';
 import { chainToSend } from './accepted-chain.js';
@@ -89,7 +90,7 @@ export class ConnectionAuthentication {
   }
 
   /** An answer that names an identity which no store has is not given to anybody else. */
-  async #credentialOf(choice: ChosenIdentity, request: CertificateRequest): Promise<Credential> {
+  async #credentialOf(choice: ChosenIdentity, request: CertificateRequest): Promise<ClientCredential> {
     const { identity, intermediates = [] } = choice;
     const chain = [...(await chainToSend(identity, request, this.#by.reader)), ...intermediates];
     try {
@@ -178,7 +179,7 @@ function verdictKey({ chain, error }: ServerTrustQuestion): string {
 async function usableCredential(
   { identity, chain }: { identity: StoredIdentity; chain: Certificate[] },
   { target, version }: { target: HostPort; version: CertificateRequest['version'] },
-): Promise<Credential> {
+): Promise<ClientCredential> {
   const access = keyAccessOf(identity);
   if (!access) return credentialOf({ keys: identity.keys, chain }, version);
   return {

@@ -1,11 +1,11 @@
 import type { Authentication } from '../authentication/authentication.js';
 import type { ConnectionAuthentication } from '../authentication/connection-authentication.js';
+import type { ClientCredential } from '../engine/credential.js';
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
 import { verifySignature } from '../identity/verify-signature.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
-import type { ClientCredential } from '../tls/types.js';
 import type { Tunnel, TunnelStream } from '../tunnel/tunnel.js';
 import type { HostPort } from '../util/host-port.js';
 import { linkedController } from '../util/promises.js';

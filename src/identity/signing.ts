@@ -1,27 +1,14 @@
+import type { ClientCredential } from '../engine/credential.js';
 import { MtlsError } from '../errors.js';
 import { ecdsaToDer } from './ecdsa-signature.js';
 import { isKeyFor, type SchemeAlgorithms, schemesForVersion } from './signature-schemes.js';
 import type { Identity } from './types.js';
 
-/** An identity as a TLS handshake uses it. */
-export interface Credential {
-  /** DER, the identity's own certificate first. */
-  chain: Uint8Array[];
-  /** SignatureScheme code points (RFC 8446, section 4.2.3) in order of preference. */
-  schemes: number[];
-  /**
-   * Signs in the encoding that TLS has for the scheme.
-   *
-   * @throws MtlsError ERR_TLS_SIGNATURE
-   */
-  sign(scheme: number, message: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
-}
-
 /** The credential of an identity in a version of TLS; it holds on to the CryptoKeys alone. */
 export function credentialOf(
   { chain, keys }: Pick<Identity, 'chain' | 'keys'>,
   version: 'TLSv1.2' | 'TLSv1.3',
-): Credential {
+): ClientCredential {
   const signers = new Map<number, { key: CryptoKey; scheme: SchemeAlgorithms }>();
   for (const scheme of schemesForVersion(chain[0]?.keyAlgorithm ?? '', version)) {
     const key = keys.find(it => isKeyFor(it, scheme));

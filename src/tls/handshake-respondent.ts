@@ -1,11 +1,12 @@
 import { Emission, Question } from '../engine/abi.js';
+import type { ClientCredential } from '../engine/credential.js';
 import type { AskedQuestion, Attempt, Decision, Respondent } from '../engine/transaction.js';
 import { readCertificateFailure } from '../engine/trust.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import type { ClearHandshake } from './clear-handshake.js';
 import { certificateError } from './failure.js';
-import type { ClientCredential, TlsConnectOptions } from './types.js';
+import type { TlsConnectOptions } from './types.js';
 
 /** Answers to the engine's question about a server's signature; undecided: the key is not trusted for itself. */
 const SignatureVerdict = { wrong: 0, right: 1, undecided: 2 } as const;

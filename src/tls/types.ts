@@ -1,3 +1,4 @@
+import type { ClientCredential } from '../engine/credential.js';
 import type { KeyPins, TrustMaterial } from '../engine/trust.js';
 import type { MtlsError } from '../errors.js';
 
@@ -5,16 +6,6 @@ export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
 
 /** TLS SignatureScheme code points (RFC 8446 section 4.2.3). */
 export type SignatureScheme = number;
-
-/** A client certificate and something that signs with its key. The key itself stays wherever it is. */
-export interface ClientCredential {
-  /** DER, the client's own certificate first. */
-  chain: readonly Uint8Array[];
-  /** What the key can sign with, preferred ones first. */
-  schemes: readonly SignatureScheme[];
-  /** The signature as TLS wants it: ECDSA in DER (RFC 8422 section 5.4). */
-  sign(scheme: SignatureScheme, message: Uint8Array): Promise<Uint8Array>;
-}
 
 /** What a server says when it asks for a client certificate. */
 export interface CertificateRequest {

@@ -1,5 +1,5 @@
 import { createPrivateKey, sign as nodeSign } from 'node:crypto';
-import type { ClientCredential } from '../../src/tls/types.js';
+import type { ClientCredential } from '../../src/engine/credential.js';
 import { certificateDer, type KeyPair } from './openssl-pki.js';
 
 /** What a client shows and signs with, without WebCrypto: SHA-256 with an RSA or a P-256 key. */
