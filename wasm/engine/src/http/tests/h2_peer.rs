@@ -6,7 +6,7 @@ use super::faults::{flagged_frame, frame, SETTINGS};
 use super::peer::Client;
 use crate::http::connection::{Ping, Protocol};
 use crate::http::failure::FailureKind;
-use crate::http::faults::Fault;
+use crate::http::fault::Fault;
 
 pub const HEADERS: u8 = 1;
 pub const DATA: u8 = 0;
