@@ -1,6 +1,7 @@
 import type { ClientCredential } from '../engine/credential.js';
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
+import { assertAllowed } from '../identity/assert-allowed.js';
 import type { CertificateReader } from '../identity/certificate-reader.js';
 import { type KeyAccess, keyAccessOf } from '../identity/key-access.js';
 import { credentialOf } from '../identity/signing.js';
@@ -175,13 +176,16 @@ function verdictKey({ chain, error }: ServerTrustQuestion): string {
   return JSON.stringify([toHex(chain[0] ?? new Uint8Array(0)), error?.code]);
 }
 
-/** A stored identity's keys come from its store each time, which looks at the controls. */
+/** A stored identity's keys come from its store each time, which checks the controls. Those of any other are checked here. */
 async function usableCredential(
   { identity, chain }: { identity: StoredIdentity; chain: Certificate[] },
   { target, version }: { target: HostPort; version: CertificateRequest['version'] },
 ): Promise<ClientCredential> {
   const access = keyAccessOf(identity);
-  if (!access) return credentialOf({ keys: identity.keys, chain }, version);
+  if (!access) {
+    assertAllowed(identity.controls, target);
+    return credentialOf({ keys: identity.keys, chain }, version);
+  }
   return {
     ...credentialOf({ keys: await access.use(target), chain }, version),
     async sign(scheme, message) {

@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
-import { hostsAllow } from '../identity/hosts.js';
-import { formatHostPort, type HostPort } from '../util/host-port.js';
+import { assertAllowed } from '../identity/assert-allowed.js';
+import type { HostPort } from '../util/host-port.js';
 import type { IdentityRecord } from './schema.js';
 
 /**
@@ -9,15 +9,7 @@ import type { IdentityRecord } from './schema.js';
  * @throws MtlsError ERR_IDENTITY_NOT_ALLOWED, ERR_IDENTITY_EXPIRED, ERR_IDENTITY_LOCKED
  */
 export function assertUsable(record: IdentityRecord, target: HostPort): void {
-  const { hosts = [], expiresAt } = record.controls;
-  if (hosts.length > 0 && !hostsAllow(hosts, target.hostname, target.port)) {
-    throw new MtlsError(
-      'ERR_IDENTITY_NOT_ALLOWED',
-      `This identity may not be shown to ${formatHostPort(target)} (control hosts).`,
-    );
-  }
-  if (expiresAt && Date.now() >= expiresAt.getTime())
-    throw new MtlsError('ERR_IDENTITY_EXPIRED', 'The time of this identity is over (control expiresAt).');
+  assertAllowed(record.controls, target);
   if (!record.wrapped && isLocked(record)) {
     throw new MtlsError('ERR_IDENTITY_LOCKED', 'This identity is locked: unlock it first.');
   }
