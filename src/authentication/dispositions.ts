@@ -9,7 +9,7 @@ const persistences: readonly unknown[] = ['none', 'session', 'permanent'];
 export function checkDisposition(given: Disposition): Disposition {
   if (dispositions.includes(given?.disposition)) return given;
   throw new TypeError(
-    'a challenge is answered with { disposition }: use-credential, default, reject or cancel',
+    'a challenge handler must answer with { disposition }: use-credential, default, reject or cancel',
   );
 }
 
@@ -17,9 +17,11 @@ export function checkDisposition(given: Disposition): Disposition {
 export function identityOf(credential: IdentityCredential | TrustCredential | undefined): IdentityCredential {
   const { identity, intermediates = [] } = (credential ?? {}) as Partial<IdentityCredential>;
   if (!isIdentity(identity))
-    throw new TypeError('a client-certificate challenge is answered with an identity, as in its candidates');
+    throw new TypeError('"credential.identity" must be an identity, as in the candidates of the challenge');
   if (!isListOf(intermediates, isCertificate))
-    throw new TypeError('intermediates: a list of certificates, as parseCertificates gives it');
+    throw new TypeError(
+      '"credential.intermediates" must be a list of certificates, as parseCertificates returns it',
+    );
   return credential as IdentityCredential;
 }
 
@@ -31,11 +33,11 @@ export function identityOf(credential: IdentityCredential | TrustCredential | un
 export function trustOf(credential: IdentityCredential | TrustCredential | undefined): TrustCredential {
   const { trust } = (credential ?? {}) as Partial<TrustCredential>;
   if (trust === true) return credential as TrustCredential;
-  throw new TypeError('a server-trust challenge is answered with { trust: true }');
+  throw new TypeError('"credential" must be { trust: true } in the answer to a server-trust challenge');
 }
 
 /** @throws TypeError */
 export function persistenceOf({ persistence = 'session' }: { persistence?: Persistence }): Persistence {
   if (persistences.includes(persistence)) return persistence;
-  throw new TypeError('persistence is none, session or permanent');
+  throw new TypeError('"persistence" must be none, session or permanent');
 }

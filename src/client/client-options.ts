@@ -92,22 +92,25 @@ export function checkClientOptions(options: ClientOptions): void {
   checkOptionNames(given, names);
   const { tunnel, identities = [], onChallenge, trust = {}, postQuantum = true } = given;
   if (typeof tunnel !== 'string' && typeof tunnel?.connect !== 'function')
-    throw new TypeError('tunnel: the address of a relay (ws: or wss:), or an object with connect()');
+    throw new TypeError('"tunnel" must be the address of a relay (ws: or wss:), or an object with connect()');
   if (Array.isArray(identities) ? !isListOf(identities, isIdentity) : typeof identities?.find !== 'function')
-    throw new TypeError('identities: an IdentityStore, or a list of identities, as openPkcs12 gives it');
+    throw new TypeError(
+      '"identities" must be an IdentityStore, or a list of identities, as openPkcs12 returns it',
+    );
   if (Array.isArray(identities)) for (const { controls } of identities) checkedControls(controls ?? {});
   if (onChallenge !== undefined && typeof onChallenge !== 'function')
-    throw new TypeError('onChallenge: a function');
+    throw new TypeError('"onChallenge" must be a function');
   if (typeof postQuantum !== 'boolean') throw new TypeError('"postQuantum" must be true or false');
   checkOptionNames(trust, trustNames, 'trust.');
   if (trust.evaluate !== undefined && typeof trust.evaluate !== 'function')
-    throw new TypeError('trust.evaluate: a function');
+    throw new TypeError('"trust.evaluate" must be a function');
 }
 
 /** @throws TypeError for what is no address, and for a token without one */
 export function openTunnel({ tunnel, tunnelToken }: ClientOptions): Tunnel {
   if (typeof tunnel !== 'string') {
-    if (tunnelToken !== undefined) throw new TypeError('tunnelToken goes with the address of a relay');
+    if (tunnelToken !== undefined)
+      throw new TypeError('"tunnelToken" must come with the address of a relay as "tunnel"');
     return tunnel;
   }
   return createWebSocketTunnel(tunnel, tunnelToken === undefined ? {} : { token: tunnelToken });

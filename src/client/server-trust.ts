@@ -71,7 +71,7 @@ function keyOf({ chain, error }: ServerTrustQuestion): string {
 function accepts(answer: TrustAnswer): boolean {
   if (answer === undefined || typeof answer === 'boolean') return answer !== false;
   if (answer !== null && typeof answer === 'object' && answer.trust === true) return true;
-  throw new TypeError('trust.evaluate answers with a boolean, nothing, or { trust: true }');
+  throw new TypeError('"trust.evaluate" must return a boolean, nothing, or { trust: true }');
 }
 
 function refusal(target: HostPort): MtlsError {

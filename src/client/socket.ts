@@ -56,14 +56,14 @@ export interface Socket {
 /** A target as `connect` takes it. @throws TypeError */
 export function parseSocketAddress(address: string | HostPort): HostPort {
   const { hostname, port } = typeof address === 'string' ? splitAddress(address) : address;
-  if (typeof hostname !== 'string') throw new TypeError('hostname: a name or an IP address');
+  if (typeof hostname !== 'string') throw new TypeError('"hostname" must be a name or an IP address');
   checkedInteger('port', port, { min: 1, max: 65_535 });
   return { hostname: bareHostname(hostname), port };
 }
 
 function splitAddress(address: string): HostPort {
   const [, hostname, port] = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(address) ?? [];
-  if (!hostname) throw new TypeError('address: host:port, with an IPv6 address in brackets');
+  if (!hostname) throw new TypeError('"address" must be host:port, with an IPv6 address in brackets');
   return { hostname, port: Number(port) };
 }
 
@@ -73,12 +73,12 @@ const names: OptionNames<SocketOptions> = { secureTransport: true, allowHalfOpen
 export function parseSocketOptions(options: SocketOptions = {}): { allowHalfOpen: boolean; alpn: string[] } {
   checkOptionNames(options, names);
   const { secureTransport = 'on', allowHalfOpen = false, alpn = [] } = options;
-  if (secureTransport !== 'on') throw new TypeError("secureTransport: 'on', the only one there is");
+  if (secureTransport !== 'on') throw new TypeError('"secureTransport" must be "on"');
   const fits = (name: unknown) => {
     const bytes = typeof name === 'string' ? new TextEncoder().encode(name).length : 0;
     return bytes > 0 && bytes < 256;
   };
-  if (!alpn.every(fits)) throw new TypeError('alpn: names of 1 to 255 bytes');
+  if (!alpn.every(fits)) throw new TypeError('"alpn" must be names of 1 to 255 bytes');
   return { allowHalfOpen, alpn: [...alpn] };
 }
 

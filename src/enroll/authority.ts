@@ -78,7 +78,7 @@ export async function enroll(
 ): Promise<Identity> {
   checkOptionNames(options, names);
   const { signal, controls = {} } = options;
-  if (typeof authority?.issue !== 'function') throw new TypeError('an authority has a function issue');
+  if (typeof authority?.issue !== 'function') throw new TypeError('"authority" must have a function issue');
   signal?.throwIfAborted();
   const given = isEnrolment(what);
   const enrolment = given ? what : await createIdentity({ ...(signal && { signal }), ...what });

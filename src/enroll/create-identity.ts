@@ -70,12 +70,12 @@ export async function makeEnrolment(
   const { subjectAltNames = [], algorithm = 'ECDSA P-256', store, engine, signal } = options;
   const controls = checkedControls(options.controls ?? {});
   if (!store && Object.keys(controls).length > 0)
-    throw new TypeError('controls are kept by a store: give one');
+    throw new TypeError('"controls" must come with "store", which keeps them');
   if (!Array.isArray(subjectAltNames) || !subjectAltNames.every(it => typeof it === 'string'))
-    throw new TypeError('subjectAltNames is a list of texts');
+    throw new TypeError('"subjectAltNames" must be a list of strings');
   const isEmpty = subject.length === 2;
   if (isEmpty && subjectAltNames.length === 0)
-    throw new TypeError('an identity has a subject or a subject alternative name');
+    throw new TypeError('"subject" or "subjectAltNames" must name the identity');
   signal?.throwIfAborted();
   // Check first, so that nobody is prompted in vain.
   encodeAltNames(subjectAltNames);

@@ -140,9 +140,9 @@ function shown(message: string, secret: string | undefined): string {
 /** @throws TypeError unless it is an http: or https: address without a password in it */
 export function httpUrl(url: string | URL): URL {
   const base = globalThis.location?.href;
-  if (!URL.canParse(url, base)) throw new TypeError('url is an address');
+  if (!URL.canParse(url, base)) throw new TypeError('"url" must be an address');
   const parsed = new URL(url, base);
-  if (!/^https?:$/.test(parsed.protocol)) throw new TypeError('url is an https: address');
-  if (parsed.username || parsed.password) throw new TypeError('url has no user name and no password in it');
+  if (!/^https?:$/.test(parsed.protocol)) throw new TypeError('"url" must be an https: address');
+  if (parsed.username || parsed.password) throw new TypeError('"url" must have no user name and no password');
   return parsed;
 }

@@ -72,9 +72,9 @@ class StepCaClient implements StepCa {
     const { rootFingerprint, notAfter } = options;
     this.#fingerprint = rootFingerprint?.replace(/[\s:-]/g, '').toLowerCase();
     if (this.#fingerprint !== undefined && !FINGERPRINT.test(this.#fingerprint))
-      throw new TypeError('rootFingerprint is a SHA-256 in hex');
+      throw new TypeError('"rootFingerprint" must be a SHA-256 in hex');
     if (notAfter !== undefined && !(notAfter instanceof Date && Number.isFinite(notAfter.getTime())))
-      throw new TypeError('notAfter is a valid Date');
+      throw new TypeError('"notAfter" must be a valid Date');
   }
 
   issue(request: Uint8Array, { signal }: { signal?: AbortSignal } = {}): Promise<SingleSource[]> {
@@ -94,7 +94,7 @@ class StepCaClient implements StepCa {
 
   async root({ signal }: { signal?: AbortSignal } = {}): Promise<Uint8Array<ArrayBuffer>> {
     const wanted = this.#fingerprint;
-    if (!wanted) throw new TypeError('rootFingerprint says which root it is');
+    if (!wanted) throw new TypeError('"rootFingerprint" must be given: it says which root is the right one');
     this.#root ??= await this.#fetchRoot(wanted, signal);
     return this.#root.slice();
   }

@@ -38,7 +38,7 @@ export function readInit(init: MtlsRequestInit | null | undefined): MtlsRequestI
   }
   const { signal } = read;
   if (signal !== undefined && signal !== null && !isA(signal, AbortSignal))
-    throw new TypeError('signal must be an AbortSignal');
+    throw new TypeError('"signal" must be an AbortSignal');
   return read;
 }
 
@@ -64,11 +64,11 @@ export function readOptions(request: Request | undefined, init: MtlsRequestInit)
   for (const [name, values] of Object.entries(allowed)) {
     const value = init[name as keyof typeof allowed];
     if (value !== undefined && !(values as readonly string[]).includes(value))
-      throw new TypeError(`${name} must be one of ${values.map(it => `"${it}"`).join(', ')}`);
+      throw new TypeError(`"${name}" must be one of ${values.map(it => `"${it}"`).join(', ')}`);
   }
-  if (init.window !== undefined && init.window !== null) throw new TypeError('window must be null');
+  if (init.window !== undefined && init.window !== null) throw new TypeError('"window" must be null');
   if ((init as { duplex?: string }).duplex !== undefined && (init as { duplex?: string }).duplex !== 'half')
-    throw new TypeError('duplex must be "half"');
+    throw new TypeError('"duplex" must be "half"');
   const mode = init.mode ?? request?.mode;
   const cache = init.cache ?? request?.cache ?? 'default';
   if (cache === 'only-if-cached' && mode !== 'same-origin')

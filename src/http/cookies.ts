@@ -106,7 +106,8 @@ export class Cookies implements ClientCookies {
 /** What `clear` is given, as URLs have host names, without a port, brackets and the dot of the root. */
 function canonical(host: string): string {
   const [, wildcard = '', name = ''] = /^(\*\.)?([^/\\?#@*\s]+)$/.exec(host) ?? [];
-  if (!name || !URL.canParse(`https://${name}`)) throw new TypeError('host: a host name, or *.example.com');
+  if (!name || !URL.canParse(`https://${name}`))
+    throw new TypeError('"host" must be a host name, or *.example.com');
   const { hostname } = serverOf(new URL(`https://${name}`));
   return wildcard + withoutRoot(hostname);
 }

@@ -65,10 +65,10 @@ export async function openPkcs12(
   checkOptionNames(options, names);
   const { password = '', keyPassword, maxIterations, sealedCopy = false } = options;
   const { engine, signal, onProgress } = options;
-  if (typeof password !== 'string') throw new TypeError('password is a string');
+  if (typeof password !== 'string') throw new TypeError('"password" must be a string');
   if (keyPassword !== undefined && typeof keyPassword !== 'string')
-    throw new TypeError('keyPassword is a string');
-  if (typeof sealedCopy !== 'boolean') throw new TypeError('sealedCopy is true or false');
+    throw new TypeError('"keyPassword" must be a string');
+  if (typeof sealedCopy !== 'boolean') throw new TypeError('"sealedCopy" must be true or false');
   const limits = checkedLimits({ ...options.limits, ...(maxIterations !== undefined && { maxIterations }) });
   signal?.throwIfAborted();
   return withFile(source, { limits, signal }, (file, { importFile }) =>

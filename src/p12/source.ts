@@ -17,7 +17,7 @@ export async function readSource(
   if (ArrayBuffer.isView(source)) return copy(source, options);
   if (isA(source, ArrayBuffer) || isA(source, ArrayBuffer, 'SharedArrayBuffer'))
     return copy(new Uint8Array(source), options);
-  throw new TypeError('the source is an ArrayBuffer, a view of one, a Blob or a Response');
+  throw new TypeError('"source" must be an ArrayBuffer, a view of one, a Blob or a Response');
 }
 
 function copy(

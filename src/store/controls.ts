@@ -8,18 +8,18 @@ const MAX_IDLE_TIMEOUT_MS = 366 * 24 * 60 * 60 * 1000;
 
 const checks: Record<keyof IdentityControls, (value: unknown) => void> = {
   label(value) {
-    if (typeof value !== 'string') throw new TypeError('label is a string');
+    if (typeof value !== 'string') throw new TypeError('"controls.label" must be a string');
   },
   hosts(value) {
     if (!isListOf(value, it => typeof it === 'string'))
-      throw new TypeError('hosts is an array of host patterns');
+      throw new TypeError('"controls.hosts" must be a list of host patterns');
     checkHostPatterns(value);
   },
   persistence: oneOf('persistence', ['permanent', 'session']),
   userVerification: oneOf('userVerification', ['none', 'required']),
   expiresAt(value) {
     if (!(value instanceof Date) || Number.isNaN(value.getTime()))
-      throw new TypeError('expiresAt is a valid Date');
+      throw new TypeError('"controls.expiresAt" must be a valid Date');
   },
   idleTimeoutMs(value) {
     checkedInteger('controls.idleTimeoutMs', value, { min: 1, max: MAX_IDLE_TIMEOUT_MS });
@@ -28,7 +28,8 @@ const checks: Record<keyof IdentityControls, (value: unknown) => void> = {
 
 function oneOf(name: string, values: readonly string[]) {
   return (value: unknown) => {
-    if (!values.includes(value as string)) throw new TypeError(`${name} is one of ${values.join(', ')}`);
+    if (!values.includes(value as string))
+      throw new TypeError(`"controls.${name}" must be one of ${values.join(', ')}`);
   };
 }
 
@@ -78,17 +79,17 @@ export function changedControls(
   const [before, after] = [controls, changed].map(it => it.userVerification ?? 'none');
   if (before !== after && after === 'required' && requiredLate) throw requiredLate();
   if (before !== after)
-    throw new TypeError('userVerification is said when an identity is added: it cannot be changed');
+    throw new TypeError('"controls.userVerification" cannot be changed: it is set when an identity is added');
   return changed;
 }
 
 /** @throws TypeError unless the identity has keys, and none of them can be exported. */
 export function checkKeys({ keys, certificate }: Identity): void {
-  if (!certificate?.fingerprint) throw new TypeError('an identity has a certificate');
-  if (!Array.isArray(keys) || keys.length === 0) throw new TypeError('an identity has keys');
+  if (!certificate?.fingerprint) throw new TypeError('"identity" must have a certificate');
+  if (!Array.isArray(keys) || keys.length === 0) throw new TypeError('"identity" must have keys');
   for (const key of keys) {
     if (!(key instanceof CryptoKey) || key.type !== 'private')
-      throw new TypeError("an identity's keys are private CryptoKeys");
-    if (key.extractable) throw new TypeError('keys that can be exported are not stored');
+      throw new TypeError('"identity.keys" must be private CryptoKeys');
+    if (key.extractable) throw new TypeError('"identity.keys" must be non-extractable');
   }
 }

@@ -178,7 +178,8 @@ export class IdentityStore {
    * @throws TypeError for an empty query: to delete all, delete each by its id
    */
   async delete(query: IdentityQuery): Promise<number> {
-    if (Object.keys(query).length === 0) throw new TypeError('an empty query would delete every identity');
+    if (Object.keys(query).length === 0)
+      throw new TypeError('"query" must not be empty: that would delete every identity');
     const found = await this.find(query);
     const broken = onlyById(query) ? (await this.problems()).filter(it => it.id === query.id) : [];
     const deleted = await this.#records.delete([...found, ...broken].map(it => it.id));
@@ -321,7 +322,7 @@ export class IdentityStore {
     identity: Pick<Identity, 'chain' | 'otherChains' | 'trust'>,
   ): Promise<StoredIdentity> {
     const [certificate] = identity.chain;
-    if (!certificate) throw new TypeError('an identity has a certificate');
+    if (!certificate) throw new TypeError('"identity" must have a certificate');
     const { chain: _, ...trust } = identity.trust;
     const record = await this.#records.revise(id, ({ otherChains: _, ...it }) => ({
       ...it,

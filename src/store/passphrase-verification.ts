@@ -40,13 +40,13 @@ const names: OptionNames<PassphraseOptions> = { ask: true, maxAttempts: true };
 export function passphraseVerification(options: PassphraseOptions): UserVerification {
   checkOptionNames(options, names);
   const { ask, maxAttempts = 3 } = options;
-  if (typeof ask !== 'function') throw new TypeError('ask is a function');
+  if (typeof ask !== 'function') throw new TypeError('"ask" must be a function');
   checkedInteger('maxAttempts', maxAttempts, { min: 1, max: Number.MAX_SAFE_INTEGER });
   const given = async (question: PassphraseQuestion) => {
     const passphrase = await ask(question);
     question.signal?.throwIfAborted();
     if (!passphrase) throw new MtlsError('ERR_VERIFICATION_FAILED', 'No passphrase was given.');
-    if (typeof passphrase !== 'string') throw new TypeError('ask gives a passphrase, which is a string');
+    if (typeof passphrase !== 'string') throw new TypeError('"ask" must return a string');
     return passphrase;
   };
   return {

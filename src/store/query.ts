@@ -71,9 +71,12 @@ const tests: Record<keyof IdentityQuery, (value: unknown) => Test | undefined> =
  */
 export function compileQuery(query: IdentityQuery): Test {
   const all = Object.entries(query).map(([name, value]) => {
-    if (!Object.hasOwn(tests, name)) throw new TypeError(`identities cannot be looked up by ${name}`);
+    if (!Object.hasOwn(tests, name))
+      throw new TypeError(
+        `"query.${name}" is not a criterion: there are ${Object.keys(tests).sort().join(', ')}`,
+      );
     const test = tests[name as keyof IdentityQuery](value);
-    if (!test) throw new TypeError(`the query has a wrong value for ${name}`);
+    if (!test) throw new TypeError(`"query.${name}" must be of the type that IdentityQuery gives it`);
     return test;
   });
   return identity => all.every(test => test(identity));

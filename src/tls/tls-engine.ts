@@ -54,7 +54,7 @@ export class TlsEngine {
 /** @throws TypeError */
 function readVersions(versions: readonly TlsVersion[] = ['TLSv1.2', 'TLSv1.3']): readonly TlsVersion[] {
   if (versions.length === 0 || !versions.every(version => Object.hasOwn(versionBits, version)))
-    throw new TypeError('TLS versions: TLSv1.2, TLSv1.3 or both');
+    throw new TypeError('"tlsVersions" must be TLSv1.2, TLSv1.3 or both');
   return [...new Set(versions)];
 }
 

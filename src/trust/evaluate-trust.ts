@@ -57,7 +57,7 @@ export async function evaluateTrust(
   const sources = Array.isArray(chain) ? (chain as readonly Anchor[]) : [chain as Anchor];
   const demand = readDemand(options);
   const ders = sources.flatMap(parsePemOrDer);
-  if (ders.length === 0) throw new TypeError('chain: at least one certificate');
+  if (ders.length === 0) throw new TypeError('"chain" must have a certificate');
   const [module, material] = await Promise.all([loadEngine(options.engine), readMaterial(options)]);
   const instance = await Instance.create(module);
   const finding = evaluateChain(instance, ders, { material, demand });
@@ -82,13 +82,13 @@ function readDemand(options: EvaluateTrustOptions): TrustDemand {
   checkOptionNames(options, names);
   const { hostname, port, at, purpose, pins, ocsp, maxChainLength } = options;
   if (at !== undefined && !(at instanceof Date && !Number.isNaN(at.getTime())))
-    throw new TypeError('at: a valid Date');
+    throw new TypeError('"at" must be a valid Date');
   if (purpose !== undefined && purpose !== 'server' && purpose !== 'client')
-    throw new TypeError('purpose: server or client');
+    throw new TypeError('"purpose" must be server or client');
   if (maxChainLength !== undefined)
     checkedInteger('maxChainLength', maxChainLength, { min: 0, max: Number.MAX_SAFE_INTEGER });
   const staple = ocsp === undefined ? undefined : viewOf(ocsp);
-  if (ocsp !== undefined && !staple) throw new TypeError('ocsp: DER bytes');
+  if (ocsp !== undefined && !staple) throw new TypeError('"ocsp" must be DER bytes');
   return {
     hostname: hostname === undefined ? undefined : bareHostname(hostname),
     at: at ?? new Date(),
@@ -109,7 +109,7 @@ function demandedPins(
 ): KeyPins | undefined {
   if (pins === undefined) return undefined;
   if (Array.isArray(pins)) return readPins(pins);
-  if (hostname === undefined) throw new TypeError('pins by host: hostname is missing');
+  if (hostname === undefined) throw new TypeError('"hostname" must be given with pins by host');
   return new PinRules(pins as PinsByHost).for(hostname, port);
 }
 

@@ -22,7 +22,7 @@ export class PinRules {
   /** @throws TypeError for a malformed pattern or pin, or a host without any pin */
   constructor(byHost: PinsByHost = {}) {
     if (byHost === null || typeof byHost !== 'object' || Array.isArray(byHost))
-      throw new TypeError('pins: an object with host patterns as its keys');
+      throw new TypeError('"pins" must be an object with host patterns as its keys');
     const patterns = Object.keys(byHost);
     checkHostPatterns(patterns);
     this.#rules = patterns.map(pattern => ({ pattern, pins: readPins(byHost[pattern] ?? []) }));
@@ -52,9 +52,9 @@ export function readPins(pins: HostPins): KeyPins {
     ? { sha256: pins as readonly string[], replacesAnchors: false }
     : (pins as Exclude<HostPins, readonly string[]>);
   if (!Array.isArray(sha256) || sha256.length === 0)
-    throw new TypeError('pins: a list with one pin or more for each host');
+    throw new TypeError('"pins" must have a list of one pin or more for each host');
   if (!isList && replacesAnchors !== true)
-    throw new TypeError('pins: { sha256, replacesAnchors: true }, or a list alone');
+    throw new TypeError('"pins" must have { sha256, replacesAnchors: true }, or a list alone, for each host');
   return { sha256: sha256.map(readPin), replacesAnchors };
 }
 

@@ -145,10 +145,10 @@ function parseSettings(url: string, options: WebSocketTunnelOptions): Settings {
     WebSocket = platformWebSocket(),
   } = options;
   if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || url.includes('#')) {
-    throw new TypeError('the tunnel must be a ws: or wss: URL without a fragment');
+    throw new TypeError('"url" must be a ws: or wss: URL without a fragment');
   }
   if (typeof token !== 'string' || !fitsHello('', token)) {
-    throw new TypeError(`token must be a string of at most ${MAX_TOKEN_BYTES} bytes`);
+    throw new TypeError(`"token" must be a string of at most ${MAX_TOKEN_BYTES} bytes`);
   }
   checkedInteger('windowBytes', windowBytes, { min: MIN_WINDOW_BYTES, max: MAX_WINDOW_BYTES });
   checkedInteger('openTimeoutMs', openTimeoutMs, { min: 0, max: MAX_TIMER_MS });
@@ -166,7 +166,7 @@ function parseAddress(address: HostPort): HostPort {
   // `URL.hostname` has brackets around an IPv6 address.
   const hostname = withoutBrackets(address.hostname);
   if (!/^[\x21-\x7e]+$/.test(hostname) || !fitsHello(hostname, '')) {
-    throw new TypeError('hostname must be a DNS name in ASCII (as URL.hostname gives it) or an IP address');
+    throw new TypeError('"hostname" must be a DNS name in ASCII (as URL.hostname gives it) or an IP address');
   }
   checkedInteger('port', port, { min: 1, max: 65_535 });
   return { hostname, port };

@@ -335,7 +335,7 @@ describe('challenges', () => {
             },
     });
     await expect(presentedBy(client, await listen())).rejects.toThrow(
-      /intermediates: a list of certificates/,
+      /"credential.intermediates" must be a list/,
     );
   });
 
@@ -569,13 +569,13 @@ describe('options', () => {
   });
 
   it.each<[unknown, RegExp]>([
-    [undefined, /tunnel: the address/],
-    [{ tunnel: undefined }, /tunnel: the address/],
-    [{ identities: () => ada }, /identities: an IdentityStore, or a list/],
-    [{ identities: [{ certificate: {} }] }, /identities: an IdentityStore, or a list/],
-    [{ onChallenge: 'default' }, /onChallenge: a function/],
+    [undefined, /"tunnel" must be the address/],
+    [{ tunnel: undefined }, /"tunnel" must be the address/],
+    [{ identities: () => ada }, /"identities" must be an IdentityStore/],
+    [{ identities: [{ certificate: {} }] }, /"identities" must be an IdentityStore/],
+    [{ onChallenge: 'default' }, /"onChallenge" must be a function/],
     [{ trust: null }, /"trust" must be an object/],
-    [{ trust: { evaluate: true } }, /trust.evaluate: a function/],
+    [{ trust: { evaluate: true } }, /"trust.evaluate" must be a function/],
   ])('are not %j', async (options, message) => {
     const made =
       options === undefined ? createClient(options as never) : clientWith(options as ClientOptions);
