@@ -49,7 +49,7 @@ const STEPS = [
     needs: ['rust', 'wasm'],
     run: async () => verdict(await rebuildEngine({ scratch, timeoutMs: timeLeft() })),
   },
-  vitestStep('unit', 'Unit tests', ['openssl', 'zstd']),
+  vitestStep('unit', 'Unit tests', ['openssl', 'zstd'], { workers: 2 }),
   step('build', 'Build both packages', [], () => ['npm', 'run', 'build']),
   step('size', 'Size budget', [], () => [process.execPath, 'tools/size.mjs']),
   step('notices', 'Licences of what ships', ['rust'], () => [
@@ -61,14 +61,16 @@ const STEPS = [
     'interop',
     'Interop: real servers',
     ['openssl', 'zstd', 'nginx', 'servers', 'go', 'websockets'],
-    ['build'],
+    { after: ['build'] },
   ),
-  vitestStep('pack', 'The packed tarballs in other projects', ['openssl', 'zstd', 'chromium'], ['build']),
+  vitestStep('pack', 'The packed tarballs in other projects', ['openssl', 'zstd', 'chromium'], {
+    after: ['build'],
+  }),
   vitestStep(
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',
     ['openssl', 'zstd', 'nginx', 'servers', 'chromium', 'firefox', 'webkit', 'producers', 'go'],
-    ['build'],
+    { after: ['build'] },
   ),
 ];
 
@@ -160,7 +162,8 @@ function step(id, title, needs, command) {
   return { id, title, needs, run: async () => verdict((await execute(command())).ok) };
 }
 
-function vitestStep(id, title, needs, after = []) {
+/** `workers`: test files at once. Tests with browsers and servers look at times and memory, and run alone. */
+function vitestStep(id, title, needs, { after = [], workers = 1 } = {}) {
   const report = join(scratch, `${id}.json`);
   const run = async () => {
     const { ok } = await execute([
@@ -171,6 +174,7 @@ function vitestStep(id, title, needs, after = []) {
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,
+      `--maxWorkers=${workers}`,
     ]);
     return vitestResult(report, ok);
   };

@@ -303,11 +303,20 @@ describe('challenges', () => {
   it.each<[unknown, RegExp]>([
     [undefined, /disposition/],
     [{ disposition: 'perhaps' }, /use-credential, default, reject or cancel/],
-    [{ disposition: 'use-credential' }, /with an identity/],
-    [{ disposition: 'use-credential', credential: { trust: true } }, /with an identity/],
-    [{ disposition: 'use-credential', credential: 'Ada' }, /with an identity/],
-    [{ disposition: 'use-credential', credential: { identity: null } }, /with an identity/],
-    [{ disposition: 'use-credential', credential: { identity: { keys: [] } } }, /with an identity/],
+    [{ disposition: 'use-credential' }, /"credential.identity" must be an identity/],
+    [
+      { disposition: 'use-credential', credential: { trust: true } },
+      /"credential.identity" must be an identity/,
+    ],
+    [{ disposition: 'use-credential', credential: 'Ada' }, /"credential.identity" must be an identity/],
+    [
+      { disposition: 'use-credential', credential: { identity: null } },
+      /"credential.identity" must be an identity/,
+    ],
+    [
+      { disposition: 'use-credential', credential: { identity: { keys: [] } } },
+      /"credential.identity" must be an identity/,
+    ],
   ])('take %j for no answer to a client certificate challenge', async (answer, message) => {
     const client = await clientWith({
       onChallenge: ({ method }) =>

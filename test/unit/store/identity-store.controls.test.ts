@@ -264,7 +264,7 @@ describe('user verification', () => {
   it('fails for what is no passphrase', async () => {
     const verified = await openWith(passphraseVerification({ ask: () => 5 as never }));
     await expect(verified.add(bob, { userVerification: 'required' })).rejects.toThrow(
-      /^ask gives a passphrase/,
+      /^"ask" must return a string/,
     );
     verified.close();
   });
