@@ -1,4 +1,3 @@
-import { MtlsError } from '../errors.js';
 import { concatenated } from '../util/bytes.js';
 import { Turns } from '../util/turns.js';
 import { Emission } from './abi.js';
@@ -8,6 +7,7 @@ import {
   answering,
   type Decision,
   type GivenAnswer,
+  keepsAsking,
   type Respondent,
   type Transactions,
 } from './transaction.js';
@@ -115,8 +115,7 @@ export class Conversation {
   }
 
   async #beginRehearsal(): Promise<Rehearsal> {
-    if (++this.#rehearsals > MAX_REHEARSALS)
-      throw new MtlsError('ERR_ENGINE_FAILED', 'The engine keeps asking instead of going on.');
+    if (++this.#rehearsals > MAX_REHEARSALS) throw keepsAsking();
     const rehearsal = new Rehearsal(await this.#parts.instance.clone(), this.#parts);
     if (this.#isOver) rehearsal.end();
     return rehearsal;

@@ -78,7 +78,7 @@ export class Transactions {
     } finally {
       environment.wipe();
     }
-    throw new MtlsError('ERR_ENGINE_FAILED', 'The engine keeps asking instead of going on.');
+    throw keepsAsking();
   }
 
   #attempt(
@@ -167,4 +167,9 @@ class ReplayedEnvironment implements Environment {
   wipe(): void {
     for (const bytes of this.#random) bytes.fill(0);
   }
+}
+
+/** The error of an engine that asks more than any handshake needs. */
+export function keepsAsking(): MtlsError {
+  return new MtlsError('ERR_ENGINE_FAILED', 'The engine keeps asking instead of going on.');
 }

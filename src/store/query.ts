@@ -1,6 +1,7 @@
 import { comparableText, issuedByOneOf } from '../identity/distinguished-names.js';
 import { hostsAllow } from '../identity/hosts.js';
 import type { StoredIdentity } from '../identity/types.js';
+import { viewOf } from '../util/bytes.js';
 
 /** What identities are looked up by. All that is given must hold. */
 export interface IdentityQuery {
@@ -48,7 +49,7 @@ const tests: Record<keyof IdentityQuery, (value: unknown) => Test | undefined> =
   subject: name(it => it.certificate.subject),
   issuer(value) {
     if (typeof value === 'string') return name(it => it.certificate.issuer)(value);
-    const names = (Array.isArray(value) ? value : [value]).map(bytesOf);
+    const names = (Array.isArray(value) ? value : [value]).map(viewOf);
     if (!names.every(name => name !== undefined)) return undefined;
     const isWanted = issuedByOneOf(names);
     return ({ chain, otherChains = [] }) => [chain, ...otherChains].flat().some(({ der }) => isWanted(der));
@@ -85,10 +86,4 @@ export function compileQuery(query: IdentityQuery): Test {
 function parseHost(host: string): { hostname: string; port: number } | undefined {
   const [, hostname, port] = /^(\[[^\]]+\]|[^:/\s]+)(?::(\d{1,5}))?$/.exec(host) ?? [];
   return hostname === undefined ? undefined : { hostname, port: Number(port ?? 443) };
-}
-
-function bytesOf(value: unknown): Uint8Array | undefined {
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (!ArrayBuffer.isView(value)) return undefined;
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }
