@@ -1,72 +1,114 @@
 import { expect, test } from 'vitest';
 import {
   decodeFrame,
-  encodeAccept,
   encodeCredit,
   encodeData,
   encodeEnd,
+  encodeGoAway,
   encodeHello,
+  encodeOpen,
+  encodeOpened,
   encodePing,
   encodePong,
+  encodeReset,
+  encodeWelcome,
+  type Frame,
 } from '../../../src/tunnel/frames.js';
 
-const hello = { version: 1, windowBytes: 1048576, hostname: 'example.com', port: 443, token: 'tökén' };
+const MIB = 1024 * 1024;
+const hello = { version: 2, socketWindowBytes: 16 * MIB, streamWindowBytes: MIB, token: 'T' };
+const welcome = { socketWindowBytes: 65_536, streamWindowBytes: 65_536, maxStreams: 256 };
 
-test('the bytes are those of docs/tunnel.md', () => {
-  expect(Buffer.from(encodeHello({ ...hello, hostname: 'a.b', token: 'T' })).toString('hex')).toBe(
-    '0101' + '00100000' + '01bb' + '03' + '612e62' + '0001' + '54',
-  );
-  expect(Buffer.from(encodeAccept(65536)).toString('hex')).toBe('0200010000');
-  expect(Buffer.from(encodeData(Uint8Array.of(7, 8))).toString('hex')).toBe('030708');
-  expect(Buffer.from(encodeCredit(258)).toString('hex')).toBe('0400000102');
-  expect(Buffer.from(encodeEnd()).toString('hex')).toBe('05');
-  expect(Buffer.from(encodePing()).toString('hex')).toBe('06');
-  expect(Buffer.from(encodePong()).toString('hex')).toBe('07');
+const messages: [string, Uint8Array, Frame][] = [
+  ['01 02 01000000 00100000 54', encodeHello(hello), { type: 'hello', ...hello }],
+  ['02 00010000 00010000 0100', encodeWelcome(welcome), { type: 'welcome', ...welcome }],
+  [
+    '03 00000001 01bb 612e62',
+    encodeOpen({ stream: 1, hostname: 'a.b', port: 443 }),
+    { type: 'open', stream: 1, hostname: 'a.b', port: 443 },
+  ],
+  ['04 00000001', encodeOpened(1), { type: 'opened', stream: 1 }],
+  [
+    '05 ffffffff 0708',
+    encodeData(2 ** 32 - 1, Uint8Array.of(7, 8)),
+    { type: 'data', stream: 2 ** 32 - 1, payload: Uint8Array.of(7, 8) },
+  ],
+  ['06 00000000 00000102', encodeCredit(0, 258), { type: 'credit', stream: 0, bytes: 258 }],
+  ['07 00000102', encodeEnd(258), { type: 'end', stream: 258 }],
+  [
+    '08 00000001 02 646e73',
+    encodeReset({ stream: 1, code: 2, reason: 'dns' }),
+    { type: 'reset', stream: 1, code: 2, reason: 'dns' },
+  ],
+  ['09 00000003', encodePing(3), { type: 'ping', nonce: 3 }],
+  ['0a 00000003', encodePong(3), { type: 'pong', nonce: 3 }],
+  ['0b', encodeGoAway(), { type: 'goaway' }],
+];
+
+test.each(messages)('the bytes %s are those of docs/tunnel.md', (hex, message) => {
+  expect(Buffer.from(message).toString('hex')).toBe(hex.replaceAll(' ', ''));
 });
 
-test('what is encoded is decoded, wherever in a buffer it lies', () => {
-  const inside = (message: Uint8Array) => {
-    const buffer = new Uint8Array(message.length + 20).fill(255);
-    buffer.set(message, 11);
-    return buffer.subarray(11, 11 + message.length);
-  };
-  expect(decodeFrame(inside(encodeHello(hello)))).toEqual({ type: 'hello', ...hello });
-  expect(decodeFrame(inside(encodeAccept(65536)))).toEqual({ type: 'accept', windowBytes: 65536 });
-  expect(decodeFrame(inside(encodeData(Uint8Array.of(1))))).toEqual({
-    type: 'data',
-    payload: Uint8Array.of(1),
+test.each(messages)('%s is decoded, wherever in a buffer it lies', (_hex, message, frame) => {
+  const buffer = new Uint8Array(message.length + 20).fill(255);
+  buffer.set(message, 11);
+  expect(decodeFrame(buffer.subarray(11, 11 + message.length))).toEqual(frame);
+});
+
+test('a token may be empty, and is UTF-8', () => {
+  expect(decodeFrame(encodeHello({ ...hello, token: '' }))).toMatchObject({ token: '' });
+  expect(decodeFrame(encodeHello({ ...hello, token: 'tökén' }))).toMatchObject({ token: 'tökén' });
+});
+
+test('a reason is cut at 64 bytes', () => {
+  expect(decodeFrame(encodeReset({ stream: 1, code: 4, reason: 'x'.repeat(65) }))).toMatchObject({
+    reason: 'x'.repeat(64),
   });
-  expect(decodeFrame(inside(encodeCredit(2 ** 32 - 1)))).toEqual({ type: 'credit', bytes: 2 ** 32 - 1 });
-  expect(decodeFrame(inside(encodeEnd()))).toEqual({ type: 'end' });
-  expect(decodeFrame(inside(encodePing()))).toEqual({ type: 'ping' });
-  expect(decodeFrame(inside(encodePong()))).toEqual({ type: 'pong' });
 });
 
-test('anything else is nothing', () => {
-  const message = encodeHello(hello);
-  for (let length = 0; length < message.length; length++) {
-    expect(decodeFrame(message.subarray(0, length))).toBeUndefined();
-  }
-  const notUtf8 = encodeHello({ ...hello, token: 'ab' });
-  notUtf8.set([0xff, 0xfe], notUtf8.length - 2);
-  const wrong = [
-    notUtf8,
-    encodeHello({ ...hello, hostname: '' }),
-    encodeHello({ ...hello, token: 'x'.repeat(4097) }),
-  ];
-  wrong.push(
-    encodeAccept(65535),
-    encodeAccept(2 ** 24 + 1),
-    encodeData(new Uint8Array(65537)),
-    encodeCredit(0),
-  );
-  wrong.push(
-    Uint8Array.of(0),
-    Uint8Array.of(8),
-    Uint8Array.of(5, 0),
-    Uint8Array.of(6, 0),
-    Uint8Array.of(7, 0),
-    Uint8Array.of(4, 0, 0, 0, 1, 0),
-  );
-  for (const each of wrong) expect(decodeFrame(each)).toBeUndefined();
+const notUtf8 = (message: Uint8Array): Uint8Array => {
+  message.set([0xff, 0xfe], message.length - 2);
+  return message;
+};
+
+test.each<[string, Uint8Array]>([
+  ['an empty message', new Uint8Array()],
+  ['type 0', Uint8Array.of(0)],
+  ['type 12', Uint8Array.of(12)],
+  ['HELLO without its windows', encodeHello({ ...hello, token: '' }).subarray(0, 9)],
+  ['a token that is not UTF-8', notUtf8(encodeHello({ ...hello, token: 'ab' }))],
+  ['a token of 4,097 bytes', encodeHello({ ...hello, token: 'x'.repeat(4097) })],
+  ['a stream window below 65,536', encodeHello({ ...hello, streamWindowBytes: 65_535 })],
+  ['a stream window above 16 MiB', encodeHello({ ...hello, streamWindowBytes: 16 * MIB + 1 })],
+  ['a socket window above 64 MiB', encodeHello({ ...hello, socketWindowBytes: 64 * MIB + 1 })],
+  ['WELCOME with a window too small', encodeWelcome({ ...welcome, socketWindowBytes: 65_535 })],
+  ['WELCOME for no stream', encodeWelcome({ ...welcome, maxStreams: 0 })],
+  ['WELCOME with a trailing byte', Uint8Array.of(...encodeWelcome(welcome), 0)],
+  ['OPEN of stream 0', encodeOpen({ stream: 0, hostname: 'a', port: 1 })],
+  ['OPEN with port 0', encodeOpen({ stream: 1, hostname: 'a', port: 0 })],
+  ['OPEN without a name', encodeOpen({ stream: 1, hostname: '', port: 1 })],
+  ['OPEN with a name of 256 bytes', encodeOpen({ stream: 1, hostname: 'x'.repeat(256), port: 1 })],
+  ['OPEN with a space', encodeOpen({ stream: 1, hostname: 'a b', port: 1 })],
+  ['OPEN with NUL', encodeOpen({ stream: 1, hostname: 'a\0b', port: 1 })],
+  ['OPEN beyond ASCII', encodeOpen({ stream: 1, hostname: 'bücher.example', port: 1 })],
+  ['OPENED of stream 0', encodeOpened(0)],
+  ['OPENED with a trailing byte', Uint8Array.of(...encodeOpened(1), 0)],
+  ['DATA of stream 0', encodeData(0, Uint8Array.of(1))],
+  ['DATA without a payload', encodeData(1, new Uint8Array())],
+  ['DATA of 262,145 bytes', encodeData(1, new Uint8Array(262_145))],
+  ['CREDIT of nothing', encodeCredit(1, 0)],
+  ['CREDIT cut short', encodeCredit(1, 1).subarray(0, 8)],
+  ['END of stream 0', encodeEnd(0)],
+  ['END cut short', encodeEnd(1).subarray(0, 4)],
+  ['RESET of stream 0', encodeReset({ stream: 0, code: 1, reason: '' })],
+  ['RESET without a code', encodeReset({ stream: 1, code: 1, reason: '' }).subarray(0, 5)],
+  [
+    'RESET with a long reason',
+    Uint8Array.of(...encodeReset({ stream: 1, code: 1, reason: 'x'.repeat(64) }), 120),
+  ],
+  ['PING without a number', Uint8Array.of(9)],
+  ['PONG with a trailing byte', Uint8Array.of(...encodePong(1), 0)],
+  ['GOAWAY with a trailing byte', Uint8Array.of(11, 0)],
+])('%s is nothing', (_name, message) => {
+  expect(decodeFrame(message)).toBeUndefined();
 });

@@ -1,0 +1,99 @@
+import { MAX_WINDOW_BYTES } from './limits.js';
+
+/** What the windows of a socket's streams may grow by, all together: a bound for its memory. */
+export class GrowthBudget {
+  #spareBytes: number;
+
+  constructor(bytes: number) {
+    this.#spareBytes = bytes;
+  }
+
+  take(bytes: number): boolean {
+    if (bytes > this.#spareBytes) return false;
+    this.#spareBytes -= bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#spareBytes += bytes;
+  }
+}
+
+export interface ReceiveWindowOptions {
+  initialBytes: number;
+  /** The window never grows beyond it; default 16 MiB. */
+  maxBytes?: number;
+  budget: GrowthBudget;
+  /** The shortest round trip seen on the socket, in milliseconds; undefined before the first. */
+  roundTripMs: () => number | undefined;
+}
+
+/**
+ * The window of one direction of a stream, at its receiver.
+ *
+ * A sender that is held up by the window moves one window in a round trip. So when a whole window has been consumed in
+ * less than two round trips, the path may carry more, and the window doubles, as far as the budget allows.
+ */
+export class ReceiveWindow {
+  readonly #options: ReceiveWindowOptions;
+  #windowBytes: number;
+  /** Granted, and not received yet. */
+  #openBytes: number;
+  /** Consumed, and not granted again. */
+  #consumedBytes = 0;
+  /** Of the measurement that runs. */
+  #measuredBytes = 0;
+  #measuredSince = performance.now();
+
+  constructor(options: ReceiveWindowOptions) {
+    this.#options = options;
+    this.#windowBytes = options.initialBytes;
+    this.#openBytes = options.initialBytes;
+  }
+
+  get windowBytes(): number {
+    return this.#windowBytes;
+  }
+
+  /** Counts what has come; `false` when the sender had no credit for it. */
+  receive(bytes: number): boolean {
+    this.#openBytes -= bytes;
+    return this.#openBytes >= 0;
+  }
+
+  /** Counts what has been consumed; gives the credit that is to be granted now, or 0. */
+  consume(bytes: number): number {
+    this.#consumedBytes += bytes;
+    const growth = this.#grow(bytes);
+    // Often enough that a sender never waits for a receiver that keeps up, and rarely enough to cost nothing.
+    if (growth === 0 && this.#consumedBytes < this.#windowBytes / 4) return 0;
+    const credit = this.#consumedBytes + growth;
+    this.#consumedBytes = 0;
+    this.#openBytes += credit;
+    return credit;
+  }
+
+  /** Gives back to the budget what the window had grown by. */
+  release(): void {
+    this.#options.budget.giveBack(this.#windowBytes - this.#options.initialBytes);
+    this.#windowBytes = this.#options.initialBytes;
+  }
+
+  #grow(bytes: number): number {
+    this.#measuredBytes += bytes;
+    if (this.#measuredBytes < this.#windowBytes) return 0;
+    const now = performance.now();
+    const durationMs = now - this.#measuredSince;
+    this.#measuredBytes = 0;
+    this.#measuredSince = now;
+    const roundTripMs = this.#options.roundTripMs();
+    if (roundTripMs === undefined || durationMs >= 2 * roundTripMs) return 0;
+    const growth = Math.min(
+      this.#windowBytes,
+      (this.#options.maxBytes ?? MAX_WINDOW_BYTES) - this.#windowBytes,
+    );
+    if (growth === 0 || !this.#options.budget.take(growth)) return 0;
+    this.#windowBytes += growth;
+    return growth;
+  }
+}
