@@ -78,7 +78,11 @@ export type {
 } from './trust/options.js';
 export type { HostPins, PinsByHost } from './trust/pins.js';
 export type { Tunnel, TunnelStream } from './tunnel/tunnel.js';
-export { createWebSocketTunnel, type WebSocketTunnelOptions } from './tunnel/websocket-tunnel.js';
+export {
+  createWebSocketTunnel,
+  type WebSocketTunnel,
+  type WebSocketTunnelOptions,
+} from './tunnel/websocket-tunnel.js';
 export type { HostPort } from './util/host-port.js';
 export { WebSocketErrorEvent } from './websocket/events.js';
 export type { WebSocketOptions } from './websocket/web-socket.js';

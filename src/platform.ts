@@ -16,6 +16,16 @@ export function platformWebSocket(): typeof globalThis.WebSocket | undefined {
   return own.WebSocket ?? globalThis.WebSocket;
 }
 
+/**
+ * Whether an open WebSocket keeps Node's process alive: one that is kept for later use shall not. The package `ws` alone gives the
+ * means; elsewhere nothing happens.
+ */
+export function holdProcess(webSocket: WebSocket, hold: boolean): void {
+  const { _socket: socket } = webSocket as { _socket?: { ref?(): void; unref?(): void } };
+  if (hold) socket?.ref?.();
+  else socket?.unref?.();
+}
+
 /** Whether a value is of this class of the platform: of another frame's, it is no instance of this one's. */
 export function isA<T>(
   value: unknown,

@@ -9,7 +9,7 @@ import { checkedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import type { TrustOptions } from '../trust/options.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
-import { createWebSocketTunnel } from '../tunnel/websocket-tunnel.js';
+import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../tunnel/websocket-tunnel.js';
 import { isListOf } from '../util/lists.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { WebSocketOptions } from '../websocket/web-socket.js';
@@ -20,6 +20,8 @@ export interface ClientOptions {
   tunnel: string | Tunnel;
   /** What the relay asks for (its `--token`). Default: none. */
   tunnelToken?: string;
+  /** How the tunnel to that address works (`docs/tunnel.md`). Its defaults fit most uses. */
+  tunnelOptions?: Omit<WebSocketTunnelOptions, 'token'>;
   /**
    * Whom the client may present itself as. From a store, identities go to the hosts of their control `hosts`. In a list, an
    * identity without that control goes to the origins that the page itself asks this client for (`fetch`, `WebSocket`,
@@ -61,6 +63,7 @@ export interface ClientOptions {
 const names: OptionNames<ClientOptions> = {
   tunnel: true,
   tunnelToken: true,
+  tunnelOptions: true,
   identities: true,
   onChallenge: true,
   trust: true,
@@ -106,12 +109,22 @@ export function checkClientOptions(options: ClientOptions): void {
     throw new TypeError('"trust.evaluate" must be a function');
 }
 
-/** @throws TypeError for what is no address, and for a token without one */
-export function openTunnel({ tunnel, tunnelToken }: ClientOptions): Tunnel {
-  if (typeof tunnel !== 'string') {
-    if (tunnelToken !== undefined)
-      throw new TypeError('"tunnelToken" must come with the address of a relay as "tunnel"');
-    return tunnel;
-  }
-  return createWebSocketTunnel(tunnel, tunnelToken === undefined ? {} : { token: tunnelToken });
+/** @throws TypeError for what is not an address, and for a token or options without one */
+export function openTunnel({ tunnel, tunnelToken, tunnelOptions }: ClientOptions): Tunnel {
+  if (typeof tunnel === 'string')
+    return createWebSocketTunnel(tunnel, ownOptions(tunnelToken, tunnelOptions));
+  if (tunnelToken !== undefined)
+    throw new TypeError('"tunnelToken" must come with the address of a relay as "tunnel"');
+  if (tunnelOptions !== undefined)
+    throw new TypeError('"tunnelOptions" must come with the address of a relay as "tunnel"');
+  return tunnel;
+}
+
+function ownOptions(
+  token: string | undefined,
+  options: WebSocketTunnelOptions | undefined = {},
+): WebSocketTunnelOptions {
+  if (options !== null && typeof options === 'object' && 'token' in options)
+    throw new TypeError('"tunnelOptions.token" must be given as "tunnelToken"');
+  return token === undefined ? options : { ...options, token };
 }

@@ -76,51 +76,56 @@ export interface MtlsClient {
    * @throws TypeError for what is no such pattern; MtlsError ERR_STORE_…
    */
   forget(host?: string): Promise<void>;
-  /** Ends all connections; what is in progress fails with `ERR_CLIENT_CLOSED`. */
+  /** Ends all connections, and lets the tunnel go; what is in progress fails with `ERR_CLIENT_CLOSED`. */
   close(): Promise<void>;
 }
 
 /**
- * Makes a client: loads the engine (once per page), and opens no connection yet.
+ * Makes a client: loads the engine (once per page), and meanwhile opens the WebSocket to the relay.
  *
  * @throws MtlsError ERR_ENGINE_LOAD, ERR_TRUST_ROOTS_LOAD, ERR_CERT_MALFORMED (an anchor, a revocation list); TypeError for a wrong option
  */
 export async function createClient(options: ClientOptions): Promise<MtlsClient> {
   checkClientOptions(options);
-  const tunnel = openTunnel(options);
   const pool = readPoolOptions(options.pool);
   const cookies = new Cookies(options.cookies);
   const timeoutMs = readConnectTimeout(options.connectTimeoutMs);
   const { trust = {} } = options;
   const pins = new PinRules(trust.pins);
-  const [material, module] = await Promise.all([readMaterial(trust), loadEngine(options.engine)]);
-  const [tls, http, reader] = await Promise.all([
-    TlsEngine.create(module, {
-      ...material,
-      evaluateServers: options.onChallenge !== undefined || trust.evaluate !== undefined,
-      postQuantum: options.postQuantum ?? true,
-      ...(options.tlsVersions && { versions: options.tlsVersions }),
-    }),
-    HttpEngine.create(module),
-    CertificateReader.create(module),
-  ]);
-  const authentication = new Authentication({
-    identities: options.identities ?? [],
-    handler: options.onChallenge,
-    reader,
-  });
-  const serverTrust = new ServerTrust({ pins, evaluate: trust.evaluate, reader });
-  const dialer = new Dialer({ tunnel, tls, authentication, serverTrust, timeoutMs });
-  return new Client({
-    dialer,
-    authentication,
-    http,
-    reader,
-    pool,
-    cookies,
-    webSocket: options.webSocket ?? {},
-    decoders: new Decoders(options.decoders),
-  });
+  const tunnel = openTunnel(options);
+  try {
+    const [material, module] = await Promise.all([readMaterial(trust), loadEngine(options.engine)]);
+    const [tls, http, reader] = await Promise.all([
+      TlsEngine.create(module, {
+        ...material,
+        evaluateServers: options.onChallenge !== undefined || trust.evaluate !== undefined,
+        postQuantum: options.postQuantum ?? true,
+        ...(options.tlsVersions && { versions: options.tlsVersions }),
+      }),
+      HttpEngine.create(module),
+      CertificateReader.create(module),
+    ]);
+    const authentication = new Authentication({
+      identities: options.identities ?? [],
+      handler: options.onChallenge,
+      reader,
+    });
+    const serverTrust = new ServerTrust({ pins, evaluate: trust.evaluate, reader });
+    const dialer = new Dialer({ tunnel, tls, authentication, serverTrust, timeoutMs });
+    return new Client({
+      dialer,
+      authentication,
+      http,
+      reader,
+      pool,
+      cookies,
+      webSocket: options.webSocket ?? {},
+      decoders: new Decoders(options.decoders),
+    });
+  } catch (error) {
+    tunnel.close?.();
+    throw error;
+  }
 }
 
 class Client implements MtlsClient {

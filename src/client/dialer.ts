@@ -6,6 +6,7 @@ import type { Admission } from '../http/plaintext-stream.js';
 import { verifySignature } from '../identity/verify-signature.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
+import { isSocketLoss } from '../tunnel/close-error.js';
 import type { Tunnel, TunnelStream } from '../tunnel/tunnel.js';
 import type { HostPort } from '../util/host-port.js';
 import { linkedController } from '../util/promises.js';
@@ -65,23 +66,28 @@ export class Dialer {
 
   close(): void {
     this.#authentication.close();
+    this.#tunnel.close?.();
   }
 
   /**
    * `signal` ends the dialling; a connection that stands does not listen to it any more. A server that hung up while a person
    * (or the hook `trust.evaluate`) was making up their mind is dialled again, with the answer; so is one for which the choice was
-   * overtaken by a change of the identities.
+   * overtaken by a change of the identities; and so, once, is one from which nothing had come when the tunnel broke: a WebSocket that
+   * was open may have been dead without knowing.
    */
   async dial(target: HostPort, options: DialOptions): Promise<Dialed> {
     options.signal.throwIfAborted();
     let authentication = options.authentication ?? (await this.#authentication.prepare(target));
     const judge = this.#serverTrust.judge(target);
+    let losses = 0;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(target, { ...options, authentication, judge });
       } catch (error) {
         if (error instanceof HungUp) {
           if (attempt === MAX_ATTEMPTS) throw new MtlsError('ERR_TLS_TRUNCATED', error.message);
+        } else if (error instanceof LostUnheard) {
+          if (++losses > 1) throw error.cause;
         } else {
           if (attempt === MAX_ATTEMPTS || !(await authentication.isOutdated(error))) throw error;
           authentication = await this.#authentication.prepare(target);
@@ -97,9 +103,10 @@ export class Dialer {
     const startMs = performance.now();
     const { controller, unlink } = linkedController(signal);
     const timer = new HandshakeTimer(this.#timeoutMs, reason => controller.abort(reason));
+    let stream: ReadAheadStream | undefined;
     try {
       signal.throwIfAborted();
-      const stream = new ReadAheadStream(await this.#openTunnel(target, controller.signal));
+      stream = new ReadAheadStream(await this.#openTunnel(target, controller.signal));
       const wait = new AnswerWait(timer, stream);
       timer.begin();
       const connectedMs = performance.now();
@@ -132,7 +139,7 @@ export class Dialer {
       };
     } catch (error) {
       controller.abort(error);
-      throw error;
+      throw stream?.heard === false && isSocketLoss(error) ? new LostUnheard(error) : error;
     } finally {
       timer.stop();
       unlink();
@@ -150,6 +157,13 @@ export class Dialer {
     } finally {
       unlink();
     }
+  }
+}
+
+/** The tunnel broke before the server had said anything. */
+class LostUnheard extends Error {
+  constructor(cause: unknown) {
+    super('The tunnel broke before the server had said anything.', { cause });
   }
 }
 

@@ -2,6 +2,7 @@ import type { TunnelStream } from '../tunnel/tunnel.js';
 
 /** More than a server says before it waits for the client: what comes beyond it is not read ahead. */
 const MAX_AHEAD_BYTES = 64 * 1024;
+
 /** A stream that notices the other side's end while nobody reads. */
 export class ReadAheadStream implements TunnelStream {
   readonly readable: ReadableStream<Uint8Array>;
@@ -10,6 +11,7 @@ export class ReadAheadStream implements TunnelStream {
   #ahead: Promise<ReadableStreamReadResult<Uint8Array>>[] = [];
   #aheadBytes = 0;
   #end: { error?: unknown } | undefined;
+  #heard = false;
 
   constructor({ readable, writable }: TunnelStream) {
     this.writable = writable;
@@ -32,6 +34,11 @@ export class ReadAheadStream implements TunnelStream {
   /** How the stream ended, once it has: `error` where it broke. */
   get ended(): { error?: unknown } | undefined {
     return this.#end;
+  }
+
+  /** Whether anything has come. */
+  get heard(): boolean {
+    return this.#heard;
   }
 
   /** Bytes that have been read ahead and not been taken. */
@@ -63,7 +70,10 @@ export class ReadAheadStream implements TunnelStream {
     try {
       const result = await this.#reader.read();
       if (result.done) this.#end = {};
-      else this.#aheadBytes += result.value.length;
+      else {
+        this.#heard = true;
+        this.#aheadBytes += result.value.length;
+      }
       return result;
     } catch (error) {
       this.#end = { error };

@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { formatHostPort, type HostPort } from '../util/host-port.js';
-import { CloseCode } from './close-codes.js';
+import { CloseCode, ResetCode } from './codes.js';
 
 /** What the WebSocket said when it closed: the two fields of a `CloseEvent` that the format uses. */
 export interface Closing {
@@ -8,43 +8,37 @@ export interface Closing {
   reason: string;
 }
 
-/** The error that a WebSocket's close means to the one who opened the tunnel. */
-export function closeError(closing: Closing, address: HostPort): MtlsError {
-  const target = formatHostPort(address);
-  switch (closing.code) {
-    case CloseCode.target:
-      return new MtlsError(
-        'ERR_TUNNEL_DENIED',
-        `the relay does not allow connections to ${target}: start it with --allow ${target}`,
-      );
+const losses = new WeakSet<object>();
+
+/** Whether a stream ended with its WebSocket, for a reason that is not its own: another WebSocket may serve. */
+export function isSocketLoss(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && losses.has(error);
+}
+
+/** The error that the close of a WebSocket means to its streams. */
+export function closeError({ code, reason }: Closing): MtlsError {
+  switch (code) {
     case CloseCode.token:
       return new MtlsError(
         'ERR_TUNNEL_AUTH',
-        'the relay did not accept the token: set tunnelToken to one that it was started with (--token or RELAY_TOKEN)',
+        'The relay did not accept the token: set tunnelToken to one that it was started with (--token or RELAY_TOKEN).',
+      );
+    case CloseCode.expired:
+      return new MtlsError(
+        'ERR_TUNNEL_AUTH',
+        'The token has expired: get another, and make a client with it.',
       );
     case CloseCode.origin:
       return new MtlsError(
         'ERR_TUNNEL_AUTH',
-        `the relay does not serve this page's origin: start it with --origin ${globalThis.location?.origin ?? '<origin of the page>'}`,
+        `The relay does not serve this page's origin: start it with --origin ${globalThis.location?.origin ?? '<origin of the page>'}.`,
       );
     case CloseCode.limit:
-      return new MtlsError(
-        'ERR_TUNNEL_UNREACHABLE',
-        closing.reason === 'connections-per-address'
-          ? 'the relay has as many connections from this address as it allows: close some, or raise maxConnectionsPerAddress'
-          : 'the relay has as many connections as it allows: try again later, or raise --max-connections',
-      );
-    case CloseCode.unreachable:
-      return new MtlsError('ERR_TUNNEL_UNREACHABLE', unreachableMessage(closing.reason, target));
-    case CloseCode.targetReset:
-      return new MtlsError('ERR_TUNNEL_RESET', `the target ${target} reset the connection`);
-    case CloseCode.idle:
-      return new MtlsError(
-        'ERR_TUNNEL_CLOSED',
-        `the relay closed the connection to ${target}: no bytes moved for its idle timeout (--idle-timeout)`,
-      );
+      return new MtlsError('ERR_TUNNEL_UNREACHABLE', socketLimitMessage(reason));
     case CloseCode.shutdown:
-      return new MtlsError('ERR_TUNNEL_CLOSED', 'the tunnel broke: the relay is shutting down');
+      return socketLoss('The tunnel broke: the relay is shutting down.');
+    case CloseCode.lifetime:
+      return socketLoss('The tunnel broke: the connection to the relay has reached its greatest age.');
     case CloseCode.protocol:
     case CloseCode.helloTimeout:
     case 1002:
@@ -54,40 +48,108 @@ export function closeError(closing: Closing, address: HostPort): MtlsError {
     case 1009:
       return new MtlsError(
         'ERR_TUNNEL_PROTOCOL',
-        `the relay found a fault in the tunnel's messages (close code ${closing.code}): use the same version of browser-mtls for page and relay`,
+        `The relay found a fault in the tunnel's messages (close code ${code}): use the same version of browser-mtls for page and relay.`,
+      );
+    default:
+      return socketLoss(`The tunnel broke: the connection to the relay was lost (close code ${code}).`);
+  }
+}
+
+/** The error that RESET of the relay means to its stream. */
+export function resetError({ code, reason }: Closing, address: HostPort): MtlsError {
+  const target = formatHostPort(address);
+  switch (code) {
+    case ResetCode.denied:
+      return new MtlsError(
+        'ERR_TUNNEL_DENIED',
+        `The relay does not allow connections to ${target}: start it with --allow ${target}.`,
+      );
+    case ResetCode.notTls:
+      return new MtlsError(
+        'ERR_TUNNEL_DENIED',
+        `The relay passes on TLS to ${target} alone, and found no ClientHello for that name (--require-tls).`,
+      );
+    case ResetCode.unreachable:
+      return new MtlsError('ERR_TUNNEL_UNREACHABLE', unreachableMessage(reason, target));
+    case ResetCode.limit:
+      return new MtlsError('ERR_TUNNEL_UNREACHABLE', streamLimitMessage(reason));
+    case ResetCode.targetReset:
+      return new MtlsError('ERR_TUNNEL_RESET', `The target ${target} reset the connection.`);
+    case ResetCode.idle:
+      return new MtlsError(
+        'ERR_TUNNEL_CLOSED',
+        `The relay closed the connection to ${target}: no bytes moved for its idle timeout (--idle-timeout).`,
       );
     default:
       return new MtlsError(
         'ERR_TUNNEL_CLOSED',
-        `the tunnel broke: the connection to the relay was lost (close code ${closing.code})`,
+        `The relay ended the connection to ${target}, for a reason that this version does not know (code ${code}).`,
       );
   }
 }
 
-/** The error for a WebSocket that never opened; a browser does not tell why. */
-export function openError(url: string, cause?: unknown): MtlsError {
+export function silenceError(): MtlsError {
+  return socketLoss('The tunnel broke: the relay does not answer, or the network on the way to it is gone.');
+}
+
+export function protocolError(what: string): MtlsError {
+  return new MtlsError(
+    'ERR_TUNNEL_PROTOCOL',
+    `The relay sent ${what}: use the same version of browser-mtls for page and relay.`,
+  );
+}
+
+/** No stream became free in time. */
+export function fullError(maxStreams: number): MtlsError {
   return new MtlsError(
     'ERR_TUNNEL_UNREACHABLE',
-    `no browser-mtls relay answered at ${withoutQuery(url)}: check that it runs, that the address and path are right, and that the page may connect to it (Content-Security-Policy connect-src; an https page needs wss)`,
-    cause === undefined ? undefined : { cause },
+    `The relay allows ${maxStreams} streams at once on a WebSocket, and none has ended in time: end some, raise its limit, or set the option sockets.`,
   );
+}
+
+function socketLoss(message: string): MtlsError {
+  const error = new MtlsError('ERR_TUNNEL_CLOSED', message);
+  losses.add(error);
+  return error;
+}
+
+function socketLimitMessage(reason: string): string {
+  switch (reason) {
+    case 'connections-per-address':
+      return 'The relay has as many connections from this address as it allows: close some, or raise maxConnectionsPerAddress.';
+    case 'connections-per-subject':
+      return 'The relay has as many connections with this token as it allows: close some, or raise its limit.';
+    case 'connection-rate':
+      return 'The relay has had too many new connections from this address lately: try again later.';
+    case 'rate':
+      return 'The relay has had more messages from this page than it allows in a second.';
+    default:
+      return 'The relay has as many connections as it allows: try again later, or raise --max-connections.';
+  }
+}
+
+function streamLimitMessage(reason: string): string {
+  switch (reason) {
+    case 'streams':
+      return 'The relay has as many streams of this page as it allows: end some, or raise its limit.';
+    case 'stream-rate':
+      return 'The relay has had too many new streams of this page lately: try again later.';
+    case 'lookups':
+      return 'The relay resolves as many names as it allows: try again later.';
+    default:
+      return 'The relay has no memory left for another stream: try again later.';
+  }
 }
 
 function unreachableMessage(reason: string, target: string): string {
   switch (reason) {
     case 'refused':
-      return `the target ${target} refused the connection: check that a server listens on that port`;
+      return `The target ${target} refused the connection: check that a server listens on that port.`;
     case 'dns':
-      return `the relay cannot resolve the name of the target ${target}: check the name, and the relay's DNS`;
+      return `The relay cannot resolve the name of the target ${target}: check the name, and the relay's DNS.`;
     case 'timeout':
-      return `the target ${target} did not answer within the relay's connect timeout (--connect-timeout)`;
+      return `The target ${target} did not answer within the relay's connect timeout (--connect-timeout).`;
     default:
-      return `the relay has no way to the target ${target}: check the network and its firewalls`;
+      return `The relay has no way to the target ${target}: check the network and its firewalls.`;
   }
-}
-
-// A deployment's own secrets may be in the query, and a message holds none.
-function withoutQuery(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
 }

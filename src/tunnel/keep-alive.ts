@@ -1,13 +1,21 @@
-import { encodePing } from './frames.js';
-
 /** Ticks in the shorter of interval and timeout. */
 const TICKS = 4;
+
+/** How long the answer to a probe may take. */
+const PROBE_TIMEOUT_MS = 5_000;
 
 export interface KeepAliveOptions {
   /** After this much silence the relay is asked for a sign of life; 0: never. */
   intervalMs: number;
   /** How long it may take to answer. */
   timeoutMs: number;
+}
+
+/** What is watched. */
+export interface Watched {
+  readonly bufferedAmount: number;
+  ping(): void;
+  onSilent(): void;
 }
 
 /**
@@ -17,48 +25,92 @@ export interface KeepAliveOptions {
  * messages yet to read, and shall not take its own silence for the relay's.
  */
 export class KeepAlive {
-  #webSocket: WebSocket;
-  #options: KeepAliveOptions;
-  #onSilent: () => void;
+  readonly #watched: Watched;
+  readonly #options: KeepAliveOptions;
   #silentMs = 0;
   #asked = false;
   #bufferedBytes = 0;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #ticks: Ticks | undefined;
+  #probe: Ticks | undefined;
 
-  constructor(webSocket: WebSocket, options: KeepAliveOptions, onSilent: () => void) {
-    this.#webSocket = webSocket;
+  constructor(watched: Watched, options: KeepAliveOptions) {
+    this.#watched = watched;
     this.#options = options;
-    this.#onSilent = onSilent;
-    if (options.intervalMs === 0) return;
-    const tickMs = Math.min(options.intervalMs, options.timeoutMs) / TICKS;
-    this.#timer = setInterval(() => this.#tick(tickMs), tickMs);
-    // In Node, a connection that nobody uses shall not keep the process alive.
-    if (typeof this.#timer === 'object') this.#timer.unref();
+  }
+
+  /** From now on somebody waits for the relay. */
+  start(): void {
+    const { intervalMs, timeoutMs } = this.#options;
+    if (intervalMs === 0 || this.#ticks) return;
+    this.alive();
+    this.#ticks = new Ticks(Math.min(intervalMs, timeoutMs) / TICKS, tickMs => this.#tick(tickMs));
+  }
+
+  stop(): void {
+    this.#ticks?.stop();
+    this.#ticks = undefined;
+    this.#endProbe();
   }
 
   /** Something has come from the relay. */
   alive(): void {
     this.#silentMs = 0;
     this.#asked = false;
+    if (this.#probe) this.#endProbe();
+  }
+
+  /** Asks at once, and waits for a shorter time: there is reason to doubt. */
+  probe(): void {
+    if (!this.#ticks || this.#probe) return;
+    const timeoutMs = Math.min(PROBE_TIMEOUT_MS, this.#options.timeoutMs);
+    let leftMs = timeoutMs;
+    this.#watched.ping();
+    this.#probe = new Ticks(timeoutMs / TICKS, tickMs => {
+      leftMs -= tickMs;
+      this.#noteProgress();
+      if (this.#probe && leftMs <= 0) this.#giveUp();
+    });
+  }
+
+  #tick(tickMs: number): void {
+    this.#noteProgress();
+    this.#silentMs += tickMs;
+    const { intervalMs, timeoutMs } = this.#options;
+    if (this.#silentMs >= intervalMs + timeoutMs) this.#giveUp();
+    else if (this.#silentMs >= intervalMs && !this.#asked) {
+      this.#asked = true;
+      this.#watched.ping();
+    }
+  }
+
+  /** Behind a slow upload a question has to wait; as long as that goes on, somebody is there. */
+  #noteProgress(): void {
+    const { bufferedAmount } = this.#watched;
+    if (bufferedAmount < this.#bufferedBytes) this.alive();
+    this.#bufferedBytes = bufferedAmount;
+  }
+
+  #giveUp(): void {
+    this.stop();
+    this.#watched.onSilent();
+  }
+
+  #endProbe(): void {
+    this.#probe?.stop();
+    this.#probe = undefined;
+  }
+}
+
+/** A timer that does not keep Node's process alive. */
+class Ticks {
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(tickMs: number, onTick: (tickMs: number) => void) {
+    this.#timer = setInterval(() => onTick(tickMs), tickMs);
+    if (typeof this.#timer === 'object') this.#timer.unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
-  }
-
-  #tick(tickMs: number): void {
-    const { bufferedAmount } = this.#webSocket;
-    // Behind a slow upload a question has to wait; as long as that goes on, somebody is there.
-    if (bufferedAmount < this.#bufferedBytes) this.alive();
-    this.#bufferedBytes = bufferedAmount;
-    this.#silentMs += tickMs;
-    const { intervalMs, timeoutMs } = this.#options;
-    if (this.#silentMs >= intervalMs + timeoutMs) {
-      this.stop();
-      this.#onSilent();
-    } else if (this.#silentMs >= intervalMs && !this.#asked) {
-      this.#asked = true;
-      this.#webSocket.send(encodePing());
-    }
   }
 }

@@ -1,4 +1,5 @@
 import type { HostPort } from '../util/host-port.js';
+
 /**
  * One byte stream to a target, both ways, with backpressure.
  *
@@ -22,4 +23,9 @@ export interface TunnelStream {
  */
 export interface Tunnel {
   connect(address: HostPort, options?: { signal?: AbortSignal }): Promise<TunnelStream>;
+  /**
+   * Lets go of what is kept for further streams; those that are open go on, and a later `connect` works. `MtlsClient.close`
+   * calls it.
+   */
+  close?(): void;
 }

@@ -1,28 +1,43 @@
 import { platformWebSocket } from '../platform.js';
 import { type HostPort, withoutBrackets } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../util/options.js';
-import { CloseCode } from './close-codes.js';
-import { openError } from './close-error.js';
-import { encodeHello, fitsHello } from './frames.js';
+import { ByteStreams } from './byte-streams.js';
+import { isHostName, isToken } from './frames.js';
 import type { KeepAliveOptions } from './keep-alive.js';
-import {
-  DEFAULT_WINDOW_BYTES,
-  MAX_TOKEN_BYTES,
-  MAX_WINDOW_BYTES,
-  MIN_WINDOW_BYTES,
-  PROTOCOL_VERSION,
-  SUBPROTOCOL,
-} from './limits.js';
-import type { Tunnel, TunnelStream } from './tunnel.js';
-import { openWebSocketStream } from './websocket-stream.js';
+import { MAX_SOCKET_WINDOW_BYTES, MAX_TOKEN_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from './limits.js';
+import type { Tunnel } from './tunnel.js';
+import { type SocketsSettings, TunnelSockets } from './tunnel-sockets.js';
+
+const MIB = 1024 * 1024;
+const MAX_SOCKETS = 8;
 
 /** Options of {@link createWebSocketTunnel}. */
 export interface WebSocketTunnelOptions {
   /** What the relay was started with (`--token`); at most 4,096 bytes of UTF-8. It travels in the hello message. Default: none. */
   token?: string;
-  /** Bytes that a stream may hold which its consumer has not read yet; 65,536 to 16,777,216, default 1,048,576. */
+  /**
+   * When the WebSocket to the relay opens: `creation` at once, so that the first connection need not wait for it, or `first-use`.
+   * Default: `creation`. A failure there is not told; the first connection tries again.
+   */
+  connectAt?: 'creation' | 'first-use';
+  /**
+   * The most WebSockets at once, 1 to 8; default 1. A further one is opened when all have streams, and a stream goes to the one with
+   * the fewest. Several help where packets get lost: a lost one holds up all streams of its WebSocket.
+   */
+  sockets?: number;
+  /** Bytes that a stream may hold at first which its consumer has not read yet; 65,536 to 16,777,216, default 1,048,576. */
   windowBytes?: number;
-  /** Milliseconds that the WebSocket may take to open; 0 waits as long as the browser does, default 20,000. */
+  /**
+   * What that may grow to on a path that carries more; `windowBytes` to 16,777,216, default 16,777,216. All streams of a WebSocket
+   * together grow by at most 32 MiB.
+   */
+  maxWindowBytes?: number;
+  /** Bytes of all streams together that may be on their way to the page; 65,536 to 67,108,864, default 16,777,216. */
+  socketWindowBytes?: number;
+  /**
+   * Milliseconds that the WebSocket may take to open, and that a stream waits where the relay allows no more at once; 0 waits as long as
+   * the browser does, default 20,000.
+   */
   openTimeoutMs?: number;
   /**
    * Milliseconds of silence after which the relay is asked for a sign of life; 0 never asks, otherwise 1,000 to 2,147,483,647, default
@@ -38,26 +53,23 @@ export interface WebSocketTunnelOptions {
   WebSocket?: typeof globalThis.WebSocket;
 }
 
-interface Settings {
-  url: string;
-  token: string;
-  windowBytes: number;
-  openTimeoutMs: number;
-  keepAlive: KeepAliveOptions;
-  WebSocket: typeof globalThis.WebSocket;
+/** What {@link createWebSocketTunnel} makes. */
+export interface WebSocketTunnel extends Tunnel {
+  /** Closes the WebSocket as soon as it has no stream. A later `connect` opens another. */
+  close(): void;
 }
 
 /**
- * Makes a tunnel through a browser-mtls relay: one WebSocket for each connection, in the format of `docs/tunnel.md`.
+ * Makes a tunnel through a browser-mtls relay: one WebSocket with many streams, in the format of `docs/tunnel.md`.
  *
- * `url` is the relay's address, `ws:` or `wss:`. Nothing is opened before `connect`.
+ * `url` is the relay's address, `ws:` or `wss:`.
  *
  * `connect` resolves when the WebSocket is open and the target named to the relay; whether the relay agrees and the target
- * answers shows on the streams. It rejects with `ERR_TUNNEL_UNREACHABLE` when no relay answers at the address. The
- * streams fail with:
+ * answers shows on the streams. It rejects with `ERR_TUNNEL_UNREACHABLE` when no relay answers at the address, or it allows no
+ * further stream. The streams fail with:
  *
  * - `ERR_TUNNEL_DENIED`: the relay does not allow the target
- * - `ERR_TUNNEL_AUTH`: the relay wants another token, or does not serve the page's origin
+ * - `ERR_TUNNEL_AUTH`: the relay wants another token, the token has expired, or does not serve the page's origin
  * - `ERR_TUNNEL_UNREACHABLE`: the target refuses, has no address or does not answer; or the relay is full
  * - `ERR_TUNNEL_RESET`: the target reset the connection
  * - `ERR_TUNNEL_CLOSED`: the relay went away, does not answer any more, or closed the connection as idle; or it was given up
@@ -65,109 +77,82 @@ interface Settings {
  *
  * A `TypeError` for a wrong argument.
  */
-export function createWebSocketTunnel(url: string, options: WebSocketTunnelOptions = {}): Tunnel {
-  const settings = parseSettings(url, options);
+export function createWebSocketTunnel(url: string, options: WebSocketTunnelOptions = {}): WebSocketTunnel {
+  const sockets = new TunnelSockets(parseSettings(url, options));
+  if (parseConnectAt(options.connectAt) === 'creation') sockets.preopen();
   return {
     async connect(address, { signal } = {}) {
       const target = parseAddress(address);
       signal?.throwIfAborted();
-      return openStream(settings, target, signal);
+      return new ByteStreams(await sockets.connect(target, signal), signal);
     },
+    close: () => sockets.close(),
   };
-}
-
-function openStream(
-  settings: Settings,
-  address: HostPort,
-  signal: AbortSignal | undefined,
-): Promise<TunnelStream> {
-  const { url, token, windowBytes, openTimeoutMs, keepAlive } = settings;
-  return new Promise((resolve, reject) => {
-    const webSocket = construct(settings);
-    const timer = openTimeoutMs > 0 ? setTimeout(() => fail(openError(url)), openTimeoutMs) : undefined;
-    const onAbort = () => fail(signal?.reason);
-
-    function settle(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      webSocket.onopen = null;
-      webSocket.onclose = null;
-    }
-    function fail(reason: unknown): void {
-      settle();
-      webSocket.close(CloseCode.givenUp);
-      reject(reason);
-    }
-
-    signal?.addEventListener('abort', onAbort);
-    webSocket.onclose = () => fail(openError(url));
-    webSocket.onopen = () => {
-      if (webSocket.protocol !== SUBPROTOCOL) {
-        fail(openError(url));
-        return;
-      }
-      settle();
-      webSocket.send(encodeHello({ version: PROTOCOL_VERSION, windowBytes, ...address, token }));
-      resolve(openWebSocketStream(webSocket, { address, windowBytes, signal, keepAlive }));
-    };
-  });
-}
-
-function construct(settings: Settings): WebSocket {
-  try {
-    const webSocket = new settings.WebSocket(settings.url, [SUBPROTOCOL]);
-    webSocket.binaryType = 'arraybuffer';
-    // A close follows each error and says more. Outside of browsers an error that nobody hears is fatal.
-    webSocket.onerror = () => {};
-    return webSocket;
-  } catch (cause) {
-    throw openError(settings.url, cause);
-  }
 }
 
 const names: OptionNames<WebSocketTunnelOptions> = {
   token: true,
+  connectAt: true,
+  sockets: true,
   windowBytes: true,
+  maxWindowBytes: true,
+  socketWindowBytes: true,
   openTimeoutMs: true,
   keepAliveIntervalMs: true,
   keepAliveTimeoutMs: true,
   WebSocket: true,
 };
 
-function parseSettings(url: string, options: WebSocketTunnelOptions): Settings {
+function parseSettings(url: string, options: WebSocketTunnelOptions): SocketsSettings {
   checkOptionNames(options, names);
-  const {
-    token = '',
-    windowBytes = DEFAULT_WINDOW_BYTES,
-    openTimeoutMs = 20_000,
-    keepAliveIntervalMs: intervalMs = 15_000,
-    keepAliveTimeoutMs: timeoutMs = 30_000,
-    WebSocket = platformWebSocket(),
-  } = options;
-  if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || url.includes('#')) {
+  const { token = '', openTimeoutMs = 20_000, sockets = 1, WebSocket = platformWebSocket() } = options;
+  if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || url.includes('#'))
     throw new TypeError('"url" must be a ws: or wss: URL without a fragment');
-  }
-  if (typeof token !== 'string' || !fitsHello('', token)) {
+  if (typeof token !== 'string' || !isToken(token))
     throw new TypeError(`"token" must be a string of at most ${MAX_TOKEN_BYTES} bytes`);
-  }
-  checkedInteger('windowBytes', windowBytes, { min: MIN_WINDOW_BYTES, max: MAX_WINDOW_BYTES });
   checkedInteger('openTimeoutMs', openTimeoutMs, { min: 0, max: MAX_TIMER_MS });
+  checkedInteger('sockets', sockets, { min: 1, max: MAX_SOCKETS });
+  if (typeof WebSocket !== 'function')
+    throw new TypeError('there is no global WebSocket here: give one as the option WebSocket');
+  const keepAlive = parseKeepAlive(options);
+  return { url, token, sockets, ...parseWindows(options), openTimeoutMs, keepAlive, WebSocket };
+}
+
+function parseConnectAt(
+  connectAt: WebSocketTunnelOptions['connectAt'] = 'creation',
+): 'creation' | 'first-use' {
+  if (connectAt !== 'creation' && connectAt !== 'first-use')
+    throw new TypeError('"connectAt" must be "creation" or "first-use"');
+  return connectAt;
+}
+
+function parseWindows({
+  windowBytes = MIB,
+  maxWindowBytes = MAX_WINDOW_BYTES,
+  socketWindowBytes = 16 * MIB,
+}: WebSocketTunnelOptions) {
+  checkedInteger('windowBytes', windowBytes, { min: MIN_WINDOW_BYTES, max: MAX_WINDOW_BYTES });
+  checkedInteger('maxWindowBytes', maxWindowBytes, { min: windowBytes, max: MAX_WINDOW_BYTES });
+  const socketRange = { min: MIN_WINDOW_BYTES, max: MAX_SOCKET_WINDOW_BYTES };
+  checkedInteger('socketWindowBytes', socketWindowBytes, socketRange);
+  return { windowBytes, maxWindowBytes, socketWindowBytes };
+}
+
+function parseKeepAlive({
+  keepAliveIntervalMs: intervalMs = 15_000,
+  keepAliveTimeoutMs: timeoutMs = 30_000,
+}: WebSocketTunnelOptions): KeepAliveOptions {
   checkedInteger('keepAliveIntervalMs', intervalMs, { min: 1_000, max: MAX_TIMER_MS, or: 0 });
   checkedInteger('keepAliveTimeoutMs', timeoutMs, { min: 1_000, max: MAX_TIMER_MS });
-  if (typeof WebSocket !== 'function') {
-    throw new TypeError('there is no global WebSocket here: give one as the option WebSocket');
-  }
-  const keepAlive = { intervalMs, timeoutMs };
-  return { url, token, windowBytes, openTimeoutMs, keepAlive, WebSocket };
+  return { intervalMs, timeoutMs };
 }
 
 function parseAddress(address: HostPort): HostPort {
   const { port } = address;
   // `URL.hostname` has brackets around an IPv6 address.
   const hostname = withoutBrackets(address.hostname);
-  if (!/^[\x21-\x7e]+$/.test(hostname) || !fitsHello(hostname, '')) {
+  if (!isHostName(hostname))
     throw new TypeError('"hostname" must be a DNS name in ASCII (as URL.hostname gives it) or an IP address');
-  }
   checkedInteger('port', port, { min: 1, max: 65_535 });
   return { hostname, port };
 }

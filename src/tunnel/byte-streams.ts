@@ -1,0 +1,155 @@
+import { MtlsError } from '../errors.js';
+import { deferred } from '../util/promises.js';
+import { ChunkQueue } from './chunk-queue.js';
+import type { RelayedStream, StreamHandlers } from './relayed-stream.js';
+import type { TunnelStream } from './tunnel.js';
+
+/** The two byte streams of a page over one stream of the tunnel. */
+export class ByteStreams implements TunnelStream, StreamHandlers {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+
+  readonly #stream: RelayedStream;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => this.#giveUp(this.#signal?.reason);
+  #readController: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** Absent once the writable errors by itself: erroring it again while it aborts breaks Node's streams. */
+  #writeController: WritableStreamDefaultController | undefined;
+
+  /** Received, and not yet taken by the consumer. */
+  readonly #received = new ChunkQueue();
+  /** A read is waiting. */
+  #wanted = false;
+  #writing = deferred<void>();
+
+  /** The target has sent END. */
+  #remoteEnded = false;
+  #localEnded = false;
+  #readableDone = false;
+  #failure: { error: unknown } | undefined;
+
+  constructor(stream: RelayedStream, signal: AbortSignal | undefined) {
+    this.#stream = stream;
+    this.#signal = signal;
+    this.readable = this.#createReadable();
+    this.writable = this.#createWritable();
+    stream.handlers = this;
+    signal?.addEventListener('abort', this.#onAbort);
+    if (signal?.aborted) this.#onAbort();
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    this.#received.push(bytes);
+    this.#deliver();
+  }
+
+  onEnd(): void {
+    this.#remoteEnded = true;
+    this.#releaseSignal();
+    this.#deliver();
+  }
+
+  /** Ends both directions; what was received before can still be read. */
+  onError(error: unknown): void {
+    if (this.#failure) return;
+    this.#failure = { error };
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#writeController?.error(error);
+    this.onDrain();
+    if (this.#received.byteLength === 0) this.#finishReadable();
+  }
+
+  onDrain(): void {
+    this.#writing.resolve();
+  }
+
+  // Nothing is queued inside the stream itself, so that a chunk counts as consumed only when somebody asked for it.
+  #createReadable(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>(
+      {
+        start: controller => {
+          this.#readController = controller;
+        },
+        pull: () => {
+          this.#wanted = true;
+          this.#deliver();
+        },
+        cancel: reason => this.#giveUp(givenUpError(reason)),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  #createWritable(): WritableStream<Uint8Array> {
+    return new WritableStream<Uint8Array>({
+      start: controller => {
+        this.#writeController = controller;
+        // The sink's own `abort` would come only after the write that may be waiting for credit.
+        controller.signal.addEventListener('abort', () => {
+          this.#writeController = undefined;
+          this.#giveUp(givenUpError(controller.signal.reason));
+        });
+      },
+      write: chunk => this.#write(chunk),
+      close: () => this.#end(),
+    });
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    if (!(chunk instanceof Uint8Array)) {
+      const error = new TypeError('a tunnel takes chunks of Uint8Array');
+      this.#giveUp(error);
+      throw error;
+    }
+    if (!this.#failure && !this.#stream.write(chunk)) {
+      this.#writing = deferred();
+      await this.#writing.promise;
+    }
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  #end(): void {
+    this.#localEnded = true;
+    this.#stream.end();
+    this.#releaseSignal();
+  }
+
+  /** Hands one chunk to a waiting read, or ends the stream once all chunks are taken. */
+  #deliver(): void {
+    if (this.#wanted) {
+      const chunk = this.#received.shift();
+      if (chunk) {
+        this.#wanted = false;
+        this.#readController?.enqueue(chunk);
+        this.#stream.consumed(chunk.length);
+      }
+    }
+    if (this.#received.byteLength === 0) this.#finishReadable();
+  }
+
+  #finishReadable(): void {
+    if (this.#readableDone || !(this.#remoteEnded || this.#failure)) return;
+    this.#readableDone = true;
+    if (this.#remoteEnded) this.#readController?.close();
+    else this.#readController?.error(this.#failure?.error);
+  }
+
+  /** Ends both directions from this side; what was received and not read is dropped. */
+  #giveUp(error: unknown): void {
+    this.#stream.reset();
+    this.#received.clear();
+    if (!this.#readableDone) {
+      this.#readableDone = true;
+      this.#readController?.error(error);
+    }
+    this.onError(error);
+  }
+
+  #releaseSignal(): void {
+    if (this.#localEnded && this.#remoteEnded) this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+function givenUpError(cause: unknown): MtlsError {
+  return new MtlsError('ERR_TUNNEL_CLOSED', 'The tunnel was given up by this page.', { cause });
+}

@@ -1,0 +1,97 @@
+import {
+  DATA_HEADER_BYTES,
+  INITIAL_CREDIT_BYTES,
+  MAX_DATA_BYTES,
+  MAX_SOCKET_WINDOW_BYTES,
+} from './limits.js';
+
+/** Bytes that may wait for the page's network: more would only delay what other streams say. */
+const MAX_BUFFERED_BYTES = 512 * 1024;
+
+/** How soon the outbox looks again whether bytes have left: a WebSocket does not tell. */
+const LOOK_AGAIN_MS = 4;
+
+/** A stream with something to send. */
+export interface Sender {
+  /** The next message, DATA with at most so many bytes of payload, or END; undefined when none may be sent now. */
+  nextMessage(maxBytes: number): Uint8Array<ArrayBuffer> | undefined;
+  /** The message has been handed to the network. */
+  onSent(): void;
+}
+
+/** The part of a WebSocket that an outbox uses. */
+interface Wire {
+  readonly bufferedAmount: number;
+  send(message: Uint8Array<ArrayBuffer>): void;
+}
+
+/**
+ * Sends the data of all streams of a socket: as far as the relay's window for the socket reaches, no faster than the page's
+ * network takes it, and one message of each stream in turn.
+ */
+export class Outbox {
+  readonly #wire: Wire;
+  readonly #onFull: () => void;
+  readonly #ready = new Set<Sender>();
+  #creditBytes = INITIAL_CREDIT_BYTES;
+  #flushing = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `onFull`: bytes wait for the network. Timers of a hidden page come late, so something else should call `flush` as well. */
+  constructor(wire: Wire, onFull: () => void) {
+    this.#wire = wire;
+    this.#onFull = onFull;
+  }
+
+  /** Takes messages of this sender, now and until it has none. */
+  add(sender: Sender): void {
+    this.#ready.add(sender);
+    this.flush();
+  }
+
+  remove(sender: Sender): void {
+    this.#ready.delete(sender);
+  }
+
+  /** `false` when the credit passes the bound of the format. A negative number takes credit away. */
+  grant(bytes: number): boolean {
+    this.#creditBytes += bytes;
+    this.flush();
+    return this.#creditBytes <= MAX_SOCKET_WINDOW_BYTES;
+  }
+
+  flush(): void {
+    // Sending may make a stream's user write, and so lead here again.
+    if (this.#flushing || this.#ready.size === 0) return;
+    this.#flushing = true;
+    for (const sender of this.#ready) {
+      if (this.#creditBytes <= 0 || this.#isFull()) break;
+      // Behind the others, if it has more: a set is walked in the order of insertion.
+      this.#ready.delete(sender);
+      const message = sender.nextMessage(Math.min(this.#creditBytes, MAX_DATA_BYTES));
+      if (!message) continue;
+      this.#creditBytes -= message.length - DATA_HEADER_BYTES;
+      this.#wire.send(message);
+      this.#ready.add(sender);
+      sender.onSent();
+    }
+    this.#flushing = false;
+  }
+
+  close(): void {
+    this.#ready.clear();
+    clearTimeout(this.#timer);
+  }
+
+  #isFull(): boolean {
+    if (this.#wire.bufferedAmount < MAX_BUFFERED_BYTES) return false;
+    if (this.#timer === undefined) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.flush();
+      }, LOOK_AGAIN_MS);
+      this.#onFull();
+    }
+    return true;
+  }
+}

@@ -1,0 +1,163 @@
+import type { HostPort } from '../util/host-port.js';
+import { resetError } from './close-error.js';
+import { ResetCode } from './codes.js';
+import { encodeCredit, encodeData, encodeEnd, encodeReset } from './frames.js';
+import { MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from './limits.js';
+import type { Outbox, Sender } from './outbox.js';
+import type { ReceiveWindow } from './receive-window.js';
+
+/** What a stream tells its user. */
+export interface StreamHandlers {
+  /** Bytes have come. They count against the window until `consumed` is called for them. */
+  onBytes(bytes: Uint8Array): void;
+  /** The target has said all. */
+  onEnd(): void;
+  /** Both directions are over; what came before stays good. */
+  onError(error: unknown): void;
+  /** All that was written has left. */
+  onDrain(): void;
+}
+
+/** What a stream needs of its socket. */
+export interface StreamLink {
+  readonly outbox: Outbox;
+  send(message: Uint8Array<ArrayBuffer>): void;
+  /** The stream is over: its number means nothing any longer. */
+  onOver(stream: RelayedStream): void;
+}
+
+const nobody: StreamHandlers = { onBytes() {}, onEnd() {}, onError() {}, onDrain() {} };
+
+/** One stream of a tunnel's socket: bytes to one target and back. */
+export class RelayedStream implements Sender {
+  readonly number: number;
+  readonly address: HostPort;
+  /** Set by the stream's user, in the turn in which it gets the stream. */
+  handlers: StreamHandlers = nobody;
+
+  readonly #link: StreamLink;
+  readonly #window: ReceiveWindow;
+  /** Bytes that the relay still has room for. */
+  #creditBytes = MIN_WINDOW_BYTES;
+  /** Written, and not sent. */
+  #waiting: Uint8Array[] = [];
+  #opened = false;
+  #localEnd: 'none' | 'wanted' | 'sent' = 'none';
+  #remoteEnded = false;
+  #over = false;
+
+  constructor(number: number, parts: { address: HostPort; link: StreamLink; window: ReceiveWindow }) {
+    this.number = number;
+    this.address = parts.address;
+    this.#link = parts.link;
+    this.#window = parts.window;
+  }
+
+  /** Sends as far as credit and network allow. `false`: some has to wait, and `onDrain` follows. */
+  write(bytes: Uint8Array): boolean {
+    if (this.#over || this.#localEnd !== 'none' || bytes.length === 0) return true;
+    this.#waiting.push(bytes);
+    this.#link.outbox.add(this);
+    return this.#waiting.length === 0;
+  }
+
+  /** Ends this direction, behind all that was written. */
+  end(): void {
+    if (this.#over || this.#localEnd !== 'none') return;
+    this.#localEnd = 'wanted';
+    this.#link.outbox.add(this);
+  }
+
+  /** Gives both directions up. */
+  reset(): void {
+    if (this.#over) return;
+    this.#link.send(encodeReset({ stream: this.number, code: ResetCode.givenUp, reason: '' }));
+    this.#finish();
+  }
+
+  /** The user has taken so many of the bytes that came. */
+  consumed(bytes: number): void {
+    if (this.#over || this.#remoteEnded) return;
+    const credit = this.#window.consume(bytes);
+    if (credit > 0) this.#link.send(encodeCredit(this.number, credit));
+  }
+
+  nextMessage(maxBytes: number): Uint8Array<ArrayBuffer> | undefined {
+    const [bytes] = this.#waiting;
+    if (!bytes) return this.#endMessage();
+    const length = Math.min(bytes.length, this.#creditBytes, maxBytes);
+    if (length <= 0) return undefined;
+    this.#creditBytes -= length;
+    const message = encodeData(this.number, bytes.subarray(0, length));
+    if (length < bytes.length) this.#waiting[0] = bytes.subarray(length);
+    else this.#waiting.shift();
+    return message;
+  }
+
+  onSent(): void {
+    if (this.#waiting.length > 0) return;
+    if (this.#localEnd !== 'sent') this.handlers.onDrain();
+    else if (this.#remoteEnded) this.#finish();
+  }
+
+  /** `false` when the credit passes the bound of the format. A negative number takes credit away. */
+  grant(bytes: number): boolean {
+    this.#creditBytes += bytes;
+    if (this.#waiting.length > 0) this.#link.outbox.add(this);
+    return this.#creditBytes <= MAX_WINDOW_BYTES;
+  }
+
+  // What the relay says. Each gives what is wrong with it, if anything is.
+
+  onOpened(): string | undefined {
+    if (this.#opened) return 'a second OPENED';
+    this.#opened = true;
+    return undefined;
+  }
+
+  onData(payload: Uint8Array): string | undefined {
+    if (!this.#opened || this.#remoteEnded) return 'DATA out of turn';
+    if (!this.#window.receive(payload.length)) return 'more DATA than granted';
+    this.handlers.onBytes(payload);
+    return undefined;
+  }
+
+  onCredit(bytes: number): string | undefined {
+    if (!this.#opened) return 'CREDIT out of turn';
+    return this.grant(bytes) ? undefined : 'more CREDIT than a window has';
+  }
+
+  onEnd(): string | undefined {
+    if (!this.#opened || this.#remoteEnded) return 'END out of turn';
+    this.#remoteEnded = true;
+    if (this.#localEnd === 'sent') this.#finish();
+    this.handlers.onEnd();
+    return undefined;
+  }
+
+  onReset(code: number, reason: string): void {
+    this.fail(resetError({ code, reason }, this.address));
+  }
+
+  /** Ends both directions for a reason that is not the user's. */
+  fail(error: unknown): void {
+    if (this.#over) return;
+    this.#finish();
+    this.handlers.onError(error);
+  }
+
+  #endMessage(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#localEnd !== 'wanted') return undefined;
+    this.#localEnd = 'sent';
+    return encodeEnd(this.number);
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#waiting = [];
+    this.#link.outbox.remove(this);
+    this.#window.release();
+    this.#link.onOver(this);
+  }
+}

@@ -1,0 +1,344 @@
+import { holdProcess } from '../platform.js';
+import type { HostPort } from '../util/host-port.js';
+import { type Closing, closeError, fullError, protocolError, silenceError } from './close-error.js';
+import { CloseCode } from './codes.js';
+import {
+  decodeFrame,
+  encodeCredit,
+  encodeHello,
+  encodeOpen,
+  encodePong,
+  type Frame,
+  SOCKET,
+  type WelcomeFrame,
+} from './frames.js';
+import { KeepAlive, type KeepAliveOptions } from './keep-alive.js';
+import {
+  INITIAL_CREDIT_BYTES,
+  INITIAL_STREAMS,
+  MIN_WINDOW_BYTES,
+  PROTOCOL_VERSION,
+  SUBPROTOCOL,
+} from './limits.js';
+import { openError } from './open-error.js';
+import { Outbox } from './outbox.js';
+import { watchPage } from './page-events.js';
+import { Pinger } from './pinger.js';
+import { GrowthBudget, ReceiveWindow } from './receive-window.js';
+import { RelayedStream, type StreamLink } from './relayed-stream.js';
+import { Waiting } from './waiting.js';
+
+/** What the windows of a socket's streams may grow by, all together. */
+const GROWTH_BYTES = 32 * 1024 * 1024;
+
+/** The round trip is measured about so often while data flows. */
+const MEASURE_MS = 1_000;
+
+/** A socket that was silent for so long, and carried nothing, may be dead without having noticed. */
+const DOUBTFUL_MS = 10_000;
+
+const MAX_STREAM = 2 ** 32 - 1;
+
+export interface SocketSettings {
+  url: string;
+  token: string;
+  windowBytes: number;
+  maxWindowBytes: number;
+  socketWindowBytes: number;
+  openTimeoutMs: number;
+  keepAlive: KeepAliveOptions;
+  WebSocket: typeof globalThis.WebSocket;
+  /** The number of the first stream; default 1. */
+  firstStream?: number;
+}
+
+/** Closes by which the relay has taken up no stream that still waits: another socket may. */
+const orderly: ReadonlySet<number> = new Set([
+  CloseCode.done,
+  CloseCode.shutdown,
+  CloseCode.idle,
+  CloseCode.lifetime,
+]);
+
+/** One WebSocket to the relay, with its streams. It opens when it is made. */
+export class TunnelSocket implements StreamLink {
+  readonly outbox: Outbox;
+
+  readonly #webSocket: WebSocket;
+  readonly #settings: SocketSettings;
+  readonly #onRetired: (socket: TunnelSocket) => void;
+  readonly #pinger = new Pinger(message => this.send(message));
+  readonly #keepAlive: KeepAlive;
+  readonly #budget = new GrowthBudget(GROWTH_BYTES);
+  readonly #openTimer: ReturnType<typeof setTimeout> | undefined;
+  #ignorePage = () => {};
+
+  #state: 'opening' | 'open' | 'closed' = 'opening';
+  /** It takes no further streams. */
+  #retired = false;
+  readonly #streams = new Map<number, RelayedStream>();
+  readonly #waiting = new Waiting();
+  readonly #firstStream: number;
+  #nextStream: number;
+  #welcome: WelcomeFrame | undefined;
+
+  /** Granted to the relay, and not received yet. */
+  #openBytes: number;
+  /** Received, and not granted again. */
+  #receivedBytes = 0;
+  #heardAtMs = Date.now();
+
+  /** `onRetired`: it takes no further streams. @throws MtlsError ERR_TUNNEL_UNREACHABLE */
+  constructor(settings: SocketSettings, webSocket: WebSocket, onRetired: (socket: TunnelSocket) => void) {
+    this.#settings = settings;
+    this.#onRetired = onRetired;
+    this.#firstStream = settings.firstStream ?? 1;
+    this.#nextStream = this.#firstStream;
+    this.#openBytes = settings.socketWindowBytes;
+    this.#webSocket = webSocket;
+    this.outbox = new Outbox(webSocket, () => this.#pinger.pingOnce());
+    this.#keepAlive = new KeepAlive(
+      {
+        get bufferedAmount() {
+          return webSocket.bufferedAmount;
+        },
+        ping: () => this.#pinger.ping(),
+        onSilent: () => this.#abandon(CloseCode.givenUp, silenceError()),
+      },
+      settings.keepAlive,
+    );
+    const { openTimeoutMs } = settings;
+    if (openTimeoutMs > 0) this.#openTimer = setTimeout(() => this.#onNotOpened(), openTimeoutMs);
+    webSocket.onopen = () => this.#onOpen();
+    webSocket.onmessage = event => this.#onMessage(event.data);
+    webSocket.onclose = event => this.#onClose(event);
+  }
+
+  /** Streams that it carries, or that wait for it. */
+  get load(): number {
+    return this.#streams.size + this.#waiting.size;
+  }
+
+  /**
+   * Opens a stream as soon as the relay takes one; undefined when the socket takes no further ones, so that another has to.
+   *
+   * @throws MtlsError ERR_TUNNEL_…; the signal's reason
+   */
+  async open(address: HostPort, signal: AbortSignal | undefined): Promise<RelayedStream | undefined> {
+    if (this.#hasPlace()) return this.#start(address);
+    const { openTimeoutMs: timeoutMs } = this.#settings;
+    return this.#waiting.add(address, { signal, timeoutMs, onTimeout: () => fullError(this.#maxStreams()) });
+  }
+
+  /** Takes no further streams, and closes when those that it has are over. */
+  retire(): void {
+    this.#leave();
+    this.#waiting.dismiss();
+    this.#closeIfDone();
+  }
+
+  send(message: Uint8Array<ArrayBuffer>): void {
+    this.#webSocket.send(message);
+  }
+
+  onOver(stream: RelayedStream): void {
+    this.#streams.delete(stream.number);
+    if (this.#state === 'closed') return;
+    if (this.#streams.size === 0) {
+      this.#keepAlive.stop();
+      holdProcess(this.#webSocket, false);
+    }
+    this.#admit();
+    this.#closeIfDone();
+  }
+
+  #maxStreams(): number {
+    return this.#welcome?.maxStreams ?? INITIAL_STREAMS;
+  }
+
+  #hasPlace(): boolean {
+    if (this.#state !== 'open' || this.#retired) return false;
+    const taken = this.#welcome ? this.#streams.size : this.#nextStream - this.#firstStream;
+    return taken < this.#maxStreams();
+  }
+
+  #start(address: HostPort): RelayedStream {
+    const number = this.#nextStream++;
+    const stream = new RelayedStream(number, { address, link: this, window: this.#newWindow() });
+    if (this.#welcome) stream.grant(this.#welcome.streamWindowBytes - MIN_WINDOW_BYTES);
+    this.#streams.set(number, stream);
+    this.send(encodeOpen({ stream: number, ...address }));
+    if (this.#streams.size === 1) this.#wake();
+    if (this.#nextStream > MAX_STREAM) this.retire();
+    return stream;
+  }
+
+  #newWindow(): ReceiveWindow {
+    const { windowBytes: initialBytes, maxWindowBytes: maxBytes } = this.#settings;
+    const roundTripMs = () => this.#pinger.roundTripMs;
+    return new ReceiveWindow({ initialBytes, maxBytes, budget: this.#budget, roundTripMs });
+  }
+
+  /** There is a stream again. */
+  #wake(): void {
+    holdProcess(this.#webSocket, true);
+    this.#keepAlive.start();
+    if (Date.now() - this.#heardAtMs > DOUBTFUL_MS) this.#keepAlive.probe();
+  }
+
+  #admit(): void {
+    while (this.#waiting.size > 0 && this.#hasPlace()) this.#waiting.next(address => this.#start(address));
+  }
+
+  #leave(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    this.#onRetired(this);
+  }
+
+  #closeIfDone(): void {
+    if (this.#retired && this.#streams.size === 0 && this.#state !== 'closed') this.#shut(CloseCode.done);
+  }
+
+  #onOpen(): void {
+    if (this.#state !== 'opening') return;
+    if (this.#webSocket.protocol !== SUBPROTOCOL) {
+      this.#onNotOpened();
+      return;
+    }
+    this.#state = 'open';
+    clearTimeout(this.#openTimer);
+    this.#heardAtMs = Date.now();
+    this.#ignorePage = watchPage(() => this.#keepAlive.probe());
+    const { token, socketWindowBytes, windowBytes: streamWindowBytes } = this.#settings;
+    this.send(encodeHello({ version: PROTOCOL_VERSION, socketWindowBytes, streamWindowBytes, token }));
+    holdProcess(this.#webSocket, false);
+    this.#admit();
+  }
+
+  #onMessage(data: unknown): void {
+    if (this.#state === 'closed') return;
+    this.#heardAtMs = Date.now();
+    this.#keepAlive.alive();
+    const frame = data instanceof ArrayBuffer ? decodeFrame(new Uint8Array(data)) : undefined;
+    const fault = frame ? this.#onFrame(frame) : 'a malformed message';
+    if (fault !== undefined) this.#abandon(CloseCode.protocol, protocolError(fault));
+    else this.outbox.flush();
+  }
+
+  /** What is wrong with the message, if anything is. */
+  #onFrame(frame: Frame): string | undefined {
+    switch (frame.type) {
+      case 'welcome':
+        return this.#onWelcome(frame);
+      case 'goaway':
+        this.retire();
+        return undefined;
+      case 'ping':
+        this.send(encodePong(frame.nonce));
+        return undefined;
+      case 'pong':
+        this.#pinger.onPong(frame.nonce);
+        return undefined;
+      case 'hello':
+      case 'open':
+        return 'a message that only pages send';
+      default:
+        return this.#welcome ? this.#onStreamFrame(frame) : 'a message before WELCOME';
+    }
+  }
+
+  #onWelcome(welcome: WelcomeFrame): string | undefined {
+    if (this.#welcome) return 'a second WELCOME';
+    this.#welcome = welcome;
+    for (const stream of this.#streams.values()) stream.grant(welcome.streamWindowBytes - MIN_WINDOW_BYTES);
+    this.outbox.grant(welcome.socketWindowBytes - INITIAL_CREDIT_BYTES);
+    this.#pinger.pingOnce();
+    this.#admit();
+    return undefined;
+  }
+
+  #onStreamFrame(frame: Extract<Frame, { stream: number }>): string | undefined {
+    if (frame.type === 'credit' && frame.stream === SOCKET)
+      return this.outbox.grant(frame.bytes) ? undefined : 'more CREDIT than a window has';
+    if (frame.stream >= this.#nextStream || frame.stream < this.#firstStream)
+      return 'a message for a stream that was never opened';
+    if (frame.type === 'data' && !this.#receive(frame.payload.length)) return 'more DATA than granted';
+    const stream = this.#streams.get(frame.stream);
+    // It has ended, and the message has crossed the end on its way.
+    if (!stream) return undefined;
+    switch (frame.type) {
+      case 'opened':
+        return stream.onOpened();
+      case 'data':
+        return stream.onData(frame.payload);
+      case 'credit':
+        return stream.onCredit(frame.bytes);
+      case 'end':
+        return stream.onEnd();
+      case 'reset':
+        stream.onReset(frame.code, frame.reason);
+        return undefined;
+      default:
+        return 'a message that only pages send';
+    }
+  }
+
+  /** `false` when the relay had no credit. */
+  #receive(bytes: number): boolean {
+    this.#openBytes -= bytes;
+    if (this.#openBytes < 0) return false;
+    this.#receivedBytes += bytes;
+    if (this.#receivedBytes >= this.#settings.socketWindowBytes / 8) {
+      this.send(encodeCredit(SOCKET, this.#receivedBytes));
+      this.#openBytes += this.#receivedBytes;
+      this.#receivedBytes = 0;
+    }
+    if (this.#pinger.sinceMs > MEASURE_MS) this.#pinger.pingOnce();
+    return true;
+  }
+
+  #onClose(closing: Closing): void {
+    if (this.#state === 'closed') return;
+    if (this.#state === 'opening') {
+      this.#onNotOpened();
+      return;
+    }
+    this.#leave();
+    if (orderly.has(closing.code)) this.#waiting.dismiss();
+    this.#end(closeError(closing));
+  }
+
+  /** A browser does not tell why. */
+  #onNotOpened(): void {
+    this.#leave();
+    this.#shut(CloseCode.givenUp);
+    void openError(this.#settings.url).then(error => this.#waiting.fail(error));
+  }
+
+  /** The close itself is not waited for: it may take minutes. */
+  #abandon(code: number, error: unknown): void {
+    this.#leave();
+    this.#shut(code);
+    this.#end(error);
+  }
+
+  #shut(code: number): void {
+    this.#stop();
+    this.#webSocket.close(code);
+  }
+
+  #end(error: unknown): void {
+    this.#stop();
+    for (const stream of [...this.#streams.values()]) stream.fail(error);
+    this.#waiting.fail(error);
+  }
+
+  #stop(): void {
+    this.#state = 'closed';
+    clearTimeout(this.#openTimer);
+    this.#keepAlive.stop();
+    this.#ignorePage();
+    this.outbox.close();
+  }
+}
