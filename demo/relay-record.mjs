@@ -10,11 +10,11 @@ export function createRelayRecord() {
   let kept = 0;
   const chunks = [];
 
-  function observe(direction, bytes, connection) {
+  function observe(direction, bytes, connection, stream) {
     totals[direction] += bytes.length;
     position += bytes.length;
     kept += bytes.length;
-    chunks.push({ stream: `${connection} ${direction}`, end: position, bytes: Buffer.from(bytes) });
+    chunks.push({ stream: `${connection} ${stream} ${direction}`, end: position, bytes: Buffer.from(bytes) });
     while (kept > KEPT_BYTES) kept -= chunks.shift().bytes.length;
   }
 

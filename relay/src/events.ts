@@ -6,24 +6,39 @@ export function loggable(text: string): string {
 }
 
 /**
- * What the relay tells its log. `connection` numbers the WebSockets of one relay from 1; nothing here holds payload or tokens.
- * What a client chose is cut at 256 characters.
+ * What the relay tells its log. `connection` numbers the WebSockets of one relay from 1, `stream` is the page's number of a stream;
+ * nothing here holds payload or tokens. What a client chose is cut at 256 characters.
  */
 export type RelayEvent =
   /** A WebSocket has been opened. */
   | { type: 'opened'; connection: number; remoteAddress: string; origin?: string }
-  /** The TCP connection to the target stands. */
-  | { type: 'connected'; connection: number; target: string; durationMs: number }
-  /** The connection is over; `code` and `reason` are those of the WebSocket's close (`docs/tunnel.md`). */
+  /** Its page has been admitted, and may open streams. */
+  | { type: 'admitted'; connection: number }
+  /** The TCP connection to a stream's target stands. */
+  | { type: 'stream-opened'; connection: number; stream: number; target: string; durationMs: number }
+  /** A stream is over: orderly, unless there are `code` and `reason`, those of RESET (`docs/tunnel.md`). */
   | {
-      type: 'closed';
+      type: 'stream-closed';
       connection: number;
-      /** Absent when the page has not named one that the relay allows. */
+      stream: number;
+      /** Absent when the relay does not allow it. */
       target?: string;
       /** The target that was refused. */
       denied?: string;
+      code?: number;
+      reason?: string;
+      bytesFromPage: number;
+      bytesFromTarget: number;
+      durationMs: number;
+    }
+  /** The WebSocket is over; `code` and `reason` are those of its close (`docs/tunnel.md`). */
+  | {
+      type: 'closed';
+      connection: number;
       code: number;
       reason: string;
+      /** How many there have been; bytes are those of all of them. */
+      streams: number;
       bytesFromPage: number;
       bytesFromTarget: number;
       durationMs: number;

@@ -1,12 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { isIPv6 } from 'node:net';
-import {
-  DEFAULT_WINDOW_BYTES,
-  MAX_TOKEN_BYTES,
-  MAX_WINDOW_BYTES,
-  MIN_WINDOW_BYTES,
-} from '../../src/tunnel/limits.js';
+import { MAX_TOKEN_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from '../../src/tunnel/limits.js';
 import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../../src/util/options.js';
 import { parseOrigin } from './admission.js';
 import type { RelayEvent } from './events.js';
@@ -48,15 +43,29 @@ export interface RelayOptions {
   maxConnections?: number;
   /** Connections at once from one IP address (a proxy's, if there is one in front), refused ones included while they last; 1 or more, default 256. */
   maxConnectionsPerAddress?: number;
-  /** Bytes from a page that a connection holds while the target does not take them; 65,536 to 16,777,216, default 1,048,576. */
+  /** Streams at once on one WebSocket; 1 to 65,535, default 256. */
+  maxStreams?: number;
+  /** Bytes from a page that a stream holds at first while its target does not take them; 65,536 to 16,777,216, default 262,144. */
   windowBytes?: number;
+  /** What a stream's window grows to where the path to the page is long; `windowBytes` to 16,777,216, default 16,777,216. */
+  maxWindowBytes?: number;
+  /**
+   * Bytes that the relay holds, all connections together: from half of it on no window grows, at it pages get no further credit;
+   * 1,048,576 or more, default 268,435,456.
+   */
+  maxBufferedBytes?: number;
+  /**
+   * Milliseconds after which a page is asked to go on with another WebSocket; this one is closed when its streams have ended,
+   * five minutes later at the latest. 0 never, up to 2,147,483,647, default 0.
+   */
+  maxSocketAgeMs?: number;
   /** Called with what happens, for a log; it gets no payload and no token. What it throws, or its promise rejects with, is dropped. */
   log?: (event: RelayEvent) => void;
   /**
    * Called with every payload as the relay passes it on, for tests and inspection: the relay's own record of the bytes. It must not
-   * change or keep them beyond the call without copying. `connection` is the number in the relay's events.
+   * change or keep them beyond the call without copying. `connection` and `stream` are the numbers in the relay's events.
    */
-  observeBytes?: (direction: RelayDirection, bytes: Uint8Array, connection: number) => void;
+  observeBytes?: (direction: RelayDirection, bytes: Uint8Array, connection: number, stream: number) => void;
 }
 
 /** {@link RelayOptions}, checked, with every default in its place. */
@@ -74,9 +83,13 @@ export interface RelaySettings {
   pingIntervalMs: number;
   maxConnections: number;
   maxConnectionsPerAddress: number;
+  maxStreams: number;
   windowBytes: number;
+  maxWindowBytes: number;
+  maxBufferedBytes: number;
+  maxSocketAgeMs: number;
   log: (event: RelayEvent) => void;
-  observeBytes: (direction: RelayDirection, bytes: Uint8Array, connection: number) => void;
+  observeBytes: (direction: RelayDirection, bytes: Uint8Array, connection: number, stream: number) => void;
 }
 
 const names: OptionNames<RelayOptions> = {
@@ -92,7 +105,11 @@ const names: OptionNames<RelayOptions> = {
   pingIntervalMs: true,
   maxConnections: true,
   maxConnectionsPerAddress: true,
+  maxStreams: true,
   windowBytes: true,
+  maxWindowBytes: true,
+  maxBufferedBytes: true,
+  maxSocketAgeMs: true,
   log: true,
   observeBytes: true,
 };
@@ -103,14 +120,14 @@ type IntegerOption =
   | 'idleTimeoutMs'
   | 'pingIntervalMs'
   | 'maxConnections'
-  | 'maxConnectionsPerAddress';
+  | 'maxConnectionsPerAddress'
+  | 'maxSocketAgeMs';
 
 export function parseRelayOptions(options: RelayOptions): RelaySettings {
   checkOptionNames(options, names);
-  const { server, listen, path = '/', tokens = [], windowBytes = DEFAULT_WINDOW_BYTES } = options;
+  const { server, listen, path = '/', tokens = [] } = options;
   if (server && listen !== undefined) throw new TypeError('give either listen or server, not both');
   if (!/^\/[^?#]*$/.test(path)) throw new TypeError('path must begin with a slash and have no query');
-  checkedInteger('windowBytes', windowBytes, { min: MIN_WINDOW_BYTES, max: MAX_WINDOW_BYTES });
   const integer = (name: IntegerOption, usual: number, min: number) =>
     checkedInteger(name, options[name] ?? usual, { min, max: MAX_TIMER_MS });
   return {
@@ -126,9 +143,29 @@ export function parseRelayOptions(options: RelayOptions): RelaySettings {
     pingIntervalMs: integer('pingIntervalMs', 30_000, 0),
     maxConnections: integer('maxConnections', 1000, 1),
     maxConnectionsPerAddress: integer('maxConnectionsPerAddress', 256, 1),
-    windowBytes,
+    maxSocketAgeMs: integer('maxSocketAgeMs', 0, 0),
+    maxStreams: checkedInteger('maxStreams', options.maxStreams ?? 256, { min: 1, max: 65_535 }),
+    ...parseMemory(options),
     log: harmless('log', options.log),
     observeBytes: harmless('observeBytes', options.observeBytes),
+  };
+}
+
+function parseMemory(options: RelayOptions) {
+  const windowBytes = checkedInteger('windowBytes', options.windowBytes ?? 256 * 1024, {
+    min: MIN_WINDOW_BYTES,
+    max: MAX_WINDOW_BYTES,
+  });
+  return {
+    windowBytes,
+    maxWindowBytes: checkedInteger('maxWindowBytes', options.maxWindowBytes ?? MAX_WINDOW_BYTES, {
+      min: windowBytes,
+      max: MAX_WINDOW_BYTES,
+    }),
+    maxBufferedBytes: checkedInteger('maxBufferedBytes', options.maxBufferedBytes ?? 256 * 1024 * 1024, {
+      min: 1024 * 1024,
+      max: Number.MAX_SAFE_INTEGER,
+    }),
   };
 }
 

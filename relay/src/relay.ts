@@ -2,13 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES }
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CloseCode, type LimitReason } from '../../src/tunnel/close-codes.js';
+import { CloseCode, type SocketLimit } from '../../src/tunnel/codes.js';
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../../src/tunnel/limits.js';
 import { bracketed } from '../../src/util/host-port.js';
-import { originAllowed } from './admission.js';
-import { RelayConnection } from './connection.js';
+import { originAllowed, tokenAllowed } from './admission.js';
 import { loggable } from './events.js';
 import { parseRelayOptions, type RelayOptions, type RelaySettings } from './options.js';
+import { RelayResources } from './resources.js';
+import { Session } from './session.js';
 
 /** A running relay. */
 export interface Relay {
@@ -58,7 +59,8 @@ class WebSocketRelay implements Relay {
   readonly #settings: RelaySettings;
   readonly #server: NonNullable<RelaySettings['server']>;
   readonly #webSocketServer = new WebSocketServer(WEB_SOCKET_OPTIONS);
-  readonly #connections = new Map<WebSocket, RelayConnection>();
+  readonly #resources: RelayResources;
+  readonly #sessions = new Map<WebSocket, Session>();
   /** Open WebSockets, refused ones too. */
   readonly #countByAddress = new Map<string, number>();
   /** Pings in a row that had no answer. */
@@ -72,6 +74,7 @@ class WebSocketRelay implements Relay {
 
   constructor(settings: RelaySettings) {
     this.#settings = settings;
+    this.#resources = new RelayResources(settings);
     this.#server = settings.server ?? createServer(HTTP_OPTIONS, refusePlainHttp);
   }
 
@@ -106,7 +109,7 @@ class WebSocketRelay implements Relay {
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return this.#sessions.size;
   }
 
   async close(): Promise<void> {
@@ -122,7 +125,7 @@ class WebSocketRelay implements Relay {
     const allClosed = Promise.all(
       webSockets.map(each => new Promise(resolve => each.once('close', resolve))),
     );
-    for (const connection of this.#connections.values()) connection.close(CloseCode.shutdown, '');
+    for (const session of this.#sessions.values()) session.close(CloseCode.shutdown, '');
     const timer = setTimeout(() => {
       for (const webSocket of webSockets) webSocket.terminate();
     }, SHUTDOWN_TIMEOUT_MS);
@@ -165,7 +168,12 @@ class WebSocketRelay implements Relay {
     this.#count(remoteAddress, 1);
     webSocket.on('close', () => this.#count(remoteAddress, -1));
     const id = ++this.#lastId;
-    const connection = new RelayConnection(webSocket, { id, settings: this.#settings });
+    const session = new Session(webSocket, {
+      id,
+      settings: this.#settings,
+      resources: this.#resources,
+      admit: token => tokenAllowed(token, this.#settings.tokens),
+    });
     this.#settings.log({
       type: 'opened',
       connection: id,
@@ -175,15 +183,15 @@ class WebSocketRelay implements Relay {
     this.#watch(webSocket);
     // A page cannot see why an upgrade failed, so it is accepted and closed with a code.
     if (!originAllowed(origin, this.#settings)) {
-      connection.close(CloseCode.origin, '');
+      session.close(CloseCode.origin, '');
       return;
     }
     if (limit) {
-      connection.close(CloseCode.limit, limit);
+      session.close(CloseCode.limit, limit);
       return;
     }
-    this.#connections.set(webSocket, connection);
-    webSocket.on('close', () => this.#connections.delete(webSocket));
+    this.#sessions.set(webSocket, session);
+    webSocket.on('close', () => this.#sessions.delete(webSocket));
   }
 
   /** Connections over a limit are told so in a close code. That needs a WebSocket, of which there are limits too. */
@@ -193,9 +201,9 @@ class WebSocketRelay implements Relay {
     return this.#webSocketServer.clients.size >= 2 * maxConnections || count >= 2 * maxConnectionsPerAddress;
   }
 
-  #limitReached(remoteAddress: string): LimitReason | undefined {
+  #limitReached(remoteAddress: string): SocketLimit | undefined {
     const { maxConnections, maxConnectionsPerAddress } = this.#settings;
-    if (this.#connections.size >= maxConnections) return 'connections';
+    if (this.#sessions.size >= maxConnections) return 'connections';
     const count = this.#countByAddress.get(remoteAddress) ?? 0;
     return count >= maxConnectionsPerAddress ? 'connections-per-address' : undefined;
   }

@@ -22,7 +22,7 @@ export function pageWebSocket(origin: string | null = ORIGIN): typeof globalThis
 /** The request of a page, for those who then speak WebSocket by hand. */
 export const UPGRADE =
   'GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
-  `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: browser-mtls.v1\r\nOrigin: ${ORIGIN}\r\n\r\n`;
+  `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: browser-mtls.v2\r\nOrigin: ${ORIGIN}\r\n\r\n`;
 
 /** A TCP connection to a relay, which ends with the test. */
 export async function dialRelay(relay: Relay): Promise<Socket> {

@@ -1,0 +1,33 @@
+import { GrowthBudget } from '../../src/tunnel/receive-window.js';
+import { MessageBuffers } from './message-buffers.js';
+import { RelayMemory } from './relay-memory.js';
+
+/** What is read from a target at a time. With the rest of a record before, and the header, it fits into 256 KiB. */
+const READ_BYTES = 224 * 1024;
+
+/** What all connections of a relay share. */
+export class RelayResources {
+  readonly memory: RelayMemory;
+  readonly buffers: MessageBuffers;
+  /** All targets are read into it: what is read leaves it before the next one is. */
+  readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+
+  constructor({ maxBufferedBytes }: { maxBufferedBytes: number }) {
+    this.memory = new RelayMemory(maxBufferedBytes);
+    this.buffers = new MessageBuffers(this.memory);
+  }
+}
+
+/** What the windows of a socket may grow by; nothing while the relay's memory is scarce. */
+export class MemoryBoundBudget extends GrowthBudget {
+  readonly #memory: RelayMemory;
+
+  constructor(bytes: number, memory: RelayMemory) {
+    super(bytes);
+    this.#memory = memory;
+  }
+
+  override take(bytes: number): boolean {
+    return !this.#memory.isScarce && super.take(bytes);
+  }
+}

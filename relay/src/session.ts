@@ -1,0 +1,342 @@
+import { performance } from 'node:perf_hooks';
+import type { RawData, WebSocket } from 'ws';
+import { CloseCode, ResetCode, type StreamLimit } from '../../src/tunnel/codes.js';
+import {
+  decodeFrame,
+  encodeCredit,
+  encodeGoAway,
+  encodeReset,
+  encodeWelcome,
+  type Frame,
+  type HelloFrame,
+  type OpenFrame,
+  SOCKET,
+} from '../../src/tunnel/frames.js';
+import { INITIAL_CREDIT_BYTES, INITIAL_STREAMS, PROTOCOL_VERSION } from '../../src/tunnel/limits.js';
+import type { RelaySettings } from './options.js';
+import { Outbox } from './outbox.js';
+import { MemoryBoundBudget, type RelayResources } from './resources.js';
+import { RoundTrip } from './round-trip.js';
+import { RelayStream, type StreamContext } from './stream.js';
+
+/** Time for a refused page to take the close code. */
+const REFUSED_TIMEOUT_MS = 1000;
+/** Time for a page's streams to end after GOAWAY. */
+const GOAWAY_TIMEOUT_MS = 300_000;
+/** What the windows of a socket's streams may grow by. */
+const GROWTH_BYTES = 32 * 1024 * 1024;
+/** While the relay's memory is full, a page that keeps more of it than this is not read. */
+const FAIR_HELD_BYTES = 256 * 1024;
+
+export interface SessionOptions {
+  /** The socket's number in the relay's events. */
+  id: number;
+  settings: RelaySettings;
+  resources: RelayResources;
+  /** Whether a page with this token is served. */
+  admit: (token: string) => boolean | Promise<boolean>;
+}
+
+/** One WebSocket and its streams. Nothing that page or targets do makes it throw. */
+export class Session {
+  readonly #webSocket: WebSocket;
+  readonly #options: SessionOptions;
+  readonly #startedAt = performance.now();
+  readonly #outbox: Outbox;
+  readonly #roundTrip: RoundTrip;
+  readonly #streams = new Map<number, RelayStream>();
+  #state: 'hello' | 'admitting' | 'open' | 'closed' = 'hello';
+  #context: StreamContext | undefined;
+  /** Until HELLO, the wait for it; then the wait for a stream. */
+  #timer: NodeJS.Timeout | undefined;
+  /** Until GOAWAY, the wait for it; then the wait for the streams to end. */
+  #ageTimer: NodeJS.Timeout | undefined;
+
+  #lastStream = 0;
+  #streamCount = 0;
+  #bytesFromPage = 0;
+  #bytesFromTarget = 0;
+
+  /** What the page may still send on all of its streams. */
+  #openBytes = INITIAL_CREDIT_BYTES;
+  /** Received, and not granted again. */
+  #receivedBytes = 0;
+
+  /** The PING behind GOAWAY: with its answer, all that the page opened before it knew of GOAWAY is here. */
+  #goAwayPing: number | undefined;
+
+  readonly #updatePause = () => {
+    if (!this.#mustPause()) {
+      if (this.#webSocket.isPaused) this.#webSocket.resume();
+      return;
+    }
+    this.#webSocket.pause();
+    this.#options.resources.memory.whenRelieved(this.#updatePause);
+  };
+
+  constructor(webSocket: WebSocket, options: SessionOptions) {
+    this.#webSocket = webSocket;
+    this.#options = options;
+    const { settings, resources } = options;
+    this.#outbox = new Outbox(webSocket, { memory: resources.memory, onDrain: this.#updatePause });
+    this.#roundTrip = new RoundTrip(this.#outbox);
+    webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    webSocket.on('error', error => this.#onWebSocketError(error));
+    webSocket.on('close', code => {
+      this.close(code, '');
+      clearTimeout(this.#timer);
+    });
+    this.#startTimer(settings.helloTimeoutMs, () => this.close(CloseCode.helloTimeout, ''));
+  }
+
+  /** Ends the WebSocket with this code, and all streams: their targets get a reset unless both sides had ended. */
+  close(code: number, reason: string): void {
+    if (this.#state === 'closed') return;
+    const unproven = this.#state !== 'open';
+    this.#release(code, reason);
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.close(code, reason);
+    // After a close `ws` goes on reading until the other side has answered it.
+    if (unproven) this.#startTimer(REFUSED_TIMEOUT_MS, () => this.#webSocket.terminate());
+  }
+
+  /** Asks the page to open further streams on another socket; closes this one when its streams have ended, or after a while. */
+  goAway(): void {
+    if (this.#state !== 'open' || this.#goAwayPing !== undefined) return;
+    this.#outbox.sendControl(encodeGoAway());
+    this.#goAwayPing = this.#roundTrip.ping();
+    clearTimeout(this.#ageTimer);
+    this.#ageTimer = setTimeout(() => this.close(CloseCode.lifetime, ''), GOAWAY_TIMEOUT_MS);
+  }
+
+  #release(code: number, reason: string): void {
+    this.#state = 'closed';
+    clearTimeout(this.#timer);
+    clearTimeout(this.#ageTimer);
+    this.#options.resources.memory.forget(this.#updatePause);
+    for (const stream of [...this.#streams.values()]) stream.abandon(ResetCode.givenUp, 'socket');
+    // A paused WebSocket would not see the answer to its close.
+    this.#webSocket.resume();
+    this.#logClosed(code, reason);
+  }
+
+  #onMessage(data: RawData, isBinary: boolean): void {
+    if (this.#state === 'closed') return;
+    const frame = isBinary && data instanceof Uint8Array ? decodeFrame(data) : undefined;
+    const violation = frame ? this.#onFrame(frame) : 'malformed message';
+    if (violation !== undefined) this.#protocolError(violation);
+    else if (this.#mustPause()) this.#updatePause();
+  }
+
+  /** Gives what the page did wrong. */
+  #onFrame(frame: Frame): string | undefined {
+    if (this.#state === 'hello') return frame.type === 'hello' ? this.#onHello(frame) : 'no HELLO';
+    switch (frame.type) {
+      case 'open':
+        return this.#onOpen(frame);
+      case 'data':
+        return this.#onData(frame.stream, frame.payload);
+      case 'credit':
+        return this.#onCredit(frame.stream, frame.bytes);
+      case 'end':
+        return this.#onStream(frame.stream, stream => stream.endByPage(), 'second END');
+      case 'reset':
+        return this.#onStream(frame.stream, stream => stream.abandon(ResetCode.givenUp), '');
+      case 'ping':
+        this.#roundTrip.answer(frame.nonce);
+        return undefined;
+      case 'pong':
+        return this.#onPong(frame.nonce);
+      default:
+        return `${frame.type} out of turn`;
+    }
+  }
+
+  // Admission
+
+  #onHello(hello: HelloFrame): string | undefined {
+    if (hello.version !== PROTOCOL_VERSION) return 'unknown version';
+    this.#state = 'admitting';
+    clearTimeout(this.#timer);
+    const { id, settings, resources } = this.#options;
+    this.#context = {
+      connection: id,
+      settings,
+      resources,
+      outbox: this.#outbox,
+      growthBudget: new MemoryBoundBudget(GROWTH_BYTES, resources.memory),
+      roundTripMs: () => this.#roundTrip.shortestMs,
+      pageWindowBytes: hello.streamWindowBytes,
+      onTaken: this.#updatePause,
+      onEnded: stream => this.#onStreamEnded(stream),
+    };
+    this.#outbox.grant(hello.socketWindowBytes);
+    void this.#admit(hello.token);
+    return undefined;
+  }
+
+  async #admit(token: string): Promise<void> {
+    const { id, settings, admit } = this.#options;
+    let admitted = false;
+    try {
+      admitted = await admit(token);
+    } catch (error) {
+      settings.log({ type: 'error', connection: id, message: `cannot check a token: ${String(error)}` });
+    }
+    if (this.#state !== 'admitting') return;
+    if (admitted) this.#open();
+    else this.close(CloseCode.token, '');
+  }
+
+  #open(): void {
+    this.#state = 'open';
+    const { settings } = this.#options;
+    this.#openBytes += settings.maxWindowBytes - INITIAL_CREDIT_BYTES;
+    this.#outbox.sendControl(
+      encodeWelcome({
+        socketWindowBytes: settings.maxWindowBytes,
+        streamWindowBytes: settings.windowBytes,
+        maxStreams: settings.maxStreams,
+      }),
+    );
+    settings.log({ type: 'admitted', connection: this.#options.id });
+    this.#roundTrip.ping();
+    if (settings.maxSocketAgeMs > 0) {
+      this.#ageTimer = setTimeout(() => this.goAway(), settings.maxSocketAgeMs);
+    }
+    if (this.#streams.size === 0) this.#awaitStream();
+    for (const stream of [...this.#streams.values()]) stream.start();
+  }
+
+  // Streams
+
+  #onOpen({ stream: number, hostname, port }: OpenFrame): string | undefined {
+    if (number <= this.#lastStream || !this.#context) return 'stream number out of turn';
+    const isOpen = this.#state === 'open';
+    if (!isOpen && this.#streams.size >= INITIAL_STREAMS) return 'more streams than before WELCOME';
+    this.#lastStream = number;
+    if (this.#streams.size >= this.#options.settings.maxStreams) return this.#refuse(number, 'streams');
+    if (this.#options.resources.memory.isFull) return this.#refuse(number, 'memory');
+    clearTimeout(this.#timer);
+    const stream = new RelayStream(number, { hostname, port }, this.#context);
+    this.#streams.set(number, stream);
+    this.#streamCount++;
+    if (isOpen) stream.start();
+    return undefined;
+  }
+
+  #refuse(stream: number, reason: StreamLimit): undefined {
+    this.#outbox.sendControl(encodeReset({ stream, code: ResetCode.limit, reason }));
+  }
+
+  #onData(number: number, payload: Uint8Array): string | undefined {
+    this.#openBytes -= payload.length;
+    if (this.#openBytes < 0) return 'more DATA than the socket was granted';
+    this.#grantCredit(payload.length);
+    return this.#onStream(number, stream => stream.receive(payload), 'DATA out of turn');
+  }
+
+  #onCredit(number: number, bytes: number): string | undefined {
+    const violation = 'more CREDIT than a window may have';
+    if (number === SOCKET) return this.#outbox.grant(bytes) ? undefined : violation;
+    return this.#onStream(number, stream => stream.grant(bytes), violation);
+  }
+
+  /** A message for a stream that has ended may have crossed the end on its way. */
+  #onStream(
+    number: number,
+    act: (stream: RelayStream) => boolean | undefined | void,
+    violation: string,
+  ): string | undefined {
+    if (number > this.#lastStream) return 'a stream that was never opened';
+    const stream = this.#streams.get(number);
+    return stream && act(stream) === false ? violation : undefined;
+  }
+
+  #onStreamEnded(stream: RelayStream): void {
+    this.#streams.delete(stream.number);
+    this.#bytesFromPage += stream.bytesFromPage;
+    this.#bytesFromTarget += stream.bytesFromTarget;
+    if (this.#state !== 'open' || this.#streams.size > 0) return;
+    if (!this.#closeWhenGone()) this.#awaitStream();
+  }
+
+  #awaitStream(): void {
+    this.#startTimer(this.#options.settings.idleTimeoutMs, () => this.close(CloseCode.idle, ''));
+  }
+
+  // The socket's own window, round trip and pauses
+
+  /** Gives back what was received, whatever becomes of it: so a stalled stream holds up no other. */
+  #grantCredit(bytes: number): void {
+    this.#receivedBytes += bytes;
+    if (this.#state !== 'open') return;
+    if (this.#receivedBytes < this.#options.settings.maxWindowBytes / 4) return;
+    this.#outbox.sendControl(encodeCredit(SOCKET, this.#receivedBytes));
+    this.#openBytes += this.#receivedBytes;
+    this.#receivedBytes = 0;
+    this.#roundTrip.refresh();
+  }
+
+  #onPong(nonce: number): string | undefined {
+    if (!this.#roundTrip.answered(nonce)) return 'PONG without PING';
+    this.#closeWhenGone();
+    return undefined;
+  }
+
+  /** With the answer to the PING behind GOAWAY, all that the page had opened before it knew is here. */
+  #closeWhenGone(): boolean {
+    const ping = this.#goAwayPing;
+    if (ping === undefined || !this.#roundTrip.hasAnswered(ping) || this.#streams.size > 0) return false;
+    this.close(CloseCode.lifetime, '');
+    return true;
+  }
+
+  #mustPause(): boolean {
+    const { memory } = this.#options.resources;
+    return this.#outbox.isOverfull || (memory.isFull && this.#heldBytes() > FAIR_HELD_BYTES);
+  }
+
+  #heldBytes(): number {
+    let bytes = 0;
+    for (const stream of this.#streams.values()) bytes += stream.heldBytes;
+    return bytes;
+  }
+
+  // Ends
+
+  /** Who has not said a proper HELLO gets no close frame, and not the time to answer one. */
+  #protocolError(reason: string): void {
+    if (this.#state === 'hello') {
+      this.#release(CloseCode.protocol, reason);
+      this.#webSocket.terminate();
+      return;
+    }
+    this.close(CloseCode.protocol, reason);
+  }
+
+  /** A malformed WebSocket frame, or the connection's own failure; `ws` closes by itself. */
+  #onWebSocketError(error: Error): void {
+    const { id, settings } = this.#options;
+    settings.log({ type: 'error', connection: id, message: error.message });
+    if (this.#state === 'hello') this.#protocolError('malformed WebSocket');
+  }
+
+  #startTimer(timeoutMs: number, onTimeout: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = timeoutMs > 0 ? setTimeout(onTimeout, timeoutMs) : undefined;
+  }
+
+  #logClosed(code: number, reason: string): void {
+    const { id, settings } = this.#options;
+    settings.log({
+      type: 'closed',
+      connection: id,
+      code,
+      reason,
+      streams: this.#streamCount,
+      bytesFromPage: this.#bytesFromPage,
+      bytesFromTarget: this.#bytesFromTarget,
+      durationMs: Math.round(performance.now() - this.#startedAt),
+    });
+  }
+}

@@ -1,0 +1,248 @@
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { ResetCode, type ResetCodeNumber } from '../../src/tunnel/codes.js';
+import { encodeCredit, encodeEnd, encodeOpened, encodeReset } from '../../src/tunnel/frames.js';
+import { type GrowthBudget, ReceiveWindow } from '../../src/tunnel/receive-window.js';
+import { formatHostPort, type HostPort } from '../../src/util/host-port.js';
+import { loggable } from './events.js';
+import { openTarget, unreachableReason } from './open-target.js';
+import type { RelaySettings } from './options.js';
+import type { Outbox } from './outbox.js';
+import type { RelayResources } from './resources.js';
+import { TargetReader } from './target-reader.js';
+import { TargetWriter } from './target-writer.js';
+import { normaliseHostname, ruleAllows } from './targets.js';
+
+/** What a socket gives all of its streams. */
+export interface StreamContext {
+  /** The socket's number in the relay's events. */
+  connection: number;
+  settings: RelaySettings;
+  resources: RelayResources;
+  outbox: Outbox;
+  growthBudget: GrowthBudget;
+  roundTripMs: () => number | undefined;
+  /** What the page's windows of streams start with. */
+  pageWindowBytes: number;
+  /** TCP has taken bytes of the page's. */
+  onTaken: () => void;
+  onEnded: (stream: RelayStream) => void;
+}
+
+/** One stream of a socket: a TCP connection to a target, and what waits on the way to and from it. */
+export class RelayStream {
+  readonly number: number;
+  readonly #context: StreamContext;
+  readonly #asked: HostPort;
+  readonly #startedAt = performance.now();
+  readonly #writer: TargetWriter;
+  readonly #reader: TargetReader;
+  /** Waits for the connection, then for bytes. */
+  #timer: NodeJS.Timeout | undefined;
+  #state: 'waiting' | 'connecting' | 'open' | 'over' = 'waiting';
+  /** Fit for the log, and allowed. */
+  #target: string | undefined;
+  #socket: Socket | undefined;
+  /** Why nothing can be written any more. */
+  #writeFailure: NodeJS.ErrnoException | undefined;
+  #targetEnded = false;
+  #endSent = false;
+  #socketClosed = false;
+  /** The target has reset the connection: the page is told behind what it has still to take. */
+  #failed = false;
+
+  constructor(number: number, asked: HostPort, context: StreamContext) {
+    this.number = number;
+    this.#asked = asked;
+    this.#context = context;
+    const { settings, resources, outbox, growthBudget, roundTripMs, connection } = context;
+    this.#writer = new TargetWriter({
+      window: new ReceiveWindow({
+        initialBytes: settings.windowBytes,
+        maxBytes: settings.maxWindowBytes,
+        budget: growthBudget,
+        roundTripMs,
+      }),
+      memory: resources.memory,
+      onCredit: bytes => outbox.sendControl(encodeCredit(number, bytes)),
+      onTaken: () => {
+        this.#timer?.refresh();
+        context.onTaken();
+      },
+    });
+    this.#reader = new TargetReader({
+      stream: number,
+      creditBytes: context.pageWindowBytes,
+      outbox,
+      buffers: resources.buffers,
+      observe: payload => settings.observeBytes('target-to-page', payload, connection, number),
+      onResume: () => this.#socket?.resume(),
+    });
+  }
+
+  /** Bytes of the page's that the relay holds. */
+  get heldBytes(): number {
+    return this.#writer.heldBytes;
+  }
+
+  get bytesFromPage(): number {
+    return this.#writer.receivedBytes;
+  }
+
+  get bytesFromTarget(): number {
+    return this.#reader.sentBytes;
+  }
+
+  /** Connects to the target, when it is allowed. */
+  start(): void {
+    const { settings, resources } = this.#context;
+    const hostname = normaliseHostname(this.#asked.hostname);
+    const { port } = this.#asked;
+    if (hostname === undefined || !settings.rules.some(rule => ruleAllows(rule, hostname, port))) {
+      this.reset(ResetCode.denied);
+      return;
+    }
+    this.#state = 'connecting';
+    this.#target = loggable(formatHostPort({ hostname, port }));
+    const connectStartedAt = performance.now();
+    const socket = openTarget(hostname, port, {
+      buffer: resources.readBuffer,
+      onBytes: bytes => this.#onBytes(bytes),
+      onWriteFailed: error => this.#onWriteFailed(error),
+    });
+    this.#socket = socket;
+    socket.on('connect', () => this.#onConnected(socket, connectStartedAt));
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', error => this.#onError(error));
+    socket.on('close', () => this.#onClose());
+    this.#startTimer(settings.connectTimeoutMs, () => this.reset(ResetCode.unreachable, 'timeout'));
+  }
+
+  /** DATA of the page's; `false` when that was a violation. */
+  receive(payload: Uint8Array): boolean {
+    if (this.#writer.hasEnded || !this.#writer.receive(payload)) return false;
+    this.#context.settings.observeBytes('page-to-target', payload, this.#context.connection, this.number);
+    return true;
+  }
+
+  /** END of the page's; `false` when that was a violation. */
+  endByPage(): boolean {
+    if (this.#writer.hasEnded) return false;
+    this.#writer.end();
+    return true;
+  }
+
+  /** CREDIT of the page's; `false` when that was a violation. */
+  grant(bytes: number): boolean {
+    if (this.#state === 'open') this.#timer?.refresh();
+    return this.#reader.grant(bytes);
+  }
+
+  /** Ends both directions at once, and tells the page. */
+  reset(code: ResetCodeNumber, reason = ''): void {
+    if (this.#state === 'over') return;
+    this.#context.outbox.sendControl(encodeReset({ stream: this.number, code, reason }));
+    this.abandon(code, reason);
+  }
+
+  /** Ends both directions at once; the page knows, or is gone. */
+  abandon(code: ResetCodeNumber | undefined, reason = ''): void {
+    if (this.#state === 'over') return;
+    // A reset, because an orderly end would tell the target that the page had said all it had to say.
+    if (this.#socket?.connecting) this.#socket.destroy();
+    else this.#socket?.resetAndDestroy();
+    this.#finish(code, reason);
+  }
+
+  #onConnected(socket: Socket, connectStartedAt: number): void {
+    if (this.#state !== 'connecting') return;
+    this.#state = 'open';
+    const { settings, connection, outbox } = this.#context;
+    settings.log({
+      type: 'stream-opened',
+      connection,
+      stream: this.number,
+      target: this.#target ?? '',
+      durationMs: Math.round(performance.now() - connectStartedAt),
+    });
+    this.#startTimer(settings.idleTimeoutMs, () => this.reset(ResetCode.idle));
+    outbox.sendControl(encodeOpened(this.number));
+    this.#writer.start(socket);
+  }
+
+  #onBytes(bytes: Uint8Array): boolean {
+    if (this.#state !== 'open') return true;
+    this.#timer?.refresh();
+    return this.#reader.read(bytes);
+  }
+
+  #onEnd(): void {
+    if (this.#state !== 'open') return;
+    if (this.#writeFailure) {
+      this.#onError(this.#writeFailure);
+      return;
+    }
+    this.#targetEnded = true;
+    this.#reader.flush(() => {
+      this.#endSent = true;
+      this.#context.outbox.sendControl(encodeEnd(this.number));
+      if (this.#socketClosed) this.#finish(undefined, '');
+    });
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    if (this.#state === 'connecting') this.reset(ResetCode.unreachable, unreachableReason(error));
+    else this.#resetByTarget(error.code ?? '');
+  }
+
+  /** What the target said before goes to the page first; its end follows. */
+  #onWriteFailed(error: NodeJS.ErrnoException): void {
+    this.#writeFailure = error;
+    if (this.#targetEnded) this.#onError(error);
+  }
+
+  /** After orderly ends of both sides, or after a failure. */
+  #onClose(): void {
+    this.#socketClosed = true;
+    if (this.#state !== 'open') return;
+    if (!this.#writer.hasEnded || !this.#targetEnded) this.#resetByTarget('');
+    else if (this.#endSent) this.#finish(undefined, '');
+  }
+
+  #resetByTarget(reason: string): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#writer.discard();
+    this.#reader.flush(() => this.reset(ResetCode.targetReset, reason));
+  }
+
+  #finish(code: ResetCodeNumber | undefined, reason: string): void {
+    this.#state = 'over';
+    clearTimeout(this.#timer);
+    this.#writer.discard();
+    this.#reader.discard();
+    this.#logClosed(code, reason);
+    this.#context.onEnded(this);
+  }
+
+  #startTimer(timeoutMs: number, onTimeout: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = timeoutMs > 0 ? setTimeout(onTimeout, timeoutMs) : undefined;
+  }
+
+  #logClosed(code: ResetCodeNumber | undefined, reason: string): void {
+    const { settings, connection } = this.#context;
+    settings.log({
+      type: 'stream-closed',
+      connection,
+      stream: this.number,
+      ...(this.#target === undefined
+        ? { denied: loggable(formatHostPort(this.#asked)) }
+        : { target: this.#target }),
+      ...(code === undefined ? {} : { code, reason }),
+      bytesFromPage: this.bytesFromPage,
+      bytesFromTarget: this.bytesFromTarget,
+      durationMs: Math.round(performance.now() - this.#startedAt),
+    });
+  }
+}

@@ -1,0 +1,133 @@
+import type { Socket } from 'node:net';
+import { ChunkQueue } from '../../src/tunnel/chunk-queue.js';
+import type { ReceiveWindow } from '../../src/tunnel/receive-window.js';
+import type { RelayMemory } from './relay-memory.js';
+
+/** What TCP is given in one go: its end is when credit can be given for all of it. */
+const BATCH_BYTES = 256 * 1024;
+
+export interface TargetWriterOptions {
+  window: ReceiveWindow;
+  memory: RelayMemory;
+  /** Grants the page credit. */
+  onCredit: (bytes: number) => void;
+  /** TCP has taken bytes. */
+  onTaken: () => void;
+}
+
+/** The direction from the page to the target: holds what TCP has not taken, never more than the window. */
+export class TargetWriter {
+  readonly #options: TargetWriterOptions;
+  readonly #queue = new ChunkQueue();
+  #socket: Socket | undefined;
+  /** Bytes that TCP has been given and has not taken. */
+  #writingBytes = 0;
+  /** A write waits for the end of the turn. */
+  #scheduled = false;
+  #ended = false;
+  #discarded = false;
+  #receivedBytes = 0;
+  /** Credit that has to wait for memory. */
+  #withheldBytes = 0;
+  readonly #grantWithheld = () => this.#grant(0);
+
+  constructor(options: TargetWriterOptions) {
+    this.#options = options;
+  }
+
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  get heldBytes(): number {
+    return this.#queue.byteLength + this.#writingBytes;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** `false` when the page had no credit for it. */
+  receive(payload: Uint8Array): boolean {
+    if (!this.#options.window.receive(payload.length)) return false;
+    this.#receivedBytes += payload.length;
+    this.#options.memory.hold(payload.length);
+    const waits = this.#socket === undefined || this.#writingBytes > 0;
+    this.#queue.push(waits ? compact(payload) : payload);
+    this.#schedule();
+    return true;
+  }
+
+  /** The target gets FIN once it has got all that was received before. */
+  end(): void {
+    this.#ended = true;
+    this.#schedule();
+  }
+
+  /** The TCP connection stands. */
+  start(socket: Socket): void {
+    this.#socket = socket;
+    this.#write();
+  }
+
+  discard(): void {
+    this.#discarded = true;
+    this.#options.memory.forget(this.#grantWithheld);
+    this.#options.memory.release(this.heldBytes);
+    this.#options.window.release();
+    this.#writingBytes = 0;
+    this.#queue.clear();
+  }
+
+  /** What a page's messages of one turn bring leaves in one system call. */
+  #schedule(): void {
+    if (this.#scheduled || this.#socket === undefined || this.#writingBytes > 0) return;
+    this.#scheduled = true;
+    process.nextTick(() => {
+      this.#scheduled = false;
+      this.#write();
+    });
+  }
+
+  #write(): void {
+    const socket = this.#socket;
+    if (!socket || this.#discarded || this.#writingBytes > 0) return;
+    socket.cork();
+    while (this.#writingBytes < BATCH_BYTES) {
+      const chunk = this.#queue.shift();
+      if (!chunk) break;
+      this.#writingBytes += chunk.length;
+      const isLast = this.#queue.byteLength === 0 || this.#writingBytes >= BATCH_BYTES;
+      socket.write(chunk, isLast ? error => this.#onWritten(error) : undefined);
+    }
+    socket.uncork();
+    if (this.#ended && this.#queue.byteLength === 0 && !socket.writableEnded) socket.end();
+  }
+
+  #onWritten(error: Error | null | undefined): void {
+    if (error || this.#discarded) return;
+    const bytes = this.#writingBytes;
+    this.#writingBytes = 0;
+    this.#options.memory.release(bytes);
+    this.#options.onTaken();
+    if (!this.#ended) this.#grant(this.#options.window.consume(bytes));
+    this.#write();
+  }
+
+  #grant(bytes: number): void {
+    this.#withheldBytes += bytes;
+    if (this.#withheldBytes === 0) return;
+    if (this.#options.memory.isFull) {
+      this.#options.memory.whenRelieved(this.#grantWithheld);
+      return;
+    }
+    const creditBytes = this.#withheldBytes;
+    this.#withheldBytes = 0;
+    this.#options.onCredit(creditBytes);
+  }
+}
+
+/** A view of a small part keeps the whole buffer that was read: who has to wait for TCP gets memory of its own. */
+function compact(payload: Uint8Array): Uint8Array {
+  return payload.length * 2 < payload.buffer.byteLength ? new Uint8Array(payload) : payload;
+}
