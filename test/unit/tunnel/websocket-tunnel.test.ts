@@ -1,158 +1,196 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { WebSocket, WebSocketServer } from 'ws';
-import {
-  decodeFrame,
-  encodeAccept,
-  encodeCredit,
-  encodeData,
-  encodeEnd,
-  encodePong,
-  type Frame,
-} from '../../../src/tunnel/frames.js';
+import { type AddressInfo, createServer } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { encodeCredit, encodeData, encodeEnd, encodeOpened } from '../../../src/tunnel/frames.js';
 import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../../../src/tunnel/websocket-tunnel.js';
+import {
+  ADDRESS,
+  MIB,
+  openStream,
+  openTunnel,
+  platform,
+  sleep,
+  startScriptedRelay,
+} from './support/scripted-relay.js';
 
-const ADDRESS = { hostname: 'target.test', port: 443 };
-const platform = { WebSocket: WebSocket as unknown as typeof globalThis.WebSocket };
-
-/** A relay that does what the test says, right or wrong. */
-async function startScriptedRelay(onHello: (webSocket: WebSocket) => void) {
-  const frames: Frame[] = [];
-  const closeCodes: number[] = [];
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
-  await once(server, 'listening');
-  onTestFinished(() => {
-    for (const client of server.clients) client.terminate();
-    server.close();
-  });
-  server.on('connection', webSocket => {
-    webSocket.on('close', code => closeCodes.push(code));
-    webSocket.on('message', data => {
-      const frame = decodeFrame(data as Buffer);
-      if (!frame) throw new Error('the client sent a malformed message');
-      frames.push(frame);
-      if (frame.type === 'hello') onHello(webSocket);
-    });
-  });
-  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, frames, closeCodes };
-}
-
-async function openClient(url: string, options: WebSocketTunnelOptions = {}) {
-  const stream = await createWebSocketTunnel(url, { ...platform, ...options }).connect(ADDRESS);
-  const writer = stream.writable.getWriter();
-  writer.closed.catch(() => {});
-  return { stream, writer, reader: stream.readable.getReader() };
-}
-
-const sleep = (timeMs: number) => new Promise(resolve => setTimeout(resolve, timeMs));
-const dataBytes = (frames: Frame[]) =>
-  frames.reduce((sum, frame) => sum + (frame.type === 'data' ? frame.payload.length : 0), 0);
-
-test('the first bytes follow the hello, in messages of at most 64 KiB and no further than the credit', async () => {
-  const sockets: WebSocket[] = [];
-  const { url, frames } = await startScriptedRelay(webSocket => sockets.push(webSocket));
-  const { writer } = await openClient(url, { token: 'T', windowBytes: 131072 });
-  const write = writer.write(new Uint8Array(200_000));
-  await sleep(100);
-  expect(frames[0]).toEqual({ type: 'hello', version: 1, windowBytes: 131072, ...ADDRESS, token: 'T' });
-  expect(dataBytes(frames)).toBe(65536);
-  // The smallest window there is brings no credit beyond the initial one.
-  sockets[0]?.send(encodeAccept(65536));
-  await sleep(100);
-  expect(dataBytes(frames)).toBe(65536);
-  sockets[0]?.send(encodeCredit(65536));
-  await sleep(100);
-  expect(dataBytes(frames)).toBe(131072);
-  sockets[0]?.send(encodeCredit(65536));
-  await sleep(100);
-  sockets[0]?.send(encodeCredit(65536));
-  await write;
-  await writer.close();
-  await sleep(50);
-  expect(dataBytes(frames)).toBe(200_000);
-  expect(frames.at(-1)).toEqual({ type: 'end' });
+test('HELLO, OPEN and the first bytes do not wait for WELCOME', async () => {
+  const { url, page } = await startScriptedRelay(() => {});
+  const { writer } = await openStream(openTunnel(url, { token: 'T', windowBytes: 131072 }));
+  await writer.write(Uint8Array.of(7));
+  await expect
+    .poll(() => page().frames)
+    .toEqual([
+      { type: 'hello', version: 2, socketWindowBytes: 16 * MIB, streamWindowBytes: 131072, token: 'T' },
+      { type: 'open', stream: 1, ...ADDRESS },
+      { type: 'data', stream: 1, payload: Buffer.of(7) },
+    ]);
 });
 
-test('credit is granted for what the consumer took, not for what arrived', async () => {
-  const { url, frames } = await startScriptedRelay(webSocket => {
-    webSocket.send(encodeAccept(65536));
-    for (let count = 0; count < 4; count++) webSocket.send(encodeData(new Uint8Array(16384).fill(count)));
-  });
-  const { reader } = await openClient(url, { windowBytes: 65536 });
+test('the socket is open before the first stream, unless it shall wait for that', async () => {
+  const { url, pages } = await startScriptedRelay();
+  const lazy = openTunnel(url, { connectAt: 'first-use' });
   await sleep(100);
-  expect(frames).toHaveLength(1);
-  expect((await reader.read()).value?.[0]).toBe(0);
-  await sleep(50);
-  expect(frames[1]).toEqual({ type: 'credit', bytes: 16384 });
+  expect(pages).toHaveLength(0);
+  openTunnel(url);
+  await expect.poll(() => pages[0]?.of('hello')).toHaveLength(1);
+  await openStream(lazy);
+  expect(pages).toHaveLength(2);
 });
 
-const faults: [string, (Uint8Array | string)[]][] = [
-  ['text', [encodeAccept(65536), 'text']],
-  ['an unknown type', [Uint8Array.of(9)]],
-  ['a second ACCEPT', [encodeAccept(65536), encodeAccept(65536)]],
-  ['a window too small', [encodeAccept(1)]],
-  ['DATA before ACCEPT', [encodeData(Uint8Array.of(1))]],
-  ['END before ACCEPT', [encodeEnd()]],
-  ['DATA after END', [encodeAccept(65536), encodeEnd(), encodeData(Uint8Array.of(1))]],
-  ['CREDIT for nothing', [encodeAccept(65536), encodeCredit(1)]],
-  [
-    'more DATA than granted',
-    [encodeAccept(65536), encodeData(new Uint8Array(65536)), encodeData(Uint8Array.of(1))],
-  ],
-];
-
-test.each(faults)('%s ends the connection as a fault of the relay', async (name, messages) => {
-  const { url, closeCodes } = await startScriptedRelay(webSocket => {
-    for (const message of messages) webSocket.send(message);
-  });
-  const { writer, reader } = await openClient(url, { windowBytes: 65536 });
-  await expect(writer.closed).rejects.toMatchObject({ code: 'ERR_TUNNEL_PROTOCOL' });
-  if (name !== 'DATA after END') {
-    const drain = async () => {
-      while (!(await reader.read()).done);
-    };
-    await expect(drain()).rejects.toMatchObject({ code: 'ERR_TUNNEL_PROTOCOL' });
-  }
-  await sleep(50);
-  expect(closeCodes).toEqual([4001]);
+test('streams share a socket, whether it is open or just opens', async () => {
+  const { url, pages, page } = await startScriptedRelay();
+  const tunnel = openTunnel(url);
+  await Promise.all([openStream(tunnel), openStream(tunnel)]);
+  await openStream(tunnel);
+  await expect
+    .poll(() =>
+      page()
+        .of('open')
+        .map(({ stream }) => stream),
+    )
+    .toEqual([1, 2, 3]);
+  expect(pages).toHaveLength(1);
 });
 
-test('a lost WebSocket is told apart from an end', async () => {
-  const { url } = await startScriptedRelay(webSocket => {
-    webSocket.send(encodeAccept(65536));
-    webSocket.send(encodeData(Uint8Array.of(1)), () => webSocket.terminate());
+test('bytes go both ways, and each side ends by itself', async () => {
+  const { url, page } = await startScriptedRelay((frame, page) => {
+    if (frame.type === 'hello') page.welcome();
+    if (frame.type === 'open') page.send(encodeOpened(1), encodeData(1, Uint8Array.of(1, 2)), encodeEnd(1));
   });
-  const { reader } = await openClient(url);
-  expect((await reader.read()).value).toEqual(Uint8Array.of(1));
-  await expect(reader.read()).rejects.toMatchObject({
-    code: 'ERR_TUNNEL_CLOSED',
-    message: expect.stringContaining('the tunnel broke'),
-  });
-});
-
-test('a relay that closes normally before both sides ended has broken the tunnel', async () => {
-  const { url } = await startScriptedRelay(webSocket => webSocket.close(1000));
-  const { reader } = await openClient(url);
-  await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_CLOSED' });
-});
-
-test('an end stays clean when the WebSocket goes afterwards, and the writer learns of it', async () => {
-  const { url } = await startScriptedRelay(webSocket => {
-    webSocket.send(encodeAccept(65536));
-    webSocket.send(encodeData(Uint8Array.of(1)));
-    webSocket.send(encodeEnd(), () => webSocket.terminate());
-  });
-  const { reader, writer } = await openClient(url);
-  await expect(writer.closed).rejects.toMatchObject({ code: 'ERR_TUNNEL_CLOSED' });
-  expect((await reader.read()).value).toEqual(Uint8Array.of(1));
+  const { writer, reader } = await openStream(openTunnel(url));
+  expect((await reader.read()).value).toEqual(Uint8Array.of(1, 2));
   expect((await reader.read()).done).toBe(true);
+  await writer.write(Uint8Array.of(3));
+  await writer.close();
+  await expect.poll(() => page().frames.at(-1)).toEqual({ type: 'end', stream: 1 });
+  expect(page().dataBytes(1)).toBe(1);
+});
+
+test('no more is sent than the relay has granted, to the stream and in all', async () => {
+  const { url, page } = await startScriptedRelay(() => {});
+  const { writer } = await openStream(openTunnel(url));
+  let written = false;
+  const write = writer.write(new Uint8Array(400_000)).then(() => {
+    written = true;
+  });
+  const bytes = () => page().dataBytes();
+  await expect.poll(bytes).toBe(65_536);
+  // The smallest windows bring no credit beyond the initial one.
+  page().welcome({ socketWindowBytes: 65_536, streamWindowBytes: 65_536 });
+  page().send(encodeOpened(1), encodeCredit(1, 200_000));
+  await sleep(50);
+  expect(bytes()).toBe(65_536);
+  page().send(encodeCredit(0, 100_000));
+  await expect.poll(bytes).toBe(165_536);
+  page().send(encodeCredit(0, 1_000_000));
+  await expect.poll(bytes).toBe(265_536);
+  expect(written).toBe(false);
+  page().send(encodeCredit(1, 200_000));
+  await write;
+  await expect.poll(bytes).toBe(400_000);
+});
+
+test('windows of WELCOME count from the first byte', async () => {
+  const { url, page } = await startScriptedRelay((frame, page) => {
+    if (frame.type === 'hello') page.welcome({ streamWindowBytes: 100_000 });
+  });
+  const { writer } = await openStream(openTunnel(url));
+  writer.write(new Uint8Array(400_000)).catch(() => {});
+  await expect.poll(() => page().dataBytes()).toBe(100_000);
+  await sleep(50);
+  expect(page().dataBytes()).toBe(100_000);
+});
+
+test('credit of a stream is for what was taken, that of the socket for what came', async () => {
+  const { url, page } = await startScriptedRelay((frame, page) => {
+    if (frame.type === 'hello') page.welcome();
+    if (frame.type !== 'open') return;
+    page.send(encodeOpened(1));
+    for (let count = 0; count < 4; count++) page.send(encodeData(1, new Uint8Array(16_384).fill(count)));
+  });
+  const tunnel = openTunnel(url, { windowBytes: 65_536, maxWindowBytes: 65_536, socketWindowBytes: 262_144 });
+  const { reader } = await openStream(tunnel);
+  const credits = () => page().of('credit');
+  await expect.poll(credits).toHaveLength(2);
+  expect(credits()).toEqual(Array(2).fill({ type: 'credit', stream: 0, bytes: 32_768 }));
+  expect((await reader.read()).value?.[0]).toBe(0);
+  await expect.poll(credits).toHaveLength(3);
+  expect(credits()[2]).toEqual({ type: 'credit', stream: 1, bytes: 16_384 });
+});
+
+test('giving up resets the stream alone, and drops what was not read', async () => {
+  const { url, page } = await startScriptedRelay((frame, page) => {
+    if (frame.type === 'hello') page.welcome();
+    if (frame.type === 'open')
+      page.send(encodeOpened(frame.stream), encodeData(frame.stream, Uint8Array.of(1)));
+  });
+  const tunnel = openTunnel(url);
+  const ends = await Promise.all([openStream(tunnel), openStream(tunnel)]);
+  await ends[0].reader.cancel('enough');
+  await expect(ends[0].writer.closed).rejects.toMatchObject({ code: 'ERR_TUNNEL_CLOSED', cause: 'enough' });
+  await ends[1].writer.abort('enough');
+  await expect(ends[1].reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_CLOSED', cause: 'enough' });
+  await expect
+    .poll(() => page().of('reset'))
+    .toEqual([
+      { type: 'reset', stream: 1, code: 0, reason: '' },
+      { type: 'reset', stream: 2, code: 0, reason: '' },
+    ]);
+  expect(page().closeCode).toBeUndefined();
+});
+
+test('the signal ends its stream as long as that lives, with its reason', async () => {
+  const { url, page } = await startScriptedRelay();
+  const tunnel = openTunnel(url);
+  const controller = new AbortController();
+  const { reader, writer } = await openStream(tunnel, controller.signal);
+  const other = await openStream(tunnel);
+  controller.abort('over');
+  await expect(reader.read()).rejects.toBe('over');
+  await expect(writer.closed).rejects.toBe('over');
+  await other.writer.write(Uint8Array.of(1));
+  await expect.poll(() => page().dataBytes(2)).toBe(1);
+});
+
+test('the signal ends the wait for a socket, not the socket', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  onTestFinished(() => void silent.close());
+  const tunnel = openTunnel(`ws://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+  const controller = new AbortController();
+  const connect = tunnel.connect(ADDRESS, { signal: controller.signal });
+  controller.abort('over');
+  await expect(connect).rejects.toBe('over');
+  await expect(tunnel.connect(ADDRESS, { signal: controller.signal })).rejects.toBe('over');
+});
+
+test('what opens no WebSocket, or another one, is not a relay', async () => {
+  const closed = openTunnel('ws://127.0.0.1:9');
+  const foreign = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: () => 'chat' });
+  await once(foreign, 'listening');
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  onTestFinished(() => {
+    foreign.close();
+    silent.close();
+  });
+  const urlOf = (server: { address(): unknown }) =>
+    `ws://127.0.0.1:${(server.address() as AddressInfo).port}/path?secret=1`;
+  const unreachable = { code: 'ERR_TUNNEL_UNREACHABLE' };
+  const connect = (tunnel: ReturnType<typeof openTunnel>) =>
+    Promise.allSettled([tunnel.connect(ADDRESS), tunnel.connect(ADDRESS)]);
+  for (const tunnel of [closed, openTunnel(urlOf(foreign)), openTunnel(urlOf(silent), { openTimeoutMs: 50 })])
+    for (const { status, ...result } of await connect(tunnel)) {
+      expect(status).toBe('rejected');
+      expect(result).toMatchObject({ reason: unreachable });
+      expect(result).toMatchObject({ reason: { message: expect.not.stringContaining('secret') } });
+    }
 });
 
 test('something else than bytes in a write is a TypeError', async () => {
-  const { url } = await startScriptedRelay(webSocket => webSocket.send(encodeAccept(65536)));
-  const { writer } = await openClient(url);
+  const { url } = await startScriptedRelay();
+  const { writer } = await openStream(openTunnel(url));
   await expect(writer.write('text' as unknown as Uint8Array)).rejects.toThrow(TypeError);
 });
 
@@ -164,12 +202,25 @@ test.each([
   expect(() => createWebSocketTunnel(url, platform)).toThrow(TypeError);
 });
 
-test.each<[string, WebSocketTunnelOptions]>([
+test.each<[string, object]>([
   ['token', { token: 'x'.repeat(4097) }],
-  ['windowBytes', { windowBytes: 65535 }],
+  ['windowBytes', { windowBytes: 65_535 }],
+  ['maxWindowBytes', { windowBytes: 131_072, maxWindowBytes: 131_071 }],
+  ['maxWindowBytes', { maxWindowBytes: 16 * MIB + 1 }],
+  ['socketWindowBytes', { socketWindowBytes: 64 * MIB + 1 }],
   ['openTimeoutMs', { openTimeoutMs: -1 }],
-])('a wrong %s is a TypeError', (_name, options) => {
-  expect(() => createWebSocketTunnel('ws://relay.test', { ...platform, ...options })).toThrow(TypeError);
+  ['sockets', { sockets: 0 }],
+  ['sockets', { sockets: 9 }],
+  ['connectAt', { connectAt: 'later' }],
+  ['keepAliveIntervalMs', { keepAliveIntervalMs: 999 }],
+  ['keepAliveTimeoutMs', { keepAliveTimeoutMs: 0 }],
+  ['keepAliveTimeoutMs', { keepAliveTimeoutMs: Number.NaN }],
+  ['window', { window: 1 }],
+])('a wrong %s is a TypeError', (name, options) => {
+  const make = () =>
+    createWebSocketTunnel('ws://127.0.0.1:9', { ...platform, ...(options as WebSocketTunnelOptions) });
+  expect(make).toThrow(TypeError);
+  expect(make).toThrow(`"${name}"`);
 });
 
 test.each([
@@ -181,61 +232,6 @@ test.each([
   { hostname: 'a.test', port: 65536 },
   { hostname: 'a.test', port: 1.5 },
 ])('the address %j is a TypeError', async address => {
-  await expect(createWebSocketTunnel('ws://relay.test', platform).connect(address)).rejects.toThrow(
-    TypeError,
-  );
-});
-
-describe('a relay that falls silent', () => {
-  const keepAlive = { keepAliveIntervalMs: 1_000, keepAliveTimeoutMs: 1_000 };
-
-  test('is asked, and left when it does not answer; what had come can be read', async () => {
-    const { url, frames, closeCodes } = await startScriptedRelay(webSocket => {
-      webSocket.send(encodeAccept(65536));
-      webSocket.send(encodeData(Uint8Array.of(1)));
-    });
-    const { writer, reader } = await openClient(url, keepAlive);
-    await expect(writer.closed).rejects.toMatchObject({
-      code: 'ERR_TUNNEL_CLOSED',
-      message: expect.stringContaining('does not answer'),
-    });
-    expect((await reader.read()).value).toEqual(Uint8Array.of(1));
-    await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_CLOSED' });
-    await sleep(50);
-    expect(frames.filter(({ type }) => type === 'ping')).toHaveLength(1);
-    expect(closeCodes).toEqual([4000]);
-  });
-
-  test('and answers is kept', async () => {
-    let pings = 0;
-    const { url } = await startScriptedRelay(webSocket => {
-      webSocket.send(encodeAccept(65536));
-      webSocket.on('message', data => {
-        if (decodeFrame(data as Buffer)?.type !== 'ping') return;
-        webSocket.send(++pings < 3 ? encodePong() : encodeData(Uint8Array.of(3)));
-      });
-    });
-    const { reader } = await openClient(url, keepAlive);
-    expect((await reader.read()).value).toEqual(Uint8Array.of(3));
-    expect(pings).toBe(3);
-  });
-
-  test('is not asked by who does not want to', async () => {
-    const { url, frames } = await startScriptedRelay(webSocket => webSocket.send(encodeAccept(65536)));
-    const { reader } = await openClient(url, { ...keepAlive, keepAliveIntervalMs: 0 });
-    const read = reader.read();
-    expect(await Promise.race([read, sleep(2_500)])).toBeUndefined();
-    expect(frames.map(({ type }) => type)).toEqual(['hello']);
-  });
-
-  test('has times in their ranges', () => {
-    const wrong = [
-      { keepAliveIntervalMs: 999 },
-      { keepAliveTimeoutMs: 0 },
-      { keepAliveTimeoutMs: Number.NaN },
-    ];
-    for (const options of wrong) {
-      expect(() => createWebSocketTunnel('ws://127.0.0.1/', { ...platform, ...options })).toThrow(TypeError);
-    }
-  });
+  const tunnel = createWebSocketTunnel('ws://127.0.0.1:9', { ...platform, connectAt: 'first-use' });
+  await expect(tunnel.connect(address)).rejects.toThrow(TypeError);
 });
