@@ -19,6 +19,8 @@ export interface Relay {
   readonly address: AddressInfo;
   /** WebSockets open now. */
   readonly connections: number;
+  /** Streams of all of them, open now. */
+  readonly streams: number;
   /** Ends every connection (close code 1001) and stops listening; a `server` that was given goes on without it. */
   close(): Promise<void>;
 }
@@ -110,6 +112,12 @@ class WebSocketRelay implements Relay {
 
   get connections(): number {
     return this.#sessions.size;
+  }
+
+  get streams(): number {
+    let count = 0;
+    for (const session of this.#sessions.values()) count += session.streams;
+    return count;
   }
 
   async close(): Promise<void> {

@@ -89,6 +89,11 @@ export class Session {
     this.#startTimer(settings.helloTimeoutMs, () => this.close(CloseCode.helloTimeout, ''));
   }
 
+  /** Streams that are open. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
   /** Ends the WebSocket with this code, and all streams: their targets get a reset unless both sides had ended. */
   close(code: number, reason: string): void {
     if (this.#state === 'closed') return;

@@ -54,7 +54,7 @@ for (const kind of serverKinds) {
     describe.each(kind.http.map((http, index) => [http, index] as const))('%s', (http, index) => {
       const open = async () => {
         client = await clientOf({ relay, ca: pki.ca.cert, identities: [pair] });
-        await until(() => relay.connections === 0);
+        await until(() => relay.streams === 0);
       };
       const urlOf = (name: string) =>
         `https://localhost:${servers.ports[index]}${sumPath.replace(/sum$/, name)}`;
@@ -88,8 +88,8 @@ for (const kind of serverKinds) {
           for (let round = 0; round < 2; round++) {
             const response = await client.fetch(urlOf('sum'), { method: 'POST', body: 'once' });
             expect(await response.json()).toMatchObject({ length: 4 });
-            expect(relay.connections).toBe(1);
-            await until(() => relay.connections === 0);
+            expect(relay.streams).toBe(1);
+            await until(() => relay.streams === 0);
           }
         },
         2 * MOST_IDLE_MS,
@@ -100,6 +100,6 @@ for (const kind of serverKinds) {
 
 async function until(holds: () => boolean): Promise<void> {
   for (const endMs = performance.now() + MOST_IDLE_MS; !holds(); await delay(20)) {
-    if (performance.now() > endMs) throw new Error(`${relay.connections} connections are left`);
+    if (performance.now() > endMs) throw new Error(`${relay.streams} streams are left`);
   }
 }
