@@ -5,6 +5,7 @@ import {
   MIB,
   openStream,
   openTunnel,
+  platform,
   polite,
   sleep,
   startScriptedRelay,
@@ -85,18 +86,12 @@ test('streams share scarce credit by turns', async () => {
 
 test('no more waits in the WebSocket than its network takes', async () => {
   const { url, page } = await startScriptedRelay(polite);
-  let webSocket: WebSocket | undefined;
-  const { WebSocket: Base } = await import('ws');
-  class Slow extends Base {
-    constructor(...args: ConstructorParameters<typeof Base>) {
-      super(...args);
-      webSocket = this as unknown as WebSocket;
-    }
-    override get bufferedAmount() {
-      return buffered.bytes;
-    }
-  }
   const buffered = { bytes: 0 };
+  function Slow(...args: ConstructorParameters<typeof globalThis.WebSocket>) {
+    return Object.defineProperty(new platform.WebSocket(...args), 'bufferedAmount', {
+      get: () => buffered.bytes,
+    });
+  }
   const tunnel = openTunnel(url, { WebSocket: Slow as unknown as typeof globalThis.WebSocket });
   const { writer } = await openStream(tunnel);
   await expect.poll(() => page().of('open')).toHaveLength(1);
@@ -109,7 +104,7 @@ test('no more waits in the WebSocket than its network takes', async () => {
     written = true;
   });
   await sleep(50);
-  expect([webSocket?.readyState, written, page().dataBytes()]).toEqual([1, false, 0]);
+  expect([written, page().dataBytes()]).toEqual([false, 0]);
   // The answer to a PING shows that bytes have left, also where timers sleep.
   expect(page().of('ping')).toHaveLength(2);
   buffered.bytes = 0;
@@ -225,8 +220,8 @@ describe('the window of a stream', () => {
     await sleep(50);
     await writer.close();
     let taken = 0;
-    while (taken < MIB) {
-      await sleep(2);
+    while (taken < MIB / 2) {
+      await sleep(50);
       taken += (await reader.read()).value?.length ?? 0;
     }
     await sleep(50);

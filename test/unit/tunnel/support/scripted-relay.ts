@@ -98,7 +98,7 @@ export function openTunnel(url: string, options: WebSocketTunnelOptions = {}) {
 }
 
 export async function openStream(tunnel: ReturnType<typeof openTunnel>, signal?: AbortSignal) {
-  const { readable, writable } = await tunnel.connect(ADDRESS, { signal });
+  const { readable, writable } = await tunnel.connect(ADDRESS, signal ? { signal } : {});
   const writer = writable.getWriter();
   const reader = readable.getReader();
   writer.closed.catch(() => {});
