@@ -1,3 +1,8 @@
+import { orAborted } from '../util/promises.js';
+
+/** The time for an answer that needs nobody to be asked. */
+const ANSWER_MS = 1_000;
+
 /** The permissions that Chromium knows for it, of this version and of earlier ones. */
 const permissions = ['loopback-network', 'local-network', 'local-network-access'];
 
@@ -19,11 +24,12 @@ export async function localNetworkRefusal(): Promise<'denied' | 'prompt' | undef
   return states.has('prompt') ? 'prompt' : undefined;
 }
 
-/** A browser that does not know the permission rejects its name. */
+/** Undefined where the browser does not know the permission, or does not answer. */
 async function stateOf(name: string): Promise<PermissionState | undefined> {
   try {
-    const status = await globalThis.navigator?.permissions?.query({ name: name as PermissionName });
-    return status?.state;
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const asking = globalThis.navigator?.permissions?.query({ name: name as PermissionName });
+    return asking && (await orAborted(asking, signal)).state;
   } catch {
     return undefined;
   }

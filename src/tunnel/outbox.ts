@@ -53,7 +53,7 @@ export class Outbox {
     this.#ready.delete(sender);
   }
 
-  /** `false` when the credit passes the bound of the format. A negative number takes credit away. */
+  /** `false` when the credit passes the bound of the format. */
   grant(bytes: number): boolean {
     this.#creditBytes += bytes;
     this.flush();

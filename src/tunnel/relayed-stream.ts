@@ -100,7 +100,7 @@ export class RelayedStream implements Sender {
     else if (this.#remoteEnded) this.#finish();
   }
 
-  /** `false` when the credit passes the bound of the format. A negative number takes credit away. */
+  /** `false` when the credit passes the bound of the format. */
   grant(bytes: number): boolean {
     this.#creditBytes += bytes;
     if (this.#waiting.length > 0) this.#link.outbox.add(this);

@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Relay, RelayEvent } from '../../relay/src/index.js';
+import { inEachEngine } from '../support/engines/each.js';
+import { builtRelay, startUserPages, type UserPages } from '../support/user-page.js';
+
+const STREAMS = 100;
+
+const echo = createServer(socket => socket.on('error', () => {}).pipe(socket));
+/** Says as much as it may, and reads nothing. */
+const endless = createServer(socket => {
+  const block = Buffer.alloc(65_536, 1);
+  const say = () => {
+    while (socket.write(block));
+  };
+  socket.on('error', () => {}).on('drain', say);
+  say();
+});
+const events: RelayEvent[] = [];
+let pages: UserPages;
+let relay: Relay;
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port;
+
+beforeAll(async () => {
+  pages = await startUserPages();
+  for (const server of [echo, endless]) await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { createRelay } = await builtRelay();
+  relay = await createRelay({
+    allow: ['127.0.0.1:*'],
+    origins: [pages.origin],
+    log: event => events.push(event),
+  });
+});
+
+afterAll(async () => {
+  await relay?.close();
+  await pages?.stop();
+  for (const server of [echo, endless]) server.close();
+});
+
+inEachEngine(
+  () => pages.origin,
+  browser => {
+    it(`carries ${STREAMS} streams on one WebSocket, beside one that is not read`, async () => {
+      events.length = 0;
+      const wrong = await browser.run(
+        async ({ url, echoPort, endlessPort, streams }) => {
+          const tunnel = globalThis.library.createWebSocketTunnel(url);
+          const stalled = await tunnel.connect({ hostname: '127.0.0.1', port: endlessPort });
+          const stalledReader = stalled.readable.getReader();
+          await stalledReader.read();
+          const echoed = async (index: number) => {
+            const bytes = new Uint8Array(100_000 + index).fill(index);
+            const { readable, writable } = await tunnel.connect({ hostname: '127.0.0.1', port: echoPort });
+            const writer = writable.getWriter();
+            const written = writer.write(bytes).then(() => writer.close());
+            const reader = readable.getReader();
+            let length = 0;
+            for (let read = await reader.read(); !read.done; read = await reader.read()) {
+              if (!read.value.every(byte => byte === index % 256)) return `${index}: another's bytes`;
+              length += read.value.length;
+            }
+            await written;
+            return length === bytes.length ? [] : `${index}: ${length} bytes`;
+          };
+          const results = await Promise.all(Array.from({ length: streams }, (_, index) => echoed(index)));
+          await stalledReader.cancel();
+          tunnel.close();
+          return results.flat();
+        },
+        { url: relay.url, echoPort: portOf(echo), endlessPort: portOf(endless), streams: STREAMS },
+      );
+      expect(wrong).toEqual([]);
+      expect(events.filter(({ type }) => type === 'opened')).toHaveLength(1);
+      expect(events.filter(({ type }) => type === 'stream-opened')).toHaveLength(STREAMS + 1);
+      await expect
+        .poll(() => events.at(-1), { timeout: 5_000 })
+        .toMatchObject({ type: 'closed', code: 1000 });
+    }, 60_000);
+
+    it('opens another WebSocket when the relay is there again', async () => {
+      const { createRelay } = await builtRelay();
+      const options = { allow: ['127.0.0.1:*'], origins: [pages.origin] };
+      const first = await createRelay(options);
+      const connect = (url: string) =>
+        browser.run(
+          async ({ url: address, port }) => {
+            const own = globalThis as unknown as {
+              tunnel?: ReturnType<typeof library.createWebSocketTunnel>;
+            };
+            own.tunnel ??= library.createWebSocketTunnel(address);
+            try {
+              const { readable, writable } = await own.tunnel.connect({ hostname: '127.0.0.1', port });
+              await writable.getWriter().write(Uint8Array.of(1, 2, 3));
+              const reader = readable.getReader();
+              const { value } = await reader.read();
+              await reader.cancel();
+              return value?.length;
+            } catch (error) {
+              return (error as { code?: string }).code;
+            }
+          },
+          { url, port: portOf(echo) },
+        );
+      expect(await connect(first.url)).toBe(3);
+      await first.close();
+      await expect.poll(() => connect(first.url)).toBe('ERR_TUNNEL_UNREACHABLE');
+      const second = await createRelay({ ...options, listen: `127.0.0.1:${first.address.port}` });
+      expect(await connect(first.url)).toBe(3);
+      await second.close();
+    }, 30_000);
+  },
+);
