@@ -144,6 +144,8 @@ export class TargetReader implements TurnTaker {
   #pendingLength(limitBytes: number): number {
     if (!this.#pending) return 0;
     const { buffer, end } = this.#pending;
+    const bytes = end - DATA_HEADER_BYTES;
+    if (bytes <= limitBytes) return bytes;
     return this.#sendableLength(buffer.subarray(DATA_HEADER_BYTES, end), limitBytes);
   }
 

@@ -1,4 +1,5 @@
 const HEADER_BYTES = 5;
+const MAJOR_VERSION = 3;
 /** Of a record's contents: 2^14 and the 2,048 by which TLS 1.2 lets encryption expand them (RFC 5246 section 6.2.3). */
 const MAX_CONTENT_BYTES = 2 ** 14 + 2048;
 
@@ -23,10 +24,14 @@ export function wholeRecordsLength(bytes: Uint8Array, limit = Number.POSITIVE_IN
 
 /** Where the record at `start` ends, or would end for all that its bytes say; `undefined` for what no record starts with. */
 function recordEnd(bytes: Uint8Array, start: number): number | undefined {
-  const { [start]: type, [start + 1]: major, [start + 3]: high, [start + 4]: low } = bytes;
-  if (type !== undefined && (type < 20 || type > 24)) return undefined;
-  if (major !== undefined && major !== 3) return undefined;
-  const contentBytes = ((high ?? 0) << 8) | (low ?? 0);
-  if (contentBytes > MAX_CONTENT_BYTES) return undefined;
-  return low === undefined ? Number.POSITIVE_INFINITY : start + HEADER_BYTES + contentBytes;
+  const known = bytes.length - start;
+  if (known > 0 && !isContentType(bytes[start])) return undefined;
+  if (known > 1 && bytes[start + 1] !== MAJOR_VERSION) return undefined;
+  if (known < HEADER_BYTES) return Number.POSITIVE_INFINITY;
+  const contentBytes = ((bytes[start + 3] ?? 0) << 8) | (bytes[start + 4] ?? 0);
+  return contentBytes > MAX_CONTENT_BYTES ? undefined : start + HEADER_BYTES + contentBytes;
+}
+
+function isContentType(type = 0): boolean {
+  return type >= 20 && type <= 24;
 }
