@@ -9,6 +9,8 @@ const project = (name: string, timeoutMs: number, setupFiles: string[] = []) => 
     include: [`test/${name}/**/*.test.ts`, ...(name === 'unit' ? ['relay/test/**/*.test.ts'] : [])],
     testTimeout: timeoutMs,
     hookTimeout: Math.max(timeoutMs, 10_000),
+    // Vitest's default of one second is too short for a busy machine.
+    expect: { poll: { timeout: 10_000 } },
     setupFiles,
   },
 });
