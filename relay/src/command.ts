@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import type { RelayEvent } from './events.js';
 import { parseRelayOptions, type RelayOptions } from './options.js';
+import { parseResolverSettings } from './policy/resolver-settings.js';
 import { createRelay, type Relay } from './relay.js';
 
 const HELP = `Usage: browser-mtls-relay --allow <host:port> --origin <origin> [options]
@@ -13,7 +14,10 @@ It sees TLS records only: keys, certificates and contents stay between page and 
 Options
   --listen <host:port>     where to listen; port 0 takes a free one (default 127.0.0.1:8080)
   --allow <host:port>      a target that pages may connect to; repeatable (default: none)
-                           localhost:8443, *.example.com:443, 10.0.0.7:*, [::1]:8443
+                           localhost:8443, *.example.com:443, 10.0.0.0/8:*, [::1]:8000-8099
+                           wildcards and * lead to global addresses only
+  --resolver <name>        how names are looked up: dns (default), or system (getaddrinfo)
+  --dns-server <address>   a DNS server to ask in place of the system's; repeatable
   --origin <origin>        an origin of pages that may connect; repeatable (default: none)
                            https://app.example.com, or * for every page
                            a client without Origin (no browser) needs a token, or *
@@ -86,6 +90,8 @@ function parseCommand(args: string[], environment: NodeJS.ProcessEnv): Command |
     options: {
       listen: { type: 'string', default: '127.0.0.1:8080' },
       allow: { type: 'string', multiple: true, default: [] },
+      resolver: { type: 'string' },
+      'dns-server': { type: 'string', multiple: true, default: [] },
       origin: { type: 'string', multiple: true, default: [] },
       token: { type: 'string', multiple: true },
       'connect-timeout': { type: 'string' },
@@ -102,6 +108,7 @@ function parseCommand(args: string[], environment: NodeJS.ProcessEnv): Command |
   const options: RelayOptions = {
     listen: values.listen,
     allow: values.allow,
+    ...parseResolverSettings({ resolver: values.resolver, dnsServers: values['dns-server'] }),
     origins: values.origin,
     tokens: values.token ?? tokensOf(environment.RELAY_TOKEN),
     ...numberOption('connectTimeoutMs', values['connect-timeout'], 1000),

@@ -17,9 +17,10 @@ import { creditThreshold, INITIAL_CREDIT_BYTES, PROTOCOL_VERSION } from '../../s
 import { formatHostPort } from '../../src/util/host-port.js';
 import { tokenAllowed } from './admission.js';
 import { loggable } from './events.js';
-import { openTarget, unreachableReason } from './open-target.js';
 import type { RelaySettings } from './options.js';
-import { normaliseHostname, ruleAllows } from './targets.js';
+import type { Target } from './policy/target.js';
+import type { TargetConnector } from './policy/target-connector.js';
+import { TargetDeniedError, TargetUnreachableError } from './policy/target-error.js';
 
 /**
  * Bytes that may wait in the relay for a page's network: above it the target is not read, so that its own TCP window holds it back.
@@ -28,11 +29,22 @@ const SEND_BUFFER_BYTES = 256 * 1024;
 /** Time for a refused page to take the close code. */
 const REFUSED_TIMEOUT_MS = 1000;
 
+export interface RelayConnectionOptions {
+  id: number;
+  settings: RelaySettings;
+  targets: TargetConnector;
+  remoteAddress: string;
+}
+
 /** One WebSocket and the TCP connection behind it. Nothing that page or target do makes it throw. */
 export class RelayConnection {
   readonly #id: number;
   readonly #webSocket: WebSocket;
   readonly #settings: RelaySettings;
+  readonly #targets: TargetConnector;
+  readonly #remoteAddress: string;
+  /** Ends the lookup and the attempts to connect. */
+  readonly #aborted = new AbortController();
   readonly #startedAt = performance.now();
   /** Until HELLO, the wait for it; then the wait for the target; then the wait for bytes. */
   #timer: NodeJS.Timeout | undefined;
@@ -66,10 +78,12 @@ export class RelayConnection {
   #bytesFromPage = 0;
   #bytesFromTarget = 0;
 
-  constructor(webSocket: WebSocket, options: { id: number; settings: RelaySettings }) {
+  constructor(webSocket: WebSocket, options: RelayConnectionOptions) {
     this.#webSocket = webSocket;
     this.#id = options.id;
     this.#settings = options.settings;
+    this.#targets = options.targets;
+    this.#remoteAddress = options.remoteAddress;
     webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     webSocket.on('error', error => this.#onWebSocketError(error));
     webSocket.on('close', code => {
@@ -94,9 +108,9 @@ export class RelayConnection {
     clearTimeout(this.#timer);
     this.#toTarget.clear();
     this.#pending = undefined;
+    this.#aborted.abort();
     // A reset, because an orderly end would tell the target that the page had said all it had to say.
-    if (this.#socket?.connecting) this.#socket.destroy();
-    else this.#socket?.resetAndDestroy();
+    this.#socket?.resetAndDestroy();
     this.#logClosed(code, reason);
   }
 
@@ -137,31 +151,49 @@ export class RelayConnection {
       this.close(CloseCode.token, '');
       return;
     }
-    const hostname = normaliseHostname(hello.hostname);
-    const { port } = hello;
-    if (hostname === undefined || !this.#settings.rules.some(rule => ruleAllows(rule, hostname, port))) {
+    const target = this.#targets.check(hello);
+    if (!target) {
       this.#denied = loggable(formatHostPort(hello));
       this.close(CloseCode.target, '');
       return;
     }
-    this.#target = loggable(formatHostPort({ hostname, port }));
+    this.#target = loggable(formatHostPort(target));
     this.#credit = hello.windowBytes;
-    this.#connect(hostname, port);
+    this.#connect(target);
   }
 
-  #connect(hostname: string, port: number): void {
+  async #connect(target: Target): Promise<void> {
     this.#state = 'connecting';
+    clearTimeout(this.#timer);
     const connectStartedAt = performance.now();
-    const socket = openTarget(hostname, port, {
-      onBytes: bytes => this.#onTargetBytes(bytes),
-      onWriteFailed: error => this.#onWriteFailed(error),
-    });
-    this.#socket = socket;
-    socket.on('connect', () => this.#onConnected(connectStartedAt));
-    socket.on('end', () => this.#onTargetEnd());
-    socket.on('error', error => this.#onTargetError(error));
-    socket.on('close', () => this.#onTargetClose());
-    this.#startTimer(this.#settings.connectTimeoutMs, () => this.close(CloseCode.unreachable, 'timeout'));
+    try {
+      const socket = await this.#targets.connect(target, {
+        listener: {
+          onBytes: bytes => this.#onTargetBytes(bytes),
+          onWriteFailed: error => this.#onWriteFailed(error),
+        },
+        signal: this.#aborted.signal,
+        account: this.#remoteAddress,
+      });
+      this.#socket = socket;
+      socket.on('end', () => this.#onTargetEnd());
+      socket.on('error', error => this.#onTargetError(error));
+      socket.on('close', () => this.#onTargetClose());
+      this.#onConnected(connectStartedAt);
+    } catch (error) {
+      this.#onConnectFailed(error);
+    }
+  }
+
+  #onConnectFailed(error: unknown): void {
+    if (error instanceof TargetDeniedError) {
+      this.#target = undefined;
+      this.#denied = loggable(error.message);
+      this.close(CloseCode.target, '');
+      return;
+    }
+    const reason = error instanceof TargetUnreachableError ? error.reason : 'network';
+    this.close(CloseCode.unreachable, reason);
   }
 
   #onConnected(connectStartedAt: number): void {
@@ -312,10 +344,6 @@ export class RelayConnection {
   // Ends
 
   #onTargetError(error: NodeJS.ErrnoException): void {
-    if (this.#state === 'connecting') {
-      this.close(CloseCode.unreachable, unreachableReason(error));
-      return;
-    }
     this.close(CloseCode.targetReset, error.code ?? '');
   }
 

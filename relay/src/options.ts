@@ -10,7 +10,8 @@ import {
 import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../../src/util/options.js';
 import { parseOrigin } from './admission.js';
 import type { RelayEvent } from './events.js';
-import { parseTargetRule, type TargetRule } from './targets.js';
+import { parseResolverSettings, type ResolverSettings } from './policy/resolver-settings.js';
+import { parseTargetRule, type TargetRule } from './policy/target-rule.js';
 
 /** Which way bytes went that the relay passed on. */
 export type RelayDirection = 'page-to-target' | 'target-to-page';
@@ -24,11 +25,18 @@ export interface RelayOptions {
   /** The path of the relay's URL, which begins with a slash. Default `/`. */
   path?: string;
   /**
-   * Targets that pages may connect to: `host:port`, `*.example.com:443` (every name below, at any depth), `host:*`,
-   * `[::1]:8443`, `*:443` (any host: an open relay). Names match as the page asked for them, in any case; what they resolve
-   * to is not looked at. Default `[]`, which allows nothing.
+   * Targets that pages may connect to, each `host:port`: a name, `*.example.com` (every name below, at any depth), an address,
+   * a network (`10.0.0.0/8:443`, `[fd00::/8]:443`) or `*`; the port a number, `8000-8099` or `*`. A name admits the private
+   * addresses that it resolves to, a wildcard and `*` global ones only (`docs/tunnel.md`). Default `[]`, which allows nothing.
    */
   allow?: string[];
+  /**
+   * How names are looked up: `dns` asks DNS servers, after the hosts file; `system` asks `getaddrinfo`, a few names at a time
+   * because lookups cannot be cancelled. Default `dns`.
+   */
+  resolver?: 'dns' | 'system';
+  /** DNS servers for the resolver `dns`, `10.0.0.53` or `[fd00::53]:5353`. Default `[]`, the system's. */
+  dnsServers?: string[];
   /**
    * Origins of pages that may connect, as the browser sends them (`https://app.example.com`), or `*` for all. A request without
    * Origin comes from no page: it is served when `tokens` is given or `*` is listed. Default `[]`, no page.
@@ -60,7 +68,7 @@ export interface RelayOptions {
 }
 
 /** {@link RelayOptions}, checked, with every default in its place. */
-export interface RelaySettings {
+export interface RelaySettings extends ResolverSettings {
   server: HttpServer | HttpsServer | undefined;
   host: string;
   port: number;
@@ -84,6 +92,8 @@ const names: OptionNames<RelayOptions> = {
   server: true,
   path: true,
   allow: true,
+  resolver: true,
+  dnsServers: true,
   origins: true,
   tokens: true,
   connectTimeoutMs: true,
@@ -118,6 +128,7 @@ export function parseRelayOptions(options: RelayOptions): RelaySettings {
     ...parseListen(listen ?? '127.0.0.1:0'),
     path,
     rules: (options.allow ?? []).map(parseTargetRule),
+    ...parseResolverSettings(options),
     origins: (options.origins ?? []).map(parseOrigin),
     tokens: tokens.map(parseToken),
     connectTimeoutMs: integer('connectTimeoutMs', 10_000, 1),

@@ -9,6 +9,8 @@ import { originAllowed } from './admission.js';
 import { RelayConnection } from './connection.js';
 import { loggable } from './events.js';
 import { parseRelayOptions, type RelayOptions, type RelaySettings } from './options.js';
+import { createConnector } from './policy/create-connector.js';
+import type { TargetConnector } from './policy/target-connector.js';
 
 /** A running relay. */
 export interface Relay {
@@ -59,6 +61,7 @@ class WebSocketRelay implements Relay {
   readonly #server: NonNullable<RelaySettings['server']>;
   readonly #webSocketServer = new WebSocketServer(WEB_SOCKET_OPTIONS);
   readonly #connections = new Map<WebSocket, RelayConnection>();
+  readonly #targets: TargetConnector;
   /** Open WebSockets, refused ones too. */
   readonly #countByAddress = new Map<string, number>();
   /** Pings in a row that had no answer. */
@@ -72,6 +75,7 @@ class WebSocketRelay implements Relay {
 
   constructor(settings: RelaySettings) {
     this.#settings = settings;
+    this.#targets = createConnector(settings);
     this.#server = settings.server ?? createServer(HTTP_OPTIONS, refusePlainHttp);
   }
 
@@ -165,7 +169,12 @@ class WebSocketRelay implements Relay {
     this.#count(remoteAddress, 1);
     webSocket.on('close', () => this.#count(remoteAddress, -1));
     const id = ++this.#lastId;
-    const connection = new RelayConnection(webSocket, { id, settings: this.#settings });
+    const connection = new RelayConnection(webSocket, {
+      id,
+      settings: this.#settings,
+      targets: this.#targets,
+      remoteAddress,
+    });
     this.#settings.log({
       type: 'opened',
       connection: id,
