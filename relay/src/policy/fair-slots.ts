@@ -45,7 +45,7 @@ export class FairSlots {
       const onAbort = () => {
         account.waiting.splice(account.waiting.indexOf(take), 1);
         this.#waiting--;
-        this.#forgetIdle(name, account);
+        if (account.running === 0 && account.waiting.length === 0) this.#accounts.delete(name);
         reject(signal.reason);
       };
       const take = () => {
@@ -60,16 +60,13 @@ export class FairSlots {
   }
 
   #grant(): void {
-    for (const [name, account] of this.#accounts) {
+    for (const account of this.#accounts.values()) {
       if (!this.#hasRoom(account)) continue;
       const take = account.waiting.shift();
       if (!take) continue;
       this.#waiting--;
       this.#running++;
       account.running++;
-      // Moves to the end, where this loop finds it again after the others.
-      this.#accounts.delete(name);
-      this.#accounts.set(name, account);
       take();
     }
   }
@@ -77,7 +74,9 @@ export class FairSlots {
   #release(name: string, account: Account): void {
     this.#running--;
     account.running--;
-    this.#forgetIdle(name, account);
+    // Behind the others, whose turn it is now.
+    this.#accounts.delete(name);
+    if (account.running > 0 || account.waiting.length > 0) this.#accounts.set(name, account);
     this.#grant();
   }
 
@@ -88,9 +87,5 @@ export class FairSlots {
   #isCrowded(account: Account): boolean {
     const { maxWaiting, maxWaitingPerAccount } = this.#limits;
     return this.#waiting >= maxWaiting || account.waiting.length >= maxWaitingPerAccount;
-  }
-
-  #forgetIdle(name: string, account: Account): void {
-    if (account.running === 0 && account.waiting.length === 0) this.#accounts.delete(name);
   }
 }

@@ -1,5 +1,6 @@
 import { type AddressClass, classify } from './address-class.js';
 import { type IpAddress, networkContains } from './ip-address.js';
+import { isOwnAddress } from './own-addresses.js';
 import { isLocalhost, type Target } from './target.js';
 import type { TargetRule } from './target-rule.js';
 
@@ -11,9 +12,12 @@ import type { TargetRule } from './target-rule.js';
  */
 export class TargetPolicy {
   readonly #rules: readonly TargetRule[];
+  readonly #isOwn: (address: IpAddress) => boolean;
 
-  constructor(rules: readonly TargetRule[]) {
+  /** @param isOwn whether an address is this machine's: what listens there may count on not being reached from outside */
+  constructor(rules: readonly TargetRule[], isOwn = isOwnAddress) {
     this.#rules = rules;
+    this.#isOwn = isOwn;
   }
 
   /** Whether a rule covers the target, and none of those that narrow the list for this page leaves it out. */
@@ -29,7 +33,23 @@ export class TargetPolicy {
 
   /** Whether the target, which is covered, may be reached at this address. */
   admits(target: Target, address: IpAddress): boolean {
-    return this.#rules.some(rule => ruleAdmits(rule, target, address));
+    return this.#rules.some(rule => this.#ruleAdmits(rule, target, address));
+  }
+
+  #ruleAdmits(rule: TargetRule, target: Target, address: IpAddress): boolean {
+    const range = classify(address);
+    switch (rule.host.type) {
+      case 'any':
+      case 'wildcard':
+        return range.class === 'global' && !this.#isOwn(address) && ruleCovers(rule, target);
+      case 'name':
+        return nameReaches(target, range.class) && ruleCovers(rule, target);
+      case 'network': {
+        // A network admits the addresses of a class only if it lies within the class: 0.0.0.0/0 names no private address.
+        const isWithin = range.class === 'global' || rule.host.network.prefixLength >= range.prefixLength;
+        return isWithin && ruleCovers(rule, { ...target, address });
+      }
+    }
   }
 }
 
@@ -46,23 +66,6 @@ function ruleCovers(rule: TargetRule, { hostname, port, address }: Target): bool
       return address === undefined && hostname.endsWith(host.suffix);
     case 'network':
       return address !== undefined && networkContains(host.network, address);
-  }
-}
-
-/** Whether a rule lets pages reach the target at this address. */
-function ruleAdmits(rule: TargetRule, target: Target, address: IpAddress): boolean {
-  const range = classify(address);
-  switch (rule.host.type) {
-    case 'any':
-    case 'wildcard':
-      return range.class === 'global' && ruleCovers(rule, target);
-    case 'name':
-      return nameReaches(target, range.class) && ruleCovers(rule, target);
-    case 'network': {
-      // A network admits the addresses of a class only if it lies within the class: 0.0.0.0/0 names no private address.
-      const isWithin = range.class === 'global' || rule.host.network.prefixLength >= range.prefixLength;
-      return isWithin && ruleCovers(rule, { ...target, address });
-    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseIpAddress } from '../../src/policy/ip-address.js';
+import { type IpAddress, parseIpAddress } from '../../src/policy/ip-address.js';
+import { isOwnAddress } from '../../src/policy/own-addresses.js';
 import { parseTarget } from '../../src/policy/target.js';
 import { TargetPolicy } from '../../src/policy/target-policy.js';
 import { parseTargetRule } from '../../src/policy/target-rule.js';
@@ -105,4 +106,29 @@ test('rules that narrow the list take away from it, and add nothing', () => {
   expect(covers('a.other', 'a.other:443')).toBe(false);
   expect(covers('10.0.0.2', '10.0.0.1:443')).toBe(false);
   expect(covers('a.test')).toBe(false);
+});
+
+test.each([
+  ['*', '8.8.8.8', false],
+  ['*', '8.8.8.9', true],
+  ['*.test', 'a.test', false],
+  ['8.0.0.0/8', '8.8.8.8', true],
+  ['8.8.8.8', '8.8.8.8', true],
+  ['a.test', 'a.test', true],
+  ['*.test 8.8.8.8', 'a.test', true],
+])('%s admits %s where 8.8.8.8 is the relay’s own address: %s', (rules, hostname, admitted) => {
+  const isOwn = (address: IpAddress) => address.text === '8.8.8.8';
+  const parsed = rules.split(' ').map(rule => parseTargetRule(`${rule}:443`));
+  const target = parseTarget({ hostname, port: 443 });
+  const address = parseIpAddress(hostname) ?? parseIpAddress('8.8.8.8');
+  if (!target || !address) throw new Error('no target');
+  expect(new TargetPolicy(parsed, isOwn).admits(target, address)).toBe(admitted);
+});
+
+test('the addresses of this machine’s interfaces are its own', () => {
+  const own = ['127.0.0.1', '1.1.1.1', '2606:4700::1111'].filter(text => {
+    const address = parseIpAddress(text);
+    return address && isOwnAddress(address);
+  });
+  expect(own).toEqual(['127.0.0.1']);
 });
