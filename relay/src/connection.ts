@@ -15,7 +15,7 @@ import {
 } from '../../src/tunnel/frames.js';
 import { creditThreshold, INITIAL_CREDIT_BYTES, PROTOCOL_VERSION } from '../../src/tunnel/limits.js';
 import { formatHostPort } from '../../src/util/host-port.js';
-import { tokenAllowed } from './admission.js';
+import type { PageBudget } from './admission/page-budget.js';
 import { loggable } from './events.js';
 import type { RelaySettings } from './options.js';
 import type { Target } from './policy/target.js';
@@ -33,6 +33,7 @@ export interface RelayConnectionOptions {
   id: number;
   settings: RelaySettings;
   targets: TargetConnector;
+  budget: PageBudget;
   remoteAddress: string;
 }
 
@@ -48,7 +49,11 @@ export class RelayConnection {
   readonly #startedAt = performance.now();
   /** Until HELLO, the wait for it; then the wait for the target; then the wait for bytes. */
   #timer: NodeJS.Timeout | undefined;
-  #state: 'hello' | 'connecting' | 'open' | 'closed' = 'hello';
+  #state: 'hello' | 'admitting' | 'connecting' | 'open' | 'closed' = 'hello';
+  readonly #budget: PageBudget;
+  /** What came behind HELLO while its token was judged. */
+  #heldMessages: [RawData, boolean][] = [];
+  #heldMessageBytes = 0;
   #target: string | undefined;
   #denied: string | undefined;
   #socket: Socket | undefined;
@@ -74,6 +79,8 @@ export class RelayConnection {
   #pending: Buffer | undefined;
   #targetEnded = false;
   #paused = false;
+  /** Runs while the page has had more bytes than its rate allows. */
+  #sendTimer: NodeJS.Timeout | undefined;
 
   #bytesFromPage = 0;
   #bytesFromTarget = 0;
@@ -84,19 +91,32 @@ export class RelayConnection {
     this.#settings = options.settings;
     this.#targets = options.targets;
     this.#remoteAddress = options.remoteAddress;
+    this.#budget = options.budget;
     webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     webSocket.on('error', error => this.#onWebSocketError(error));
     webSocket.on('close', code => {
       this.close(code, '');
+      this.#budget.leave();
       clearTimeout(this.#timer);
     });
     this.#startTimer(this.#settings.helloTimeoutMs, () => this.close(CloseCode.helloTimeout, ''));
   }
 
+  /** Bytes that wait here for page or target. */
+  get heldBytes(): number {
+    return (
+      this.#heldMessageBytes +
+      this.#toTarget.byteLength +
+      (this.#socket?.writableLength ?? 0) +
+      (this.#pending?.length ?? 0) +
+      this.#webSocket.bufferedAmount
+    );
+  }
+
   /** Ends the connection: the WebSocket with this code, the target with a reset unless both sides had ended. */
   close(code: number, reason: string): void {
     if (this.#state === 'closed') return;
-    const unproven = this.#state === 'hello';
+    const unproven = this.#state === 'hello' || this.#state === 'admitting';
     this.#release(code, reason);
     if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.close(code, reason);
     // After a close `ws` goes on reading until the other side has answered it.
@@ -106,9 +126,12 @@ export class RelayConnection {
   #release(code: number, reason: string): void {
     this.#state = 'closed';
     clearTimeout(this.#timer);
+    clearTimeout(this.#sendTimer);
     this.#toTarget.clear();
     this.#pending = undefined;
     this.#aborted.abort();
+    this.#heldMessages = [];
+    this.#heldMessageBytes = 0;
     // A reset, because an orderly end would tell the target that the page had said all it had to say.
     this.#socket?.resetAndDestroy();
     this.#logClosed(code, reason);
@@ -116,6 +139,10 @@ export class RelayConnection {
 
   #onMessage(data: RawData, isBinary: boolean): void {
     if (this.#state === 'closed') return;
+    if (this.#state === 'admitting') {
+      this.#hold(data, isBinary);
+      return;
+    }
     const frame = isBinary && data instanceof Uint8Array ? decodeFrame(data) : undefined;
     switch (frame?.type) {
       case 'hello':
@@ -147,14 +174,41 @@ export class RelayConnection {
       this.#protocolError('unknown version');
       return;
     }
-    if (!tokenAllowed(hello.token, this.#settings.tokens)) {
-      this.close(CloseCode.token, '');
+    this.#state = 'admitting';
+    clearTimeout(this.#timer);
+    void this.#admit(hello);
+  }
+
+  async #admit(hello: HelloFrame): Promise<void> {
+    const refusal = await this.#budget.admit(hello.token);
+    if (this.#state !== 'admitting') return;
+    if (refusal) {
+      this.close(refusal.code, refusal.reason);
       return;
     }
-    const target = this.#targets.check(hello);
+    this.#open(hello);
+    const held = this.#heldMessages;
+    this.#heldMessages = [];
+    this.#heldMessageBytes = 0;
+    for (const [data, isBinary] of held) this.#onMessage(data, isBinary);
+  }
+
+  #hold(data: RawData, isBinary: boolean): void {
+    this.#heldMessageBytes += data instanceof Uint8Array ? data.length : 0;
+    if (this.#heldMessageBytes > 2 * INITIAL_CREDIT_BYTES) this.#protocolError('more DATA than granted');
+    else this.#heldMessages.push([data, isBinary]);
+  }
+
+  #open(hello: HelloFrame): void {
+    const target = this.#targets.check(hello, this.#budget.targets);
     if (!target) {
       this.#denied = loggable(formatHostPort(hello));
       this.close(CloseCode.target, '');
+      return;
+    }
+    const limit = this.#budget.takeStream();
+    if (limit) {
+      this.close(CloseCode.limit, limit);
       return;
     }
     this.#target = loggable(formatHostPort(target));
@@ -286,8 +340,17 @@ export class RelayConnection {
     this.#bytesFromTarget += bytes.length;
     const sentBytes = this.#sendData(bytes);
     if (sentBytes < bytes.length) this.#pending = Buffer.from(bytes.subarray(sentBytes));
+    this.#waitToSend(this.#budget.sendDelayMs(bytes.length));
     this.#paused = this.#mustPause();
     return !this.#paused;
+  }
+
+  #waitToSend(delayMs: number): void {
+    if (delayMs === 0) return;
+    this.#sendTimer = setTimeout(() => {
+      this.#sendTimer = undefined;
+      this.#readOn();
+    }, delayMs);
   }
 
   #onCredit(bytes: number): void {
@@ -326,7 +389,10 @@ export class RelayConnection {
 
   #mustPause(): boolean {
     return (
-      this.#pending !== undefined || this.#credit === 0 || this.#webSocket.bufferedAmount >= SEND_BUFFER_BYTES
+      this.#sendTimer !== undefined ||
+      this.#pending !== undefined ||
+      this.#credit === 0 ||
+      this.#webSocket.bufferedAmount >= SEND_BUFFER_BYTES
     );
   }
 
@@ -360,7 +426,7 @@ export class RelayConnection {
 
   /** Who has not said a proper HELLO gets no close frame, and not the time to answer one. */
   #protocolError(reason: string): void {
-    if (this.#state === 'hello') {
+    if (this.#state === 'hello' || this.#state === 'admitting') {
       this.#release(CloseCode.protocol, reason);
       this.#webSocket.terminate();
       return;
@@ -370,7 +436,7 @@ export class RelayConnection {
 
   /** A malformed WebSocket frame, or the connection's own failure; `ws` closes by itself. */
   #onWebSocketError(error: Error): void {
-    this.#settings.log({ type: 'error', connection: this.#id, message: error.message });
+    this.#settings.log({ type: 'error', connection: this.#id, message: loggable(error.message) });
     if (this.#state === 'hello') this.#protocolError('malformed WebSocket');
   }
 

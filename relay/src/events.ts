@@ -1,3 +1,5 @@
+import type { DoorLimit } from './admission/tally.js';
+
 const MAX_LOGGED_CHARACTERS = 256;
 
 /** A client's own words, fit for a line of a log: no control characters, and a bounded length. */
@@ -12,6 +14,8 @@ export function loggable(text: string): string {
 export type RelayEvent =
   /** A WebSocket has been opened. */
   | { type: 'opened'; connection: number; remoteAddress: string; origin?: string }
+  /** Its HELLO was accepted; `subject` is the name of its token, where one is asked for. */
+  | { type: 'admitted'; connection: number; subject?: string }
   /** The TCP connection to the target stands. */
   | { type: 'connected'; connection: number; target: string; durationMs: number }
   /** The connection is over; `code` and `reason` are those of the WebSocket's close (`docs/tunnel.md`). */
@@ -28,5 +32,12 @@ export type RelayEvent =
       bytesFromTarget: number;
       durationMs: number;
     }
+  /**
+   * Connections were dropped that had shown nothing yet, in the last second: for newer ones (`unproven`), because their address opens
+   * too many (`connection-rate`), or because a trusted proxy's header cannot be read (`proxy-header`). `remoteAddress` is the last one's.
+   */
+  | { type: 'dropped'; limit: DoorLimit; count: number; remoteAddress: string }
+  /** A setting leaves a way in open; told at the start. */
+  | { type: 'warning'; message: string }
   /** Something failed that the relay could do without, such as a malformed WebSocket frame. */
   | { type: 'error'; connection?: number; message: string };

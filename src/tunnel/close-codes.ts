@@ -13,6 +13,8 @@ export const CloseCode = {
   token: 4011,
   target: 4012,
   limit: 4013,
+  expired: 4014,
+  unavailable: 4015,
   unreachable: 4020,
   targetReset: 4021,
   idle: 4030,
@@ -22,4 +24,11 @@ export const CloseCode = {
 export type UnreachableReason = 'refused' | 'dns' | 'timeout' | 'network';
 
 /** The close reason that goes with `CloseCode.limit`. */
-export type LimitReason = 'connections' | 'connections-per-address';
+export type LimitReason =
+  | 'connections'
+  | 'connections-per-address'
+  | 'connections-per-subject'
+  | 'streams'
+  | 'stream-rate'
+  | 'attempts'
+  | 'memory';

@@ -27,13 +27,18 @@ export function closeError(closing: Closing, address: HostPort): MtlsError {
         'ERR_TUNNEL_AUTH',
         `the relay does not serve this page's origin: start it with --origin ${globalThis.location?.origin ?? '<origin of the page>'}`,
       );
-    case CloseCode.limit:
+    case CloseCode.expired:
+      return new MtlsError(
+        'ERR_TUNNEL_AUTH',
+        'the token for the relay has expired: get a new one, and make a client with it as tunnelToken',
+      );
+    case CloseCode.unavailable:
       return new MtlsError(
         'ERR_TUNNEL_UNREACHABLE',
-        closing.reason === 'connections-per-address'
-          ? 'the relay has as many connections from this address as it allows: close some, or raise maxConnectionsPerAddress'
-          : 'the relay has as many connections as it allows: try again later, or raise --max-connections',
+        'the relay cannot check tokens at the moment, because it cannot fetch their keys: try again later, and see --jwt-jwks at the relay',
       );
+    case CloseCode.limit:
+      return new MtlsError('ERR_TUNNEL_UNREACHABLE', limitMessage(closing.reason));
     case CloseCode.unreachable:
       return new MtlsError('ERR_TUNNEL_UNREACHABLE', unreachableMessage(closing.reason, target));
     case CloseCode.targetReset:
@@ -71,6 +76,24 @@ export function openError(url: string, cause?: unknown): MtlsError {
     `no browser-mtls relay answered at ${withoutQuery(url)}: check that it runs, that the address and path are right, and that the page may connect to it (Content-Security-Policy connect-src; an https page needs wss)`,
     cause === undefined ? undefined : { cause },
   );
+}
+
+function limitMessage(reason: string): string {
+  switch (reason) {
+    case 'connections-per-address':
+      return 'the relay has as many connections from this address as it allows: close some, or raise --max-connections-per-address';
+    case 'connections-per-subject':
+      return 'the relay has as many connections with this token as it allows: close some, or raise --max-connections-per-subject';
+    case 'streams':
+    case 'stream-rate':
+      return 'the relay allows this page no further connection at the moment: open fewer, or raise --max-streams and --new-streams-per-second';
+    case 'attempts':
+      return 'the relay refuses this address for up to a minute, because too many wrong tokens came from it: correct tunnelToken and try again later';
+    case 'memory':
+      return 'the relay closed the connection that held most of its memory: read and send less at once, or raise --max-buffered-bytes';
+    default:
+      return 'the relay has as many connections as it allows: try again later, or raise --max-connections';
+  }
 }
 
 function unreachableMessage(reason: string, target: string): string {

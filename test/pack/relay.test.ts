@@ -56,7 +56,7 @@ afterAll(() => {
 describe('the tarball', () => {
   test('holds the build, the documents and nothing else', () => {
     const allowed =
-      /^(dist\/[\w-]+\.(js|d\.ts)|dist\/policy\/[\w-]+\.d\.ts|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
+      /^(dist\/[\w-]+\.(js|d\.ts)|dist\/(policy|admission)\/[\w-]+\.d\.ts|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
     const paths = tarball.files.map(({ path }) => path);
     expect(paths.filter(path => !allowed.test(path))).toEqual([]);
     const documents = ['README.md', 'CHANGELOG.md', 'LICENSE'];
@@ -96,9 +96,9 @@ describe('the tarball', () => {
     expect(found).toEqual([]);
   });
 
-  test('brings ws and nothing else', () => {
+  test('brings jose and ws and nothing else', () => {
     const { dependencies } = JSON.parse(readFileSync('relay/package.json', 'utf8'));
-    expect(Object.keys(dependencies)).toEqual(['ws']);
+    expect(Object.keys(dependencies)).toEqual(['jose', 'ws']);
   });
 });
 
