@@ -21,7 +21,7 @@ export default defineConfig({
     minify: false,
     lib: { entry: { index: 'src/index.ts', cli: 'src/cli.ts' }, formats: ['es'] },
     rolldownOptions: {
-      external: id => id === 'ws' || id.startsWith('node:') || builtinModules.includes(id),
+      external: id => id === 'ws' || id === 'jose' || id.startsWith('node:') || builtinModules.includes(id),
       // All in one folder: the command finds package.json one folder up.
       output: { entryFileNames: '[name].js', chunkFileNames: '[name].js' },
     },

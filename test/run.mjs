@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runCommand, stopAll } from './setup/command.mjs';
@@ -111,6 +111,7 @@ async function main(steps) {
     const seconds = ((Date.now() - since) / 1000).toFixed(0);
     summary.push(
       `${result.failed ? 'FAILED' : 'ok    '} ${title}: ${result.passed} passed, ${result.failed} failed (${seconds} s)`,
+      ...(result.failures ?? []).map(failure => `         ${failure}`),
     );
   };
   try {
@@ -182,7 +183,7 @@ function vitestStep(id, title, needs, { after = [], workers = 1 } = {}) {
 }
 
 function vitestResult(report, ok) {
-  let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 };
+  let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] };
   try {
     counts = JSON.parse(readFileSync(report, 'utf8'));
   } catch {
@@ -192,7 +193,16 @@ function vitestResult(report, ok) {
   if (unrun > 0) console.log(`${unrun} skipped`);
   // A file that could not be loaded, or an error outside of any test, has no failed test to count.
   const failed = counts.numFailedTests || (ok ? 0 : 1);
-  return { passed: counts.numPassedTests, failed };
+  return { passed: counts.numPassedTests, failed, failures: counts.testResults.flatMap(failuresOf) };
+}
+
+/** Names and first lines of what failed in one file: the output above the summary is long. */
+function failuresOf({ name, message, assertionResults }) {
+  const file = relative(ROOT, name);
+  const failed = assertionResults.filter(({ status }) => status === 'failed');
+  const lines = failed.map(({ fullName, failureMessages }) => `${file}: ${fullName}: ${failureMessages[0]}`);
+  if (lines.length === 0 && message) lines.push(`${file}: ${message}`);
+  return lines.map(line => line.split('\n')[0]);
 }
 
 async function rustTests() {

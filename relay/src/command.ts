@@ -1,9 +1,33 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
+import { type RelayToken, readToken } from './admission/tokens.js';
 import type { RelayEvent } from './events.js';
+import { LIMITS, limitNames, type RelayLimits } from './limits.js';
 import { parseRelayOptions, type RelayOptions } from './options.js';
+import { LogOutput } from './output.js';
+import { parseResolverSettings } from './policy/resolver-settings.js';
 import { createRelay, type Relay } from './relay.js';
+
+const OPTIONS = {
+  listen: { type: 'string', default: '127.0.0.1:8080' },
+  allow: { type: 'string', multiple: true },
+  resolver: { type: 'string' },
+  'dns-server': { type: 'string', multiple: true },
+  origin: { type: 'string', multiple: true },
+  token: { type: 'string', multiple: true },
+  'token-file': { type: 'string', multiple: true },
+  'trusted-proxy': { type: 'string', multiple: true },
+  'proxy-protocol': { type: 'boolean', default: false },
+  quiet: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+  version: { type: 'boolean', default: false },
+} as const;
+
+const limitOptions = Object.fromEntries(
+  limitNames.map(name => [LIMITS[name].flag, { type: 'string' as const }]),
+);
 
 const HELP = `Usage: browser-mtls-relay --allow <host:port> --origin <origin> [options]
 
@@ -13,30 +37,43 @@ It sees TLS records only: keys, certificates and contents stay between page and 
 Options
   --listen <host:port>     where to listen; port 0 takes a free one (default 127.0.0.1:8080)
   --allow <host:port>      a target that pages may connect to; repeatable (default: none)
-                           localhost:8443, *.example.com:443, 10.0.0.7:*, [::1]:8443
+                           localhost:8443, *.example.com:443, 10.0.0.0/8:*, [::1]:8000-8099
+                           wildcards and * lead to global addresses only
+  --resolver <name>        how names are looked up: dns (default), or system (getaddrinfo)
+  --dns-server <address>   a DNS server to ask in place of the system's; repeatable
   --origin <origin>        an origin of pages that may connect; repeatable (default: none)
                            https://app.example.com, or * for every page
                            a client without Origin (no browser) needs a token, or *
-  --token <token>          a token of which pages must send one; repeatable
-                           (default: RELAY_TOKEN; other users of the machine can see arguments)
-  --connect-timeout <s>    seconds for the name lookup and the TCP connection (default 10)
-  --idle-timeout <s>       seconds without a byte until a connection is closed; 0 never (default 300)
-  --max-connections <n>    connections at once (default 1000)
-  --max-connections-per-address <n>
-                           connections at once from one IP address (default 256);
-                           behind a proxy all come from the proxy's address
   --quiet                  print errors only
   --help                   print this
   --version                print the version
 
+Admission
+  --token-file <file>      tokens of which pages must send one, 16 to 4,096 bytes, one a line,
+                           each as token or name:token; repeatable
+  --token <[name:]token>   the same on the command line, which other users of the machine can see
+
+Behind a proxy
+  --trusted-proxy <block>  a proxy whose X-Forwarded-For is believed: 10.0.0.7 or 10.0.0.0/8; repeatable
+  --proxy-protocol         its connections begin with a header of the PROXY protocol, version 1 or 2
+
+Limits (seconds and numbers)
+${limitNames.map(limitHelp).join('\n')}
+
 Environment
-  RELAY_TOKEN              tokens, separated by commas, when there is no --token
+  RELAY_TOKEN              tokens, separated by commas, when there is no --token and no --token-file
 
 Exit codes
   0  stopped by SIGINT or SIGTERM
   1  could not run, for example because the port is taken
   2  wrong usage
 `;
+
+function limitHelp(name: keyof RelayLimits): string {
+  const { flag, unit, usual, help } = LIMITS[name];
+  const byDefault = usual === undefined ? '' : ` (default ${usual / unit})`;
+  return `  --${`${flag} <n>`.padEnd(36)} ${help}${byDefault}`;
+}
 
 interface Command {
   options: RelayOptions;
@@ -60,12 +97,11 @@ export async function run(args: string[], environment: NodeJS.ProcessEnv): Promi
 async function serve({ options, quiet }: Command): Promise<number> {
   // Listened to from the start: a signal that comes early must not find the port open and nobody to close it.
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-  // A log that nobody reads any more is no reason to cut the connections.
-  process.stdout.on('error', () => {});
-  process.stderr.on('error', () => {});
+  const output = new LogOutput(process.stdout);
+  const errors = new LogOutput(process.stderr);
   let relay: Relay;
   try {
-    relay = await createRelay(quiet ? { ...options, log: printErrorEvent } : { ...options, log: printEvent });
+    relay = await createRelay({ ...options, log: quiet ? errorLog(errors) : eventLog(output, errors) });
   } catch (error) {
     printError(listenMessage(error, options.listen ?? ''));
     return 1;
@@ -81,36 +117,50 @@ async function serve({ options, quiet }: Command): Promise<number> {
 }
 
 function parseCommand(args: string[], environment: NodeJS.ProcessEnv): Command | 'help' | 'version' {
-  const { values } = parseArgs({
-    args,
-    options: {
-      listen: { type: 'string', default: '127.0.0.1:8080' },
-      allow: { type: 'string', multiple: true, default: [] },
-      origin: { type: 'string', multiple: true, default: [] },
-      token: { type: 'string', multiple: true },
-      'connect-timeout': { type: 'string' },
-      'idle-timeout': { type: 'string' },
-      'max-connections': { type: 'string' },
-      'max-connections-per-address': { type: 'string' },
-      quiet: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-      version: { type: 'boolean', default: false },
-    },
-  });
+  const { values } = parseArgs({ args, options: { ...limitOptions, ...OPTIONS } as typeof OPTIONS });
   if (values.help) return 'help';
   if (values.version) return 'version';
   const options: RelayOptions = {
     listen: values.listen,
-    allow: values.allow,
-    origins: values.origin,
-    tokens: values.token ?? tokensOf(environment.RELAY_TOKEN),
-    ...numberOption('connectTimeoutMs', values['connect-timeout'], 1000),
-    ...numberOption('idleTimeoutMs', values['idle-timeout'], 1000),
-    ...numberOption('maxConnections', values['max-connections'], 1),
-    ...numberOption('maxConnectionsPerAddress', values['max-connections-per-address'], 1),
+    allow: values.allow ?? [],
+    ...parseResolverSettings({ resolver: values.resolver, dnsServers: values['dns-server'] ?? [] }),
+    origins: values.origin ?? [],
+    tokens: readTokens(values.token, values['token-file'], environment.RELAY_TOKEN),
+    trustedProxies: values['trusted-proxy'] ?? [],
+    proxyProtocol: values['proxy-protocol'],
+    ...readLimits(values),
   };
   parseRelayOptions(options);
   return { options, quiet: values.quiet };
+}
+
+function readLimits(values: Record<string, unknown>): RelayLimits {
+  const given = limitNames.filter(name => values[LIMITS[name].flag] !== undefined);
+  return Object.fromEntries(
+    given.map(name => [name, readNumber(String(values[LIMITS[name].flag]), LIMITS[name].unit)]),
+  );
+}
+
+/** `unit` turns what the flag counts in (seconds) into what the option counts in (milliseconds). */
+function readNumber(text: string, unit: number): number {
+  return /^\d+(?:\.\d+)?$/.test(text) ? Math.round(Number(text) * unit) : Number.NaN;
+}
+
+function readTokens(
+  flags: string[] | undefined,
+  files: string[] | undefined,
+  variable: string | undefined,
+): (string | RelayToken)[] {
+  const given =
+    flags || files ? [...(flags ?? []), ...(files ?? []).flatMap(tokensOfFile)] : tokensOf(variable);
+  return given.map(readToken);
+}
+
+function tokensOfFile(file: string): string[] {
+  const lines = readFileSync(file, 'utf8').split(/\r?\n/);
+  const tokens = lines.filter(line => line !== '' && !line.startsWith('#'));
+  if (tokens.length === 0) throw new TypeError(`${file} holds no token: write one a line`);
+  return tokens;
 }
 
 function tokensOf(variable: string | undefined): string[] {
@@ -119,12 +169,6 @@ function tokensOf(variable: string | undefined): string[] {
   if (tokens.length === 0)
     throw new TypeError('RELAY_TOKEN is set and empty: unset it to ask for no token, or give it one');
   return tokens;
-}
-
-/** `unit` turns what the flag counts in (seconds) into what the option counts in (milliseconds). */
-function numberOption(name: string, text: string | undefined, unit: number): RelayOptions {
-  if (text === undefined) return {};
-  return { [name]: /^\d+(?:\.\d+)?$/.test(text) ? Math.round(Number(text) * unit) : Number.NaN };
 }
 
 function listenMessage(error: unknown, listen: string): string {
@@ -142,14 +186,22 @@ function listenMessage(error: unknown, listen: string): string {
   }
 }
 
-function printEvent(event: RelayEvent): void {
-  const { type, ...fields } = event;
-  const details = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
-  print(`${new Date().toISOString()} ${type} ${details.join(' ')}\n`);
+function eventLog(output: LogOutput, errors: LogOutput): (event: RelayEvent) => void {
+  return event => {
+    if (event.type === 'warning') errors.write(`browser-mtls-relay: WARNING: ${event.message}\n`);
+    else output.write(lineOf(event));
+  };
 }
 
-function printErrorEvent(event: RelayEvent): void {
-  if (event.type === 'error') printError(event.message);
+function errorLog(errors: LogOutput): (event: RelayEvent) => void {
+  return event => {
+    if (event.type === 'error') errors.write(`browser-mtls-relay: ${event.message}\n`);
+  };
+}
+
+function lineOf({ type, ...fields }: RelayEvent): string {
+  const details = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return `${new Date().toISOString()} ${type} ${details.join(' ')}\n`;
 }
 
 function packageVersion(): string {

@@ -1,3 +1,5 @@
+import type { DoorLimit } from './admission/tally.js';
+
 const MAX_LOGGED_CHARACTERS = 256;
 
 /** A client's own words, fit for a line of a log: no control characters, and a bounded length. */
@@ -6,14 +8,14 @@ export function loggable(text: string): string {
 }
 
 /**
- * What the relay tells its log. `connection` numbers the WebSockets of one relay from 1, `stream` is the page's number of a stream;
- * nothing here holds payload or tokens. What a client chose is cut at 256 characters.
+ * What the relay tells its log. `connection` numbers the WebSockets of one relay from 1, `stream` is the page's number of a stream; nothing here holds payload or tokens.
+ * What a client chose is cut at 256 characters.
  */
 export type RelayEvent =
   /** A WebSocket has been opened. */
   | { type: 'opened'; connection: number; remoteAddress: string; origin?: string }
-  /** Its page has been admitted, and may open streams. */
-  | { type: 'admitted'; connection: number }
+  /** Its HELLO was accepted; `subject` is the name of its token, where one is asked for. */
+  | { type: 'admitted'; connection: number; subject?: string }
   /** The TCP connection to a stream's target stands. */
   | { type: 'stream-opened'; connection: number; stream: number; target: string; durationMs: number }
   /** A stream is over: orderly, unless there are `code` and `reason`, those of RESET (`docs/tunnel.md`). */
@@ -43,5 +45,12 @@ export type RelayEvent =
       bytesFromTarget: number;
       durationMs: number;
     }
+  /**
+   * Connections were dropped that had shown nothing yet, in the last second: for newer ones (`unproven`), because their address opens
+   * too many (`connection-rate`), or because a trusted proxy's header cannot be read (`proxy-header`). `remoteAddress` is the last one's.
+   */
+  | { type: 'dropped'; limit: DoorLimit; count: number; remoteAddress: string }
+  /** A setting leaves a way in open; told at the start. */
+  | { type: 'warning'; message: string }
   /** Something failed that the relay could do without, such as a malformed WebSocket frame. */
   | { type: 'error'; connection?: number; message: string };

@@ -1,17 +1,21 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { isIPv6 } from 'node:net';
-import { MAX_TOKEN_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from '../../src/tunnel/limits.js';
-import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../../src/util/options.js';
-import { parseOrigin } from './admission.js';
+import { checkOptionNames, type OptionNames } from '../../src/util/options.js';
+import { type Admit, byTokens } from './admission/admission.js';
+import { TrustedProxies } from './admission/client-address.js';
+import { parseOrigin } from './admission/origins.js';
+import { parseTokens, type RelayToken } from './admission/tokens.js';
 import type { RelayEvent } from './events.js';
-import { parseTargetRule, type TargetRule } from './targets.js';
+import { type LimitSettings, limitNames, parseLimits, type RelayLimits } from './limits.js';
+import { parseResolverSettings, type ResolverSettings } from './policy/resolver-settings.js';
+import { parseTargetRule, type TargetRule } from './policy/target-rule.js';
 
 /** Which way bytes went that the relay passed on. */
 export type RelayDirection = 'page-to-target' | 'target-to-page';
 
 /** Options of `createRelay`. */
-export interface RelayOptions {
+export interface RelayOptions extends RelayLimits {
   /** Where to listen, `host:port` (IPv6 in brackets); port 0 takes a free one. Default `127.0.0.1:0`. Not together with `server`. */
   listen?: string;
   /** An HTTP or HTTPS server to serve WebSockets on; starting and closing it stays with its owner. Default: one of the relay's own. */
@@ -19,46 +23,29 @@ export interface RelayOptions {
   /** The path of the relay's URL, which begins with a slash. Default `/`. */
   path?: string;
   /**
-   * Targets that pages may connect to: `host:port`, `*.example.com:443` (every name below, at any depth), `host:*`,
-   * `[::1]:8443`, `*:443` (any host: an open relay). Names match as the page asked for them, in any case; what they resolve
-   * to is not looked at. Default `[]`, which allows nothing.
+   * Targets that pages may connect to, each `host:port`: a name, `*.example.com` (every name below, at any depth), an address,
+   * a network (`10.0.0.0/8:443`, `[fd00::/8]:443`) or `*`; the port a number, `8000-8099` or `*`. A name admits the private
+   * addresses that it resolves to, a wildcard and `*` global ones only (`docs/tunnel.md`). Default `[]`, which allows nothing.
    */
   allow?: string[];
   /**
+   * How names are looked up: `dns` asks DNS servers, after the hosts file; `system` asks `getaddrinfo`, a few names at a time
+   * because lookups cannot be cancelled. Default `dns`.
+   */
+  resolver?: 'dns' | 'system';
+  /** DNS servers for the resolver `dns`, `10.0.0.53` or `[fd00::53]:5353`. Default `[]`, the system's. */
+  dnsServers?: string[];
+  /**
    * Origins of pages that may connect, as the browser sends them (`https://app.example.com`), or `*` for all. A request without
-   * Origin comes from no page: it is served when `tokens` is given or `*` is listed. Default `[]`, no page.
+   * Origin comes from no page: it is served when a token is asked for or `*` is listed. Default `[]`, no page.
    */
   origins?: string[];
-  /** Tokens of which the page must send one, each 1 to 4,096 bytes. Default `[]`, none asked for. */
-  tokens?: string[];
-  /** Milliseconds for the name lookup and the TCP connection together; 1 to 2,147,483,647, default 10,000. */
-  connectTimeoutMs?: number;
-  /** Milliseconds from the upgrade for the hello message to arrive; 1 to 2,147,483,647, default 3,000. */
-  helloTimeoutMs?: number;
-  /** Milliseconds without a byte either way after which a connection is closed; 0 never, up to 2,147,483,647, default 300,000. */
-  idleTimeoutMs?: number;
-  /** Milliseconds between WebSocket pings; a page that answered neither of two is gone. 0 sends none, up to 2,147,483,647, default 30,000. */
-  pingIntervalMs?: number;
-  /** Connections at once; 1 or more, default 1,000. */
-  maxConnections?: number;
-  /** Connections at once from one IP address (a proxy's, if there is one in front), refused ones included while they last; 1 or more, default 256. */
-  maxConnectionsPerAddress?: number;
-  /** Streams at once on one WebSocket; 1 to 65,535, default 256. */
-  maxStreams?: number;
-  /** Bytes from a page that a stream holds at first while its target does not take them; 65,536 to 16,777,216, default 262,144. */
-  windowBytes?: number;
-  /** What a stream's window grows to where the path to the page is long; `windowBytes` to 16,777,216, default 16,777,216. */
-  maxWindowBytes?: number;
-  /**
-   * Bytes that the relay holds, all connections together: from half of it on no window grows, at it pages get no further credit;
-   * 1,048,576 or more, default 268,435,456.
-   */
-  maxBufferedBytes?: number;
-  /**
-   * Milliseconds after which a page is asked to go on with another WebSocket; this one is closed when its streams have ended,
-   * five minutes later at the latest. 0 never, up to 2,147,483,647, default 0.
-   */
-  maxSocketAgeMs?: number;
+  /** Tokens of which the page must send one, each 16 to 4,096 bytes. Default `[]`, none asked for. */
+  tokens?: (string | RelayToken)[];
+  /** Proxies whose `X-Forwarded-For` or PROXY header is believed: addresses and CIDR blocks. Default `[]`. */
+  trustedProxies?: string[];
+  /** Connections of trusted proxies begin with a header of the PROXY protocol, version 1 or 2. Not together with `server`. Default `false`. */
+  proxyProtocol?: boolean;
   /** Called with what happens, for a log; it gets no payload and no token. What it throws, or its promise rejects with, is dropped. */
   log?: (event: RelayEvent) => void;
   /**
@@ -69,103 +56,60 @@ export interface RelayOptions {
 }
 
 /** {@link RelayOptions}, checked, with every default in its place. */
-export interface RelaySettings {
+export interface RelaySettings extends LimitSettings, ResolverSettings {
   server: HttpServer | HttpsServer | undefined;
   host: string;
   port: number;
   path: string;
   rules: TargetRule[];
   origins: string[];
-  tokens: string[];
-  connectTimeoutMs: number;
-  helloTimeoutMs: number;
-  idleTimeoutMs: number;
-  pingIntervalMs: number;
-  maxConnections: number;
-  maxConnectionsPerAddress: number;
-  maxStreams: number;
-  windowBytes: number;
-  maxWindowBytes: number;
-  maxBufferedBytes: number;
-  maxSocketAgeMs: number;
+  /** Ways to be admitted; empty where no token is asked for. */
+  ways: Admit[];
+  proxies: TrustedProxies;
+  proxyProtocol: boolean;
   log: (event: RelayEvent) => void;
   observeBytes: (direction: RelayDirection, bytes: Uint8Array, connection: number, stream: number) => void;
 }
 
 const names: OptionNames<RelayOptions> = {
+  ...(Object.fromEntries(limitNames.map(name => [name, true])) as OptionNames<RelayLimits>),
   listen: true,
   server: true,
   path: true,
   allow: true,
+  resolver: true,
+  dnsServers: true,
   origins: true,
   tokens: true,
-  connectTimeoutMs: true,
-  helloTimeoutMs: true,
-  idleTimeoutMs: true,
-  pingIntervalMs: true,
-  maxConnections: true,
-  maxConnectionsPerAddress: true,
-  maxStreams: true,
-  windowBytes: true,
-  maxWindowBytes: true,
-  maxBufferedBytes: true,
-  maxSocketAgeMs: true,
+  trustedProxies: true,
+  proxyProtocol: true,
   log: true,
   observeBytes: true,
 };
 
-type IntegerOption =
-  | 'connectTimeoutMs'
-  | 'helloTimeoutMs'
-  | 'idleTimeoutMs'
-  | 'pingIntervalMs'
-  | 'maxConnections'
-  | 'maxConnectionsPerAddress'
-  | 'maxSocketAgeMs';
-
 export function parseRelayOptions(options: RelayOptions): RelaySettings {
   checkOptionNames(options, names);
-  const { server, listen, path = '/', tokens = [] } = options;
+  const { server, listen, path = '/', allow = [], tokens = [], proxyProtocol = false } = options;
   if (server && listen !== undefined) throw new TypeError('give either listen or server, not both');
   if (!/^\/[^?#]*$/.test(path)) throw new TypeError('path must begin with a slash and have no query');
-  const integer = (name: IntegerOption, usual: number, min: number) =>
-    checkedInteger(name, options[name] ?? usual, { min, max: MAX_TIMER_MS });
+  const trustedProxies = options.trustedProxies ?? [];
+  if (proxyProtocol && (server || trustedProxies.length === 0)) {
+    throw new TypeError('proxyProtocol needs trustedProxies, and does not go together with server');
+  }
+  const known = parseTokens(tokens);
   return {
+    ...parseLimits(options),
     server,
     ...parseListen(listen ?? '127.0.0.1:0'),
     path,
-    rules: (options.allow ?? []).map(parseTargetRule),
+    rules: allow.map(parseTargetRule),
+    ...parseResolverSettings(options),
     origins: (options.origins ?? []).map(parseOrigin),
-    tokens: tokens.map(parseToken),
-    connectTimeoutMs: integer('connectTimeoutMs', 10_000, 1),
-    helloTimeoutMs: integer('helloTimeoutMs', 3000, 1),
-    idleTimeoutMs: integer('idleTimeoutMs', 300_000, 0),
-    pingIntervalMs: integer('pingIntervalMs', 30_000, 0),
-    maxConnections: integer('maxConnections', 1000, 1),
-    maxConnectionsPerAddress: integer('maxConnectionsPerAddress', 256, 1),
-    maxSocketAgeMs: integer('maxSocketAgeMs', 0, 0),
-    maxStreams: checkedInteger('maxStreams', options.maxStreams ?? 256, { min: 1, max: 65_535 }),
-    ...parseMemory(options),
+    ways: known.length > 0 ? [byTokens(known)] : [],
+    proxies: new TrustedProxies(trustedProxies),
+    proxyProtocol,
     log: harmless('log', options.log),
     observeBytes: harmless('observeBytes', options.observeBytes),
-  };
-}
-
-function parseMemory(options: RelayOptions) {
-  const windowBytes = checkedInteger('windowBytes', options.windowBytes ?? 256 * 1024, {
-    min: MIN_WINDOW_BYTES,
-    max: MAX_WINDOW_BYTES,
-  });
-  return {
-    windowBytes,
-    maxWindowBytes: checkedInteger('maxWindowBytes', options.maxWindowBytes ?? MAX_WINDOW_BYTES, {
-      min: windowBytes,
-      max: MAX_WINDOW_BYTES,
-    }),
-    maxBufferedBytes: checkedInteger('maxBufferedBytes', options.maxBufferedBytes ?? 256 * 1024 * 1024, {
-      min: 1024 * 1024,
-      max: Number.MAX_SAFE_INTEGER,
-    }),
   };
 }
 
@@ -179,13 +123,6 @@ function parseListen(listen: string): { host: string; port: number } {
     );
   }
   return { host, port };
-}
-
-function parseToken(token: string): string {
-  if (typeof token !== 'string' || token === '' || Buffer.byteLength(token) > MAX_TOKEN_BYTES) {
-    throw new TypeError(`a token must be a string of 1 to ${MAX_TOKEN_BYTES} bytes`);
-  }
-  return token;
 }
 
 /** A callback that throws, at once or by its promise, must not end the process or the connections that it is told about. */

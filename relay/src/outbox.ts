@@ -19,6 +19,8 @@ export interface TurnTaker {
 
 export interface OutboxOptions {
   memory: RelayMemory;
+  /** Counts bytes for the page; gives the milliseconds for which none may follow. */
+  sendDelayMs: (bytes: number) => number;
   /** Called when messages have left. */
   onDrain: () => void;
 }
@@ -29,6 +31,8 @@ export class Outbox {
   readonly #options: OutboxOptions;
   readonly #ready = new Set<TurnTaker>();
   #serving = false;
+  /** Runs while the page has had more bytes than its rate allows. */
+  #delay: NodeJS.Timeout | undefined;
   #queuedBytes = 0;
   /** Payload that the page's socket window has room for. */
   #creditBytes = 0;
@@ -36,6 +40,10 @@ export class Outbox {
   constructor(webSocket: WebSocket, options: OutboxOptions) {
     this.#webSocket = webSocket;
     this.#options = options;
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
   }
 
   get isOverfull(): boolean {
@@ -48,7 +56,7 @@ export class Outbox {
    */
   get hasRoom(): boolean {
     const limit = this.#options.memory.isFull ? SCARCE_QUEUE_BYTES : QUEUE_BYTES;
-    return this.#creditBytes >= MAX_RECORD_BYTES && this.#queuedBytes < limit;
+    return this.#delay === undefined && this.#creditBytes >= MAX_RECORD_BYTES && this.#queuedBytes < limit;
   }
 
   /** `false` when the page grants more than the format lets it. */
@@ -72,11 +80,25 @@ export class Outbox {
   /** Sends DATA in a turn; `costBytes` is the size of the buffer under the message. */
   sendData(message: Uint8Array, costBytes: number, onSent: () => void): void {
     this.#creditBytes -= message.length - DATA_HEADER_BYTES;
+    this.#wait(this.#options.sendDelayMs(message.length));
     this.#send(message, costBytes, onSent);
   }
 
   sendControl(message: Uint8Array, onSent?: () => void): void {
     this.#send(message, message.length, onSent);
+  }
+
+  close(): void {
+    clearTimeout(this.#delay);
+  }
+
+  #wait(delayMs: number): void {
+    if (delayMs === 0) return;
+    clearTimeout(this.#delay);
+    this.#delay = setTimeout(() => {
+      this.#delay = undefined;
+      this.#serve();
+    }, delayMs);
   }
 
   #send(message: Uint8Array, bytes: number, onSent: (() => void) | undefined): void {

@@ -1,7 +1,8 @@
 /**
  * What a relay holds of its pages' and targets' bytes, all connections together.
  *
- * From half of the bound on no window grows; at the bound no page gets further credit, and the queues to pages shrink.
+ * From half of the bound on no window grows; from three quarters on no page gets credit or a further stream, and the queues to pages
+ * shrink. Beyond the bound connections are dropped (`MemoryWatch`).
  */
 export class RelayMemory {
   readonly #maxBytes: number;
@@ -21,7 +22,7 @@ export class RelayMemory {
   }
 
   get isFull(): boolean {
-    return this.#heldBytes >= this.#maxBytes;
+    return this.#heldBytes >= this.#maxBytes * 0.75;
   }
 
   hold(bytes: number): void {

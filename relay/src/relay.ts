@@ -1,13 +1,27 @@
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type Server as HttpServer, type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CloseCode, type SocketLimit } from '../../src/tunnel/codes.js';
+import { CloseCode } from '../../src/tunnel/codes.js';
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../../src/tunnel/limits.js';
 import { bracketed } from '../../src/util/host-port.js';
-import { originAllowed, tokenAllowed } from './admission.js';
+import { addressKey } from './admission/address.js';
+import { Doorkeeper, type Visitor } from './admission/doorkeeper.js';
+import { FrameGuard } from './admission/frame-guard.js';
+import { GuessThrottle } from './admission/guesses.js';
+import { originAllowed } from './admission/origins.js';
+import { byteBucket, PageBudget, rateOf } from './admission/page-budget.js';
+import { ProvenBudget } from './admission/proven.js';
+import { BucketsByAddress } from './admission/token-bucket.js';
+import { DescriptorWatch } from './descriptor-watch.js';
+import { openDoors } from './doors.js';
 import { loggable } from './events.js';
+import { Front } from './front.js';
+import { type MemoryHolder, MemoryWatch } from './memory-watch.js';
 import { parseRelayOptions, type RelayOptions, type RelaySettings } from './options.js';
+import { createConnector } from './policy/create-connector.js';
+import { ReadGate } from './read-gate.js';
 import { RelayResources } from './resources.js';
 import { Session } from './session.js';
 
@@ -19,8 +33,6 @@ export interface Relay {
   readonly address: AddressInfo;
   /** WebSockets open now. */
   readonly connections: number;
-  /** Streams of all of them, open now. */
-  readonly streams: number;
   /** Ends every connection (close code 1001) and stops listening; a `server` that was given goes on without it. */
   close(): Promise<void>;
 }
@@ -28,11 +40,10 @@ export interface Relay {
 // Time that a page has to answer a close, or to show that it is there at all.
 const CLOSE_TIMEOUT_MS = 5000;
 const SHUTDOWN_TIMEOUT_MS = 1000;
-const HTTP_OPTIONS = {
-  headersTimeout: 10_000,
-  // Node looks at the other timeouts this often; its default of 30 s would make 40 s of the 10.
-  connectionsCheckingInterval: 1000,
-};
+/** Time for another listener of a shared server to take an upgrade that is not for the relay's path. */
+const FOREIGN_UPGRADE_TIMEOUT_MS = 10_000;
+/** Time for a page that is dropped because it holds too much to take the close code. */
+const DROPPED_TIMEOUT_MS = 1000;
 
 const WEB_SOCKET_OPTIONS = {
   noServer: true,
@@ -41,6 +52,8 @@ const WEB_SOCKET_OPTIONS = {
   // Each fragment, and each piece of a frame that TCP delivers, costs some hundred bytes, however small it is.
   maxFragments: 64,
   maxBufferedChunks: 1024,
+  // One message in a turn: a page's flood of small ones does not hold up what other sockets have to say.
+  allowSynchronousEvents: false,
   closeTimeout: CLOSE_TIMEOUT_MS,
   handleProtocols: () => SUBPROTOCOL,
 };
@@ -57,47 +70,78 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   return relay;
 }
 
+/** One page's WebSocket with all that watches it. */
+class Page implements MemoryHolder {
+  readonly session: Session;
+  readonly #webSocket: WebSocket;
+  readonly #guard: FrameGuard;
+
+  constructor(webSocket: WebSocket, parts: { session: Session; guard: FrameGuard }) {
+    this.#webSocket = webSocket;
+    this.session = parts.session;
+    this.#guard = parts.guard;
+  }
+
+  get heldBytes(): number {
+    return this.session.heldBytes + this.#guard.heldBytes;
+  }
+
+  dropForMemory(): void {
+    this.session.close(CloseCode.limit, 'memory');
+    setTimeout(() => this.#webSocket.terminate(), DROPPED_TIMEOUT_MS).unref();
+  }
+}
+
 class WebSocketRelay implements Relay {
   readonly #settings: RelaySettings;
-  readonly #server: NonNullable<RelaySettings['server']>;
+  readonly #doorkeeper: Doorkeeper;
+  /** The relay's own server; `undefined` where it was given one. */
+  readonly #front: Front | undefined;
+  readonly #server: HttpServer | HttpsServer;
   readonly #webSocketServer = new WebSocketServer(WEB_SOCKET_OPTIONS);
+  readonly #pages = new Map<WebSocket, Page>();
+  readonly #guesses = new GuessThrottle();
+  readonly #proven: ProvenBudget;
+  readonly #addressFrames: BucketsByAddress;
   readonly #resources: RelayResources;
-  readonly #sessions = new Map<WebSocket, Session>();
-  /** Open WebSockets, refused ones too. */
-  readonly #countByAddress = new Map<string, number>();
   /** Pings in a row that had no answer. */
   readonly #missedPings = new WeakMap<WebSocket, number>();
   #pingTimer: NodeJS.Timeout | undefined;
+  #memoryWatch: MemoryWatch | undefined;
+  #descriptorWatch: DescriptorWatch | undefined;
   #lastId = 0;
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    this.#upgrade(request, socket, head);
+    this.#upgrade(request, socket as Socket, head);
   };
 
   constructor(settings: RelaySettings) {
     this.#settings = settings;
-    this.#resources = new RelayResources(settings);
-    this.#server = settings.server ?? createServer(HTTP_OPTIONS, refusePlainHttp);
+    this.#resources = new RelayResources(settings, createConnector(settings));
+    this.#proven = new ProvenBudget(settings);
+    this.#addressFrames = new BucketsByAddress(rateOf(settings.framesPerSecondPerAddress));
+    this.#doorkeeper = new Doorkeeper({
+      limits: settings,
+      proxies: settings.proxies,
+      report: (limit, count, remoteAddress) => settings.log({ type: 'dropped', limit, count, remoteAddress }),
+    });
+    this.#front = settings.server ? undefined : new Front({ ...settings, doorkeeper: this.#doorkeeper });
+    this.#server = settings.server ?? (this.#front as Front).http;
   }
 
   async start(): Promise<void> {
+    const { log, pingIntervalMs, maxBufferedBytes } = this.#settings;
     this.#server.on('upgrade', this.#onUpgrade);
-    const { server, host, port, pingIntervalMs } = this.#settings;
-    if (!server) {
-      await new Promise<void>((resolve, reject) => {
-        this.#server.once('error', reject);
-        this.#server.listen({ host, port }, () => {
-          this.#server.off('error', reject);
-          this.#server.on('error', error => this.#settings.log({ type: 'error', message: error.message }));
-          resolve();
-        });
-      });
-    }
+    const onError = (error: Error) => log({ type: 'error', message: loggable(error.message) });
+    await this.#front?.listen(this.#settings, onError);
+    for (const message of openDoors(this.#settings)) log({ type: 'warning', message });
     if (pingIntervalMs > 0) this.#pingTimer = setInterval(() => this.#ping(), pingIntervalMs).unref();
+    this.#memoryWatch = new MemoryWatch(() => this.#pages.values(), maxBufferedBytes);
+    this.#descriptorWatch = new DescriptorWatch(message => log({ type: 'error', message }));
   }
 
   get address(): AddressInfo {
-    const address = this.#server.address();
+    const address = (this.#front ?? this.#server).address();
     if (address === null || typeof address === 'string') {
       throw new TypeError('the server that the relay was given does not listen on a TCP port');
     }
@@ -111,21 +155,18 @@ class WebSocketRelay implements Relay {
   }
 
   get connections(): number {
-    return this.#sessions.size;
-  }
-
-  get streams(): number {
-    let count = 0;
-    for (const session of this.#sessions.values()) count += session.streams;
-    return count;
+    return this.#pages.size;
   }
 
   async close(): Promise<void> {
     clearInterval(this.#pingTimer);
+    this.#memoryWatch?.close();
+    this.#descriptorWatch?.close();
     this.#server.off('upgrade', this.#onUpgrade);
-    const serverClosed = this.#settings.server ? undefined : this.#closeServer();
+    const frontClosed = this.#front?.close();
     await this.#closeWebSockets();
-    await serverClosed;
+    await frontClosed;
+    this.#doorkeeper.close();
   }
 
   async #closeWebSockets(): Promise<void> {
@@ -133,7 +174,7 @@ class WebSocketRelay implements Relay {
     const allClosed = Promise.all(
       webSockets.map(each => new Promise(resolve => each.once('close', resolve))),
     );
-    for (const session of this.#sessions.values()) session.close(CloseCode.shutdown, '');
+    for (const { session } of this.#pages.values()) session.close(CloseCode.shutdown, '');
     const timer = setTimeout(() => {
       for (const webSocket of webSockets) webSocket.terminate();
     }, SHUTDOWN_TIMEOUT_MS);
@@ -141,89 +182,103 @@ class WebSocketRelay implements Relay {
     clearTimeout(timer);
   }
 
-  #closeServer(): Promise<void> {
-    return new Promise(resolve => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
-    });
-  }
-
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', ignore);
+    const visitor = this.#doorkeeper.meet(socket);
+    if (!visitor) {
+      refuse(socket, 503);
+      return;
+    }
     if (pathOf(request) !== this.#settings.path) {
-      // On a shared server another path may be somebody else's.
-      if (this.#server.listenerCount('upgrade') === 1) refuse(socket, 404);
+      this.#leaveToOthers(socket, visitor);
+      return;
+    }
+    const identified = this.#doorkeeper.identify(visitor, forwardedForOf(request));
+    if (!identified) {
+      refuse(socket, identified === undefined ? 400 : 503);
       return;
     }
     if (!offersSubprotocol(request)) {
       refuse(socket, 400);
       return;
     }
-    if (this.#isFlooded(addressOf(request))) {
-      refuse(socket, 503);
-      return;
-    }
     this.#webSocketServer.handleUpgrade(request, socket, head, webSocket => {
       socket.off('error', ignore);
-      this.#open(webSocket, request);
+      this.#front?.upgraded(socket);
+      this.#open(webSocket, { request, socket, visitor });
     });
   }
 
-  #open(webSocket: WebSocket, request: IncomingMessage): void {
-    const remoteAddress = addressOf(request);
-    const { origin } = request.headers;
-    const limit = this.#limitReached(remoteAddress);
-    this.#count(remoteAddress, 1);
-    webSocket.on('close', () => this.#count(remoteAddress, -1));
-    const id = ++this.#lastId;
-    const session = new Session(webSocket, {
-      id,
-      settings: this.#settings,
-      resources: this.#resources,
-      admit: token => tokenAllowed(token, this.#settings.tokens),
+  /** On a shared server another path may be somebody else's, who shows it by an answer. */
+  #leaveToOthers(socket: Socket, visitor: Visitor): void {
+    if (this.#server.listenerCount('upgrade') === 1) {
+      refuse(socket, 404);
+      return;
+    }
+    const { bytesWritten } = socket;
+    const isTaken = () => socket.bytesWritten > bytesWritten;
+    const entry = visitor.entry;
+    if (entry) entry.expel = () => isTaken() || socket.destroy();
+    setImmediate(() => {
+      if (isTaken()) this.#doorkeeper.leave(visitor);
     });
+    const timer = setTimeout(() => {
+      if (isTaken()) this.#doorkeeper.leave(visitor);
+      else refuse(socket, 404);
+    }, FOREIGN_UPGRADE_TIMEOUT_MS).unref();
+    socket.once('close', () => clearTimeout(timer));
+  }
+
+  #open(webSocket: WebSocket, { request, socket, visitor }: Upgraded): void {
+    const { origin } = request.headers;
+    const id = ++this.#lastId;
+    const page = this.#watch(webSocket, { id, origin, socket, visitor });
+    this.#pages.set(webSocket, page);
+    webSocket.on('close', () => this.#pages.delete(webSocket));
     this.#settings.log({
       type: 'opened',
       connection: id,
-      remoteAddress,
+      remoteAddress: visitor.address,
       ...(origin === undefined ? {} : { origin: loggable(origin) }),
     });
-    this.#watch(webSocket);
     // A page cannot see why an upgrade failed, so it is accepted and closed with a code.
-    if (!originAllowed(origin, this.#settings)) {
-      session.close(CloseCode.origin, '');
-      return;
+    const asksForToken = this.#settings.ways.length > 0;
+    if (!originAllowed(origin, { origins: this.#settings.origins, asksForToken })) {
+      page.session.close(CloseCode.origin, '');
     }
-    if (limit) {
-      session.close(CloseCode.limit, limit);
-      return;
-    }
-    this.#sessions.set(webSocket, session);
-    webSocket.on('close', () => this.#sessions.delete(webSocket));
   }
 
-  /** Connections over a limit are told so in a close code. That needs a WebSocket, of which there are limits too. */
-  #isFlooded(remoteAddress: string): boolean {
-    const { maxConnections, maxConnectionsPerAddress } = this.#settings;
-    const count = this.#countByAddress.get(remoteAddress) ?? 0;
-    return this.#webSocketServer.clients.size >= 2 * maxConnections || count >= 2 * maxConnectionsPerAddress;
+  #watch(webSocket: WebSocket, { id, origin, socket, visitor }: PageStart): Page {
+    const settings = this.#settings;
+    const key = addressKey(visitor.address);
+    const gate = new ReadGate(webSocket);
+    const guard = new FrameGuard(webSocket, socket, {
+      gate,
+      frames: rateOf(settings.framesPerSecond),
+      addressFrames: this.#addressFrames.of(key),
+      onFlood: () => webSocket.terminate(),
+    });
+    const budget = new PageBudget({
+      ...{ key, origin, ways: settings.ways, limits: settings },
+      ...{ guesses: this.#guesses, proven: this.#proven },
+      onAdmitted: ({ subject }, bytesPerSecond) => {
+        this.#doorkeeper.leave(visitor);
+        guard.setProven(byteBucket(bytesPerSecond));
+        const named = subject === undefined ? {} : { subject: loggable(subject) };
+        settings.log({ type: 'admitted', connection: id, ...named });
+      },
+      close: (code, reason) => session.close(code, reason),
+    });
+    this.#noteSignsOfLife(webSocket);
+    const session = new Session(webSocket, {
+      ...{ id, settings, budget, gate },
+      ...{ resources: this.#resources, remoteAddress: key },
+    });
+    return new Page(webSocket, { session, guard });
   }
 
-  #limitReached(remoteAddress: string): SocketLimit | undefined {
-    const { maxConnections, maxConnectionsPerAddress } = this.#settings;
-    if (this.#sessions.size >= maxConnections) return 'connections';
-    const count = this.#countByAddress.get(remoteAddress) ?? 0;
-    return count >= maxConnectionsPerAddress ? 'connections-per-address' : undefined;
-  }
-
-  #count(remoteAddress: string, change: number): void {
-    const count = (this.#countByAddress.get(remoteAddress) ?? 0) + change;
-    if (count > 0) this.#countByAddress.set(remoteAddress, count);
-    else this.#countByAddress.delete(remoteAddress);
-  }
-
-  /** Notes every sign of life: behind a slow upload an answer to a ping may come late. */
-  #watch(webSocket: WebSocket): void {
+  /** Behind a slow upload an answer to a ping may come late. */
+  #noteSignsOfLife(webSocket: WebSocket): void {
     const alive = () => this.#missedPings.set(webSocket, 0);
     webSocket.on('message', alive);
     webSocket.on('pong', alive);
@@ -242,18 +297,27 @@ class WebSocketRelay implements Relay {
   }
 }
 
-function refusePlainHttp(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket', connection: 'close' });
-  response.end('This is a browser-mtls relay: it speaks WebSocket.\n');
+interface Upgraded {
+  request: IncomingMessage;
+  socket: Socket;
+  visitor: Visitor;
 }
 
-function refuse(socket: Duplex, status: number): void {
+interface PageStart {
+  id: number;
+  origin: string | undefined;
+  socket: Socket;
+  visitor: Visitor;
+}
+
+function refuse(socket: Socket, status: number): void {
   socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
-function addressOf(request: IncomingMessage): string {
-  return request.socket.remoteAddress ?? '';
+/** Several headers of this name are one list (RFC 9110 section 5.3). */
+function forwardedForOf(request: IncomingMessage): string | undefined {
+  return request.headersDistinct['x-forwarded-for']?.join(',');
 }
 
 function pathOf(request: IncomingMessage): string {

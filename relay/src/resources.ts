@@ -1,5 +1,6 @@
 import { GrowthBudget } from '../../src/tunnel/receive-window.js';
 import { MessageBuffers } from './message-buffers.js';
+import type { TargetConnector } from './policy/target-connector.js';
 import { RelayMemory } from './relay-memory.js';
 
 /** What is read from a target at a time. With the rest of a record before, and the header, it fits into 256 KiB. */
@@ -7,12 +8,14 @@ const READ_BYTES = 224 * 1024;
 
 /** What all connections of a relay share. */
 export class RelayResources {
+  readonly targets: TargetConnector;
   readonly memory: RelayMemory;
   readonly buffers: MessageBuffers;
   /** All targets are read into it: what is read leaves it before the next one is. */
   readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
-  constructor({ maxBufferedBytes }: { maxBufferedBytes: number }) {
+  constructor({ maxBufferedBytes }: { maxBufferedBytes: number }, targets: TargetConnector) {
+    this.targets = targets;
     this.memory = new RelayMemory(maxBufferedBytes);
     this.buffers = new MessageBuffers(this.memory);
   }

@@ -13,8 +13,11 @@ import {
   SOCKET,
 } from '../../src/tunnel/frames.js';
 import { INITIAL_CREDIT_BYTES, INITIAL_STREAMS, PROTOCOL_VERSION } from '../../src/tunnel/limits.js';
+import type { PageBudget } from './admission/page-budget.js';
+import { loggable } from './events.js';
 import type { RelaySettings } from './options.js';
 import { Outbox } from './outbox.js';
+import type { ReadGate } from './read-gate.js';
 import { MemoryBoundBudget, type RelayResources } from './resources.js';
 import { RoundTrip } from './round-trip.js';
 import { RelayStream, type StreamContext } from './stream.js';
@@ -25,16 +28,16 @@ const REFUSED_TIMEOUT_MS = 1000;
 const GOAWAY_TIMEOUT_MS = 300_000;
 /** What the windows of a socket's streams may grow by. */
 const GROWTH_BYTES = 32 * 1024 * 1024;
-/** While the relay's memory is full, a page that keeps more of it than this is not read. */
-const FAIR_HELD_BYTES = 256 * 1024;
 
 export interface SessionOptions {
   /** The socket's number in the relay's events. */
   id: number;
   settings: RelaySettings;
   resources: RelayResources;
-  /** Whether a page with this token is served. */
-  admit: (token: string) => boolean | Promise<boolean>;
+  budget: PageBudget;
+  gate: ReadGate;
+  /** What the page's lookups count for. */
+  remoteAddress: string;
 }
 
 /** One WebSocket and its streams. Nothing that page or targets do makes it throw. */
@@ -65,25 +68,21 @@ export class Session {
   /** The PING behind GOAWAY: with its answer, all that the page opened before it knew of GOAWAY is here. */
   #goAwayPing: number | undefined;
 
-  readonly #updatePause = () => {
-    if (!this.#mustPause()) {
-      if (this.#webSocket.isPaused) this.#webSocket.resume();
-      return;
-    }
-    this.#webSocket.pause();
-    this.#options.resources.memory.whenRelieved(this.#updatePause);
-  };
-
   constructor(webSocket: WebSocket, options: SessionOptions) {
     this.#webSocket = webSocket;
     this.#options = options;
-    const { settings, resources } = options;
-    this.#outbox = new Outbox(webSocket, { memory: resources.memory, onDrain: this.#updatePause });
+    const { settings, resources, budget, gate } = options;
+    this.#outbox = new Outbox(webSocket, {
+      memory: resources.memory,
+      sendDelayMs: bytes => budget.sendDelayMs(bytes),
+      onDrain: () => this.#outbox.isOverfull || gate.open('queue'),
+    });
     this.#roundTrip = new RoundTrip(this.#outbox);
     webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     webSocket.on('error', error => this.#onWebSocketError(error));
     webSocket.on('close', code => {
       this.close(code, '');
+      budget.leave();
       clearTimeout(this.#timer);
     });
     this.#startTimer(settings.helloTimeoutMs, () => this.close(CloseCode.helloTimeout, ''));
@@ -92,6 +91,13 @@ export class Session {
   /** Streams that are open. */
   get streams(): number {
     return this.#streams.size;
+  }
+
+  /** Bytes that wait here for the page or its targets. */
+  get heldBytes(): number {
+    let bytes = this.#outbox.queuedBytes;
+    for (const stream of this.#streams.values()) bytes += stream.heldBytes;
+    return bytes;
   }
 
   /** Ends the WebSocket with this code, and all streams: their targets get a reset unless both sides had ended. */
@@ -117,10 +123,10 @@ export class Session {
     this.#state = 'closed';
     clearTimeout(this.#timer);
     clearTimeout(this.#ageTimer);
-    this.#options.resources.memory.forget(this.#updatePause);
+    this.#outbox.close();
     for (const stream of [...this.#streams.values()]) stream.abandon(ResetCode.givenUp, 'socket');
-    // A paused WebSocket would not see the answer to its close.
-    this.#webSocket.resume();
+    // A WebSocket that is not read would not see the answer to its close.
+    this.#options.gate.open('queue');
     this.#logClosed(code, reason);
   }
 
@@ -129,7 +135,8 @@ export class Session {
     const frame = isBinary && data instanceof Uint8Array ? decodeFrame(data) : undefined;
     const violation = frame ? this.#onFrame(frame) : 'malformed message';
     if (violation !== undefined) this.#protocolError(violation);
-    else if (this.#mustPause()) this.#updatePause();
+    // Answers to what the page sends, which it does not take: it has to before it is heard again.
+    else if (this.#outbox.isOverfull) this.#options.gate.close('queue');
   }
 
   /** Gives what the page did wrong. */
@@ -162,16 +169,17 @@ export class Session {
     if (hello.version !== PROTOCOL_VERSION) return 'unknown version';
     this.#state = 'admitting';
     clearTimeout(this.#timer);
-    const { id, settings, resources } = this.#options;
+    const { id, settings, resources, remoteAddress, budget } = this.#options;
     this.#context = {
       connection: id,
       settings,
       resources,
+      account: remoteAddress,
+      narrowedTo: () => budget.targets,
       outbox: this.#outbox,
       growthBudget: new MemoryBoundBudget(GROWTH_BYTES, resources.memory),
       roundTripMs: () => this.#roundTrip.shortestMs,
       pageWindowBytes: hello.streamWindowBytes,
-      onTaken: this.#updatePause,
       onEnded: stream => this.#onStreamEnded(stream),
     };
     this.#outbox.grant(hello.socketWindowBytes);
@@ -180,36 +188,33 @@ export class Session {
   }
 
   async #admit(token: string): Promise<void> {
-    const { id, settings, admit } = this.#options;
-    let admitted = false;
-    try {
-      admitted = await admit(token);
-    } catch (error) {
-      settings.log({ type: 'error', connection: id, message: `cannot check a token: ${String(error)}` });
-    }
+    const refusal = await this.#options.budget.admit(token);
     if (this.#state !== 'admitting') return;
-    if (admitted) this.#open();
-    else this.close(CloseCode.token, '');
+    if (refusal) this.close(refusal.code, refusal.reason);
+    else this.#open();
   }
 
   #open(): void {
     this.#state = 'open';
-    const { settings } = this.#options;
+    const { settings, budget } = this.#options;
     this.#openBytes += settings.maxWindowBytes - INITIAL_CREDIT_BYTES;
     this.#outbox.sendControl(
       encodeWelcome({
         socketWindowBytes: settings.maxWindowBytes,
         streamWindowBytes: settings.windowBytes,
-        maxStreams: settings.maxStreams,
+        maxStreams: budget.maxStreams,
       }),
     );
-    settings.log({ type: 'admitted', connection: this.#options.id });
     this.#roundTrip.ping();
     if (settings.maxSocketAgeMs > 0) {
       this.#ageTimer = setTimeout(() => this.goAway(), settings.maxSocketAgeMs);
     }
     if (this.#streams.size === 0) this.#awaitStream();
-    for (const stream of [...this.#streams.values()]) stream.start();
+    for (const stream of [...this.#streams.values()]) {
+      const limit = this.#takeStream();
+      if (limit) stream.reset(ResetCode.limit, limit);
+      else stream.start();
+    }
   }
 
   // Streams
@@ -219,8 +224,11 @@ export class Session {
     const isOpen = this.#state === 'open';
     if (!isOpen && this.#streams.size >= INITIAL_STREAMS) return 'more streams than before WELCOME';
     this.#lastStream = number;
-    if (this.#streams.size >= this.#options.settings.maxStreams) return this.#refuse(number, 'streams');
-    if (this.#options.resources.memory.isFull) return this.#refuse(number, 'memory');
+    const limit = isOpen ? this.#takeStream() : undefined;
+    if (limit) {
+      this.#outbox.sendControl(encodeReset({ stream: number, code: ResetCode.limit, reason: limit }));
+      return undefined;
+    }
     clearTimeout(this.#timer);
     const stream = new RelayStream(number, { hostname, port }, this.#context);
     this.#streams.set(number, stream);
@@ -229,8 +237,9 @@ export class Session {
     return undefined;
   }
 
-  #refuse(stream: number, reason: StreamLimit): undefined {
-    this.#outbox.sendControl(encodeReset({ stream, code: ResetCode.limit, reason }));
+  #takeStream(): StreamLimit | undefined {
+    const { resources, budget } = this.#options;
+    return resources.memory.isFull ? 'memory' : budget.takeStream();
   }
 
   #onData(number: number, payload: Uint8Array): string | undefined {
@@ -247,11 +256,7 @@ export class Session {
   }
 
   /** A message for a stream that has ended may have crossed the end on its way. */
-  #onStream(
-    number: number,
-    act: (stream: RelayStream) => boolean | undefined | void,
-    violation: string,
-  ): string | undefined {
+  #onStream(number: number, act: (stream: RelayStream) => unknown, violation: string): string | undefined {
     if (number > this.#lastStream) return 'a stream that was never opened';
     const stream = this.#streams.get(number);
     return stream && act(stream) === false ? violation : undefined;
@@ -259,6 +264,7 @@ export class Session {
 
   #onStreamEnded(stream: RelayStream): void {
     this.#streams.delete(stream.number);
+    if (stream.hasStarted) this.#options.budget.releaseStream();
     this.#bytesFromPage += stream.bytesFromPage;
     this.#bytesFromTarget += stream.bytesFromTarget;
     if (this.#state !== 'open' || this.#streams.size > 0) return;
@@ -296,22 +302,11 @@ export class Session {
     return true;
   }
 
-  #mustPause(): boolean {
-    const { memory } = this.#options.resources;
-    return this.#outbox.isOverfull || (memory.isFull && this.#heldBytes() > FAIR_HELD_BYTES);
-  }
-
-  #heldBytes(): number {
-    let bytes = 0;
-    for (const stream of this.#streams.values()) bytes += stream.heldBytes;
-    return bytes;
-  }
-
   // Ends
 
   /** Who has not said a proper HELLO gets no close frame, and not the time to answer one. */
   #protocolError(reason: string): void {
-    if (this.#state === 'hello') {
+    if (this.#state === 'hello' || this.#state === 'admitting') {
       this.#release(CloseCode.protocol, reason);
       this.#webSocket.terminate();
       return;
@@ -322,7 +317,7 @@ export class Session {
   /** A malformed WebSocket frame, or the connection's own failure; `ws` closes by itself. */
   #onWebSocketError(error: Error): void {
     const { id, settings } = this.#options;
-    settings.log({ type: 'error', connection: id, message: error.message });
+    settings.log({ type: 'error', connection: id, message: loggable(error.message) });
     if (this.#state === 'hello') this.#protocolError('malformed WebSocket');
   }
 

@@ -5,13 +5,14 @@ import { encodeCredit, encodeEnd, encodeOpened, encodeReset } from '../../src/tu
 import { type GrowthBudget, ReceiveWindow } from '../../src/tunnel/receive-window.js';
 import { formatHostPort, type HostPort } from '../../src/util/host-port.js';
 import { loggable } from './events.js';
-import { openTarget, unreachableReason } from './open-target.js';
 import type { RelaySettings } from './options.js';
 import type { Outbox } from './outbox.js';
+import type { Target } from './policy/target.js';
+import { TargetDeniedError, TargetUnreachableError } from './policy/target-error.js';
+import type { TargetRule } from './policy/target-rule.js';
 import type { RelayResources } from './resources.js';
 import { TargetReader } from './target-reader.js';
 import { TargetWriter } from './target-writer.js';
-import { normaliseHostname, ruleAllows } from './targets.js';
 
 /** What a socket gives all of its streams. */
 export interface StreamContext {
@@ -19,13 +20,15 @@ export interface StreamContext {
   connection: number;
   settings: RelaySettings;
   resources: RelayResources;
+  /** What the page's lookups count for. */
+  account: string;
+  /** What the page's token narrows the targets to. */
+  narrowedTo: () => readonly TargetRule[] | undefined;
   outbox: Outbox;
   growthBudget: GrowthBudget;
   roundTripMs: () => number | undefined;
   /** What the page's windows of streams start with. */
   pageWindowBytes: number;
-  /** TCP has taken bytes of the page's. */
-  onTaken: () => void;
   onEnded: (stream: RelayStream) => void;
 }
 
@@ -37,11 +40,14 @@ export class RelayStream {
   readonly #startedAt = performance.now();
   readonly #writer: TargetWriter;
   readonly #reader: TargetReader;
-  /** Waits for the connection, then for bytes. */
+  /** Ends the lookup and the attempts to connect. */
+  readonly #aborted = new AbortController();
+  /** Waits for bytes. */
   #timer: NodeJS.Timeout | undefined;
   #state: 'waiting' | 'connecting' | 'open' | 'over' = 'waiting';
   /** Fit for the log, and allowed. */
   #target: string | undefined;
+  #denied: string | undefined;
   #socket: Socket | undefined;
   /** Why nothing can be written any more. */
   #writeFailure: NodeJS.ErrnoException | undefined;
@@ -65,10 +71,7 @@ export class RelayStream {
       }),
       memory: resources.memory,
       onCredit: bytes => outbox.sendControl(encodeCredit(number, bytes)),
-      onTaken: () => {
-        this.#timer?.refresh();
-        context.onTaken();
-      },
+      onTaken: () => this.#timer?.refresh(),
     });
     this.#reader = new TargetReader({
       stream: number,
@@ -80,9 +83,13 @@ export class RelayStream {
     });
   }
 
-  /** Bytes of the page's that the relay holds. */
+  /** Bytes that wait here for page or target. */
   get heldBytes(): number {
-    return this.#writer.heldBytes;
+    return this.#writer.heldBytes + this.#reader.heldBytes;
+  }
+
+  get hasStarted(): boolean {
+    return this.#state !== 'waiting';
   }
 
   get bytesFromPage(): number {
@@ -95,27 +102,39 @@ export class RelayStream {
 
   /** Connects to the target, when it is allowed. */
   start(): void {
-    const { settings, resources } = this.#context;
-    const hostname = normaliseHostname(this.#asked.hostname);
-    const { port } = this.#asked;
-    if (hostname === undefined || !settings.rules.some(rule => ruleAllows(rule, hostname, port))) {
-      this.reset(ResetCode.denied);
-      return;
-    }
     this.#state = 'connecting';
-    this.#target = loggable(formatHostPort({ hostname, port }));
-    const connectStartedAt = performance.now();
-    const socket = openTarget(hostname, port, {
-      buffer: resources.readBuffer,
-      onBytes: bytes => this.#onBytes(bytes),
-      onWriteFailed: error => this.#onWriteFailed(error),
-    });
-    this.#socket = socket;
-    socket.on('connect', () => this.#onConnected(socket, connectStartedAt));
-    socket.on('end', () => this.#onEnd());
-    socket.on('error', error => this.#onError(error));
-    socket.on('close', () => this.#onClose());
-    this.#startTimer(settings.connectTimeoutMs, () => this.reset(ResetCode.unreachable, 'timeout'));
+    const { resources, narrowedTo } = this.#context;
+    const target = resources.targets.check(this.#asked, narrowedTo());
+    if (target) void this.#connect(target);
+    else this.#deny(formatHostPort(this.#asked));
+  }
+
+  async #connect(target: Target): Promise<void> {
+    this.#target = loggable(formatHostPort(target));
+    const { resources, account } = this.#context;
+    const startedAt = performance.now();
+    try {
+      const socket = await resources.targets.connect(target, {
+        listener: {
+          buffer: resources.readBuffer,
+          onBytes: bytes => this.#onBytes(bytes),
+          onWriteFailed: error => this.#onWriteFailed(error),
+        },
+        signal: this.#aborted.signal,
+        account,
+      });
+      this.#onConnected(socket, startedAt);
+    } catch (error) {
+      if (error instanceof TargetDeniedError) this.#deny(error.message);
+      else
+        this.reset(ResetCode.unreachable, error instanceof TargetUnreachableError ? error.reason : 'network');
+    }
+  }
+
+  #deny(target: string): void {
+    this.#target = undefined;
+    this.#denied = loggable(target);
+    this.reset(ResetCode.denied);
   }
 
   /** DATA of the page's; `false` when that was a violation. */
@@ -149,23 +168,30 @@ export class RelayStream {
   abandon(code: ResetCodeNumber | undefined, reason = ''): void {
     if (this.#state === 'over') return;
     // A reset, because an orderly end would tell the target that the page had said all it had to say.
-    if (this.#socket?.connecting) this.#socket.destroy();
-    else this.#socket?.resetAndDestroy();
+    this.#socket?.resetAndDestroy();
     this.#finish(code, reason);
   }
 
-  #onConnected(socket: Socket, connectStartedAt: number): void {
-    if (this.#state !== 'connecting') return;
+  #onConnected(socket: Socket, startedAt: number): void {
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', error => this.#onError(error));
+    socket.on('close', () => this.#onClose());
+    if (this.#state === 'over') {
+      socket.resetAndDestroy();
+      return;
+    }
     this.#state = 'open';
+    this.#socket = socket;
     const { settings, connection, outbox } = this.#context;
     settings.log({
       type: 'stream-opened',
       connection,
       stream: this.number,
       target: this.#target ?? '',
-      durationMs: Math.round(performance.now() - connectStartedAt),
+      durationMs: Math.round(performance.now() - startedAt),
     });
-    this.#startTimer(settings.idleTimeoutMs, () => this.reset(ResetCode.idle));
+    if (settings.idleTimeoutMs > 0)
+      this.#timer = setTimeout(() => this.reset(ResetCode.idle), settings.idleTimeoutMs);
     outbox.sendControl(encodeOpened(this.number));
     this.#writer.start(socket);
   }
@@ -191,8 +217,7 @@ export class RelayStream {
   }
 
   #onError(error: NodeJS.ErrnoException): void {
-    if (this.#state === 'connecting') this.reset(ResetCode.unreachable, unreachableReason(error));
-    else this.#resetByTarget(error.code ?? '');
+    if (this.#state === 'open') this.#resetByTarget(error.code ?? '');
   }
 
   /** What the target said before goes to the page first; its end follows. */
@@ -219,15 +244,11 @@ export class RelayStream {
   #finish(code: ResetCodeNumber | undefined, reason: string): void {
     this.#state = 'over';
     clearTimeout(this.#timer);
+    this.#aborted.abort();
     this.#writer.discard();
     this.#reader.discard();
     this.#logClosed(code, reason);
     this.#context.onEnded(this);
-  }
-
-  #startTimer(timeoutMs: number, onTimeout: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = timeoutMs > 0 ? setTimeout(onTimeout, timeoutMs) : undefined;
   }
 
   #logClosed(code: ResetCodeNumber | undefined, reason: string): void {
@@ -236,9 +257,8 @@ export class RelayStream {
       type: 'stream-closed',
       connection,
       stream: this.number,
-      ...(this.#target === undefined
-        ? { denied: loggable(formatHostPort(this.#asked)) }
-        : { target: this.#target }),
+      ...(this.#target === undefined ? {} : { target: this.#target }),
+      ...(this.#denied === undefined ? {} : { denied: this.#denied }),
       ...(code === undefined ? {} : { code, reason }),
       bytesFromPage: this.bytesFromPage,
       bytesFromTarget: this.bytesFromTarget,

@@ -46,6 +46,10 @@ export class TargetReader implements TurnTaker {
     this.#creditBytes = options.creditBytes;
   }
 
+  get heldBytes(): number {
+    return (this.#pending?.buffer.length ?? 0) + (this.#partial?.buffer.length ?? 0);
+  }
+
   get sentBytes(): number {
     return this.#sentBytes;
   }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
+import { LIMITS } from '../src/limits.js';
 import { type RunningCommand, useBuiltCommand } from './support/built-command.js';
 import { connect, ORIGIN, pageWebSocket, sleep, startEcho, startRelay, until } from './support/harness.js';
 
@@ -14,15 +15,18 @@ async function urlOf(command: RunningCommand): Promise<string> {
 test('it relays, logs without payload or token, and stops cleanly', async () => {
   const echo = await startEcho();
   const flags = ['--listen', '127.0.0.1:0', '--allow', 'x.test:1', '--allow', `localhost:${echo.port}`];
-  const command = start([...flags, '--origin', ORIGIN], { RELAY_TOKEN: 'other,s3cret' });
+  const command = start([...flags, '--origin', ORIGIN], {
+    RELAY_TOKEN: 'other-token-of-pages,page:s3cret-s3cret-s3cret',
+  });
   const url = await urlOf(command);
-  const tunnel = createWebSocketTunnel(url, { token: 's3cret', WebSocket: pageWebSocket() });
+  const tunnel = createWebSocketTunnel(url, { token: 's3cret-s3cret-s3cret', WebSocket: pageWebSocket() });
   const { reader, writer } = await connect(tunnel, echo.port, 'localhost');
   await writer.write(new TextEncoder().encode('payload'));
   expect(new TextDecoder().decode((await reader.read()).value)).toBe('payload');
   command.child.kill('SIGTERM');
   const { code, stdout, stderr } = await command.ended;
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toContain('admitted connection=1 subject="page"');
   expect(stdout).toContain(`connected connection=1 target="localhost:${echo.port}"`);
   expect(stdout).toContain('code=1001');
   expect(stdout).not.toMatch(/s3cret|payload/);
@@ -73,7 +77,8 @@ test('--help documents every flag and the environment', async () => {
   const { code, stdout } = await start(['--help']).ended;
   expect(code).toBe(0);
   const source = await readFile('relay/src/command.ts', 'utf8');
-  const flags = [...source.matchAll(/^ {6}'?([a-z-]+)'?: \{ type:/gm)].map(match => `--${match[1]}`);
+  const flags = [...source.matchAll(/^ {2}'?([a-z-]+)'?: \{ type:/gm)].map(match => `--${match[1]}`);
+  flags.push(...Object.values(LIMITS).map(({ flag }) => `--${flag} `));
   expect(flags.length).toBeGreaterThan(9);
   for (const flag of flags) expect(stdout).toContain(flag);
   expect(stdout).toContain('RELAY_TOKEN');

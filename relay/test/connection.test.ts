@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import {
   connect,
@@ -105,9 +106,10 @@ test('what a target said before it reset can be read, although what is written t
   await writer.write(bytes('a request of which'));
   await until(() => target.sockets.length === 1);
   await sleep(50);
-  // In one turn, so that the relay finds something to write, to a connection that is gone, before it looks for something to read.
+  // Between the turn in which the relay gets the message and the one in which it looks at the target again, so that it finds
+  // something to write, to a connection that is gone, before it looks for something to read.
   const writing = writer.write(bytes('the target reads nothing'));
-  await Promise.resolve();
+  await turn();
   const [socket] = target.sockets;
   socket?.write('an early answer');
   socket?.resetAndDestroy();
@@ -237,10 +239,10 @@ test('a page without Origin is served when a token is asked for', async () => {
   const { relay } = await startRelay({
     allow: [`127.0.0.1:${echo.port}`],
     origins: [],
-    tokens: ['a', 'secret'],
+    tokens: ['another-token-of-pages', 'secret-secret-secret'],
   });
   const { reader, writer } = await connect(
-    tunnelTo(relay, { token: 'secret', WebSocket: pageWebSocket(null) }),
+    tunnelTo(relay, { token: 'secret-secret-secret', WebSocket: pageWebSocket(null) }),
     echo.port,
   );
   await writer.write(bytes('x'));

@@ -27,7 +27,7 @@ export async function compileWasm(source: WasmSource, loaded: Loaded): Promise<W
     if (cause instanceof MtlsError) throw cause;
     throw new MtlsError(
       code,
-      `The ${name} could not be loaded: check that ${file} is served, and that the page's Content-Security-Policy has 'wasm-unsafe-eval' in script-src.`,
+      `The ${name} could not be loaded: check that ${file} is served, and that the page's Content-Security-Policy has 'wasm-unsafe-eval' in script-src; the browser must support WebAssembly SIMD.`,
       { cause },
     );
   }

@@ -33,6 +33,11 @@ export function closeError({ code, reason }: Closing): MtlsError {
         'ERR_TUNNEL_AUTH',
         `The relay does not serve this page's origin: start it with --origin ${globalThis.location?.origin ?? '<origin of the page>'}.`,
       );
+    case CloseCode.unavailable:
+      return new MtlsError(
+        'ERR_TUNNEL_UNREACHABLE',
+        'The relay cannot check tokens at the moment, because it cannot fetch their keys: try again later, and see --jwt-jwks at the relay.',
+      );
     case CloseCode.limit:
       return new MtlsError('ERR_TUNNEL_UNREACHABLE', socketLimitMessage(reason));
     case CloseCode.shutdown:
@@ -116,13 +121,13 @@ function socketLoss(message: string): MtlsError {
 function socketLimitMessage(reason: string): string {
   switch (reason) {
     case 'connections-per-address':
-      return 'The relay has as many connections from this address as it allows: close some, or raise maxConnectionsPerAddress.';
+      return 'The relay has as many connections from this address as it allows: close some, or raise --max-connections-per-address.';
     case 'connections-per-subject':
-      return 'The relay has as many connections with this token as it allows: close some, or raise its limit.';
-    case 'connection-rate':
-      return 'The relay has had too many new connections from this address lately: try again later.';
-    case 'rate':
-      return 'The relay has had more messages from this page than it allows in a second.';
+      return 'The relay has as many connections with this token as it allows: close some, or raise --max-connections-per-subject.';
+    case 'attempts':
+      return 'The relay refuses this address for up to a minute, because too many wrong tokens came from it: correct tunnelToken and try again later.';
+    case 'memory':
+      return 'The relay closed the connection that held most of its memory: read and send less at once, or raise --max-buffered-bytes.';
     default:
       return 'The relay has as many connections as it allows: try again later, or raise --max-connections.';
   }
@@ -131,13 +136,13 @@ function socketLimitMessage(reason: string): string {
 function streamLimitMessage(reason: string): string {
   switch (reason) {
     case 'streams':
-      return 'The relay has as many streams of this page as it allows: end some, or raise its limit.';
+      return 'The relay has as many streams of this page as it allows: end some, or raise --max-streams.';
     case 'stream-rate':
-      return 'The relay has had too many new streams of this page lately: try again later.';
+      return 'The relay has had too many new streams of this page lately: try again later, or raise --new-streams-per-second.';
     case 'lookups':
       return 'The relay resolves as many names as it allows: try again later.';
     default:
-      return 'The relay has no memory left for another stream: try again later.';
+      return 'The relay has no memory left for another stream: try again later, or raise --max-buffered-bytes.';
   }
 }
 

@@ -13,6 +13,7 @@ export const CloseCode = {
   token: 4011,
   limit: 4013,
   expired: 4014,
+  unavailable: 4015,
   idle: 4030,
   lifetime: 4031,
 } as const;
@@ -22,8 +23,8 @@ export type SocketLimit =
   | 'connections'
   | 'connections-per-address'
   | 'connections-per-subject'
-  | 'connection-rate'
-  | 'rate';
+  | 'attempts'
+  | 'memory';
 
 /** Codes of RESET: the end of one stream. */
 export const ResetCode = {

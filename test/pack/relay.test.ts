@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { pageWebSocket, startEcho } from '../../relay/test/support/harness.js';
 import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
@@ -55,7 +55,8 @@ afterAll(() => {
 
 describe('the tarball', () => {
   test('holds the build, the documents and nothing else', () => {
-    const allowed = /^(dist\/[\w-]+\.(js|d\.ts)|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
+    const allowed =
+      /^(dist\/[\w-]+\.(js|d\.ts)|dist\/(policy|admission)\/[\w-]+\.d\.ts|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
     const paths = tarball.files.map(({ path }) => path);
     expect(paths.filter(path => !allowed.test(path))).toEqual([]);
     const documents = ['README.md', 'CHANGELOG.md', 'LICENSE'];
@@ -64,13 +65,15 @@ describe('the tarball', () => {
 
   test('holds every declaration that its declarations import', () => {
     const folder = join(project.folder, 'node_modules/browser-mtls-relay/dist');
-    const declarations = readdirSync(folder).filter(name => name.endsWith('.d.ts'));
-    const imports = declarations.flatMap(name =>
-      Array.from(
-        readFileSync(join(folder, name), 'utf8').matchAll(/from '(\.[^']+)\.js'/g),
-        ([, path]) => path,
-      ),
-    );
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    const imports = names
+      .filter(name => name.endsWith('.d.ts'))
+      .flatMap(name =>
+        Array.from(
+          readFileSync(join(folder, name), 'utf8').matchAll(/from '(\.[^']+)\.js'/g),
+          ([, path = '']) => join(dirname(name), path),
+        ),
+      );
     expect(imports.length).toBeGreaterThan(0);
     expect(imports.filter(path => !existsSync(join(folder, `${path}.d.ts`)))).toEqual([]);
   });
@@ -93,9 +96,9 @@ describe('the tarball', () => {
     expect(found).toEqual([]);
   });
 
-  test('brings ws and nothing else', () => {
+  test('brings jose and ws and nothing else', () => {
     const { dependencies } = JSON.parse(readFileSync('relay/package.json', 'utf8'));
-    expect(Object.keys(dependencies)).toEqual(['ws']);
+    expect(Object.keys(dependencies)).toEqual(['jose', 'ws']);
   });
 });
 

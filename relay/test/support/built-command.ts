@@ -20,7 +20,11 @@ export interface RunningCommand {
   ended: Promise<Output>;
 }
 
-export type StartCommand = (args: string[], environment?: Record<string, string>) => RunningCommand;
+export type StartCommand = (
+  args: string[],
+  environment?: Record<string, string>,
+  limits?: { descriptors?: number },
+) => RunningCommand;
 
 /** Builds the relay for the tests of a file; the function it returns starts its command as a process. */
 export function useBuiltCommand(): StartCommand {
@@ -34,11 +38,15 @@ export function useBuiltCommand(): StartCommand {
     });
   }, 30_000);
   afterAll(() => rm(outDir, { recursive: true, force: true }));
-  return (args, environment = {}) => start([`${outDir}/cli.js`, ...args], environment);
+  return (args, environment = {}, { descriptors } = {}) => {
+    const command = [process.execPath, `${outDir}/cli.js`, ...args];
+    const limited = ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh', ...command];
+    return start(descriptors === undefined ? command : limited, environment);
+  };
 }
 
-function start(args: string[], environment: Record<string, string>): RunningCommand {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...environment } });
+function start([program = '', ...args]: string[], environment: Record<string, string>): RunningCommand {
+  const child = spawn(program, args, { env: { ...process.env, ...environment } });
   onTestFinished(() => {
     child.kill('SIGKILL');
   });

@@ -10,10 +10,13 @@ import { createRelay, type Relay, type RelayEvent, type RelayOptions } from '../
 export const ORIGIN = 'http://page.test';
 
 /** `ws` as a page's WebSocket: it sends an Origin, as each browser does. */
-export function pageWebSocket(origin: string | null = ORIGIN): typeof globalThis.WebSocket {
+export function pageWebSocket(
+  origin: string | null = ORIGIN,
+  { localAddress = '127.0.0.1' } = {},
+): typeof globalThis.WebSocket {
   class PageWebSocket extends WebSocket {
     constructor(url: string, protocols: string[]) {
-      super(url, protocols, origin === null ? {} : { origin });
+      super(url, protocols, { ...(origin === null ? {} : { origin }), localAddress });
     }
   }
   return PageWebSocket as unknown as typeof globalThis.WebSocket;
@@ -24,9 +27,10 @@ export const UPGRADE =
   'GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
   `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: browser-mtls.v2\r\nOrigin: ${ORIGIN}\r\n\r\n`;
 
-/** A TCP connection to a relay, which ends with the test. */
-export async function dialRelay(relay: Relay): Promise<Socket> {
-  const socket = connectTcp(relay.address.port, '127.0.0.1').setNoDelay();
+/** A TCP connection to a relay, which ends with the test; all of 127.0.0.0/8 is an address of this machine's own. */
+export async function dialRelay(relay: Relay, localAddress = '127.0.0.1'): Promise<Socket> {
+  const { port } = relay.address;
+  const socket = connectTcp({ port, host: '127.0.0.1', localAddress }).setNoDelay();
   socket.on('error', () => {});
   socket.resume();
   onTestFinished(() => {
@@ -45,14 +49,19 @@ export interface RawPage {
   receives(condition: (received: Buffer) => boolean): Promise<Buffer>;
 }
 
-export async function upgradeRaw(relay: Relay, { origin = ORIGIN } = {}): Promise<RawPage> {
-  const socket = await dialRelay(relay);
+export async function upgradeRaw(
+  relay: Relay,
+  { origin = ORIGIN, localAddress = '127.0.0.1' } = {},
+): Promise<RawPage> {
+  const socket = await dialRelay(relay, localAddress);
   let received = Buffer.alloc(0);
   socket.on('data', chunk => {
     received = Buffer.concat([received, chunk]);
   });
   socket.write(UPGRADE.replace(ORIGIN, origin), 'latin1');
-  while (!received.includes('\r\n\r\n')) await once(socket, 'data');
+  while (!received.includes('\r\n\r\n') && !socket.closed) {
+    await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+  }
   const head = received.subarray(0, received.indexOf('\r\n\r\n') + 4);
   return {
     socket,

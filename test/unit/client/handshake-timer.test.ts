@@ -120,7 +120,7 @@ test('the time of a handler does not excuse a server that is silent behind it', 
   const { fetching, stop } = await scene('TLSv1.2', { onChallenge, tunnel });
   try {
     const outcome = expect(fetching).rejects.toMatchObject({ code: 'ERR_TLS_TIMEOUT' });
-    await vi.waitUntil(() => silent && vi.getTimerCount() === 1);
+    await vi.waitUntil(() => silent && vi.getTimerCount() === 1, { timeout: 10_000 });
     await vi.advanceTimersByTimeAsync(30_000);
     await outcome;
   } finally {

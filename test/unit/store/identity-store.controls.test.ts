@@ -253,7 +253,7 @@ describe('user verification', () => {
     const impatient = new AbortController();
     const first = verified.use(id, target, { signal: impatient.signal });
     const second = verified.use(id, target);
-    await vi.waitFor(() => expect(answer.length).toBe(1));
+    await expect.poll(() => answer.length).toBe(1);
     impatient.abort(new Error('enough'));
     await expect(first).rejects.toThrow('enough');
     answer('sesame');
@@ -278,7 +278,7 @@ describe('user verification', () => {
     const verified = await openWith(verification);
     const [stored] = [await verified.add(bob, { userVerification: 'required' })];
     const using = verified.use(stored.id, target);
-    await vi.waitFor(() => expect(answer.length).toBe(1));
+    await expect.poll(() => answer.length).toBe(1);
     verified.close();
     answer('sesame');
     await expect(using).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' });
@@ -371,11 +371,11 @@ describe('changes', () => {
     await store.update(id, { label: 'Robert' });
     await other.lock(id);
     await other.unlock(id);
-    await vi.waitFor(() => expect(here).toHaveLength(4));
+    await expect.poll(() => here).toHaveLength(4);
     stop();
     await store.delete({ id });
     const types = ['added', 'updated', 'locked', 'unlocked', 'deleted'];
-    await vi.waitFor(() => expect(there).toEqual(types.map(type => ({ type, id }))));
+    await expect.poll(() => there).toEqual(types.map(type => ({ type, id })));
     expect(here.map(it => it.type)).toEqual(types.slice(0, 4));
     expect(failures.length).toBeGreaterThan(0);
     for (const listener of original) process.on('uncaughtException', listener);

@@ -80,9 +80,9 @@ async function say(...messages: unknown[]): Promise<void> {
   // A change of another tab comes behind them.
   const other = await IdentityStore.open();
   const { id } = await other.add(bob);
-  await vi.waitFor(() => expect(seen).toContainEqual({ type: 'added', id }));
+  await expect.poll(() => seen).toContainEqual({ type: 'added', id });
   await other.delete({ id });
-  await vi.waitFor(() => expect(seen).toContainEqual({ type: 'deleted', id }));
+  await expect.poll(() => seen).toContainEqual({ type: 'deleted', id });
   other.close();
   seen = seen.filter(it => it.id !== id);
 }
@@ -158,7 +158,7 @@ describe('a message', () => {
     const channel = new BroadcastChannel('browser-mtls:browser-mtls');
     channel.postMessage({ type: 'unlocked', id });
     channel.close();
-    await vi.waitFor(() => expect(seen.at(-1)).toEqual({ type: 'unlocked', id }));
+    await expect.poll(() => seen.at(-1)).toEqual({ type: 'unlocked', id });
     await expect(store.use(id, target)).rejects.toMatchObject({ code: 'ERR_IDENTITY_LOCKED' });
   });
 
@@ -181,7 +181,7 @@ describe('a message', () => {
     keyAccessOf(added)?.onEnd(told);
     const channel = new BroadcastChannel('browser-mtls:browser-mtls');
     channel.postMessage({ type: 'deleted', id: added.id });
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
     channel.close();
     expect(await store.find()).toHaveLength(1);
   });
@@ -189,10 +189,10 @@ describe('a message', () => {
   it('is told in the order in which it came, with those of this tab', async () => {
     const other = await IdentityStore.open();
     const { id } = await other.add(bob);
-    await vi.waitFor(() => expect(seen).toHaveLength(1));
+    await expect.poll(() => seen).toHaveLength(1);
     await Promise.all([other.update(id, { label: 'x' }), store.lock(id)]);
     await other.delete({ id });
-    await vi.waitFor(() => expect(seen).toHaveLength(4));
+    await expect.poll(() => seen).toHaveLength(4);
     expect([seen[0]?.type, seen[3]?.type]).toEqual(['added', 'deleted']);
     other.close();
   });

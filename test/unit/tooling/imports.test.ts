@@ -68,7 +68,7 @@ const CASES: [place: string, specifier: string, verdict: 'allowed' | 'refused'][
   ['.', 'node:fs', 'refused'],
   ['../relay/src', 'ws', 'allowed'],
   ['../relay/src', 'node:net', 'allowed'],
-  ['../relay/src', './targets.js', 'allowed'],
+  ['../relay/src', './policy/target-rule.js', 'allowed'],
   ['../relay/src', '../../src/tunnel/frames.js', 'allowed'],
   ['../relay/src', '../../src/tunnel/websocket-tunnel.js', 'refused'],
   ['../relay/src', '../../src/util/bytes.js', 'allowed'],

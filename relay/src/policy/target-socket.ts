@@ -1,11 +1,9 @@
 import { Socket, type TcpNetConnectOpts } from 'node:net';
-import type { UnreachableReason } from '../../src/tunnel/codes.js';
-
-// With several addresses to try, the time for each: Node's own 250 ms gives up on targets that are merely far away.
-const ATTEMPT_TIMEOUT_MS = 2000;
+import type { UnreachableReason } from '../../../src/tunnel/codes.js';
+import { TargetUnreachableError } from './target-error.js';
 
 export interface TargetListener {
-  /** Where to read to: used again after each call of `onBytes`, so that all targets can share it. */
+  /** Where to read to. Each read leaves it before the next one: all targets can share it. */
   buffer: Uint8Array;
   /** Gets what arrives, valid during the call; when it returns `false`, reading stops until `resume`. */
   onBytes: (bytes: Uint8Array) => boolean;
@@ -13,12 +11,42 @@ export interface TargetListener {
   onWriteFailed: (error: NodeJS.ErrnoException) => void;
 }
 
-/** Starts a TCP connection. */
-export function openTarget(host: string, port: number, listener: TargetListener): Socket {
-  return new TargetSocket(listener).connect({
-    host,
-    port,
-    autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
+export interface AttemptOptions {
+  listener: TargetListener;
+  signal: AbortSignal;
+}
+
+/**
+ * Makes one TCP connection, to an address. Rejects with a {@link TargetUnreachableError}, or with the signal's reason.
+ *
+ * The signal has no effect on a connection that stands.
+ */
+export function openTargetSocket(
+  address: string,
+  port: number,
+  { listener, signal }: AttemptOptions,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const socket = new TargetSocket(listener);
+    const end = () => {
+      signal.removeEventListener('abort', onAbort);
+      socket.removeAllListeners('connect').removeAllListeners('error');
+    };
+    const fail = (reason: unknown) => {
+      end();
+      // A socket that is destroyed may still have an error to tell.
+      socket.on('error', () => {}).destroy();
+      reject(reason);
+    };
+    const onAbort = () => fail(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.on('error', error => fail(new TargetUnreachableError(unreachableReason(error), error)));
+    socket.on('connect', () => {
+      end();
+      resolve(socket);
+    });
+    socket.connect({ host: address, port });
   });
 }
 
@@ -58,11 +86,8 @@ class TargetSocket extends Socket {
   }
 }
 
-/** What kept a connection from being made, in the words of the RESET's reason. */
-export function unreachableReason(error: NodeJS.ErrnoException): UnreachableReason {
-  const code = error.code ?? '';
+/** What kept a connection from being made, in the words of RESET's reason. */
+function unreachableReason({ code }: NodeJS.ErrnoException): UnreachableReason {
   if (code === 'ECONNREFUSED') return 'refused';
-  if (code === 'ETIMEDOUT') return 'timeout';
-  if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'dns';
-  return 'network';
+  return code === 'ETIMEDOUT' ? 'timeout' : 'network';
 }

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
-import { openTarget } from '../src/open-target.js';
-import { connect, startRelay, startTarget, tunnelTo } from './support/harness.js';
+import { openTargetSocket } from '../../src/policy/target-socket.js';
+import { connect, startRelay, startTarget, tunnelTo } from '../support/harness.js';
 
 /** Node cannot read socket options. A child process shares the socket's descriptor and can; each Debian has this much Perl. */
 const READ_OPTIONS = `use Socket qw(:all);
@@ -20,24 +20,22 @@ async function socketOptions(socket: Socket): Promise<{ noDelay: boolean; keepAl
   return JSON.parse(await text(child.stdout));
 }
 
-// An address is connected to at once, a name after a lookup and possibly by several attempts.
-test.each(['127.0.0.1', 'localhost'])(
-  'TCP_NODELAY and SO_KEEPALIVE are set on a socket to %s',
-  async host => {
-    const target = await startTarget(() => {});
-    const socket = openTarget(host, target.port, { onBytes: () => true, onWriteFailed: () => {} });
-    onTestFinished(() => {
-      socket.destroy();
-    });
-    await once(socket, 'connect');
-    expect(await socketOptions(socket)).toEqual({ noDelay: true, keepAlive: true });
-    // The reader is able to tell the difference.
-    expect(await socketOptions(socket.setNoDelay(false).setKeepAlive(false))).toEqual({
-      noDelay: false,
-      keepAlive: false,
-    });
-  },
-);
+test('TCP_NODELAY and SO_KEEPALIVE are set on a socket to a target', async () => {
+  const target = await startTarget(() => {});
+  const socket = await openTargetSocket('127.0.0.1', target.port, {
+    listener: { buffer: new Uint8Array(1024), onBytes: () => true, onWriteFailed: () => {} },
+    signal: new AbortController().signal,
+  });
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  expect(await socketOptions(socket)).toEqual({ noDelay: true, keepAlive: true });
+  // The reader is able to tell the difference.
+  expect(await socketOptions(socket.setNoDelay(false).setKeepAlive(false))).toEqual({
+    noDelay: false,
+    keepAlive: false,
+  });
+});
 
 /** Rounds of two small writes and a read: with Nagle's algorithm the second write waits for the delayed ACK of the first. */
 async function medianRoundMs(write: () => unknown, read: () => Promise<unknown>): Promise<number> {

@@ -1,0 +1,87 @@
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+import type { ReadGate } from '../read-gate.js';
+import { type Rate, TokenBucket } from './token-bucket.js';
+
+/** A read below this size costs more than its bytes do. */
+const SMALL_READ_BYTES = 512;
+/** What a read costs in memory until its frame is complete, however small it is: measured 0.4 KB. */
+const READ_OVERHEAD_BYTES = 512;
+/** Frames and small reads of a page before it is admitted: HELLO, the first messages of a few streams, and pings. */
+const MAX_UNPROVEN_OBJECTS = 256;
+
+export interface FrameGuardOptions {
+  gate: ReadGate;
+  /** Frames and small reads of this WebSocket. */
+  frames: Rate;
+  /** The same of all WebSockets of its address. */
+  addressFrames: TokenBucket;
+  /** Too many frames came before the page was admitted. */
+  onFlood: () => void;
+}
+
+/**
+ * Counts what a page sends by the piece: WebSocket frames of every kind, and small reads. A page that is admitted waits when it
+ * is over a rate, so that TCP holds it back; one that is not yet is cut off.
+ */
+export class FrameGuard {
+  readonly #options: FrameGuardOptions;
+  readonly #frames: TokenBucket;
+  /** Set when the page is admitted: the bytes that it may send. */
+  #bytes: TokenBucket | undefined;
+  #objects = 0;
+  /** Of the frame that is not complete yet, about. */
+  #reads = 0;
+  #readBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(webSocket: WebSocket, socket: Duplex, options: FrameGuardOptions) {
+    this.#options = options;
+    this.#frames = new TokenBucket(options.frames);
+    const onFrame = (data: RawData) => this.#onFrame(data instanceof Uint8Array ? data.length : 0);
+    webSocket.on('message', onFrame);
+    webSocket.on('ping', onFrame);
+    webSocket.on('pong', onFrame);
+    webSocket.on('close', () => clearTimeout(this.#timer));
+    socket.on('data', (chunk: Buffer) => this.#onRead(chunk.length));
+  }
+
+  /** From now on the page waits instead of being cut off. */
+  setProven(bytes: TokenBucket): void {
+    this.#bytes = bytes;
+  }
+
+  /** About what the frame that is not complete yet holds. */
+  get heldBytes(): number {
+    return this.#readBytes + this.#reads * READ_OVERHEAD_BYTES;
+  }
+
+  #onRead(length: number): void {
+    this.#reads++;
+    this.#readBytes += length;
+    if (length < SMALL_READ_BYTES) this.#count(0);
+  }
+
+  #onFrame(length: number): void {
+    this.#reads = 0;
+    this.#readBytes = 0;
+    this.#count(length);
+  }
+
+  #count(bytes: number): void {
+    if (!this.#bytes) {
+      if (++this.#objects > MAX_UNPROVEN_OBJECTS) this.#options.onFlood();
+      return;
+    }
+    const { addressFrames } = this.#options;
+    const waitMs = Math.max(this.#frames.take(1), addressFrames.take(1), this.#bytes.take(bytes));
+    if (waitMs > 0) this.#pause(waitMs);
+  }
+
+  #pause(waitMs: number): void {
+    const { gate } = this.#options;
+    gate.close('rate');
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => gate.open('rate'), waitMs);
+  }
+}

@@ -1,0 +1,146 @@
+import { CloseCode, type SocketLimit, type StreamLimit } from '../../../src/tunnel/codes.js';
+import { MAX_TIMER_MS } from '../../../src/util/options.js';
+import type { LimitSettings } from '../limits.js';
+import type { TargetRule } from '../policy/target-rule.js';
+import { type Admit, type Admitted, admit, type Refused } from './admission.js';
+import type { GuessThrottle } from './guesses.js';
+import type { Holder, ProvenBudget } from './proven.js';
+import { TokenBucket } from './token-bucket.js';
+
+/** Why a page is not let in: the code and reason of the WebSocket's close. */
+export interface Refusal {
+  code: number;
+  reason: string;
+}
+
+export interface PageBudgetOptions {
+  /** What limits per address count it for. */
+  key: string;
+  origin: string | undefined;
+  ways: Admit[];
+  guesses: GuessThrottle;
+  proven: ProvenBudget;
+  limits: LimitSettings;
+  /** Called once, when the page is admitted, with the bytes that it may send a second (0: no limit). */
+  onAdmitted: (admitted: Admitted, bytesPerSecond: number) => void;
+  /** Ends the WebSocket. */
+  close: (code: number, reason: string) => void;
+}
+
+const refusals: Record<Refused['refused'], Refusal> = {
+  missing: { code: CloseCode.token, reason: '' },
+  wrong: { code: CloseCode.token, reason: '' },
+  expired: { code: CloseCode.expired, reason: '' },
+  origin: { code: CloseCode.origin, reason: '' },
+  unavailable: { code: CloseCode.unavailable, reason: '' },
+};
+
+/** What one WebSocket may do: nothing before `admit`, afterwards what its token and the relay's limits leave it. */
+export class PageBudget {
+  readonly #options: PageBudgetOptions;
+  readonly #newStreams: TokenBucket;
+  #admitted: Admitted | undefined;
+  #holder: Holder | undefined;
+  #gone = false;
+  #streams = 0;
+  #toPage: TokenBucket | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+
+  constructor(options: PageBudgetOptions) {
+    this.#options = options;
+    this.#newStreams = new TokenBucket(rateOf(options.limits.newStreamsPerSecond));
+  }
+
+  /** Judges the token of HELLO; resolves with `undefined` when the page is let in. */
+  async admit(token: string): Promise<Refusal | undefined> {
+    const { key, origin, ways, guesses } = this.#options;
+    if (ways.length > 0 && guesses.isRefused(key)) return limitRefusal('attempts');
+    const verdict = await admit({ token, origin }, ways);
+    if (!('refused' in verdict)) return this.#enter(verdict);
+    if (verdict.refused === 'wrong') guesses.noteWrong(key);
+    return refusals[verdict.refused];
+  }
+
+  #enter(admitted: Admitted): Refusal | undefined {
+    // It went away while its token was judged.
+    if (this.#gone) return limitRefusal('connections');
+    const { key, proven, limits, onAdmitted } = this.#options;
+    const holder = { key, subject: admitted.subject, shared: admitted.shared };
+    const limit = proven.enter(holder);
+    if (limit) return limitRefusal(limit);
+    this.#holder = holder;
+    this.#admitted = admitted;
+    const bytesPerSecond = smaller(limits.bytesPerSecond, admitted.bytesPerSecond);
+    this.#toPage = byteBucket(bytesPerSecond);
+    if (admitted.expiresAt !== undefined) this.#expireAt(admitted.expiresAt);
+    onAdmitted(admitted, bytesPerSecond);
+    return undefined;
+  }
+
+  /** What the token narrows the targets to; undefined: the relay's own rules alone count. */
+  get targets(): readonly TargetRule[] | undefined {
+    return this.#admitted?.targets;
+  }
+
+  /** Streams at once. */
+  get maxStreams(): number {
+    const { maxStreams } = this.#options.limits;
+    return Math.min(maxStreams, this.#admitted?.maxStreams ?? maxStreams);
+  }
+
+  /** Counts a stream that opens, or tells the limit that forbids it. Each that was counted ends with `releaseStream`. */
+  takeStream(): StreamLimit | undefined {
+    if (this.#streams >= this.maxStreams) return 'streams';
+    if (!this.#newStreams.tryTake()) return 'stream-rate';
+    this.#streams++;
+    return undefined;
+  }
+
+  releaseStream(): void {
+    this.#streams--;
+  }
+
+  /** Counts bytes on their way to the page; returns the milliseconds for which its targets are not to be read. */
+  sendDelayMs(bytes: number): number {
+    return this.#toPage?.take(bytes) ?? 0;
+  }
+
+  /** The WebSocket is gone. */
+  leave(): void {
+    this.#gone = true;
+    clearTimeout(this.#expiry);
+    if (this.#holder) this.#options.proven.leave(this.#holder);
+    this.#holder = undefined;
+  }
+
+  #expireAt(time: number): void {
+    const leftMs = time - Date.now();
+    this.#expiry = setTimeout(
+      () => {
+        if (leftMs > MAX_TIMER_MS) this.#expireAt(time);
+        else this.#options.close(CloseCode.expired, '');
+      },
+      Math.min(Math.max(leftMs, 0), MAX_TIMER_MS),
+    );
+  }
+}
+
+/** A rate that may be doubled for a second. */
+export function rateOf(perSecond: number): { perSecond: number; burst: number } {
+  return { perSecond, burst: 2 * perSecond };
+}
+
+/** Bytes each second, and a second's worth at once. */
+export function byteBucket(perSecond: number): TokenBucket {
+  return new TokenBucket({ perSecond, burst: perSecond });
+}
+
+function limitRefusal(reason: SocketLimit): Refusal {
+  return { code: CloseCode.limit, reason };
+}
+
+/** The smaller of two limits of which 0 is none. */
+function smaller(limit: number, narrowed: number | undefined): number {
+  if (narrowed === undefined) return limit;
+  return limit === 0 ? narrowed : Math.min(limit, narrowed);
+}

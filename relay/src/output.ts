@@ -1,0 +1,33 @@
+import type { Writable } from 'node:stream';
+
+/** Text that may wait for a reader of the log. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+/** Lines of a log. When nobody reads them they are dropped and counted: a log must not fill the memory. */
+export class LogOutput {
+  readonly #stream: Writable;
+  #dropped = 0;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+    // A log that nobody reads any more is no reason to cut the connections.
+    stream.on('error', () => {});
+    stream.on('drain', () => this.#reportDropped());
+  }
+
+  write(line: string): void {
+    if (this.#stream.writableLength + line.length > MAX_WAITING_BYTES) {
+      this.#dropped++;
+      return;
+    }
+    this.#reportDropped();
+    this.#stream.write(line);
+  }
+
+  #reportDropped(): void {
+    if (this.#dropped === 0) return;
+    const count = this.#dropped;
+    this.#dropped = 0;
+    this.#stream.write(`${new Date().toISOString()} dropped lines=${count}\n`);
+  }
+}

@@ -1,0 +1,14 @@
+import type { UnreachableReason } from '../../../src/tunnel/codes.js';
+
+/** The policy refuses the target; the message is for the relay's log. */
+export class TargetDeniedError extends Error {}
+
+/** The target is allowed and cannot be reached; `reason` is that of RESET. */
+export class TargetUnreachableError extends Error {
+  readonly reason: UnreachableReason;
+
+  constructor(reason: UnreachableReason, cause?: unknown) {
+    super(`target unreachable: ${reason}`, { cause });
+    this.reason = reason;
+  }
+}

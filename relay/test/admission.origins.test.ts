@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { originAllowed, parseOrigin } from '../src/admission/origins.js';
+
+test('origins are those that a browser sends', () => {
+  expect(parseOrigin('https://App.example.com:443')).toBe('https://app.example.com');
+  expect(parseOrigin('http://localhost:5173')).toBe('http://localhost:5173');
+  for (const wrong of ['localhost:5173', 'https://a.test/path', 'https://*.a.test', 'https://u@a.test', '']) {
+    expect(() => parseOrigin(wrong)).toThrow(TypeError);
+  }
+});
+
+test('an origin must be listed, and none needs a token or *', () => {
+  const page = 'https://a.test';
+  expect(originAllowed(page, { origins: [page], asksForToken: false })).toBe(true);
+  expect(originAllowed(page, { origins: [], asksForToken: true })).toBe(false);
+  expect(originAllowed('https://a.test.evil.test', { origins: [page], asksForToken: false })).toBe(false);
+  expect(originAllowed('null', { origins: [page], asksForToken: true })).toBe(false);
+  expect(originAllowed(undefined, { origins: [page], asksForToken: false })).toBe(false);
+  expect(originAllowed(undefined, { origins: [page], asksForToken: true })).toBe(true);
+  expect(originAllowed(undefined, { origins: ['*'], asksForToken: false })).toBe(true);
+});

@@ -1,0 +1,162 @@
+import { BlockList } from 'node:net';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { classify } from '../../src/policy/address-class.js';
+import { networkContains, parseIpAddress, parseNetwork } from '../../src/policy/ip-address.js';
+
+function classOf(text: string): string | undefined {
+  const address = parseIpAddress(text);
+  return address && classify(address).class;
+}
+
+const CLASSES: Record<string, string[]> = {
+  global: [
+    ...[
+      '1.1.1.1',
+      '8.8.8.8',
+      '9.255.255.255',
+      '11.0.0.0',
+      '100.63.255.255',
+      '100.128.0.0',
+      '126.255.255.255',
+    ],
+    ...['128.0.0.0', '169.253.255.255', '169.255.0.0', '172.15.255.255', '172.32.0.0', '192.167.255.255'],
+    ...['192.169.0.0', '198.17.255.255', '198.20.0.0', '223.255.255.255', '168.63.129.15'],
+    ...['2606:4700::1111', '2a00::', '2003::1', '2001:470::1', '2001:200::1'],
+  ],
+  private: [
+    ...['10.0.0.0', '10.255.255.255', '172.16.0.0', '172.31.255.255', '192.168.0.0', '192.168.255.255'],
+    ...['100.64.0.0', '100.127.255.255', '198.18.0.0', '198.19.255.255', '192.0.2.1', '198.51.100.1'],
+    ...['203.0.113.1', 'fc00::', 'fdff:ffff::1', 'fec0::1', '2001:db8::1', '3fff::1', '2001:2::1'],
+  ],
+  loopback: ['127.0.0.0', '127.0.0.1', '127.255.255.255', '::1'],
+  'link-local': ['169.254.0.0', '169.254.255.255', 'fe80::1', 'febf::1'],
+  metadata: [
+    ...['169.254.169.254', '169.254.170.2', '169.254.170.23', '100.100.100.200', '168.63.129.16'],
+    ...['192.0.0.192', 'fd00:ec2::254', 'fd00:ec2::23', 'fd20:ce::254', 'fd00:c1::a9fe:a9fe'],
+  ],
+  multicast: ['224.0.0.1', '239.255.255.255', 'ff02::1', 'ff0e::1'],
+  broadcast: ['255.255.255.255'],
+  unspecified: ['0.0.0.0', '0.1.2.3', '::'],
+  reserved: [
+    ...['192.0.0.1', '192.88.99.1', '240.0.0.1', '255.255.255.254', '2001:100::1', '2001:20::1', '100::1'],
+    ...['4000::1', '5f00::1', '::1:0:0:1', '64:ff9c::8.8.8.8', 'fe00::1', '8000::'],
+  ],
+};
+
+test.each(Object.entries(CLASSES).flatMap(([name, texts]) => texts.map(text => [text, name])))(
+  '%s is %s',
+  (text, name) => {
+    expect(classOf(text)).toBe(name);
+  },
+);
+
+const IPV4: [address: string, name: string][] = [
+  ['8.8.8.8', 'global'],
+  ['10.1.2.3', 'private'],
+  ['127.0.0.1', 'loopback'],
+  ['169.254.1.1', 'link-local'],
+  ['169.254.169.254', 'metadata'],
+  ['224.0.0.1', 'multicast'],
+  ['255.255.255.255', 'broadcast'],
+  ['0.0.0.1', 'unspecified'],
+  ['240.0.0.1', 'reserved'],
+];
+
+/** Ways to write an IPv4 address as another address. */
+const FORMS: [name: string, write: (address: string, hex: string) => string][] = [
+  ['IPv4-mapped', address => `::ffff:${address}`],
+  ['mapped in hexadecimal', (_, hex) => `0:0:0:0:0:FFFF:${hex}`],
+  ['IPv4-translated', address => `::ffff:0:${address}`],
+  ['NAT64', address => `64:ff9b::${address}`],
+  ['6to4', (_, hex) => `2002:${hex}::1`],
+  ['Teredo', (_, hex) => `2001:0:808:808:0:0:${flipped(hex)}`],
+  ['ISATAP', address => `2001:470::5efe:${address}`],
+  ['ISATAP of a global address', address => `2001:470::200:5efe:${address}`],
+];
+
+function flipped(hex: string): string {
+  return hex.replace(/[0-9a-f]+/g, word => (Number.parseInt(word, 16) ^ 0xffff).toString(16));
+}
+
+function hexOf(address: string): string {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+}
+
+test.each(FORMS.flatMap(([form, write]) => IPV4.map(([address, name]) => ({ form, write, address, name }))))(
+  'the $form form of $address is $name',
+  ({ write, address, name }) => {
+    expect(classOf(write(address, hexOf(address)))).toBe(name);
+  },
+);
+
+test.each([
+  // `::` and `::1` are what they are, not compatible forms of 0.0.0.0 and 0.0.0.1.
+  ['::8.8.8.8', 'global'],
+  ['::127.0.0.1', 'loopback'],
+  ['::2', 'unspecified'],
+  // A prefix that is not global stays what it is, whatever the address within it.
+  ['fd00::5efe:8.8.8.8', 'private'],
+  ['fd00::5efe:127.0.0.1', 'loopback'],
+  ['fe80::5efe:8.8.8.8', 'link-local'],
+  ['64:ff9b:1::8.8.8.8', 'private'],
+  ['64:ff9b:1::10.0.0.1', 'private'],
+  ['64:ff9b:1::169.254.169.254', 'metadata'],
+  ['64:ff9b:1:7f00:0:100::', 'reserved'],
+  ['64:ff9b:1:0:7f:0:100:0', 'reserved'],
+])('%s is %s', (text, name) => {
+  expect(classOf(text)).toBe(name);
+});
+
+test.each([
+  '',
+  '1.2.3',
+  '01.2.3.4',
+  '1.2.3.4.',
+  '256.1.1.1',
+  '::1%lo',
+  '[::1]',
+  '1::2::3',
+  'g::',
+  '0x7f.0.0.1',
+])('%j is not an address', text => {
+  expect(parseIpAddress(text)).toBeUndefined();
+});
+
+test('networks contain what Node’s BlockList says that they contain', () => {
+  const addresses = fc.oneof(
+    fc.ipV4().map(text => ({ text, family: 'ipv4' as const, length: 32 })),
+    fc.ipV6().map(text => ({ text, family: 'ipv6' as const, length: 128 })),
+  );
+  fc.assert(
+    fc.property(addresses, addresses, fc.nat(128), (inner, outer, anyLength) => {
+      const base = parseIpAddress(outer.text);
+      const address = parseIpAddress(inner.text);
+      fc.pre(
+        base?.family === (outer.length === 32 ? 4 : 6) && address?.family === (inner.length === 32 ? 4 : 6),
+      );
+      if (!base || !address) return;
+      const prefixLength = anyLength % (outer.length + 1);
+      const list = new BlockList();
+      list.addSubnet(outer.text, prefixLength, outer.family);
+      const network = { family: base.family, bits: base.bits, prefixLength };
+      expect(networkContains(network, address)).toBe(
+        inner.family === outer.family && list.check(inner.text, inner.family),
+      );
+      expect(networkContains(network, base)).toBe(true);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('every address has one spelling, which reads as itself', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), text => {
+      const address = parseIpAddress(text);
+      expect(parseIpAddress(address?.text ?? '')).toEqual(address);
+      expect(parseNetwork(text)).toMatchObject({ bits: address?.bits });
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { startDns } from './support/dns-server.js';
+import { connect, startEcho, startRelay, tunnelTo, until } from './support/harness.js';
+
+const SLOW = Array.from({ length: 40 }, (_, index) => `slow${index}.test`);
+
+test('names whose DNS is slow, asked for by 40 pages that leave at once, hold up nobody', async () => {
+  const echo = await startEcho();
+  const dns = await startDns({
+    ...Object.fromEntries(SLOW.map(name => [name, undefined])),
+    'fast.test': { addresses: ['127.0.0.1'] },
+  });
+  const { relay } = await startRelay({
+    allow: [`*.test:${echo.port}`, `127.0.0.1:${echo.port}`],
+    dnsServers: [dns.address],
+  });
+  for (const name of SLOW) {
+    const { reader } = await connect(tunnelTo(relay), echo.port, name);
+    await until(() => dns.questions.some(question => question.name === name));
+    await reader.cancel();
+  }
+  const startedAt = performance.now();
+  const { reader, writer } = await connect(tunnelTo(relay), echo.port, 'fast.test');
+  await writer.write(Uint8Array.of(1));
+  expect((await reader.read()).value).toEqual(Uint8Array.of(1));
+  expect(performance.now() - startedAt).toBeLessThan(1000);
+});
+
+test('an address that policy denies is told as a denial, and logged with its kind', async () => {
+  const dns = await startDns({ 'metadata.test': { addresses: ['169.254.169.254', 'fd00:ec2::254'] } });
+  const { relay, events } = await startRelay({ allow: ['metadata.test:*'], dnsServers: [dns.address] });
+  const { reader } = await connect(tunnelTo(relay), 80, 'metadata.test');
+  await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_DENIED' });
+  await until(() => events.some(event => event.type === 'closed'));
+  expect(JSON.stringify(events)).toContain(
+    'metadata.test:80 at fd00:ec2::254 (metadata), 169.254.169.254 (metadata)',
+  );
+});
+
+test('a relay may ask the system instead', async () => {
+  const echo = await startEcho();
+  const { relay } = await startRelay({
+    allow: [`localhost:${echo.port}`, '*.invalid:*'],
+    resolver: 'system',
+  });
+  const { reader, writer } = await connect(tunnelTo(relay), echo.port, 'localhost');
+  await writer.write(Uint8Array.of(1));
+  expect((await reader.read()).value).toEqual(Uint8Array.of(1));
+  const none = await connect(tunnelTo(relay), echo.port, 'no-such-host.invalid');
+  await expect(none.reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_UNREACHABLE' });
+});

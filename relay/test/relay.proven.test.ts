@@ -1,0 +1,174 @@
+import { expect, test } from 'vitest';
+import type { RelayOptions } from '../src/index.js';
+import {
+  type Client,
+  connect,
+  pageWebSocket,
+  sleep,
+  startEcho,
+  startRelay,
+  startTarget,
+  tunnelTo,
+  until,
+} from './support/harness.js';
+
+const TOKEN = 'a-token-of-pages';
+const MiB = 1024 * 1024;
+
+async function startPage(options: RelayOptions) {
+  const echo = await startEcho();
+  const started = await startRelay({ allow: [`127.0.0.1:${echo.port}`], ...options });
+  return { ...started, echo, page: await connect(tunnelTo(started.relay), echo.port) };
+}
+
+async function readBytes(reader: ReadableStreamDefaultReader<Uint8Array>, count: number): Promise<void> {
+  for (let received = 0; received < count; ) received += (await reader.read()).value?.length ?? count;
+}
+
+/** Milliseconds until a byte has come back. */
+async function roundTripMs({ reader, writer }: Client): Promise<number> {
+  const startedAt = Date.now();
+  await writer.write(Uint8Array.of(1));
+  await readBytes(reader, 1);
+  return Date.now() - startedAt;
+}
+
+/** Sends so many messages of one byte, and waits for the echo of all. */
+async function sendSmall({ reader, writer }: Client, count: number): Promise<void> {
+  for (let sent = 0; sent < count; sent++) await writer.write(Uint8Array.of(1));
+  await readBytes(reader, count);
+}
+
+test('a page that is over the rate of frames waits, and others do not', async () => {
+  const { page, relay, echo } = await startPage({ framesPerSecond: 100 });
+  const other = await connect(tunnelTo(relay), echo.port);
+  // What has been read already is passed on; what comes next waits for the debt of more than a hundred.
+  await sendSmall(page, 350);
+  const waiting = roundTripMs(page);
+  expect(await roundTripMs(other)).toBeLessThan(500);
+  expect(await waiting).toBeGreaterThan(900);
+});
+
+test('the frames of all WebSockets of an address have a rate as well', async () => {
+  const { page, relay, echo } = await startPage({ framesPerSecondPerAddress: 100 });
+  const other = await connect(tunnelTo(relay), echo.port);
+  await Promise.all([sendSmall(page, 175), sendSmall(other, 175)]);
+  // The bucket is in debt for both.
+  const waits = await Promise.all([roundTripMs(page), roundTripMs(other)]);
+  expect(Math.max(...waits)).toBeGreaterThan(900);
+});
+
+test('bytes from a page beyond the rate wait', async () => {
+  let receivedBytes = 0;
+  const target = await startTarget(socket => {
+    socket.on('data', chunk => {
+      receivedBytes += chunk.length;
+    });
+  });
+  const { relay } = await startRelay({ allow: [`127.0.0.1:${target.port}`], bytesPerSecond: 200_000 });
+  const { writer } = await connect(tunnelTo(relay), target.port);
+  const startedAt = Date.now();
+  await writer.write(new Uint8Array(600_000));
+  await until(() => receivedBytes === 600_000);
+  expect(Date.now() - startedAt).toBeGreaterThan(1000);
+});
+
+test('bytes to a page beyond the rate wait', async () => {
+  const target = await startTarget(socket => socket.write(new Uint8Array(600_000)));
+  const { relay } = await startRelay({ allow: [`127.0.0.1:${target.port}`], bytesPerSecond: 200_000 });
+  const { reader } = await connect(tunnelTo(relay), target.port);
+  const startedAt = Date.now();
+  await readBytes(reader, 600_000);
+  expect(Date.now() - startedAt).toBeGreaterThan(1000);
+});
+
+test('when the relay holds too much, the WebSocket that holds most is closed, and others go on', async () => {
+  const stuck = await startTarget(socket => socket.pause());
+  const { page, relay, events } = await startPage({
+    ...{ allow: ['127.0.0.1:*'], maxBufferedBytes: 3 * MiB, windowBytes: 16 * MiB },
+  });
+  const heavy = await connect(tunnelTo(relay), stuck.port);
+  const writing = (async () => {
+    for (let count = 0; count < 64; count++) await heavy.writer.write(new Uint8Array(MiB));
+  })();
+  await expect(writing).rejects.toMatchObject({
+    code: 'ERR_TUNNEL_UNREACHABLE',
+    message: expect.stringContaining('memory'),
+  });
+  expect(events).toContainEqual(expect.objectContaining({ type: 'closed', code: 4013, reason: 'memory' }));
+  await page.writer.write(Uint8Array.of(1));
+  await readBytes(page.reader, 1);
+});
+
+test.each([
+  [{ maxStreams: 1, newStreamsPerSecond: 0 }, undefined],
+  [{ maxConnectionsPerSubject: 1 }, 'connections-per-subject'],
+])('limits of a subject and of streams: %j', async (limits, reason) => {
+  const echo = await startEcho();
+  const { relay, events } = await startRelay({
+    ...{ allow: [`127.0.0.1:${echo.port}`], tokens: [{ name: 'app', token: TOKEN }] },
+    ...limits,
+  });
+  const tunnel = tunnelTo(relay, { token: TOKEN });
+  const first = await connect(tunnel, echo.port);
+  await first.writer.write(Uint8Array.of(1));
+  await readBytes(first.reader, 1);
+  const second = await connect(tunnel, echo.port);
+  if (reason === undefined) {
+    await second.writer.write(Uint8Array.of(1));
+    await readBytes(second.reader, 1);
+    return;
+  }
+  await expect(second.reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_UNREACHABLE' });
+  expect(events).toContainEqual(expect.objectContaining({ type: 'closed', code: 4013, reason }));
+});
+
+test('who guesses tokens is refused for a while, with the right one too; other addresses are not', async () => {
+  const echo = await startEcho();
+  const { relay, events } = await startRelay({ allow: [`127.0.0.1:${echo.port}`], tokens: [TOKEN] });
+  const codeFor = async (token: string, localAddress = '127.0.0.1') => {
+    const WebSocket = pageWebSocket('http://page.test', { localAddress });
+    const { reader, writer } = await connect(tunnelTo(relay, { token, WebSocket }), echo.port);
+    writer.write(Uint8Array.of(1)).catch(() => {});
+    return reader.read().then(
+      () => 'served',
+      error => error.code,
+    );
+  };
+  for (let guess = 0; guess < 10; guess++)
+    expect(await codeFor(`guess-${guess}-guess`)).toBe('ERR_TUNNEL_AUTH');
+  expect(await codeFor(TOKEN)).toBe('ERR_TUNNEL_UNREACHABLE');
+  expect(await codeFor(TOKEN, '127.0.0.2')).toBe('served');
+  expect(events).toContainEqual(expect.objectContaining({ code: 4013, reason: 'attempts' }));
+  await sleep(1100);
+  expect(await codeFor(TOKEN)).toBe('served');
+  expect(JSON.stringify(events)).not.toMatch(/guess-|a-token/);
+});
+
+test('pages without a token that is asked for are no guesses', async () => {
+  const { relay } = await startRelay({ tokens: [TOKEN], allow: ['127.0.0.1:1'] });
+  const codes: string[] = [];
+  for (let count = 0; count < 12; count++) {
+    const { reader } = await connect(tunnelTo(relay), 1);
+    codes.push(await reader.read().catch(error => error.code));
+  }
+  expect(new Set(codes)).toEqual(new Set(['ERR_TUNNEL_AUTH']));
+});
+
+test('each open door is told at the start, and a relay without one says nothing', async () => {
+  const warnings = async (options: RelayOptions) => {
+    const { events } = await startRelay(options);
+    return events.flatMap(event => (event.type === 'warning' ? event.message : []));
+  };
+  const closed = { origins: ['http://page.test'], allow: ['localhost:1'], tokens: [TOKEN] };
+  expect(await warnings(closed)).toEqual([]);
+  const doors: [RelayOptions, RegExp][] = [
+    [{ ...closed, tokens: [] }, /^No token is asked for/],
+    [{ ...closed, tokens: [], listen: '0.0.0.0:0' }, /^NO TOKEN IS ASKED FOR, and 0\.0\.0\.0/],
+    [{ ...closed, listen: '[::]:0' }, /plain ws:/],
+    [{ ...closed, allow: ['*:443'] }, /any host/],
+    [{ ...closed, origins: ['*'] }, /every website/],
+    [{ ...closed, trustedProxies: ['0.0.0.0/0'] }, /public addresses/],
+  ];
+  for (const [options, text] of doors) expect(await warnings(options)).toEqual([expect.stringMatching(text)]);
+});
