@@ -25,7 +25,7 @@ export interface RelayLimits {
   maxConnectionsPerAddress?: number;
   /** The same of one subject. Default: 64 for the subject of a JWT; no limit for a token, which many pages share. */
   maxConnectionsPerSubject?: number;
-  /** Streams at once on one WebSocket; default 256. */
+  /** Streams at once on one WebSocket, at most 65,535; default 256. */
   maxStreams?: number;
   /** New streams a second on one WebSocket, and twice as many at once; 0 no limit, default 100. */
   newStreamsPerSecond?: number;
@@ -86,7 +86,7 @@ export const LIMITS: Readonly<Record<keyof RelayLimits, LimitRule>> = {
   maxConnections: count('max-connections', 1000, 'WebSockets at once with an accepted HELLO'),
   maxConnectionsPerAddress: count('max-connections-per-address', 256, 'the same from one address'),
   maxConnectionsPerSubject: count('max-connections-per-subject', undefined, 'the same of one token or sub'),
-  maxStreams: count('max-streams', 256, 'streams at once on one WebSocket'),
+  maxStreams: { ...count('max-streams', 256, 'streams at once on one WebSocket'), max: 65_535 },
   newStreamsPerSecond: count('new-streams-per-second', 100, 'new streams on one WebSocket', 0),
   framesPerSecond: count('frames-per-second', 20_000, 'frames of one WebSocket', 0),
   framesPerSecondPerAddress: count('frames-per-second-per-address', 50_000, 'frames of one address', 0),

@@ -33,6 +33,8 @@ export interface Relay {
   readonly address: AddressInfo;
   /** WebSockets open now. */
   readonly connections: number;
+  /** Streams of all of them, open now. */
+  readonly streams: number;
   /** Ends every connection (close code 1001) and stops listening; a `server` that was given goes on without it. */
   close(): Promise<void>;
 }
@@ -156,6 +158,12 @@ class WebSocketRelay implements Relay {
 
   get connections(): number {
     return this.#pages.size;
+  }
+
+  get streams(): number {
+    let count = 0;
+    for (const { session } of this.#pages.values()) count += session.streams;
+    return count;
   }
 
   async close(): Promise<void> {

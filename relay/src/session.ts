@@ -13,7 +13,7 @@ import {
   SOCKET,
 } from '../../src/tunnel/frames.js';
 import { INITIAL_CREDIT_BYTES, INITIAL_STREAMS, PROTOCOL_VERSION } from '../../src/tunnel/limits.js';
-import type { PageBudget } from './admission/page-budget.js';
+import type { PageBudget, Refusal } from './admission/page-budget.js';
 import { loggable } from './events.js';
 import type { RelaySettings } from './options.js';
 import { Outbox } from './outbox.js';
@@ -188,10 +188,20 @@ export class Session {
   }
 
   async #admit(token: string): Promise<void> {
-    const refusal = await this.#options.budget.admit(token);
+    const refusal = await this.#judge(token);
     if (this.#state !== 'admitting') return;
     if (refusal) this.close(refusal.code, refusal.reason);
     else this.#open();
+  }
+
+  async #judge(token: string): Promise<Refusal | undefined> {
+    const { id, settings, budget } = this.#options;
+    try {
+      return await budget.admit(token);
+    } catch (error) {
+      settings.log({ type: 'error', connection: id, message: loggable(`cannot judge a token: ${error}`) });
+      return { code: CloseCode.unavailable, reason: '' };
+    }
   }
 
   #open(): void {

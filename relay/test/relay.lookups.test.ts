@@ -31,7 +31,7 @@ test('an address that policy denies is told as a denial, and logged with its kin
   const { relay, events } = await startRelay({ allow: ['metadata.test:*'], dnsServers: [dns.address] });
   const { reader } = await connect(tunnelTo(relay), 80, 'metadata.test');
   await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_DENIED' });
-  await until(() => events.some(event => event.type === 'closed'));
+  await until(() => events.some(event => event.type === 'stream-closed'));
   expect(JSON.stringify(events)).toContain(
     'metadata.test:80 at fd00:ec2::254 (metadata), 169.254.169.254 (metadata)',
   );

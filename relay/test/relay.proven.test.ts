@@ -11,6 +11,7 @@ import {
   tunnelTo,
   until,
 } from './support/harness.js';
+import { TestPage } from './support/test-page.js';
 
 const TOKEN = 'a-token-of-pages';
 const MiB = 1024 * 1024;
@@ -42,8 +43,8 @@ async function sendSmall({ reader, writer }: Client, count: number): Promise<voi
 test('a page that is over the rate of frames waits, and others do not', async () => {
   const { page, relay, echo } = await startPage({ framesPerSecond: 100 });
   const other = await connect(tunnelTo(relay), echo.port);
-  // What has been read already is passed on; what comes next waits for the debt of more than a hundred.
-  await sendSmall(page, 350);
+  // What has been read already is passed on; what comes next waits for the debt of some hundred.
+  await sendSmall(page, 500);
   const waiting = roundTripMs(page);
   expect(await roundTripMs(other)).toBeLessThan(500);
   expect(await waiting).toBeGreaterThan(900);
@@ -52,7 +53,7 @@ test('a page that is over the rate of frames waits, and others do not', async ()
 test('the frames of all WebSockets of an address have a rate as well', async () => {
   const { page, relay, echo } = await startPage({ framesPerSecondPerAddress: 100 });
   const other = await connect(tunnelTo(relay), echo.port);
-  await Promise.all([sendSmall(page, 175), sendSmall(other, 175)]);
+  await Promise.all([sendSmall(page, 250), sendSmall(other, 250)]);
   // The bucket is in debt for both.
   const waits = await Promise.all([roundTripMs(page), roundTripMs(other)]);
   expect(Math.max(...waits)).toBeGreaterThan(900);
@@ -100,27 +101,34 @@ test('when the relay holds too much, the WebSocket that holds most is closed, an
   await readBytes(page.reader, 1);
 });
 
-test.each([
-  [{ maxStreams: 1, newStreamsPerSecond: 0 }, undefined],
-  [{ maxConnectionsPerSubject: 1 }, 'connections-per-subject'],
-])('limits of a subject and of streams: %j', async (limits, reason) => {
+test('WebSockets of a subject have a limit', async () => {
   const echo = await startEcho();
   const { relay, events } = await startRelay({
     ...{ allow: [`127.0.0.1:${echo.port}`], tokens: [{ name: 'app', token: TOKEN }] },
-    ...limits,
+    maxConnectionsPerSubject: 1,
   });
-  const tunnel = tunnelTo(relay, { token: TOKEN });
-  const first = await connect(tunnel, echo.port);
+  const first = await connect(tunnelTo(relay, { token: TOKEN }), echo.port);
   await first.writer.write(Uint8Array.of(1));
   await readBytes(first.reader, 1);
-  const second = await connect(tunnel, echo.port);
-  if (reason === undefined) {
-    await second.writer.write(Uint8Array.of(1));
-    await readBytes(second.reader, 1);
-    return;
-  }
+  const second = await connect(tunnelTo(relay, { token: TOKEN }), echo.port);
   await expect(second.reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_UNREACHABLE' });
-  expect(events).toContainEqual(expect.objectContaining({ type: 'closed', code: 4013, reason }));
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'closed', code: 4013, reason: 'connections-per-subject' }),
+  );
+});
+
+test('new streams of a WebSocket have a rate, and other WebSockets their own', async () => {
+  const echo = await startEcho();
+  const { relay } = await startRelay({ allow: [`127.0.0.1:${echo.port}`], newStreamsPerSecond: 3 });
+  const page = await TestPage.open(relay);
+  await page.welcome();
+  for (let stream = 1; stream <= 20; stream++) page.open(stream, echo.port);
+  expect(await page.reset(20)).toMatchObject({ code: 3, reason: 'stream-rate' });
+  await page.opened(6);
+  expect(page.frames.filter(({ type }) => type === 'opened').length).toBeLessThanOrEqual(7);
+  const other = await TestPage.open(relay);
+  other.open(1, echo.port);
+  await other.opened(1);
 });
 
 test('who guesses tokens is refused for a while, with the right one too; other addresses are not', async () => {

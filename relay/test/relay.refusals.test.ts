@@ -41,7 +41,7 @@ test('a target that is not allowed', async () => {
   const { code, message, events } = await failureOf({ allow: ['localhost:443'] });
   expect(code).toBe('ERR_TUNNEL_DENIED');
   expect(message).toContain('--allow denied.test:443');
-  expect(events.at(-1)).toMatchObject({ type: 'closed', code: 4012, denied: 'denied.test:443' });
+  expect(events.at(-1)).toMatchObject({ type: 'stream-closed', code: 1, denied: 'denied.test:443' });
 });
 
 test('nothing is allowed by default', async () => {
@@ -130,7 +130,7 @@ test('a target that does not answer', async () => {
   );
   expect(code).toBe('ERR_TUNNEL_UNREACHABLE');
   expect(message).toContain('did not answer');
-  expect(events.at(-1)).toMatchObject({ code: 4020, reason: 'timeout' });
+  expect(events.at(-1)).toMatchObject({ type: 'stream-closed', code: 2, reason: 'timeout' });
 });
 
 test('idle connections are closed, busy ones are not', async () => {
@@ -154,18 +154,19 @@ test.each([
 ])('%s', async (name, message) => {
   const echo = await startEcho();
   const { relay } = await startRelay({ allow: [`127.0.0.1:${echo.port}`], [name]: 2 });
-  const tunnel = tunnelTo(relay);
-  const first = await connect(tunnel, echo.port);
-  await connect(tunnel, echo.port);
+  const firstTunnel = tunnelTo(relay);
+  const first = await connect(firstTunnel, echo.port);
+  await connect(tunnelTo(relay), echo.port);
   await until(() => echo.sockets.length === 2);
-  const { reader } = await connect(tunnel, echo.port);
+  const { reader } = await connect(tunnelTo(relay), echo.port);
   await expect(reader.read()).rejects.toMatchObject({
     code: 'ERR_TUNNEL_UNREACHABLE',
     message: expect.stringContaining(message),
   });
   await first.reader.cancel();
+  firstTunnel.close();
   await until(() => relay.connections === 1);
-  const { reader: later, writer } = await connect(tunnel, echo.port);
+  const { reader: later, writer } = await connect(tunnelTo(relay), echo.port);
   await writer.write(Uint8Array.of(1));
   expect((await later.read()).value).toHaveLength(1);
 });

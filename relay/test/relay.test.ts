@@ -87,7 +87,7 @@ test('pages that answer no ping are dropped, the others stay', async () => {
   const echo = await startEcho();
   const { relay } = await startRelay({ allow: [`127.0.0.1:${echo.port}`], pingIntervalMs: 50 });
   const alive = await connect(tunnelTo(relay), echo.port);
-  const dead = new WebSocket(relay.url, 'browser-mtls.v1', { origin: ORIGIN, autoPong: false });
+  const dead = new WebSocket(relay.url, 'browser-mtls.v2', { origin: ORIGIN, autoPong: false });
   await once(dead, 'open');
   await until(() => relay.connections === 2);
   await once(dead, 'close');
@@ -98,7 +98,7 @@ test('pages that answer no ping are dropped, the others stay', async () => {
 
 test('a page that says no hello is dropped', async () => {
   const { relay } = await startRelay({ helloTimeoutMs: 50 });
-  const silent = new WebSocket(relay.url, 'browser-mtls.v1', { origin: ORIGIN });
+  const silent = new WebSocket(relay.url, 'browser-mtls.v2', { origin: ORIGIN });
   const [code] = await once(silent, 'close');
   expect(code).toBe(4002);
 });
@@ -160,6 +160,8 @@ const wrongOptions: [string, RelayOptions][] = [
   ['bytesPerSecond', { bytesPerSecond: 100 }],
   ['maxUnproven', { maxUnproven: 0 }],
   ['windowBytes', { windowBytes: 1000 }],
+  ['maxWindowBytes', { maxWindowBytes: 131_072 }],
+  ['maxStreams', { maxStreams: 65_536 }],
   ['connectTimeoutMs', { connectTimeoutMs: 0 }],
   ['idleTimeoutMs', { idleTimeoutMs: -1 }],
   ['maxConnections', { maxConnections: Number.NaN }],

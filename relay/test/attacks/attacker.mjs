@@ -1,4 +1,4 @@
-// An attacker of a relay, in a process of its own: node attacker.mjs '{"kind":"pongs","port":8080,"hello":"01…"}'
+// An attacker of a relay, in a process of its own: node attacker.mjs '{"kind":"pongs","port":8080,"hello":["01…","03…"]}'
 import { connect } from 'node:net';
 
 const { kind, port, hello, addresses = ['127.0.0.2'] } = JSON.parse(process.argv[2]);
@@ -50,7 +50,8 @@ const withWebSocket = (start, origin) => socket => {
   socket.once('data', () => start(socket));
 };
 
-const helloFrame = () => frame(0x82, Buffer.from(hello, 'hex'));
+/** HELLO, and OPEN of a stream. */
+const helloFrame = () => Buffer.concat(hello.map(message => frame(0x82, Buffer.from(message, 'hex'))));
 
 const attacks = {
   /** A message that never ends, in fragments of one byte. */

@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { encodeData, encodeHello } from '../../../src/tunnel/frames.js';
+import { encodeData, encodeHello, encodeOpen } from '../../../src/tunnel/frames.js';
 import { SUBPROTOCOL } from '../../../src/tunnel/limits.js';
 import { createWebSocketTunnel } from '../../../src/tunnel/websocket-tunnel.js';
 import { useBuiltCommand } from '../support/built-command.js';
 import { connect, ORIGIN, pageWebSocket, readAll, sleep, startEcho, until } from '../support/harness.js';
+import { HELLO } from '../support/test-page.js';
 
 const TOKEN = 'a-token-of-pages';
 const GUESS = 'a-guess-of-tokens';
@@ -22,10 +23,9 @@ afterAll(() => {
   for (const child of attackers) child.kill('SIGKILL');
 });
 
+const hex = (message: Uint8Array) => Buffer.from(message).toString('hex');
 const hello = (port: number, token: string) =>
-  Buffer.from(encodeHello({ version: 1, windowBytes: 65536, hostname: '127.0.0.1', port, token })).toString(
-    'hex',
-  );
+  [encodeHello({ ...HELLO, token }), encodeOpen({ stream: 1, hostname: '127.0.0.1', port })].map(hex);
 
 async function statusOf(pid: number, field: string): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
@@ -98,7 +98,7 @@ test.each(kinds)('under %s others go on, and memory stays', { timeout: 60_000 },
     ),
   };
   if (kind !== 'none') {
-    const data = Buffer.from(encodeData(one)).toString('hex');
+    const data = hex(encodeData(1, one));
     const child = spawn(process.execPath, [attacker, JSON.stringify(options), SUBPROTOCOL, data], {
       stdio: 'inherit',
     });

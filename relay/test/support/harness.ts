@@ -4,7 +4,11 @@ import { type AddressInfo, connect as connectTcp, createServer, type Server, typ
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Tunnel, TunnelStream } from '../../../src/tunnel/tunnel.js';
-import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../../../src/tunnel/websocket-tunnel.js';
+import {
+  createWebSocketTunnel,
+  type WebSocketTunnel,
+  type WebSocketTunnelOptions,
+} from '../../../src/tunnel/websocket-tunnel.js';
 import { createRelay, type Relay, type RelayEvent, type RelayOptions } from '../../src/index.js';
 
 export const ORIGIN = 'http://page.test';
@@ -148,8 +152,12 @@ export async function startRelay(options: RelayOptions): Promise<TestRelay> {
   return { relay, events };
 }
 
-export function tunnelTo(relay: Relay, options: WebSocketTunnelOptions = {}): Tunnel {
-  return createWebSocketTunnel(relay.url, { WebSocket: pageWebSocket(), ...options });
+/** A tunnel that ends with the test; its WebSocket opens with the first stream. */
+export function tunnelTo(relay: Pick<Relay, 'url'>, options: WebSocketTunnelOptions = {}): WebSocketTunnel {
+  const usual = { WebSocket: pageWebSocket(), connectAt: 'first-use' as const };
+  const tunnel = createWebSocketTunnel(relay.url, { ...usual, ...options });
+  onTestFinished(() => tunnel.close());
+  return tunnel;
 }
 
 export interface Client {
