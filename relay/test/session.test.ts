@@ -227,9 +227,9 @@ test('a page that vanishes leaves neither memory nor a connection behind', async
   }
   await until(() => resources.memory.heldBytes === 0);
   const targets = [...flood.sockets, ...stuck.sockets];
-  // A socket that is not read does not notice its end.
+  // A socket that is not read does not notice its end, and Node then takes a reset behind unread bytes for an end.
   for (const socket of targets) socket.resume();
-  await until(() => targets.every(({ destroyed }) => destroyed));
+  await until(() => targets.every(({ destroyed, readableEnded }) => destroyed || readableEnded));
 });
 
 test('without memory no stream is opened and no credit given, until there is some again', async () => {
