@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Relay, RelayEvent } from '../../relay/src/index.js';
+import { launchChromium } from '../support/chromium.js';
 import { inEachEngine } from '../support/engines/each.js';
 import { builtRelay, startUserPages, type UserPages } from '../support/user-page.js';
 
@@ -84,13 +85,14 @@ inEachEngine(
       const { createRelay } = await builtRelay();
       const options = { allow: ['127.0.0.1:*'], origins: [pages.origin] };
       const first = await createRelay(options);
+      const { url: relayUrl, address } = first;
       const connect = (url: string) =>
         browser.run(
-          async ({ url: address, port }) => {
+          async ({ url: relayAddress, port }) => {
             const own = globalThis as unknown as {
               tunnel?: ReturnType<typeof library.createWebSocketTunnel>;
             };
-            own.tunnel ??= library.createWebSocketTunnel(address);
+            own.tunnel ??= library.createWebSocketTunnel(relayAddress);
             try {
               const { readable, writable } = await own.tunnel.connect({ hostname: '127.0.0.1', port });
               await writable.getWriter().write(Uint8Array.of(1, 2, 3));
@@ -104,12 +106,55 @@ inEachEngine(
           },
           { url, port: portOf(echo) },
         );
-      expect(await connect(first.url)).toBe(3);
+      expect(await connect(relayUrl)).toBe(3);
       await first.close();
-      await expect.poll(() => connect(first.url)).toBe('ERR_TUNNEL_UNREACHABLE');
-      const second = await createRelay({ ...options, listen: `127.0.0.1:${first.address.port}` });
-      expect(await connect(first.url)).toBe(3);
+      await expect.poll(() => connect(relayUrl)).toBe('ERR_TUNNEL_UNREACHABLE');
+      const second = await createRelay({ ...options, listen: `127.0.0.1:${address.port}` });
+      expect(await connect(relayUrl)).toBe(3);
       await second.close();
     }, 30_000);
   },
 );
+
+describe('a page of the public network and a relay on this machine, in Chromium', () => {
+  it.each([
+    [
+      'without its permission is told of Local Network Access',
+      [],
+      expect.stringContaining('(Local Network Access)'),
+    ],
+    ['with its permission is let through', ['local-network-access'], 3],
+  ])(
+    '%s',
+    async (_name, permissions, expected) => {
+      const { host } = new URL(pages.origin);
+      const browser = await launchChromium([`--ip-address-space-overrides=${host}=public`]);
+      try {
+        const context = await browser.newContext();
+        await context.grantPermissions(permissions, { origin: pages.origin });
+        const page = await context.newPage();
+        await page.goto(`${pages.origin}/`);
+        await page.waitForFunction(() => document.title === 'ready');
+        const target = { hostname: '127.0.0.1', port: portOf(echo) };
+        const outcome = await page.evaluate(
+          async ({ url, target: address }) => {
+            try {
+              const tunnel = globalThis.library.createWebSocketTunnel(url);
+              const { readable, writable } = await tunnel.connect(address);
+              await writable.getWriter().write(Uint8Array.of(1, 2, 3));
+              return (await readable.getReader().read()).value?.length;
+            } catch (error) {
+              return `${(error as { code?: string }).code}: ${(error as Error).message}`;
+            }
+          },
+          { url: relay.url, target },
+        );
+        expect(outcome).toEqual(expected);
+        if (typeof outcome === 'string') expect(outcome).toContain('ERR_TUNNEL_UNREACHABLE');
+      } finally {
+        await browser.close();
+      }
+    },
+    30_000,
+  );
+});
