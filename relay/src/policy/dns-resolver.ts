@@ -2,7 +2,13 @@ import { Resolver } from 'node:dns/promises';
 import { join } from 'node:path';
 import { AddressCache } from './address-cache.js';
 import { FairSlots } from './fair-slots.js';
-import { type LookupOptions, type NameResolver, someOf, specialAddresses } from './name-resolver.js';
+import {
+  type LookupOptions,
+  MAX_ADDRESSES,
+  type NameResolver,
+  someOf,
+  specialAddresses,
+} from './name-resolver.js';
 import { parseHosts, parseResolvConf, SystemFile, searchedNames } from './system-files.js';
 import { TargetUnreachableError } from './target-error.js';
 
@@ -103,8 +109,9 @@ async function addressesOf(resolver: Resolver, name: string, type: 'A' | 'AAAA')
     const records = await (type === 'A'
       ? resolver.resolve4(name, { ttl: true })
       : resolver.resolve6(name, { ttl: true }));
-    const timeToLiveMs = Math.min(MAX_TIME_TO_LIVE_MS, ...records.map(({ ttl }) => ttl * 1000));
-    return { addresses: records.map(({ address }) => address), timeToLiveMs };
+    const used = records.slice(0, MAX_ADDRESSES);
+    const timeToLiveMs = Math.min(MAX_TIME_TO_LIVE_MS, ...used.map(({ ttl }) => ttl * 1000));
+    return { addresses: used.map(({ address }) => address), timeToLiveMs };
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code !== 'ENOTFOUND' && code !== 'ENODATA') throw error;

@@ -2,7 +2,13 @@ import { lookup } from 'node:dns/promises';
 import { orAborted } from '../../../src/util/promises.js';
 import { AddressCache } from './address-cache.js';
 import { FairSlots } from './fair-slots.js';
-import { type LookupOptions, type NameResolver, someOf, specialAddresses } from './name-resolver.js';
+import {
+  type LookupOptions,
+  MAX_ADDRESSES,
+  type NameResolver,
+  someOf,
+  specialAddresses,
+} from './name-resolver.js';
 import { TargetUnreachableError } from './target-error.js';
 
 /** Node's threads for blocking calls. One stays free for files; no page has all of the others. */
@@ -42,7 +48,7 @@ export class SystemResolver implements NameResolver {
   async #lookUp(name: string): Promise<string[]> {
     try {
       const found = await lookup(name, { all: true, order: 'verbatim' });
-      const addresses = [...new Set(found.map(({ address }) => address))];
+      const addresses = found.map(({ address }) => address).slice(0, 2 * MAX_ADDRESSES);
       this.#cache.set(name, addresses, TIME_TO_LIVE_MS);
       return addresses;
     } catch (error) {

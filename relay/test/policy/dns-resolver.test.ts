@@ -156,7 +156,7 @@ test('a chain that ends nowhere', async () => {
   await expect(lookup(await resolverOf(dns), 'a.test')).rejects.toMatchObject({ reason: 'dns' });
 });
 
-test('a truncated answer, and one of 300 addresses, come by TCP', async () => {
+test('a truncated answer, and one of 300 addresses, come by TCP; 16 of them are used', async () => {
   const many = Array.from({ length: 300 }, (_, index) => `10.1.${index >> 8}.${index & 255}`);
   const dns = await startDns({
     'cut.test': { addresses: ['10.0.0.1'], truncated: true },
@@ -164,7 +164,7 @@ test('a truncated answer, and one of 300 addresses, come by TCP', async () => {
   });
   const resolver = await resolverOf(dns);
   expect(await lookup(resolver, 'cut.test')).toEqual(['10.0.0.1']);
-  expect((await lookup(resolver, 'many.test')).toSorted()).toEqual(many.toSorted());
+  expect(await lookup(resolver, 'many.test')).toEqual(many.slice(0, 16));
   expect(dns.questions.map(({ transport }) => transport)).toContain('tcp');
 });
 
