@@ -76,7 +76,7 @@ test('a taken port is one clear line and exit code 1', async () => {
 test('--help documents every flag and the environment', async () => {
   const { code, stdout } = await start(['--help']).ended;
   expect(code).toBe(0);
-  const source = await readFile('relay/src/command.ts', 'utf8');
+  const source = await readFile('relay/src/command-line.ts', 'utf8');
   const flags = [...source.matchAll(/^ {2}'?([a-z-]+)'?: \{ type:/gm)].map(match => `--${match[1]}`);
   flags.push(...Object.values(LIMITS).map(({ flag }) => `--${flag} `));
   expect(flags.length).toBeGreaterThan(9);
