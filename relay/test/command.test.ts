@@ -92,6 +92,8 @@ test('--version is that of the package', async () => {
 test.each([
   ['an unknown flag', ['--alow', 'a:1'], '--alow'],
   ['a target without a port', ['--allow', 'example.com'], 'host:port'],
+  ['a resolver that does not exist', ['--resolver', 'hosts'], '"resolver"'],
+  ['a name for a DNS server', ['--dns-server', 'dns.test'], 'DNS server'],
   ['an origin with a path', ['--origin', 'https://a.test/x'], 'origin'],
   ['a word for a number', ['--idle-timeout', 'never'], 'idleTimeoutMs'],
   ['a bad address', ['--listen', '8080'], 'host:port'],

@@ -15,7 +15,7 @@ export function closeError(closing: Closing, address: HostPort): MtlsError {
     case CloseCode.target:
       return new MtlsError(
         'ERR_TUNNEL_DENIED',
-        `the relay does not allow connections to ${target}: start it with --allow ${target}`,
+        `the relay does not allow connections to ${target}: start it with --allow ${target}, or with the address that its log names`,
       );
     case CloseCode.token:
       return new MtlsError(
