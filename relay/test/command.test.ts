@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
 import { LIMITS } from '../src/limits.js';
 import { type RunningCommand, useBuiltCommand } from './support/built-command.js';
+import { startDns } from './support/dns-server.js';
 import { connect, ORIGIN, pageWebSocket, sleep, startEcho, startRelay, until } from './support/harness.js';
 
 const start = useBuiltCommand();
@@ -31,6 +32,19 @@ test('it relays, logs without payload or token, and stops cleanly', async () => 
   expect(stdout).toContain('code=1001');
   expect(stdout).not.toMatch(/s3cret|payload/);
   await expect(reader.read()).rejects.toMatchObject({ message: expect.stringContaining('shutting down') });
+});
+
+test('--dns-server is asked for the addresses of names', async () => {
+  const echo = await startEcho();
+  const dns = await startDns({ 'a.test': { addresses: ['127.0.0.1'] } });
+  const targets = [`a.test:${echo.port}`, `127.0.0.1:${echo.port}`].flatMap(target => ['--allow', target]);
+  const flags = ['--listen', '127.0.0.1:0', '--dns-server', dns.address, '--origin', ORIGIN];
+  const tunnel = createWebSocketTunnel(await urlOf(start([...flags, ...targets])), {
+    WebSocket: pageWebSocket(),
+  });
+  const { reader, writer } = await connect(tunnel, echo.port, 'a.test');
+  await writer.write(Uint8Array.of(1));
+  expect((await reader.read()).value).toEqual(Uint8Array.of(1));
 });
 
 test('SIGINT stops it, and --quiet keeps it quiet', async () => {

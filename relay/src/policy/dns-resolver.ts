@@ -12,7 +12,7 @@ import {
 import { parseHosts, parseResolvConf, SystemFile, searchedNames } from './system-files.js';
 import { TargetUnreachableError } from './target-error.js';
 
-const SLOTS = { total: 256, perAccount: 16, maxWaiting: 1024, maxWaitingPerAccount: 64 };
+const SLOTS = { total: 256, perAccount: 16, maxWaiting: 4096, maxWaitingPerAccount: 240 };
 /** For the first answer of a server; the second try gets twice as long. */
 const QUERY_OPTIONS = { timeout: 2000, tries: 2 };
 /** What the other family's answer may take longer than the first one's (RFC 8305 section 3). */
@@ -64,22 +64,29 @@ export class DnsResolver implements NameResolver {
     if (known) return someOf(known);
     const names = options.search ? searchedNames(name, await this.#searchRules.read()) : [name];
     for (const each of names) {
-      const addresses = this.#cache.get(each) ?? (await this.#query(each, options));
+      const addresses = await this.#find(each, options);
       if (addresses.length > 0) return addresses;
     }
     throw new TargetUnreachableError('dns');
   }
 
-  async #query(name: string, { account, signal }: LookupOptions): Promise<readonly string[]> {
+  async #find(name: string, { account, signal }: LookupOptions): Promise<readonly string[]> {
+    const kept = this.#cache.get(name);
+    if (kept) return kept;
     const release = await this.#slots.acquire(account, signal);
     if (!release) throw new TargetUnreachableError('dns');
     try {
-      const { addresses, timeToLiveMs } = await this.#ask(name, signal);
-      if (timeToLiveMs > 0) this.#cache.set(name, addresses, timeToLiveMs);
-      return addresses;
+      // Another lookup of the name may have ended while this one waited.
+      return this.#cache.get(name) ?? (await this.#query(name, signal));
     } finally {
       release();
     }
+  }
+
+  async #query(name: string, signal: AbortSignal): Promise<readonly string[]> {
+    const { addresses, timeToLiveMs } = await this.#ask(name, signal);
+    if (timeToLiveMs > 0) this.#cache.set(name, addresses, timeToLiveMs);
+    return addresses;
   }
 
   async #ask(name: string, signal: AbortSignal): Promise<Answer> {

@@ -17,8 +17,8 @@ const TOTAL = Math.max(1, THREADS - 1);
 const SLOTS = {
   total: TOTAL,
   perAccount: Math.max(1, Math.floor(TOTAL / 2)),
-  maxWaiting: 1024,
-  maxWaitingPerAccount: 64,
+  maxWaiting: 4096,
+  maxWaitingPerAccount: 240,
 };
 /** `getaddrinfo` does not tell how long an answer holds. */
 const TIME_TO_LIVE_MS = 5000;
@@ -42,7 +42,12 @@ export class SystemResolver implements NameResolver {
     if (known) return someOf(known);
     const release = await this.#slots.acquire(account, signal);
     if (!release) throw new TargetUnreachableError('dns');
-    return someOf(await orAborted(this.#lookUp(name).finally(release), signal));
+    return someOf(await orAborted(this.#find(name).finally(release), signal));
+  }
+
+  /** Another lookup of the name may have ended while this one waited. */
+  async #find(name: string): Promise<readonly string[]> {
+    return this.#cache.get(name) ?? (await this.#lookUp(name));
   }
 
   async #lookUp(name: string): Promise<string[]> {
