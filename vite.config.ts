@@ -6,7 +6,7 @@ const project = (name: string, timeoutMs: number, setupFiles: string[] = []) => 
   plugins: [documentedModules],
   test: {
     name,
-    include: [`test/${name}/**/*.test.ts`, ...(name === 'unit' ? ['relay/test/*.test.ts'] : [])],
+    include: [`test/${name}/**/*.test.ts`, ...(name === 'unit' ? ['relay/test/{,policy/}*.test.ts'] : [])],
     testTimeout: timeoutMs,
     hookTimeout: Math.max(timeoutMs, 10_000),
     // Vitest's default of one second is too short for a busy machine.

@@ -33,7 +33,18 @@ function frame(message) {
       ? Buffer.from([0x82, 0x80 | length])
       : length < 65_536
         ? Buffer.from([0x82, 0xfe, length >> 8, length & 255])
-        : Buffer.from([0x82, 0xff, 0, 0, 0, 0, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255]);
+        : Buffer.from([
+            0x82,
+            0xff,
+            0,
+            0,
+            0,
+            0,
+            length >>> 24,
+            (length >> 16) & 255,
+            (length >> 8) & 255,
+            length & 255,
+          ]);
   return Buffer.concat([head, MASK, message.map((byte, at) => byte ^ MASK[at & 3])]);
 }
 
@@ -71,7 +82,10 @@ export class BenchPage {
     socket.on('close', () => this.#wake());
     socket.resume();
     if (bare) return;
-    const hello = Buffer.concat([Buffer.from([Type.hello, 2]), numbers(0, SOCKET_WINDOW_BYTES, WINDOW_BYTES).subarray(1)]);
+    const hello = Buffer.concat([
+      Buffer.from([Type.hello, 2]),
+      numbers(0, SOCKET_WINDOW_BYTES, WINDOW_BYTES).subarray(1),
+    ]);
     socket.write(Buffer.concat([frame(hello), frame(open(port))]));
   }
 
@@ -85,7 +99,8 @@ export class BenchPage {
     const payload = Buffer.alloc(messageBytes, 'x');
     const message = frame(this.#bare ? payload : data(payload));
     for (let sent = 0; sent < bytes; sent += messageBytes) {
-      while (!this.#bare && Math.min(this.#streamCredit, this.#socketCredit) < messageBytes) await this.#change();
+      while (!this.#bare && Math.min(this.#streamCredit, this.#socketCredit) < messageBytes)
+        await this.#change();
       this.#spend(messageBytes);
       if (!this.#socket.write(message)) await once(this.#socket, 'drain');
     }

@@ -23,7 +23,9 @@ async function main() {
   const target = startProcess('target');
   const { port } = await target.ready;
   const relays = { ours: startProcess('ours'), bare: startProcess('bare', { TARGET_PORT: port }) };
-  console.log(`relay: ${TOTAL_BYTES / MiB} MiB each way, MB per CPU second of the relay's process, median of ${ROUNDS}`);
+  console.log(
+    `relay: ${TOTAL_BYTES / MiB} MiB each way, MB per CPU second of the relay's process, median of ${ROUNDS}`,
+  );
   for (const direction of (process.env.DIR ?? 'up down').split(' ')) {
     const rates = { ours: [], bare: [] };
     const walls = { ours: [], bare: [] };
@@ -31,7 +33,13 @@ async function main() {
       for (const [name, relay] of Object.entries(relays)) {
         const { url } = await relay.ready;
         const bytes = round < 0 ? WARM_UP_BYTES : TOTAL_BYTES;
-        const { cpuMs, wallMs } = await measure(relay, { url, port, direction, bytes, bare: name === 'bare' });
+        const { cpuMs, wallMs } = await measure(relay, {
+          url,
+          port,
+          direction,
+          bytes,
+          bare: name === 'bare',
+        });
         if (round >= 0) {
           rates[name].push(bytes / 1e6 / (cpuMs / 1000));
           walls[name].push(bytes / 1e6 / (wallMs / 1000));
@@ -43,11 +51,14 @@ async function main() {
       ['a bare ws relay', bare],
       ['this relay', ours],
     ]) {
-      console.log(`  ${`${direction}, ${name}`.padEnd(44)} ${rate.toFixed(0).padStart(9)} MB/s ${(rate / bare).toFixed(2).padStart(6)} x`);
+      console.log(
+        `  ${`${direction}, ${name}`.padEnd(44)} ${rate.toFixed(0).padStart(9)} MB/s ${(rate / bare).toFixed(2).padStart(6)} x`,
+      );
     }
     if (process.env.BENCH_WALL) console.log('  wall', walls, rates);
   }
-  for (const { child } of [target, ...Object.values(relays)]) child.kill(process.env.PROF ? 'SIGINT' : 'SIGTERM');
+  for (const { child } of [target, ...Object.values(relays)])
+    child.kill(process.env.PROF ? 'SIGINT' : 'SIGTERM');
 }
 
 async function measure(relay, job) {
@@ -62,7 +73,10 @@ async function measure(relay, job) {
 }
 
 function startProcess(name, env = {}) {
-  const child = fork(fileURLToPath(import.meta.url), [name], { execArgv: process.env.PROF === name ? ['--cpu-prof', '--cpu-prof-dir=/tmp/c-relay/prof'] : [], env: { ...process.env, ...env } });
+  const child = fork(fileURLToPath(import.meta.url), [name], {
+    execArgv: process.env.PROF === name ? ['--cpu-prof', '--cpu-prof-dir=/tmp/c-relay/prof'] : [],
+    env: { ...process.env, ...env },
+  });
   return { child, ready: once(child, 'message').then(([message]) => message) };
 }
 
@@ -82,7 +96,11 @@ function answerCpu() {
 
 async function runRelay() {
   const { createRelay } = await import('../relay/dist/index.js');
-  const relay = await createRelay({ allow: ['127.0.0.1:*'], origins: ['*'], ...(process.env.WINDOW ? { windowBytes: Number(process.env.WINDOW) } : {}) });
+  const relay = await createRelay({
+    allow: ['127.0.0.1:*'],
+    origins: ['*'],
+    ...(process.env.WINDOW ? { windowBytes: Number(process.env.WINDOW) } : {}),
+  });
   answerCpu();
   process.send({ url: relay.url });
 }

@@ -19,7 +19,7 @@ export function openDoors(settings: RelaySettings): string[] {
     )
   ) {
     doors.push(
-      'A rule of --allow names any host: this relay is open into the network that it stands in. Name the hosts.',
+      'A rule of --allow names any host: pages reach all of the internet from this relay’s address. Name the hosts.',
     );
   }
   if (origins.includes('*')) {

@@ -4,6 +4,7 @@ import { isIPv6 } from 'node:net';
 import { checkOptionNames, type OptionNames } from '../../src/util/options.js';
 import { type Admit, byTokens } from './admission/admission.js';
 import { TrustedProxies } from './admission/client-address.js';
+import { byJwt, type JwtOptions, parseJwtOptions } from './admission/jwt.js';
 import { parseOrigin } from './admission/origins.js';
 import { parseTokens, type RelayToken } from './admission/tokens.js';
 import type { RelayEvent } from './events.js';
@@ -42,6 +43,8 @@ export interface RelayOptions extends RelayLimits {
   origins?: string[];
   /** Tokens of which the page must send one, each 16 to 4,096 bytes. Default `[]`, none asked for. */
   tokens?: (string | RelayToken)[];
+  /** JSON Web Tokens to admit by; together with `tokens`, either will do. Default: none asked for. */
+  jwt?: JwtOptions;
   /** Proxies whose `X-Forwarded-For` or PROXY header is believed: addresses and CIDR blocks. Default `[]`. */
   trustedProxies?: string[];
   /** Connections of trusted proxies begin with a header of the PROXY protocol, version 1 or 2. Not together with `server`. Default `false`. */
@@ -81,6 +84,7 @@ const names: OptionNames<RelayOptions> = {
   dnsServers: true,
   origins: true,
   tokens: true,
+  jwt: true,
   trustedProxies: true,
   proxyProtocol: true,
   log: true,
@@ -89,14 +93,14 @@ const names: OptionNames<RelayOptions> = {
 
 export function parseRelayOptions(options: RelayOptions): RelaySettings {
   checkOptionNames(options, names);
-  const { server, listen, path = '/', allow = [], tokens = [], proxyProtocol = false } = options;
+  const { server, listen, path = '/', allow = [], proxyProtocol = false } = options;
   if (server && listen !== undefined) throw new TypeError('give either listen or server, not both');
   if (!/^\/[^?#]*$/.test(path)) throw new TypeError('path must begin with a slash and have no query');
   const trustedProxies = options.trustedProxies ?? [];
   if (proxyProtocol && (server || trustedProxies.length === 0)) {
     throw new TypeError('proxyProtocol needs trustedProxies, and does not go together with server');
   }
-  const known = parseTokens(tokens);
+  const log = harmless('log', options.log);
   return {
     ...parseLimits(options),
     server,
@@ -105,12 +109,20 @@ export function parseRelayOptions(options: RelayOptions): RelaySettings {
     rules: allow.map(parseTargetRule),
     ...parseResolverSettings(options),
     origins: (options.origins ?? []).map(parseOrigin),
-    ways: known.length > 0 ? [byTokens(known)] : [],
+    ways: parseWays(options, message => log({ type: 'error', message })),
     proxies: new TrustedProxies(trustedProxies),
     proxyProtocol,
-    log: harmless('log', options.log),
+    log,
     observeBytes: harmless('observeBytes', options.observeBytes),
   };
+}
+
+function parseWays({ tokens = [], jwt }: RelayOptions, report: (message: string) => void): Admit[] {
+  const known = parseTokens(tokens);
+  return [
+    ...(known.length > 0 ? [byTokens(known)] : []),
+    ...(jwt ? [byJwt(parseJwtOptions(jwt), report)] : []),
+  ];
 }
 
 function parseListen(listen: string): { host: string; port: number } {

@@ -1,4 +1,4 @@
-import { type Server as HttpServer, type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -24,6 +24,7 @@ import { createConnector } from './policy/create-connector.js';
 import { ReadGate } from './read-gate.js';
 import { RelayResources } from './resources.js';
 import { Session } from './session.js';
+import { forwardedForOf, offersSubprotocol, pathOf, refuse, refuseUnlessTaken } from './upgrade.js';
 
 /** A running relay. */
 export interface Relay {
@@ -42,8 +43,6 @@ export interface Relay {
 // Time that a page has to answer a close, or to show that it is there at all.
 const CLOSE_TIMEOUT_MS = 5000;
 const SHUTDOWN_TIMEOUT_MS = 1000;
-/** Time for another listener of a shared server to take an upgrade that is not for the relay's path. */
-const FOREIGN_UPGRADE_TIMEOUT_MS = 10_000;
 /** Time for a page that is dropped because it holds too much to take the close code. */
 const DROPPED_TIMEOUT_MS = 1000;
 
@@ -217,24 +216,15 @@ class WebSocketRelay implements Relay {
     });
   }
 
-  /** On a shared server another path may be somebody else's, who shows it by an answer. */
+  /** On a shared server another path may be somebody else's. */
   #leaveToOthers(socket: Socket, visitor: Visitor): void {
     if (this.#server.listenerCount('upgrade') === 1) {
       refuse(socket, 404);
       return;
     }
-    const { bytesWritten } = socket;
-    const isTaken = () => socket.bytesWritten > bytesWritten;
-    const entry = visitor.entry;
+    const isTaken = refuseUnlessTaken(socket, () => this.#doorkeeper.leave(visitor));
+    const { entry } = visitor;
     if (entry) entry.expel = () => isTaken() || socket.destroy();
-    setImmediate(() => {
-      if (isTaken()) this.#doorkeeper.leave(visitor);
-    });
-    const timer = setTimeout(() => {
-      if (isTaken()) this.#doorkeeper.leave(visitor);
-      else refuse(socket, 404);
-    }, FOREIGN_UPGRADE_TIMEOUT_MS).unref();
-    socket.once('close', () => clearTimeout(timer));
   }
 
   #open(webSocket: WebSocket, { request, socket, visitor }: Upgraded): void {
@@ -316,25 +306,6 @@ interface PageStart {
   origin: string | undefined;
   socket: Socket;
   visitor: Visitor;
-}
-
-function refuse(socket: Socket, status: number): void {
-  socket.once('finish', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}
-
-/** Several headers of this name are one list (RFC 9110 section 5.3). */
-function forwardedForOf(request: IncomingMessage): string | undefined {
-  return request.headersDistinct['x-forwarded-for']?.join(',');
-}
-
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '').replace(/\?.*$/s, '');
-}
-
-function offersSubprotocol(request: IncomingMessage): boolean {
-  const offered = request.headers['sec-websocket-protocol'] ?? '';
-  return offered.split(',').some(each => each.trim() === SUBPROTOCOL);
 }
 
 /** An address to connect to, for one to listen on. */

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
 import { LIMITS } from '../src/limits.js';
 import { type RunningCommand, useBuiltCommand } from './support/built-command.js';
+import { startDns } from './support/dns-server.js';
 import { connect, ORIGIN, pageWebSocket, sleep, startEcho, startRelay, until } from './support/harness.js';
 
 const start = useBuiltCommand();
@@ -31,6 +32,19 @@ test('it relays, logs without payload or token, and stops cleanly', async () => 
   expect(stdout).toContain('code=1001');
   expect(stdout).not.toMatch(/s3cret|payload/);
   await expect(reader.read()).rejects.toMatchObject({ message: expect.stringContaining('shutting down') });
+});
+
+test('--dns-server is asked for the addresses of names', async () => {
+  const echo = await startEcho();
+  const dns = await startDns({ 'a.test': { addresses: ['127.0.0.1'] } });
+  const targets = [`a.test:${echo.port}`, `127.0.0.1:${echo.port}`].flatMap(target => ['--allow', target]);
+  const flags = ['--listen', '127.0.0.1:0', '--dns-server', dns.address, '--origin', ORIGIN];
+  const tunnel = createWebSocketTunnel(await urlOf(start([...flags, ...targets])), {
+    WebSocket: pageWebSocket(),
+  });
+  const { reader, writer } = await connect(tunnel, echo.port, 'a.test');
+  await writer.write(Uint8Array.of(1));
+  expect((await reader.read()).value).toEqual(Uint8Array.of(1));
 });
 
 test('SIGINT stops it, and --quiet keeps it quiet', async () => {
@@ -76,7 +90,7 @@ test('a taken port is one clear line and exit code 1', async () => {
 test('--help documents every flag and the environment', async () => {
   const { code, stdout } = await start(['--help']).ended;
   expect(code).toBe(0);
-  const source = await readFile('relay/src/command.ts', 'utf8');
+  const source = await readFile('relay/src/command-line.ts', 'utf8');
   const flags = [...source.matchAll(/^ {2}'?([a-z-]+)'?: \{ type:/gm)].map(match => `--${match[1]}`);
   flags.push(...Object.values(LIMITS).map(({ flag }) => `--${flag} `));
   expect(flags.length).toBeGreaterThan(9);
@@ -92,6 +106,8 @@ test('--version is that of the package', async () => {
 test.each([
   ['an unknown flag', ['--alow', 'a:1'], '--alow'],
   ['a target without a port', ['--allow', 'example.com'], 'host:port'],
+  ['a resolver that does not exist', ['--resolver', 'hosts'], '"resolver"'],
+  ['a name for a DNS server', ['--dns-server', 'dns.test'], 'DNS server'],
   ['an origin with a path', ['--origin', 'https://a.test/x'], 'origin'],
   ['a word for a number', ['--idle-timeout', 'never'], 'idleTimeoutMs'],
   ['a bad address', ['--listen', '8080'], 'host:port'],

@@ -1,4 +1,4 @@
-import { isA, PlatformRequest } from '../platform.js';
+import { isA, isBlob, PlatformRequest } from '../platform.js';
 import { checkStream, encodeBody, isStream, usedBody } from './extract-body.js';
 import { type Kept, keep, keptOf, keptStream, takeKeptBody, withoutBody } from './kept-bodies.js';
 import { type MtlsRequestInit, readProgress } from './request-init.js';
@@ -116,7 +116,9 @@ function withBody({ input, init, kept }: Prepared, body: BodyInit): Prepared {
   }
   const whole = encodeBody(body);
   if (!whole) return made(body);
-  const { blob, contentType } = whole;
+  const { parts, contentType } = whole;
+  const [first] = parts;
+  const blob = parts.length === 1 && isBlob(first) ? first : new Blob(parts);
   if (contentType !== null && !headers.has('content-type')) headers.set('content-type', contentType);
   return made(blob, blob);
 }

@@ -1,14 +1,12 @@
 import { MtlsError } from '../errors.js';
 import { fetchError } from '../http/fetch-error.js';
-import { blobBody, type RequestBody, readerOf, streamBody, unreadableBody } from '../http/request-body.js';
+import { type RequestBody, streamBody, unreadableBody, wholeBody } from '../http/request-body.js';
 import { isA, isBlob, PlatformRequest } from '../platform.js';
+import { viewOf } from '../util/bytes.js';
+import { keepBody, type WholeBody } from './body-copies.js';
 import { encodeForm } from './form-data.js';
 import { takeKeptBody } from './kept-bodies.js';
-
-/** So much of the body of a platform's `Request` is read before sending, because its length cannot be known otherwise. */
-const MEASURED_BYTES = 8 * 1024 * 1024;
-/** A body that has not ended by then is made as it goes. */
-const MEASURING_MS = 2_000;
+import { measured } from './measured-body.js';
 
 export function isStream(body: unknown): body is ReadableStream<Uint8Array> {
   return isA(body, ReadableStream);
@@ -28,33 +26,36 @@ export function checkStream(stream: ReadableStream): void {
 export function bodyOf(source: BodyInit): RequestBody | Promise<RequestBody> {
   if (isStream(source)) return streamBody(source);
   const whole = encodeBody(source);
-  if (whole) return blobBody(whole.blob, whole.contentType);
+  if (whole) return keepBody(whole);
   const encoded = new Response(source);
   const contentType = encoded.headers.get('content-type');
-  return encoded.blob().then(blob => blobBody(blob, contentType));
-}
-
-/** A body whose content is known. */
-export interface WholeBody {
-  blob: Blob;
-  contentType: string | null;
+  return encoded.blob().then(blob => wholeBody([blob], contentType));
 }
 
 /**
- * A body as the platform would encode it (Fetch standard, "extract a body"), whatever becomes of its source; undefined for kinds that
- * the platform alone knows. Not for streams.
+ * A body as the platform would encode it (Fetch standard, "extract a body"), not copied yet; undefined for kinds that the platform
+ * alone knows. Not for streams.
  */
 export function encodeBody(source: BodyInit): WholeBody | undefined {
-  if (isBlob(source)) return { blob: source, contentType: source.type || null };
+  if (isBlob(source)) return { parts: [source], contentType: source.type || null };
   if (isA(source, FormData)) return encodeForm(source);
   if (isA(source, URLSearchParams)) {
     const contentType = 'application/x-www-form-urlencoded;charset=UTF-8';
-    return { blob: new Blob([`${source}`]), contentType };
+    return { parts: [`${source}`], contentType };
   }
   if (isA(source, ArrayBuffer) || ArrayBuffer.isView(source))
-    return { blob: new Blob([source]), contentType: null };
+    return { parts: [fixedBytes(source)], contentType: null };
   if (typeof source === 'object') return undefined;
-  return { blob: new Blob([`${source}`]), contentType: 'text/plain;charset=UTF-8' };
+  return { parts: [`${source}`], contentType: 'text/plain;charset=UTF-8' };
+}
+
+/** Shared memory, and such as can change its size, is a TypeError here as in the platform's fetch (Web IDL, "BufferSource"). */
+function fixedBytes(source: BufferSource): Uint8Array<ArrayBuffer> {
+  const buffer: ArrayBuffer & { resizable?: boolean } = ArrayBuffer.isView(source) ? source.buffer : source;
+  if (!isA(buffer, ArrayBuffer)) throw new TypeError('shared memory cannot be sent: send a copy');
+  if (buffer.resizable) throw new TypeError('a resizable ArrayBuffer cannot be sent: send a copy');
+  // What was transferred away has no bytes, and takes no view.
+  return (source.byteLength > 0 && viewOf(source)) || new Uint8Array();
 }
 
 /**
@@ -67,10 +68,10 @@ export async function bodyOfRequest(
 ): Promise<RequestBody | undefined> {
   if (request.bodyUsed) throw usedBody();
   const kept = takeKeptBody(request);
-  if (kept) return isStream(kept) ? streamBody(kept) : blobBody(kept, null);
+  if (kept) return isStream(kept) ? streamBody(kept) : wholeBody([kept], null);
   try {
     // Firefox shows no body.
-    if (request.body === undefined) return blobBody(await request.blob(), null);
+    if (request.body === undefined) return wholeBody([await request.blob()], null);
     return request.body === null ? undefined : await measured(request.body, signal);
   } catch (cause) {
     signal?.throwIfAborted();
@@ -103,54 +104,4 @@ function lostForm(cause: unknown): MtlsError {
   const message =
     'This browser does not give back the form with files in the Request: give the FormData to fetch as init.body, or to client.Request.';
   return new MtlsError('ERR_HTTP_BODY', message, { cause });
-}
-
-async function measured(
-  stream: ReadableStream<Uint8Array>,
-  signal: AbortSignal | undefined,
-): Promise<RequestBody> {
-  const rest = readerOf(stream);
-  const start: Uint8Array<ArrayBuffer>[] = [];
-  let waiting: Promise<Uint8Array | undefined> | undefined;
-  let isLate = false;
-  let giveUp = () => {};
-  const timer = setTimeout(() => {
-    isLate = true;
-    giveUp();
-  }, MEASURING_MS);
-  const onAbort = () => rest.cancel(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  try {
-    for (let length = 0; length < MEASURED_BYTES && !isLate; ) {
-      const next = rest.next();
-      waiting = next;
-      const chunk = await new Promise<Uint8Array | 'late' | undefined>((resolve, reject) => {
-        giveUp = () => resolve('late');
-        next.then(resolve, reject);
-      });
-      signal?.throwIfAborted();
-      if (chunk === 'late') break;
-      waiting = undefined;
-      if (!chunk) return blobBody(new Blob(start), null);
-      start.push(chunk.slice());
-      length += chunk.length;
-    }
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-  }
-  const next = () => {
-    const chunk = start.shift();
-    if (chunk) return Promise.resolve(chunk);
-    const begun = waiting;
-    waiting = undefined;
-    return begun ?? rest.next();
-  };
-  return {
-    length: undefined,
-    contentType: null,
-    replayable: false,
-    open: () => ({ next, cancel: reason => rest.cancel(reason) }),
-    abandon: reason => rest.cancel(reason),
-  };
 }

@@ -65,6 +65,8 @@ async function answered(connections: Connections, reading: Promise<FetchRequest>
   } catch (error) {
     if (request.signal?.aborted) throw request.signal.reason;
     throw fetchError(error);
+  } finally {
+    request.body?.release?.();
   }
 }
 

@@ -1,27 +1,28 @@
+import type { WholeBody } from './body-copies.js';
+
 const FALLBACK_TYPE = 'application/octet-stream';
 
 /**
  * A form as `multipart/form-data` (HTML standard, "multipart/form-data encoding algorithm"; RFC 7578). The platform's own
  * encoding is not used: WebKit cannot read a form with files back ("Unable to read form data blob").
  */
-export function encodeForm(form: FormData): { blob: Blob; contentType: string } {
+export function encodeForm(form: FormData): WholeBody {
   const boundary = `----form-${crypto.randomUUID()}`;
-  const parts: BlobPart[] = [];
+  const parts: WholeBody['parts'] = [];
+  let text = '';
   for (const [name, value] of form) {
     const start = `--${boundary}\r\nContent-Disposition: form-data; name="${escaped(withCrLf(name))}"`;
     if (typeof value === 'string') {
-      parts.push(`${start}\r\n\r\n${withCrLf(value)}\r\n`);
+      text += `${start}\r\n\r\n${withCrLf(value)}\r\n`;
     } else {
       const type = value.type || FALLBACK_TYPE;
-      parts.push(
-        `${start}; filename="${escaped(value.name)}"\r\nContent-Type: ${type}\r\n\r\n`,
-        value,
-        '\r\n',
-      );
+      text += `${start}; filename="${escaped(value.name)}"\r\nContent-Type: ${type}\r\n\r\n`;
+      parts.push(text, value);
+      text = '\r\n';
     }
   }
-  parts.push(`--${boundary}--\r\n`);
-  return { blob: new Blob(parts), contentType: `multipart/form-data; boundary=${boundary}` };
+  parts.push(`${text}--${boundary}--\r\n`);
+  return { parts, contentType: `multipart/form-data; boundary=${boundary}` };
 }
 
 function withCrLf(text: string): string {

@@ -1,12 +1,6 @@
 import { MtlsError } from '../errors.js';
-import { isA } from '../platform.js';
-
-/** A request's body, read piece by piece. */
-export interface BodyReader {
-  /** Undefined: the end. */
-  next(): Promise<Uint8Array | undefined>;
-  cancel(reason: unknown): void;
-}
+import { isBlob } from '../platform.js';
+import { type BodyPart, type BodyReader, readerOf, readerOfParts } from './body-reader.js';
 
 export interface RequestBody {
   /** In bytes; undefined when it is not known before the end. */
@@ -18,15 +12,17 @@ export interface RequestBody {
   open(): BodyReader;
   /** Lets go of a body that nobody has opened. */
   abandon(reason: unknown): void;
+  /** The request has its answer, or none: nobody opens the body again. Called once. */
+  release?(): void;
 }
 
-/** A body whose bytes are known, so that it can be sent again. */
-export function blobBody(blob: Blob, contentType: string | null): RequestBody {
+/** A body whose content is known, so that it can be sent again. */
+export function wholeBody(parts: readonly BodyPart[], contentType: string | null): RequestBody {
   return {
-    length: blob.size,
+    length: parts.reduce((length, part) => length + (isBlob(part) ? part.size : part.length), 0),
     contentType,
     replayable: true,
-    open: () => readerOf(blob.stream()),
+    open: () => readerOfParts(parts),
     abandon: () => {},
   };
 }
@@ -40,22 +36,6 @@ export function streamBody(stream: ReadableStream<Uint8Array>): RequestBody {
     open: () => readerOf(stream),
     abandon(reason) {
       if (!stream.locked) stream.cancel(reason).catch(() => {});
-    },
-  };
-}
-
-/** Reads a stream of `Uint8Array`s; any other chunk is a TypeError. */
-export function readerOf(stream: ReadableStream<Uint8Array>): BodyReader {
-  const reader = stream.getReader();
-  return {
-    async next() {
-      const { done, value } = await reader.read();
-      if (done) return undefined;
-      if (isA(value, Uint8Array)) return value;
-      throw new TypeError("the chunks of a request's body must be Uint8Arrays");
-    },
-    cancel(reason) {
-      reader.cancel(reason).catch(() => {});
     },
   };
 }

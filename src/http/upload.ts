@@ -1,6 +1,7 @@
+import type { BodyReader } from './body-reader.js';
 import type { HttpEngine } from './http-engine.js';
 import { type OnProgress, ProgressCounter } from './progress.js';
-import type { BodyReader, RequestBody } from './request-body.js';
+import type { RequestBody } from './request-body.js';
 
 /** What the engine is given at once. */
 const PIECE_BYTES = 64 * 1024;

@@ -67,7 +67,7 @@ export function resetError({ code, reason }: Closing, address: HostPort): MtlsEr
     case ResetCode.denied:
       return new MtlsError(
         'ERR_TUNNEL_DENIED',
-        `The relay does not allow connections to ${target}: start it with --allow ${target}.`,
+        `The relay does not allow connections to ${target}: start it with --allow ${target}, or with the address that its log names.`,
       );
     case ResetCode.notTls:
       return new MtlsError(

@@ -23,8 +23,10 @@ export interface Admitted {
 }
 
 export interface Refused {
-  /** `wrong` counts as a guess; `unavailable`: the relay cannot check tokens now. */
-  refused: 'missing' | 'wrong' | 'expired' | 'origin' | 'unavailable';
+  /** `wrong` counts as a guess; `claim`: a claim of a genuine token; `unavailable`: the relay cannot check tokens now. */
+  refused: 'missing' | 'wrong' | 'claim' | 'expired' | 'origin' | 'unavailable';
+  /** For the WebSocket's close; default empty. */
+  reason?: string;
 }
 
 /** One way of telling whether a token is good: `undefined` when the token is of another kind. */

@@ -27,12 +27,13 @@ export interface PageBudgetOptions {
   close: (code: number, reason: string) => void;
 }
 
-const refusals: Record<Refused['refused'], Refusal> = {
-  missing: { code: CloseCode.token, reason: '' },
-  wrong: { code: CloseCode.token, reason: '' },
-  expired: { code: CloseCode.expired, reason: '' },
-  origin: { code: CloseCode.origin, reason: '' },
-  unavailable: { code: CloseCode.unavailable, reason: '' },
+const codes: Record<Refused['refused'], number> = {
+  missing: CloseCode.token,
+  wrong: CloseCode.token,
+  claim: CloseCode.token,
+  expired: CloseCode.expired,
+  origin: CloseCode.origin,
+  unavailable: CloseCode.unavailable,
 };
 
 /** What one WebSocket may do: nothing before `admit`, afterwards what its token and the relay's limits leave it. */
@@ -58,7 +59,7 @@ export class PageBudget {
     const verdict = await admit({ token, origin }, ways);
     if (!('refused' in verdict)) return this.#enter(verdict);
     if (verdict.refused === 'wrong') guesses.noteWrong(key);
-    return refusals[verdict.refused];
+    return { code: codes[verdict.refused], reason: verdict.reason ?? '' };
   }
 
   #enter(admitted: Admitted): Refusal | undefined {

@@ -61,7 +61,15 @@ const IPV6_CLASSES: [AddressClass, string[]][] = [
   ],
   ['multicast', ['ff00::/8']],
   ['global', ['2000::/3']],
-  ['reserved', ['2001::/23', '::/0']],
+  [
+    'reserved',
+    [
+      '2001::/23',
+      // All that is not assigned (IANA, IPv6 address space).
+      ...['::/8', '100::/8', '200::/7', '400::/6', '800::/5', '1000::/4', '4000::/3', '6000::/3', '8000::/3'],
+      ...['a000::/3', 'c000::/3', 'e000::/4', 'f000::/5', 'f800::/6', 'fe00::/9'],
+    ],
+  ],
 ];
 
 type Ranges = (Network & ClassRange)[];
@@ -123,7 +131,7 @@ function embedded(bits: bigint, offset: number): ClassRange {
 
 function rangeOf(address: IpAddress, ranges: Ranges): ClassRange {
   const found = ranges.find(range => networkContains(range, address));
-  return found ?? { class: 'reserved', prefixLength: 0 };
+  return found ?? { class: 'reserved', prefixLength: 128 };
 }
 
 /** The longest prefix first. */

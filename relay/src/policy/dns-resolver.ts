@@ -2,11 +2,17 @@ import { Resolver } from 'node:dns/promises';
 import { join } from 'node:path';
 import { AddressCache } from './address-cache.js';
 import { FairSlots } from './fair-slots.js';
-import { type LookupOptions, type NameResolver, someOf, specialAddresses } from './name-resolver.js';
+import {
+  type LookupOptions,
+  MAX_ADDRESSES,
+  type NameResolver,
+  someOf,
+  specialAddresses,
+} from './name-resolver.js';
 import { parseHosts, parseResolvConf, SystemFile, searchedNames } from './system-files.js';
 import { TargetUnreachableError } from './target-error.js';
 
-const SLOTS = { total: 256, perAccount: 16, maxWaiting: 1024, maxWaitingPerAccount: 64 };
+const SLOTS = { total: 256, perAccount: 16, maxWaiting: 4096, maxWaitingPerAccount: 240 };
 /** For the first answer of a server; the second try gets twice as long. */
 const QUERY_OPTIONS = { timeout: 2000, tries: 2 };
 /** What the other family's answer may take longer than the first one's (RFC 8305 section 3). */
@@ -58,22 +64,29 @@ export class DnsResolver implements NameResolver {
     if (known) return someOf(known);
     const names = options.search ? searchedNames(name, await this.#searchRules.read()) : [name];
     for (const each of names) {
-      const addresses = this.#cache.get(each) ?? (await this.#query(each, options));
+      const addresses = await this.#find(each, options);
       if (addresses.length > 0) return addresses;
     }
     throw new TargetUnreachableError('dns');
   }
 
-  async #query(name: string, { account, signal }: LookupOptions): Promise<readonly string[]> {
+  async #find(name: string, { account, signal }: LookupOptions): Promise<readonly string[]> {
+    const kept = this.#cache.get(name);
+    if (kept) return kept;
     const release = await this.#slots.acquire(account, signal);
     if (!release) throw new TargetUnreachableError('dns');
     try {
-      const { addresses, timeToLiveMs } = await this.#ask(name, signal);
-      if (timeToLiveMs > 0) this.#cache.set(name, addresses, timeToLiveMs);
-      return addresses;
+      // Another lookup of the name may have ended while this one waited.
+      return this.#cache.get(name) ?? (await this.#query(name, signal));
     } finally {
       release();
     }
+  }
+
+  async #query(name: string, signal: AbortSignal): Promise<readonly string[]> {
+    const { addresses, timeToLiveMs } = await this.#ask(name, signal);
+    if (timeToLiveMs > 0) this.#cache.set(name, addresses, timeToLiveMs);
+    return addresses;
   }
 
   async #ask(name: string, signal: AbortSignal): Promise<Answer> {
@@ -103,8 +116,9 @@ async function addressesOf(resolver: Resolver, name: string, type: 'A' | 'AAAA')
     const records = await (type === 'A'
       ? resolver.resolve4(name, { ttl: true })
       : resolver.resolve6(name, { ttl: true }));
-    const timeToLiveMs = Math.min(MAX_TIME_TO_LIVE_MS, ...records.map(({ ttl }) => ttl * 1000));
-    return { addresses: records.map(({ address }) => address), timeToLiveMs };
+    const used = records.slice(0, MAX_ADDRESSES);
+    const timeToLiveMs = Math.min(MAX_TIME_TO_LIVE_MS, ...used.map(({ ttl }) => ttl * 1000));
+    return { addresses: used.map(({ address }) => address), timeToLiveMs };
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code !== 'ENOTFOUND' && code !== 'ENODATA') throw error;

@@ -18,6 +18,9 @@ export interface NameResolver {
   resolve(name: string, options: LookupOptions): Promise<readonly string[]>;
 }
 
+/** Addresses of a family that are looked at: whoever controls a name's DNS chooses how many there are. */
+export const MAX_ADDRESSES = 16;
+
 /** Top-level names that no server is asked about (RFC 6761 section 6.4, RFC 7686). */
 const NEVER_FOUND = /(?:^|\.)(?:invalid|onion)$/;
 

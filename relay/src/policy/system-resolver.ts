@@ -2,7 +2,13 @@ import { lookup } from 'node:dns/promises';
 import { orAborted } from '../../../src/util/promises.js';
 import { AddressCache } from './address-cache.js';
 import { FairSlots } from './fair-slots.js';
-import { type LookupOptions, type NameResolver, someOf, specialAddresses } from './name-resolver.js';
+import {
+  type LookupOptions,
+  MAX_ADDRESSES,
+  type NameResolver,
+  someOf,
+  specialAddresses,
+} from './name-resolver.js';
 import { TargetUnreachableError } from './target-error.js';
 
 /** Node's threads for blocking calls. One stays free for files; no page has all of the others. */
@@ -11,8 +17,8 @@ const TOTAL = Math.max(1, THREADS - 1);
 const SLOTS = {
   total: TOTAL,
   perAccount: Math.max(1, Math.floor(TOTAL / 2)),
-  maxWaiting: 1024,
-  maxWaitingPerAccount: 64,
+  maxWaiting: 4096,
+  maxWaitingPerAccount: 240,
 };
 /** `getaddrinfo` does not tell how long an answer holds. */
 const TIME_TO_LIVE_MS = 5000;
@@ -36,13 +42,18 @@ export class SystemResolver implements NameResolver {
     if (known) return someOf(known);
     const release = await this.#slots.acquire(account, signal);
     if (!release) throw new TargetUnreachableError('dns');
-    return someOf(await orAborted(this.#lookUp(name).finally(release), signal));
+    return someOf(await orAborted(this.#find(name).finally(release), signal));
+  }
+
+  /** Another lookup of the name may have ended while this one waited. */
+  async #find(name: string): Promise<readonly string[]> {
+    return this.#cache.get(name) ?? (await this.#lookUp(name));
   }
 
   async #lookUp(name: string): Promise<string[]> {
     try {
       const found = await lookup(name, { all: true, order: 'verbatim' });
-      const addresses = [...new Set(found.map(({ address }) => address))];
+      const addresses = found.map(({ address }) => address).slice(0, 2 * MAX_ADDRESSES);
       this.#cache.set(name, addresses, TIME_TO_LIVE_MS);
       return addresses;
     } catch (error) {

@@ -26,7 +26,7 @@ export interface TargetConnectorOptions {
 export interface ConnectOptions {
   listener: TargetListener;
   signal: AbortSignal;
-  /** Whose share of the lookups at once it is: the page's address. */
+  /** Whose share of the lookups at once it is: the page's address, of IPv6 its network. */
   account: string;
 }
 

@@ -31,7 +31,7 @@ export function openTargetSocket(
     const socket = new TargetSocket(listener);
     const end = () => {
       signal.removeEventListener('abort', onAbort);
-      socket.removeAllListeners('connect').removeAllListeners('error');
+      socket.off('connect', onConnect).off('error', onError);
     };
     const fail = (reason: unknown) => {
       end();
@@ -40,13 +40,15 @@ export function openTargetSocket(
       reject(reason);
     };
     const onAbort = () => fail(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.on('error', error => fail(new TargetUnreachableError(unreachableReason(error), error)));
-    socket.on('connect', () => {
+    const onError = (error: NodeJS.ErrnoException) => {
+      fail(new TargetUnreachableError(unreachableReason(error), error));
+    };
+    const onConnect = () => {
       end();
       resolve(socket);
-    });
-    socket.connect({ host: address, port });
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.on('error', onError).on('connect', onConnect).connect({ host: address, port });
   });
 }
 

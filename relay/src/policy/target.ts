@@ -26,7 +26,8 @@ export function parseTarget({ hostname, port }: HostPort): Target | undefined {
  */
 export function normaliseName(hostname: string): string | undefined {
   const name = hostname.toLowerCase().replace(/\.$/, '');
-  if (name.length > 253) return undefined;
+  // Lower case makes a k of the Kelvin sign.
+  if (name.length > 253 || !/^[\x21-\x7e]*$/.test(hostname)) return undefined;
   const labels = name.split('.');
   if (!labels.every(isLabel)) return undefined;
   return /^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '') ? undefined : name;

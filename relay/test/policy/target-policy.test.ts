@@ -86,6 +86,11 @@ test.each([
   ['fd00::/8', 'fd00:ec2::254', false],
   ['fd00:ec2::254', 'fd00:ec2::254', true],
   ['fe80::/10', 'fe80::1', true],
+  ['::/0', '4000::1', false],
+  ['::/0', 'fe00::1', false],
+  ['4000::/3', '4000::1', true],
+  ['::/8', '::1', false],
+  ['::/8', '::1:0:0:1', true],
   ['fe00::/7', 'fe80::1', false],
 ])('%s admits %s: %s', (rule, address, admitted) => {
   expect(admits(address.includes(':') && rule.includes(':') ? `[${rule}]` : rule, address)).toBe(admitted);

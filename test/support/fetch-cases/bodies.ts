@@ -63,6 +63,43 @@ export const bodyCases: FetchCase[] = [
       equal([body, headers['content-type']], [text, type]);
     }),
   ),
+  ...(
+    [
+      ['a Uint8Array', bytes => bytes],
+      ['an ArrayBuffer', bytes => bytes.buffer],
+      ['URLSearchParams', () => new URLSearchParams({ a: 'sent' })],
+      [
+        'a FormData',
+        () => {
+          const form = new FormData();
+          form.set('a', 'sent');
+          return form;
+        },
+      ],
+    ] as [string, (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer> | ArrayBuffer | FormData][]
+  ).map(([name, make]) =>
+    fetchCase(`sends ${name} as it was at the call`, async context => {
+      const bytes = new Uint8Array(bytesOf('a=sent'));
+      const body = make(bytes);
+      const answer = shown(context, { method: 'POST', body });
+      bytes.fill(0);
+      if (!(body instanceof ArrayBuffer) && 'set' in body && 'get' in body) body.set('a', 'changed');
+      const seen = await answer;
+      equal([seen.body.includes('sent'), seen.body.includes('changed')], [true, false]);
+      equal(seen.headers['content-length'], String(seen.body.length));
+    }),
+  ),
+  fetchCase('sends nothing of memory that was transferred away', async context => {
+    const body = new Uint8Array([1, 2]);
+    structuredClone(body.buffer, { transfer: [body.buffer] });
+    const seen = await shown(context, { method: 'POST', body });
+    equal([seen.body, seen.headers['content-length']], ['', '0']);
+  }),
+  fetchCase('refuses memory that other threads may change', async ({ fetch, origin }) => {
+    const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const body = new Uint8Array(buffer) as Uint8Array<ArrayBuffer>;
+    await typeError(fetch(`${origin}/show`, { method: 'POST', body }));
+  }),
   fetchCase('sends a FormData', async context => {
     const body = new FormData();
     body.append('a', 'value');

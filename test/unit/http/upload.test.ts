@@ -369,6 +369,34 @@ describe("a Request's body", () => {
   });
 });
 
+describe("many Requests' bodies that never end", () => {
+  it('hold up one another for two seconds at most, and are let go by an abort in the line', async () => {
+    const seen: unknown[] = [];
+    await start('h2', async (request, response) => {
+      seen.push(request.headers['content-length']);
+      response.end(String((await bodyOf(request)).length));
+    });
+    const aborting = new AbortController();
+    const cancelled: unknown[] = [];
+    const slow = Array.from({ length: 9 }, () => {
+      const body = new ReadableStream<Uint8Array>({
+        start: it => it.enqueue(new Uint8Array(10)),
+        cancel: reason => void cancelled.push(reason),
+      });
+      const request = new Request(url(server), { method: 'POST', body, duplex: 'half' } as RequestInit);
+      return rejection(tested.fetch(request, { signal: aborting.signal }));
+    });
+    const request = new Request(url(server), { method: 'POST', body: new Uint8Array(3 * MIB) });
+    const startMs = performance.now();
+    expect(await (await tested.fetch(request)).text()).toBe(String(3 * MIB));
+    expect(performance.now() - startMs).toBeGreaterThan(1_500);
+    expect(seen).toContain(String(3 * MIB));
+    aborting.abort('enough');
+    expect(await Promise.all(slow)).toEqual(Array(9).fill('enough'));
+    await until(() => cancelled.length === 9);
+  });
+});
+
 it('the body of client.Request is sent again when a connection ends that was of use', async () => {
   let asked = 0;
   const bodies: number[] = [];
