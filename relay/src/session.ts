@@ -212,7 +212,8 @@ export class Session {
       encodeWelcome({
         socketWindowBytes: settings.maxWindowBytes,
         streamWindowBytes: settings.windowBytes,
-        maxStreams: budget.maxStreams,
+        // Zero is not in the format: the first stream is refused then.
+        maxStreams: Math.max(1, budget.maxStreams),
       }),
     );
     this.#roundTrip.ping();

@@ -334,10 +334,11 @@ test('a page that vanishes while its token is judged leaves nothing behind', asy
   });
   const { relay, port, events } = await startAdmitting({ jwksUrl }, { maxConnections: 1 });
   const token = await issue(issuer);
-  const WebSocket = pageWebSocket();
-  const { reader } = await connect(tunnelTo(relay, { token, WebSocket }), port);
+  const tunnel = tunnelTo(relay, { token });
+  const { reader } = await connect(tunnel, port);
   await new Promise(resolve => setTimeout(resolve, 100));
   await reader.cancel();
+  tunnel.close();
   await until(() => events.some(({ type }) => type === 'closed'));
   release();
   expect(await outcome(relay, port, token)).toBe('served');

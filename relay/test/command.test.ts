@@ -28,7 +28,7 @@ test('it relays, logs without payload or token, and stops cleanly', async () => 
   const { code, stdout, stderr } = await command.ended;
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toContain('admitted connection=1 subject="page"');
-  expect(stdout).toContain(`connected connection=1 target="localhost:${echo.port}"`);
+  expect(stdout).toContain(`stream-opened connection=1 stream=1 target="localhost:${echo.port}"`);
   expect(stdout).toContain('code=1001');
   expect(stdout).not.toMatch(/s3cret|payload/);
   await expect(reader.read()).rejects.toMatchObject({ message: expect.stringContaining('shutting down') });

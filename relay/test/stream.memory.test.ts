@@ -4,9 +4,8 @@ import type { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
 import { type StartCommand, useBuiltCommand } from './support/built-command.js';
-import { connect, ORIGIN, pageWebSocket, sleep, startTarget, until } from './support/harness.js';
+import { connect, ORIGIN, sleep, startTarget, tunnelTo, until } from './support/harness.js';
 
 const MiB = 1024 * 1024;
 const TOTAL_BYTES = 300 * MiB;
@@ -79,7 +78,8 @@ test('a reader that stops holds the target back at a bounded number of bytes, an
   const { url, pid } = await startRelayProcess(start, target.port);
   const before = await residentBytes(pid);
   const buffersBefore = await heldBufferBytes();
-  const tunnel = createWebSocketTunnel(url, { WebSocket: pageWebSocket(), windowBytes: WINDOW_BYTES });
+  const windows = { windowBytes: WINDOW_BYTES, maxWindowBytes: WINDOW_BYTES };
+  const tunnel = tunnelTo({ url }, windows);
   const { reader } = await connect(tunnel, target.port);
 
   const receivedHash = createHash('sha256');
@@ -125,7 +125,7 @@ test('a target that stops holds the page back at its window, and gets all bytes 
   });
   const { url, pid } = await startRelayProcess(start, target.port);
   const before = await residentBytes(pid);
-  const { writer } = await connect(createWebSocketTunnel(url, { WebSocket: pageWebSocket() }), target.port);
+  const { writer } = await connect(tunnelTo({ url }), target.port);
   const sentHash = createHash('sha256');
   let sentBytes = 0;
   const sending = (async () => {
