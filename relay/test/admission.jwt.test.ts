@@ -14,7 +14,7 @@ import {
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { JwtOptions, Relay, RelayOptions } from '../src/index.js';
 import { createRelay } from '../src/index.js';
-import { connect, pageWebSocket, startEcho, startRelay, tunnelTo, until } from './support/harness.js';
+import { connect, startEcho, startRelay, tunnelTo, until } from './support/harness.js';
 
 const ISSUER = 'https://issuer.test';
 const AUDIENCE = 'relay.test';
