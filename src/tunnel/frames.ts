@@ -313,11 +313,11 @@ function decodeText(bytes: Uint8Array): string | undefined {
 }
 
 function uint32At(bytes: Uint8Array, offset: number): number {
-  return dataViewOf(bytes).getUint32(offset);
+  return uint16At(bytes, offset) * 0x1_0000 + uint16At(bytes, offset + 2);
 }
 
 function uint16At(bytes: Uint8Array, offset: number): number {
-  return dataViewOf(bytes).getUint16(offset);
+  return ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
 }
 
 function dataViewOf(bytes: Uint8Array): DataView {

@@ -1,5 +1,8 @@
 import { MAX_WINDOW_BYTES } from './limits.js';
 
+/** Where a window lasts shorter than this, sending credit takes more time than the network. */
+const SHORTEST_MS = 4;
+
 /** What the windows of a socket's streams may grow by, all together: a bound for its memory. */
 export class GrowthBudget {
   #spareBytes: number;
@@ -87,7 +90,7 @@ export class ReceiveWindow {
     this.#measuredBytes = 0;
     this.#measuredSince = now;
     const roundTripMs = this.#options.roundTripMs();
-    if (roundTripMs === undefined || durationMs >= 2 * roundTripMs) return 0;
+    if (roundTripMs === undefined || durationMs >= Math.max(2 * roundTripMs, SHORTEST_MS)) return 0;
     const growth = Math.min(
       this.#windowBytes,
       (this.#options.maxBytes ?? MAX_WINDOW_BYTES) - this.#windowBytes,
