@@ -92,6 +92,11 @@ export class Instance {
     return clone;
   }
 
+  /** A call has trapped: none is taken any more. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** The linear memory's size in bytes. */
   get memoryBytes(): number {
     return this.#exports.memory.buffer.byteLength;
