@@ -144,6 +144,19 @@ export class Instance {
     }
   }
 
+  /** Puts bytes, one piece behind the other, where an export says when it is told their length. Returns the length. */
+  fill(name: string, pieces: readonly Uint8Array[]): number {
+    if (this.#failure) throw this.#failure;
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    let at = this.#export(name)(length);
+    const memory = this.memory();
+    for (const piece of pieces) {
+      memory.set(piece, at);
+      at += piece.length;
+    }
+    return length;
+  }
+
   #export(name: string): (...args: number[]) => number {
     const found = this.#exports[name];
     if (!found) throw new TypeError(`the engine has no function ${name}`);
