@@ -95,14 +95,17 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
   const tunnel = openTunnel(options);
   try {
     const [material, module] = await Promise.all([readMaterial(trust), loadEngine(options.engine)]);
+    const httpEngine = HttpEngine.create(module);
+    const settings = {
+      ...material,
+      evaluateServers: options.onChallenge !== undefined || trust.evaluate !== undefined,
+      postQuantum: options.postQuantum ?? true,
+      ...(options.tlsVersions && { versions: options.tlsVersions }),
+    };
+    const records = httpEngine.then(it => it.records);
     const [tls, http, reader] = await Promise.all([
-      TlsEngine.create(module, {
-        ...material,
-        evaluateServers: options.onChallenge !== undefined || trust.evaluate !== undefined,
-        postQuantum: options.postQuantum ?? true,
-        ...(options.tlsVersions && { versions: options.tlsVersions }),
-      }),
-      HttpEngine.create(module),
+      TlsEngine.create(module, settings, records),
+      httpEngine,
       CertificateReader.create(module),
     ]);
     const authentication = new Authentication({
@@ -230,6 +233,7 @@ function plaintextStream({ connection, timings, admission, absence }: Dialed): P
   return {
     readable,
     writable,
+    channel: connection,
     admission,
     info: {
       ...info,

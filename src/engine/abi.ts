@@ -2,7 +2,7 @@
 
 import { MtlsError } from '../errors.js';
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** What the engine emits during a call. */
 export const Emission = {
@@ -11,6 +11,7 @@ export const Emission = {
   handshake: 4,
   recordContent: 5,
   keys: 6,
+  recordsOpened: 7,
   httpConnection: 16,
   httpBytes: 17,
   httpBodyWanted: 18,

@@ -92,6 +92,11 @@ export class Instance {
     return clone;
   }
 
+  /** A call has trapped: none is taken any more. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** The linear memory's size in bytes. */
   get memoryBytes(): number {
     return this.#exports.memory.buffer.byteLength;
@@ -137,6 +142,19 @@ export class Instance {
       this.#emitted = [];
       this.#answer = undefined;
     }
+  }
+
+  /** Puts bytes, one piece behind the other, where an export says when it is told their length. Returns the length. */
+  fill(name: string, pieces: readonly Uint8Array[]): number {
+    if (this.#failure) throw this.#failure;
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    let at = this.#export(name)(length);
+    const memory = this.memory();
+    for (const piece of pieces) {
+      memory.set(piece, at);
+      at += piece.length;
+    }
+    return length;
   }
 
   #export(name: string): (...args: number[]) => number {

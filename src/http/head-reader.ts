@@ -60,6 +60,11 @@ export class HeadReader {
     return concatenated(given);
   }
 
+  /** Nothing is held back or looked at any more. */
+  get done(): boolean {
+    return this.#done && this.#held.length === 0;
+  }
+
   /** Gives what is held back, because nothing more comes. */
   rest(): Uint8Array {
     const rest = concatenated(this.#held);

@@ -1,5 +1,7 @@
 import { HttpFailureKind, HttpFault } from '../engine/abi.js';
 import { MtlsError } from '../errors.js';
+import type { PlaintextChannel } from '../tls/plaintext-channel.js';
+import type { EngineTarget } from '../tls/record-cipher.js';
 import { Wakeup } from '../util/promises.js';
 import type { TransportInfo } from './connection-info.js';
 import { Exchange, ExchangeFailure, type ExchangeHost, type OutgoingRequest } from './exchange.js';
@@ -8,6 +10,7 @@ import type { Heartbeat } from './heartbeat.js';
 import type { ConnectionListener, ConnectionState, HttpEngine, ResponseHead } from './http-engine.js';
 import { idleLimitMs } from './idle-limit.js';
 import type { Admission, PlaintextStream } from './plaintext-stream.js';
+import { StreamChannel } from './stream-channel.js';
 
 /** Above this much unread input, the TLS connection is not read. */
 const UNREAD_LIMIT_BYTES = 128 * 1024;
@@ -31,8 +34,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
 
   #engine: HttpEngine;
   #handle = 0;
-  #reader: ReadableStreamDefaultReader<Uint8Array>;
-  #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #channel: PlaintextChannel;
   #exchanges = new Set<Exchange>();
   #state: ConnectionState = {
     unread: 0,
@@ -69,10 +71,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.admission = stream.admission;
     // First: where it throws, the stream is still the caller's.
     this.#handle = engine.openConnection(this.protocol, this, this.#heartbeat.ping);
-    this.#reader = stream.readable.getReader();
-    this.#writer = stream.writable.getWriter();
-    this.#reader.closed.catch(() => {});
-    this.#writer.closed.catch(() => {});
+    this.#channel = stream.channel ?? new StreamChannel(stream);
     this.#readAll().catch(error => this.#fail(error));
     this.#writeAll().catch(error => this.#failSlowly(error));
     this.#onChange = options.onChange;
@@ -137,8 +136,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.error ??= error;
     this.#end();
     this.#engine.freeConnection(this.#handle);
-    this.#writer.abort(error).catch(() => {});
-    this.#reader.cancel(error).catch(() => {});
+    this.#abort(error);
   }
 
   onState(state: ConnectionState): void {
@@ -152,8 +150,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.error ??= error;
     this.#failExchanges(HttpFailureKind.transport);
     this.#end();
-    this.#writer.abort(error).catch(() => {});
-    this.#reader.cancel(error).catch(() => {});
+    this.#abort(error);
   }
 
   get headFault(): MtlsError | undefined {
@@ -183,20 +180,25 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
         await this.#reading.wait();
         continue;
       }
-      const { done, value } = await this.#reader.read();
+      const goesOn = await this.#channel.receive({ target: this.#target, data: this.#receive });
       if (this.#over) return;
-      if (done) {
-        this.#inputEnded = true;
-        this.#receiveRest();
-        this.#engine.receiveEnd(this.#handle);
-        this.#destroyIfUseless();
-        return;
-      }
-      this.#receive(value);
+      if (goesOn) continue;
+      this.#inputEnded = true;
+      this.#receiveRest();
+      this.#engine.receiveEnd(this.#handle);
+      this.#destroyIfUseless();
+      return;
     }
   }
 
-  #receive(bytes: Uint8Array): void {
+  /** Heads of HTTP/1.1 are read before the engine gets them. */
+  #target = (): EngineTarget | undefined => {
+    if (this.#over || (this.#headReader && !this.#headReader.done)) return undefined;
+    return { engine: this.#engine.records, connection: this.#handle };
+  };
+
+  #receive = (bytes: Uint8Array): void => {
+    if (this.#over) return;
     let readable = bytes;
     try {
       if (this.#headReader) readable = this.#headReader.read(bytes);
@@ -206,7 +208,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     }
     if (this.#headReader?.mended && !this.closed) this.close();
     this.#engine.receive(this.#handle, readable);
-  }
+  };
 
   /** What has come of a head that will not be complete. */
   #receiveRest(): void {
@@ -228,11 +230,12 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   async #writeAll(): Promise<void> {
     while (!this.#over) {
       if (this.#state.output > 0) {
-        await this.#writer.ready;
+        await this.#channel.untilWritable();
         if (this.#over) return;
-        const output = this.#engine.take(this.#handle);
-        // A failed write shows in `ready`, or in `close`.
-        if (output) this.#writer.write(output).catch(() => {});
+        await this.#channel.send({
+          target: { engine: this.#engine.records, connection: this.#handle },
+          take: () => this.#engine.take(this.#handle),
+        });
         continue;
       }
       if (this.#state.outputEnded) break;
@@ -240,7 +243,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     }
     if (this.#over) return;
     this.#endSoon();
-    await this.#writer.close();
+    await this.#channel.close();
     this.#outputClosed = true;
     if (this.#state.done) this.#complete();
   }
@@ -250,7 +253,12 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     if (this.#over) return;
     this.#end();
     this.#engine.freeConnection(this.#handle);
-    this.#reader.cancel().catch(() => {});
+    this.#abort(undefined);
+  }
+
+  /** Both sides may have ended as they should. */
+  #abort(reason: unknown): void {
+    if (!this.#inputEnded || !this.#outputClosed) this.#channel.abort(reason);
   }
 
   #fail(error: unknown): void {
@@ -259,7 +267,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     this.#receiveRest();
     this.#engine.receiveFailed(this.#handle);
     // The exchanges may still read what came before the failure; the engine fails each behind that.
-    this.#writer.abort(error).catch(() => {});
+    this.#channel.abort(error);
     this.#destroyIfUseless();
     this.#onChange();
   }

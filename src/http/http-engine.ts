@@ -8,6 +8,7 @@ import {
 } from '../engine/abi.js';
 import { type CallResult, type Emitted, Instance } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
+import { RecordEngine } from '../tls/record-engine.js';
 import { fromLatin1, toLatin1 } from '../util/encoding.js';
 
 export interface ConnectionState {
@@ -83,6 +84,8 @@ export interface RequestHead {
  * Listeners are called after the call that caused it, in order, never from inside one another.
  */
 export class HttpEngine {
+  /** Records in the same instance: their plaintext need not leave it. */
+  readonly records: RecordEngine;
   #instance: Instance;
   #connections = new Map<number, ConnectionListener>();
   #exchanges = new Map<number, ExchangeListener>();
@@ -97,6 +100,7 @@ export class HttpEngine {
 
   private constructor(instance: Instance) {
     this.#instance = instance;
+    this.records = new RecordEngine(instance, (name, args, inspect) => this.#call(name, args, inspect));
   }
 
   /** The linear memory's size in bytes. */

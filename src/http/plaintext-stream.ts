@@ -1,3 +1,4 @@
+import type { PlaintextChannel } from '../tls/plaintext-channel.js';
 import type { HostPort } from '../util/host-port.js';
 import type { TransportInfo } from './connection-info.js';
 
@@ -11,6 +12,8 @@ import type { TransportInfo } from './connection-info.js';
 export interface PlaintextStream {
   readable: ReadableStream<Uint8Array>;
   writable: WritableStream<Uint8Array>;
+  /** What may be read and written instead of the streams: by one reader alone, or the other. */
+  channel?: PlaintextChannel;
   /** Default: every request is admitted. */
   admission?: Admission;
   /** Another connection by the answers that this one was made by: for requests that were waiting for them too. */

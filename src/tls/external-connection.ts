@@ -2,28 +2,36 @@ import { Emission } from '../engine/abi.js';
 import type { Instance } from '../engine/instance.js';
 import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
-import type { ChaCha20Poly1305Engine } from './aead.js';
+import type { RecordEngine } from './record-engine.js';
 import { readKeys, type TrafficKeys } from './traffic-keys.js';
 
 /** A connection whose records are sealed and opened elsewhere. */
-export class ExternalConnection implements ChaCha20Poly1305Engine {
+export class ExternalConnection {
   readonly sendKeys: TrafficKeys;
   readonly receiveKeys: TrafficKeys;
   /** Ciphertext that came before the hand-over. */
   readonly incoming: Uint8Array;
+  /** Where the engine seals and opens them. */
+  readonly records: RecordEngine;
   #instance: Instance;
   #handle: number;
 
   constructor(
     instance: Instance,
     handle: number,
-    parts: { sendKeys: TrafficKeys; receiveKeys: TrafficKeys; incoming: Uint8Array },
+    parts: {
+      sendKeys: TrafficKeys;
+      receiveKeys: TrafficKeys;
+      incoming: Uint8Array;
+      records: RecordEngine;
+    },
   ) {
     this.#instance = instance;
     this.#handle = handle;
     this.sendKeys = parts.sendKeys;
     this.receiveKeys = parts.receiveKeys;
     this.incoming = parts.incoming;
+    this.records = parts.records;
   }
 
   /** Keeps a session ticket for resumption. Returns the alert for a malformed one. */
@@ -41,16 +49,6 @@ export class ExternalConnection implements ChaCha20Poly1305Engine {
     const read = readKeys(new WireReader(keys.bytes));
     keys.bytes.fill(0);
     return read;
-  }
-
-  chacha20Poly1305(
-    use: 'seal' | 'open',
-    parameters: Uint8Array,
-    content: Uint8Array,
-  ): Uint8Array | undefined {
-    const seals = use === 'seal' ? 1 : 0;
-    const { emitted } = this.#instance.call('tls_chacha20_poly1305', [seals, parameters, content]);
-    return emitted.find(it => it.kind === Emission.recordContent)?.bytes;
   }
 
   free(): void {

@@ -6,6 +6,7 @@ import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { ExternalConnection } from './external-connection.js';
 import { type Failure, readFailure } from './failure.js';
+import type { RecordEngine } from './record-engine.js';
 import type { Transmit } from './record-layer.js';
 import { readKeys } from './traffic-keys.js';
 
@@ -28,13 +29,16 @@ export class HandshakeLayer {
   #handle: number;
   #conversation: Conversation;
   #transmit: Transmit;
+  #records: RecordEngine;
 
   constructor(
-    { instance, transactions }: { instance: Instance; transactions: Transactions },
+    engine: { instance: Instance; transactions: Transactions; records: RecordEngine },
     handle: number,
     { respondent, transmit }: HandshakeHost,
   ) {
+    const { instance, transactions } = engine;
     this.#instance = instance;
+    this.#records = engine.records;
     this.#handle = handle;
     this.#transmit = transmit;
     const name = 'tls_connection_process';
@@ -71,6 +75,7 @@ export class HandshakeLayer {
       sendKeys,
       receiveKeys,
       incoming: incoming.bytes,
+      records: this.#records,
     });
   }
 

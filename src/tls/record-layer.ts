@@ -1,19 +1,28 @@
 import { MtlsError } from '../errors.js';
 import { concatenated } from '../util/bytes.js';
-import { createAead } from './aead.js';
+import { EngineCipher } from './engine-cipher.js';
 import type { ExternalConnection } from './external-connection.js';
 import type { Failure } from './failure.js';
 import { FloodLimits } from './flood-limits.js';
 import { type HandshakeMessage, HandshakeMessages } from './handshake-messages.js';
-import { ContentType, MAX_CONTENT_BYTES, RecordCipher, type RecordContent } from './record-cipher.js';
+import {
+  ContentType,
+  type EngineOutput,
+  type EngineTarget,
+  type RecordCipher,
+  type RecordContent,
+} from './record-cipher.js';
 import { Alert, AlertLevel, RecordFault } from './record-fault.js';
 import { RecordReader } from './record-reader.js';
-import type { TrafficKeys } from './traffic-keys.js';
+import { Algorithm, type TrafficKeys } from './traffic-keys.js';
 import type { TlsVersion } from './types.js';
+import { WebCryptoCipher } from './web-crypto-cipher.js';
 
 /** What came of ciphertext: everything before a failure is good. */
 export interface Received {
   plaintext: Uint8Array[];
+  /** Length of the plaintext that HTTP has got in the engine. */
+  passedBytes: number;
   /** The server has sent close_notify: no plaintext follows. */
   closed: boolean;
   failure?: Failure;
@@ -23,9 +32,6 @@ export interface Received {
 
 /** Puts ciphertext on its way, without waiting for room. Called in the order of the records. */
 export type Transmit = (ciphertext: Uint8Array) => void;
-
-/** Enough to keep WebCrypto busy; bounds what is opened in vain before new keys. */
-const MAX_OPEN_AT_ONCE = 16;
 
 const HandshakeType = {
   helloRequest: 0,
@@ -84,12 +90,15 @@ export class RecordLayer {
     this.#floods = new FloodLimits(parts.warnings);
   }
 
-  /** Takes ciphertext in any portions. Not to be called again before the last call has resolved. */
-  async receive(ciphertext: Uint8Array): Promise<Received> {
-    const received: Received = { plaintext: [], closed: false };
+  /**
+   * Takes ciphertext in any portions. Application data goes to the HTTP connection where it can. Not to be called again before the last
+   * call has resolved.
+   */
+  async receive(ciphertext: Uint8Array, target?: EngineTarget): Promise<Received> {
+    const received: Received = { plaintext: [], passedBytes: 0, closed: false };
     try {
       const { records, fault } = this.#reader.read(ciphertext);
-      await this.#openAll(records, received);
+      await this.#openAll(records, received, target);
       if (fault && !received.closed) throw fault;
     } catch (error) {
       if (error instanceof RecordFault) received.failure = await this.#refuse(error);
@@ -105,14 +114,20 @@ export class RecordLayer {
 
   /** Seals and transmits; resolves when that is done. */
   send(plaintext: Uint8Array): Promise<void> {
+    return this.#sendData(cipher => cipher.seal(ContentType.applicationData, plaintext));
+  }
+
+  /** The same for what an HTTP connection has to send. */
+  sendOutput(output: EngineOutput): Promise<void> {
+    return this.#sendData(cipher => cipher.sealOutput(output));
+  }
+
+  #sendData(seal: (cipher: RecordCipher) => Promise<Uint8Array> | Uint8Array): Promise<void> {
     return this.#inTurn(async () => {
-      const updated = this.#updateIsDue || this.#sealing.isUsedUp ? await this.#updateSendKeys() : [];
-      const records: Promise<Uint8Array>[] = [];
-      for (let start = 0; start < plaintext.length; start += MAX_CONTENT_BYTES) {
-        const content = plaintext.subarray(start, start + MAX_CONTENT_BYTES);
-        records.push(this.#sealing.seal(ContentType.applicationData, content));
-      }
-      return concatenated([...updated, ...(await Promise.all(records))]);
+      const isDue = this.#updateIsDue || this.#sealing.isUsedUp;
+      const announced = isDue ? await this.#updateSendKeys() : undefined;
+      const records = await seal(this.#sealing);
+      return announced ? concatenated([announced, records]) : records;
     });
   }
 
@@ -126,9 +141,11 @@ export class RecordLayer {
   /** Forgets the keys. */
   free(): void {
     this.#external.free();
+    this.#sealing.free();
+    this.#opening.free();
   }
 
-  #inTurn(seal: () => Promise<Uint8Array>): Promise<void> {
+  #inTurn(seal: () => Promise<Uint8Array> | Uint8Array): Promise<void> {
     const done = this.#turn.then(async () => this.#transmit(await seal()));
     // Behind a failure nothing follows: the number of its record is missing.
     this.#turn = done;
@@ -142,27 +159,29 @@ export class RecordLayer {
   }
 
   /** All at once, taken in order. After new keys, what was opened with the old ones is opened again. */
-  async #openAll(records: Uint8Array[], received: Received): Promise<void> {
+  async #openAll(records: Uint8Array[], received: Received, target?: EngineTarget): Promise<void> {
     let left = records;
     while (left.length > 0 && !received.closed) {
       const cipher = this.#opening;
-      const opened = left.slice(0, MAX_OPEN_AT_ONCE).map(record => cipher.open(record));
-      for (const attempt of opened) attempt.catch(() => {});
+      // Inside a handshake message data is refused: it must not have passed by then.
+      const { contents, fault } = await cipher.open(left, this.#handshake.isInside ? undefined : target);
       let taken = 0;
-      for (const attempt of opened) {
-        await this.#takeRecord(await attempt, received);
-        taken++;
+      for (const content of contents) {
+        await this.#takeContent(content, received);
+        taken += content.records;
         if (this.#opening !== cipher || received.closed) break;
       }
+      if (fault && this.#opening === cipher && !received.closed) throw fault;
       left = left.slice(taken);
     }
   }
 
-  async #takeRecord({ type, content }: RecordContent, received: Received): Promise<void> {
+  async #takeContent(opened: RecordContent, received: Received): Promise<void> {
+    const { type, content } = opened;
     if (this.#handshake.isInside && type !== ContentType.handshake) {
       throw RecordFault.protocol(Alert.unexpectedMessage, 'a handshake message is interrupted');
     }
-    if (type === ContentType.applicationData) this.#takeData(content, received);
+    if (type === ContentType.applicationData) this.#takeData(opened, received);
     else if (content.length === 0)
       throw RecordFault.protocol(Alert.unexpectedMessage, `a record of type ${type} is empty`);
     else if (type === ContentType.alert) this.#takeAlert(content, received);
@@ -175,13 +194,14 @@ export class RecordLayer {
     }
   }
 
-  #takeData(content: Uint8Array, received: Received): void {
-    if (content.length === 0) {
+  #takeData({ content, passedBytes = 0 }: RecordContent, received: Received): void {
+    if (content.length + passedBytes === 0) {
       this.#floods.count('empty records');
       return;
     }
     this.#floods.reset();
-    received.plaintext.push(content);
+    received.passedBytes += passedBytes;
+    if (content.length > 0) received.plaintext.push(content);
   }
 
   #takeAlert(content: Uint8Array, received: Received): void {
@@ -224,19 +244,23 @@ export class RecordLayer {
     if (this.#handshake.isInside)
       throw RecordFault.protocol(Alert.unexpectedMessage, 'a key update is not the end of its record');
     this.#floods.count('key updates');
+    const used = this.#opening;
     this.#opening = await this.#nextCipher('receive');
+    used.free();
     // Answered once, however often it is asked for while we are silent.
     if (request === UPDATE_REQUESTED) this.#updateIsDue = true;
   }
 
   /** The message that announces the new keys, sealed with the old ones. */
-  async #updateSendKeys(): Promise<Uint8Array[]> {
+  async #updateSendKeys(): Promise<Uint8Array> {
     if (this.#version === 'TLSv1.2') throw usedUp();
     this.#updateIsDue = false;
     const message = Uint8Array.of(HandshakeType.keyUpdate, 0, 0, 1, 0);
     const announced = await this.#sealing.seal(ContentType.handshake, message);
+    const used = this.#sealing;
     this.#sealing = await this.#nextCipher('send');
-    return [announced];
+    used.free();
+    return announced;
   }
 
   #nextCipher(direction: 'send' | 'receive'): Promise<RecordCipher> {
@@ -247,10 +271,11 @@ export class RecordLayer {
 }
 
 async function createCipher(
-  engine: ExternalConnection,
+  { records }: ExternalConnection,
   { version, keys, use }: { version: TlsVersion; keys: TrafficKeys; use: 'encrypt' | 'decrypt' },
 ): Promise<RecordCipher> {
-  return new RecordCipher(version, await createAead(keys, use, engine), keys);
+  if (keys.algorithm === Algorithm.chacha20Poly1305) return new EngineCipher(records, version, keys);
+  return WebCryptoCipher.create(version, keys, use);
 }
 
 /** Nothing may come in TLS 1.2 but the request for another handshake; the alert says no (RFC 5246 section 7.4.1.1). */

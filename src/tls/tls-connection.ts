@@ -8,6 +8,8 @@ import { alertFor, SentAlert } from './alerts.js';
 import { ConnectionHistory } from './connection-history.js';
 import { isCertificateRefusal } from './failure.js';
 import type { HandshakeLayer } from './handshake-layer.js';
+import type { PlaintextChannel, PlaintextSink } from './plaintext-channel.js';
+import type { EngineOutput, EngineTarget } from './record-cipher.js';
 import { type Received, RecordLayer } from './record-layer.js';
 import type { TlsEngine } from './tls-engine.js';
 import { readInfo } from './tls-info.js';
@@ -26,7 +28,7 @@ const nothing = new Uint8Array(0);
  * without it. Closing `writable` sends close_notify; the stream is closed when both sides have said it. Cancelling or
  * aborting either side gives the whole connection up.
  */
-export class TlsConnection {
+export class TlsConnection implements PlaintextChannel {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
 
@@ -147,24 +149,50 @@ export class TlsConnection {
     await this.#receive(external.incoming);
   }
 
-  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    while (this.#plaintext.length === 0) {
+  /** In place of `readable`. */
+  async receive(sink: PlaintextSink): Promise<boolean> {
+    let passed = false;
+    while (this.#plaintext.length === 0 && !passed) {
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#peerClosed) return this.#endReading(controller);
+      if (this.#peerClosed) {
+        this.#endReading();
+        return false;
+      }
       const { done, value } = await this.#readCiphertext();
       if (done) throw this.#failWith(this.#history.truncation());
-      await this.#receive(value);
+      passed = await this.#receive(value, sink.target());
     }
-    for (const chunk of this.#plaintext.splice(0)) controller.enqueue(chunk);
+    for (const chunk of this.#plaintext.splice(0)) sink.data(chunk);
+    return true;
   }
 
-  async #receive(ciphertext: Uint8Array): Promise<void> {
+  /** In place of `writable`, as are `send` and `close`. */
+  untilWritable(): Promise<void> {
+    return this.#untilWritable();
+  }
+
+  send(output: EngineOutput): Promise<void> {
+    return this.#send(records => records.sendOutput(output));
+  }
+
+  close(): Promise<void> {
+    return this.#close();
+  }
+
+  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const sink = { target: () => undefined, data: (chunk: Uint8Array) => controller.enqueue(chunk) };
+    if (!(await this.receive(sink))) controller.close();
+  }
+
+  /** Returns whether plaintext has passed to HTTP. */
+  async #receive(ciphertext: Uint8Array, target?: EngineTarget): Promise<boolean> {
     try {
-      this.#take(await this.#usable().receive(ciphertext));
+      return this.#take(await this.#usable().receive(ciphertext, target));
     } catch (error) {
       this.#failWith(error);
       // Data that came before a failure is delivered first; the next pull reports the failure.
       if (this.#plaintext.length === 0) throw this.#failure;
+      return false;
     }
   }
 
@@ -178,12 +206,13 @@ export class TlsConnection {
     }
   }
 
-  #take({ plaintext, closed, failure, broken }: Received): void {
-    if (plaintext.length > 0) this.#history.noteData();
+  #take({ plaintext, passedBytes, closed, failure, broken }: Received): boolean {
+    if (plaintext.length + passedBytes > 0) this.#history.noteData();
     this.#plaintext.push(...plaintext);
     this.#peerClosed ||= closed;
     if (broken) throw broken.by;
     if (failure) throw this.#failWith(this.#history.errorFor(failure));
+    return passedBytes > 0;
   }
 
   /** How it ends shows at the next write, and where the stream is read. */
@@ -201,13 +230,14 @@ export class TlsConnection {
     }
     for (let start = 0; start < chunk.length; start += WRITE_SLICE_BYTES) {
       await this.#untilWritable();
-      await this.#send(chunk.subarray(start, start + WRITE_SLICE_BYTES));
+      const slice = chunk.subarray(start, start + WRITE_SLICE_BYTES);
+      await this.#send(records => records.send(slice));
     }
   }
 
-  async #send(slice: Uint8Array): Promise<void> {
+  async #send(send: (records: RecordLayer) => Promise<void>): Promise<void> {
     try {
-      await this.#usable().send(slice);
+      await send(this.#usable());
     } catch (error) {
       await this.#sayClose().catch(() => {});
       await this.#endWriting();
@@ -250,11 +280,11 @@ export class TlsConnection {
     if (this.#peerClosed) await this.#finish();
   }
 
-  async #endReading(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+  #endReading(): void {
     const refusal = this.#history.refusal();
     if (refusal) throw this.#failWith(refusal);
-    controller.close();
-    if (this.#writeOver) await this.#finish();
+    // Its reader need not wait for that.
+    if (this.#writeOver) void this.#finish();
   }
 
   async #finish(): Promise<void> {

@@ -6,6 +6,7 @@ import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { readFailure } from './failure.js';
 import { type HandshakeHost, HandshakeLayer } from './handshake-layer.js';
+import { RecordEngine } from './record-engine.js';
 import type { TlsConnectOptions, TlsSettings, TlsVersion } from './types.js';
 
 const encoder = new TextEncoder();
@@ -15,17 +16,25 @@ const versionBits = { 'TLSv1.2': 1, 'TLSv1.3': 2 } as const;
 export class TlsEngine {
   #instance: Instance;
   #transactions: Transactions;
+  #records: RecordEngine;
   #config: number;
   /** Those that are offered. */
   readonly versions: readonly TlsVersion[];
 
   /** @throws MtlsError ERR_CERT_MALFORMED (an anchor), ERR_ENGINE_LOAD */
-  static async create(module: WebAssembly.Module, settings: TlsSettings): Promise<TlsEngine> {
-    return new TlsEngine(await Instance.create(module), settings);
+  static async create(
+    module: WebAssembly.Module,
+    settings: TlsSettings,
+    /** Where records are sealed and opened. Default: in the instance of the handshakes. */
+    records?: Promise<RecordEngine>,
+  ): Promise<TlsEngine> {
+    const [instance, engine] = await Promise.all([Instance.create(module), records]);
+    return new TlsEngine(instance, settings, engine ?? new RecordEngine(instance));
   }
 
-  private constructor(instance: Instance, settings: TlsSettings) {
+  private constructor(instance: Instance, settings: TlsSettings, records: RecordEngine) {
     this.#instance = instance;
+    this.#records = records;
     this.#transactions = new Transactions(instance);
     this.versions = readVersions(settings.versions);
     this.#config = handle(instance.call('tls_config_new', [encodeSettings(settings, this.versions)]));
@@ -45,7 +54,11 @@ export class TlsEngine {
       .list(alpn.map(name => encoder.encode(name)))
       .bytes(encodePins(pins))
       .finish();
-    const engine = { instance: this.#instance, transactions: this.#transactions };
+    const engine = {
+      instance: this.#instance,
+      transactions: this.#transactions,
+      records: this.#records,
+    };
     const object = handle(this.#instance.call('tls_connection_new', [this.#config, target]));
     return new HandshakeLayer(engine, object, host);
   }

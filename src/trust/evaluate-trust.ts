@@ -1,4 +1,4 @@
-import { Instance } from '../engine/instance.js';
+import { KeptInstances } from '../engine/kept-instances.js';
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import {
   certificateFailureCodes,
@@ -59,10 +59,12 @@ export async function evaluateTrust(
   const ders = sources.flatMap(parsePemOrDer);
   if (ders.length === 0) throw new TypeError('"chain" must have a certificate');
   const [module, material] = await Promise.all([loadEngine(options.engine), readMaterial(options)]);
-  const instance = await Instance.create(module);
+  const instance = await instances.get(module);
   const finding = evaluateChain(instance, ders, { material, demand });
   return trustResult(finding, await foundChain(new CertificateReader(instance), finding, ders));
 }
+
+const instances = new KeptInstances();
 
 const names: OptionNames<EvaluateTrustOptions> = {
   anchors: true,

@@ -43,6 +43,43 @@ async function outcome(chain: KeyPair[], options?: Options): Promise<string | un
 const issue = (extensions: string[], more: Partial<Parameters<TrustPki['issue']>[0]> = {}) =>
   pki.issue({ by: root, subject: '/CN=Other', extensions, ...more });
 
+describe('one call after the other', () => {
+  it('shares nothing: each is judged by its own options', async () => {
+    const none = await outcome([leaf, middle], { anchors: [] });
+    const judged = [
+      await outcome([leaf, middle]),
+      await outcome([leaf, middle], { anchors: [] }),
+      await outcome([leaf]),
+      await outcome([leaf, middle], { hostname: 'other.example' }),
+      await outcome([leaf, middle], { at: new Date(Date.now() + 10_000 * 86_400_000) }),
+      await outcome([leaf, middle], { pins: [pinOf(root.cert)] }),
+      await outcome([leaf, middle], { pins: [pinOf(issue(CA).cert)] }),
+      await outcome([leaf, middle]),
+    ];
+    expect(none).toBe('ERR_TLS_CERT_UNTRUSTED');
+    expect(judged).toEqual([
+      'trusted',
+      'ERR_TLS_CERT_UNTRUSTED',
+      'ERR_TLS_CERT_UNTRUSTED',
+      'ERR_TLS_CERT_NAME',
+      'ERR_TLS_CERT_EXPIRED',
+      'trusted',
+      'ERR_TLS_PIN',
+      'trusted',
+    ]);
+  });
+
+  it('goes on behind misuse, what is malformed and many at once', async () => {
+    const misuse = evaluateTrust(leaf.cert, { anchors: root.cert, hostname: '*.example', engine });
+    await expect(misuse).rejects.toBeInstanceOf(TypeError);
+    const malformed = new Uint8Array([0x30, 0x03, 1, 2, 3]);
+    const broken = await evaluateTrust(malformed, { anchors: root.cert, engine });
+    expect(broken.trusted).toBe(false);
+    const all = await Promise.all(Array.from({ length: 20 }, () => outcome([leaf, middle])));
+    expect(all).toEqual(Array(20).fill('trusted'));
+  });
+});
+
 describe('the path', () => {
   it('leads from the leaf to the anchor, whatever the order of the others', async () => {
     const stranger = pki.issue({ subject: '/CN=Stranger', extensions: CA });

@@ -60,7 +60,7 @@ extern "C" fn http_connection_close(connection: i32) -> i32 {
 /// Input: plaintext from the server.
 #[no_mangle]
 extern "C" fn http_connection_receive(connection: i32, pointer: *const u8, len: usize) -> i32 {
-    known(run(|http| http.receive(connection, input(pointer, len))))
+    known(receive(connection, input(pointer, len)))
 }
 
 /// The server has ended its side as it should.
@@ -78,11 +78,11 @@ extern "C" fn http_connection_receive_failed(connection: i32) -> i32 {
 /// Emits the plaintext to send now.
 #[no_mangle]
 extern "C" fn http_connection_take(connection: i32) -> i32 {
-    let output = HTTP.with_borrow_mut(|http| http.take(connection));
+    let output = take(connection);
     if let Some(output) = &output {
         emit(Emission::HttpBytes, output);
     }
-    run(|_| ());
+    report();
     known(output.is_some())
 }
 
@@ -141,6 +141,21 @@ extern "C" fn http_request_cancel(request: i32) -> i32 {
 #[no_mangle]
 extern "C" fn http_response_pull(request: i32) -> i32 {
     known(run(|http| http.pull(request)))
+}
+
+/// Plaintext from records that this instance has opened.
+pub fn receive(connection: i32, plaintext: &[u8]) -> bool {
+    run(|http| http.receive(connection, plaintext))
+}
+
+/// The plaintext to send now; [`report`] is to follow.
+pub fn take(connection: i32) -> Option<Vec<u8>> {
+    HTTP.with_borrow_mut(|http| http.take(connection))
+}
+
+/// Tells what has happened.
+pub fn report() {
+    run(|_| ());
 }
 
 fn known(known: bool) -> i32 {

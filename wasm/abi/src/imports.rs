@@ -11,6 +11,7 @@ pub enum Emission {
     Handshake = 4,
     RecordContent = 5,
     Keys = 6,
+    RecordsOpened = 7,
     HttpConnection = 16,
     /// What a connection has to send; or, right behind `HttpDataOf`, a piece of that response.
     HttpBytes = 17,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mtls_engine::tls::config::{Config, Settings};
 use mtls_engine::tls::connection::{Connection, Progress};
-use mtls_engine::tls::external::{chacha20_poly1305, Direction, External};
+use mtls_engine::tls::external::{Direction, External};
 use mtls_engine::tls::failure::Failure;
 use mtls_engine::tls::target::Target;
 
@@ -14,9 +14,6 @@ use crate::handles::Handles;
 use crate::imports::{emit, Embedder, Emission};
 use crate::memory::input;
 use crate::{FAILED, OK, UNKNOWN_HANDLE};
-
-/// What was to be opened is not what was sealed.
-const NOT_AUTHENTIC: i32 = 1;
 
 thread_local! {
     static CONFIGS: Handles<Config> = const { Handles::new() };
@@ -131,29 +128,6 @@ extern "C" fn tls_external_update_keys(external: i32, direction: u32) -> i32 {
         }
         Some(Err(failure)) => fail(&failure),
         None => UNKNOWN_HANDLE,
-    }
-}
-
-/// Seals (`seals` 1) or opens (0) a record's content, see [`chacha20_poly1305`]. Inputs: its parameters, then the content.
-#[no_mangle]
-extern "C" fn tls_chacha20_poly1305(
-    seals: u32,
-    parameters: *const u8,
-    parameters_len: usize,
-    content: *const u8,
-    content_len: usize,
-) -> i32 {
-    let (parameters, content) = (
-        input(parameters, parameters_len),
-        input(content, content_len),
-    );
-    match chacha20_poly1305(seals != 0, parameters, content) {
-        Ok(Some(made)) => {
-            emit(Emission::RecordContent, &made);
-            OK
-        }
-        Ok(None) => NOT_AUTHENTIC,
-        Err(malformed) => fail(&malformed.into()),
     }
 }
 

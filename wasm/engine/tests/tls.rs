@@ -13,7 +13,7 @@ use ml_kem::ml_kem_768::EncapsulationKey;
 use mtls_engine::host::{Answer, Host, QuestionKind};
 use mtls_engine::tls::config::{Config, Settings};
 use mtls_engine::tls::connection::{Connection, Handshake};
-use mtls_engine::tls::external::{chacha20_poly1305, Direction};
+use mtls_engine::tls::external::Direction;
 use mtls_engine::tls::failure::{Failure, FailureKind};
 use mtls_engine::tls::post_quantum::X25519MlKem768;
 use mtls_engine::tls::target::Target;
@@ -403,37 +403,6 @@ fn hands_the_records_over_with_their_keys_and_all_that_follows_the_handshake() {
         assert_eq!(updated.is_ok(), is_tls13);
         assert!(export.external.keep_ticket(&[1, 2, 3]).is_err());
     }
-}
-
-#[test]
-fn chacha20_poly1305_opens_what_it_sealed_and_nothing_else() {
-    let parameters = |key: u8, data: &[u8]| {
-        Writer::default()
-            .bytes(&[key; 32])
-            .bytes(&[1; 12])
-            .bytes(data)
-            .finish()
-    };
-    let sealed = chacha20_poly1305(true, &parameters(7, b"data"), b"content")
-        .unwrap()
-        .unwrap();
-    assert_eq!(sealed.len(), b"content".len() + 16);
-    let open = |parameters: &[u8], sealed: &[u8]| chacha20_poly1305(false, parameters, sealed);
-    let opened = open(&parameters(7, b"data"), &sealed);
-    assert_eq!(opened, Ok(Some(b"content".to_vec())));
-    assert_eq!(open(&parameters(8, b"data"), &sealed), Ok(None));
-    assert_eq!(open(&parameters(7, b"other"), &sealed), Ok(None));
-    for short in [0, 15, 16, sealed.len() - 1] {
-        let opened = open(&parameters(7, b"data"), &sealed[..short]);
-        assert_eq!(opened, Ok(None), "{short}");
-    }
-    assert!(open(&[1, 2, 3], &sealed).is_err());
-    let wrong = Writer::default()
-        .bytes(&[7])
-        .bytes(&[1])
-        .bytes(&[])
-        .finish();
-    assert!(open(&wrong, &sealed).is_err());
 }
 
 #[test]

@@ -1,14 +1,12 @@
-//! A connection whose records the host seals and opens: what is left to the engine are tickets, new keys, and the cipher that the
-//! host lacks.
+//! A connection whose records are sealed and opened elsewhere: what is left here are tickets and new keys.
 
-use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::client::ClientConnectionData;
 use rustls::kernel::KernelConnection;
 use rustls::{AlertDescription, ConnectionTrafficSecrets, Error, ExtractedSecrets};
 use zeroize::Zeroize;
 
 use super::failure::Failure;
-use crate::wire::{Malformed, Reader, Writer};
+use crate::wire::Writer;
 
 pub struct External(KernelConnection<ClientConnectionData>);
 
@@ -55,8 +53,8 @@ pub(super) fn write_secrets(secrets: &ExtractedSecrets) -> Result<Vec<u8>, Failu
 }
 
 /// Stable numbers of the ABI (`src/tls/traffic-keys.ts`).
-const AES_GCM: u8 = 1;
-const CHACHA20_POLY1305: u8 = 2;
+pub(super) const AES_GCM: u8 = 1;
+pub(super) const CHACHA20_POLY1305: u8 = 2;
 
 /// The next record's sequence number (two u32, high first), the algorithm, key and IV as bytes.
 fn write_keys(
@@ -77,31 +75,4 @@ fn write_keys(
     writer.bytes(key.as_ref()).bytes(&iv);
     iv.zeroize();
     Ok(())
-}
-
-/// Seals or opens a record's content by ChaCha20-Poly1305 (RFC 8439), which WebCrypto does not have. `parameters` are key, nonce
-/// and additional data. `None`: it is not authentic.
-pub fn chacha20_poly1305(
-    seals: bool,
-    parameters: &[u8],
-    content: &[u8],
-) -> Result<Option<Vec<u8>>, Malformed> {
-    let mut reader = Reader::new(parameters);
-    let (key, nonce, data) = (reader.bytes()?, reader.bytes()?, reader.bytes()?);
-    reader.finish()?;
-    let key = UnboundKey::new(&aead::CHACHA20_POLY1305, key).map_err(|_| Malformed)?;
-    let key = LessSafeKey::new(key);
-    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Malformed)?;
-    let mut content = content.to_vec();
-    if seals {
-        key.seal_in_place_append_tag(nonce, Aad::from(data), &mut content)
-            .map_err(|_| Malformed)?;
-        return Ok(Some(content));
-    }
-    let opened = key.open_in_place(nonce, Aad::from(data), &mut content);
-    let length = opened.map(|plaintext| plaintext.len());
-    Ok(length.ok().map(|length| {
-        content.truncate(length);
-        content
-    }))
 }

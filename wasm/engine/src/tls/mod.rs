@@ -8,6 +8,7 @@ pub mod external;
 pub mod failure;
 mod last_words;
 pub mod post_quantum;
+pub mod records;
 pub mod sessions;
 pub mod target;
 pub mod verifier;
