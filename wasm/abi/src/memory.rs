@@ -22,7 +22,12 @@ extern "C" fn mtls_alloc(len: usize) -> *mut u8 {
 #[no_mangle]
 unsafe extern "C" fn mtls_free(pointer: *mut u8, len: usize) {
     let mut memory = Box::from_raw(std::ptr::slice_from_raw_parts_mut(pointer, len));
-    memory.zeroize();
+    // Eight bytes at a time where they are aligned: byte by byte this took longer than the copy.
+    // SAFETY: every bit pattern is both a u64 and eight bytes.
+    let (start, words, end) = memory.align_to_mut::<u64>();
+    start.zeroize();
+    words.zeroize();
+    end.zeroize();
 }
 
 /// Where the host puts `len` bytes of bulk data, the input of the next call alone. They are not wiped.
