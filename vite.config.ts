@@ -22,8 +22,43 @@ const attacks = {
   test: { name: 'attacks', include: ['relay/test/attacks/*.test.ts'], testTimeout: 60_000 },
 };
 
+/** Files of their own, so that a bundler leaves out whole rooms that an application does not use (`"sideEffects"` in package.json). */
+const rooms = {
+  client: 'src/client/create-client.ts',
+  'create-identity': 'src/enroll/create-identity.ts',
+  enroll: 'src/enroll/authority.ts',
+  'evaluate-trust': 'src/trust/evaluate-trust.ts',
+  'identity-store': 'src/store/identity-store.ts',
+  'open-pkcs12': 'src/p12/open-pkcs12.ts',
+  renew: 'src/enroll/renew.ts',
+  'step-ca': 'src/enroll/step-ca.ts',
+  'websocket-tunnel': 'src/tunnel/websocket-tunnel.ts',
+};
+
+interface Output {
+  type: string;
+  name: string;
+  fileName: string;
+  imports?: string[];
+  dynamicImports?: string[];
+}
+
+/** Rooms whose code went into chunks leave a file that only names them. */
+const withoutEmptyRooms = {
+  name: 'without-empty-rooms',
+  generateBundle(_options: unknown, bundle: Record<string, Output>) {
+    const chunks = Object.values(bundle).filter(it => it.type === 'chunk');
+    const imported = new Set(
+      chunks.flatMap(({ imports = [], dynamicImports = [] }) => [...imports, ...dynamicImports]),
+    );
+    for (const { name, fileName } of chunks)
+      if (name in rooms && !imported.has(fileName)) delete bundle[fileName];
+  },
+};
+
 export default defineConfig({
   base: './',
+  plugins: [withoutEmptyRooms],
   build: {
     target: 'es2022',
     // Readable output: the bundler of the application minifies.
@@ -32,12 +67,13 @@ export default defineConfig({
       entry: {
         index: 'src/index.ts',
         elements: 'src/elements/index.ts',
+        ...rooms,
       },
       formats: ['es'],
     },
     rolldownOptions: {
       output: {
-        entryFileNames: '[name].js',
+        entryFileNames: ({ name }) => (name in rooms ? 'chunks/[name].js' : '[name].js'),
         chunkFileNames: 'chunks/[name].js',
         assetFileNames: ({ names: [name = ''] }) =>
           name === 'browser-mtls.wasm' ? 'engine.wasm' : '[name][extname]',

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
-// `npm run size`: what a page downloads. Fails when the engine or the decoders are above their budget.
-import { readFileSync } from 'node:fs';
+// `npm run size`: what a page downloads. Fails when something is above its budget.
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build, minifySync } from 'vite';
 
@@ -8,25 +10,37 @@ const ENGINE = 'wasm/browser-mtls.wasm';
 const ENGINE_BUDGET_BYTES = 380 * 1024;
 const DECODERS = 'wasm/decoders.wasm';
 const DECODERS_BUDGET_BYTES = 120 * 1024;
+/** What the package adds to an application that uses one name alone, bundled by Vite; with `later`, what it loads on demand as well. */
+const NAME_BUDGETS = [
+  { name: 'createClient', budgetBytes: 51 * 1024 },
+  { name: 'openPkcs12', budgetBytes: 89 * 1024, later: true },
+  { name: 'IdentityStore', budgetBytes: 13 * 1024 },
+  { name: 'MtlsError', budgetBytes: 1024 },
+];
 
-const { output } = [await build({ logLevel: 'error', build: { write: false } })].flat()[0];
-const chunks = new Map(output.filter(({ type }) => type === 'chunk').map(chunk => [chunk.fileName, chunk]));
-const entry = withStaticImports(['index.js']);
-const later = withStaticImports([...entry].flatMap(name => chunks.get(name).dynamicImports));
-for (const name of entry) later.delete(name);
+const folder = mkdtempSync(join(tmpdir(), 'mtls-size-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
+const installed = join(folder, 'node_modules/browser-mtls');
+mkdirSync(installed, { recursive: true });
+copyFileSync('package.json', join(installed, 'package.json'));
+const library = chunksOf(await build({ logLevel: 'error', build: { outDir: join(installed, 'dist') } }));
+const [entry, later] = loadedWith(library, 'index.js');
 
 console.log('                                   bytes     minified    gzip -9   brotli -11');
 const engine = readFileSync(ENGINE);
 const engineBrotli = report('engine.wasm', engine, engine);
-reportChunks('index.js and what it imports', entry);
-reportChunks('for PKCS#12, cookies, …, if needed', later);
+reportChunks('index.js and what it imports', library, entry);
+reportChunks('for PKCS#12, cookies, …, if needed', library, later);
 const decoders = readFileSync(DECODERS);
 const decodersBrotli = report('decoders.wasm, if needed', decoders, decoders);
+const named = [];
+for (const budget of NAME_BUDGETS) named.push({ ...budget, bytes: await measure(budget) });
 
 console.log('');
 const fits = [
   compare('the engine', ENGINE_BUDGET_BYTES, engineBrotli),
   compare('the decoders', DECODERS_BUDGET_BYTES, decodersBrotli),
+  ...named.map(({ name, budgetBytes, bytes }) => compare(name, budgetBytes, bytes)),
 ];
 process.exitCode = fits.every(Boolean) ? 0 : 1;
 
@@ -37,7 +51,24 @@ function compare(what, budgetBytes, bytes) {
   return difference >= 0;
 }
 
-function withStaticImports(names) {
+function chunksOf(built) {
+  const { output } = [built].flat()[0];
+  return new Map(output.filter(({ type }) => type === 'chunk').map(chunk => [chunk.fileName, chunk]));
+}
+
+/** The files that a file imports, itself among them, and those that they load on demand. */
+function loadedWith(chunks, file) {
+  const now = withStaticImports(chunks, [file]);
+  const onDemand = new Set(now);
+  for (const name of onDemand) {
+    const { imports, dynamicImports } = chunks.get(name);
+    for (const next of [...imports, ...dynamicImports]) if (chunks.has(next)) onDemand.add(next);
+  }
+  for (const name of now) onDemand.delete(name);
+  return [now, onDemand];
+}
+
+function withStaticImports(chunks, names) {
   const found = new Set();
   const visit = name => {
     const chunk = chunks.get(name);
@@ -49,10 +80,27 @@ function withStaticImports(names) {
   return found;
 }
 
-function reportChunks(title, names) {
+/** An application that uses one name. */
+async function measure({ name, later = false }) {
+  const input = join(folder, `${name}.js`);
+  writeFileSync(input, `import { ${name} } from 'browser-mtls';\nglobalThis.used = ${name};\n`);
+  const options = {
+    write: false,
+    minify: true,
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    rolldownOptions: { input },
+  };
+  const built = chunksOf(await build({ root: folder, configFile: false, logLevel: 'error', build: options }));
+  const { fileName } = [...built.values()].find(({ isEntry }) => isEntry);
+  const [now, onDemand] = loadedWith(built, fileName);
+  return reportChunks(`an application with ${name}`, built, later ? new Set([...now, ...onDemand]) : now);
+}
+
+function reportChunks(title, chunks, names) {
   const codes = [...names].map(name => chunks.get(name).code);
   const minified = [...names].map(name => minifySync(name, chunks.get(name).code, { module: true }).code);
-  report(title, Buffer.from(codes.join('')), Buffer.from(minified.join('')));
+  return report(title, Buffer.from(codes.join('')), Buffer.from(minified.join('')));
 }
 
 /** One line; gives the brotli size. */

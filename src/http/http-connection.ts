@@ -197,22 +197,23 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     return { engine: this.#engine.records, connection: this.#handle };
   };
 
-  #receive = (bytes: Uint8Array): void => {
+  #receive = (plaintext: readonly Uint8Array[]): void => {
     if (this.#over) return;
-    let readable = bytes;
+    const heads = this.#headReader;
+    let readable = plaintext;
     try {
-      if (this.#headReader) readable = this.#headReader.read(bytes);
+      if (heads) readable = plaintext.map(bytes => heads.read(bytes));
     } catch (error) {
       this.#failResponse(error);
       return;
     }
-    if (this.#headReader?.mended && !this.closed) this.close();
+    if (heads?.mended && !this.closed) this.close();
     this.#engine.receive(this.#handle, readable);
   };
 
   /** What has come of a head that will not be complete. */
   #receiveRest(): void {
-    if (this.#headReader) this.#engine.receive(this.#handle, this.#headReader.rest());
+    if (this.#headReader) this.#engine.receive(this.#handle, [this.#headReader.rest()]);
   }
 
   /** The response is not one to go on with. */

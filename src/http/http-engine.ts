@@ -6,7 +6,7 @@ import {
   readHttpFailureKind,
   readHttpFault,
 } from '../engine/abi.js';
-import { type CallResult, type Emitted, Instance } from '../engine/instance.js';
+import { type Argument, type CallResult, type Emitted, Instance } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { RecordEngine } from '../tls/record-engine.js';
 import { fromLatin1, toLatin1 } from '../util/encoding.js';
@@ -136,8 +136,8 @@ export class HttpEngine {
     this.#call('http_connection_close', [connection]);
   }
 
-  receive(connection: number, bytes: Uint8Array): void {
-    this.#call('http_connection_receive', [connection, bytes]);
+  receive(connection: number, pieces: readonly Uint8Array[]): void {
+    this.#call('http_connection_receive', [connection, pieces]);
   }
 
   receiveEnd(connection: number): void {
@@ -176,7 +176,7 @@ export class HttpEngine {
   }
 
   send(exchange: number, bytes: Uint8Array): void {
-    this.#call('http_request_send', [exchange, bytes]);
+    this.#call('http_request_send', [exchange, [bytes]]);
   }
 
   sendEnd(exchange: number): void {
@@ -212,7 +212,7 @@ export class HttpEngine {
 
   #call(
     name: string,
-    args: readonly (number | Uint8Array)[],
+    args: readonly Argument[],
     inspect: (status: number, emitted: Emitted[]) => void = () => {},
   ): number {
     let result: CallResult;

@@ -22,7 +22,7 @@ export class StreamChannel implements PlaintextChannel {
 
   async receive(sink: PlaintextSink): Promise<boolean> {
     const { done, value } = await this.#reader.read();
-    if (!done) sink.data(value);
+    if (!done) sink.data([value]);
     return !done;
   }
 

@@ -148,7 +148,7 @@ class Negotiation {
   async #receive(): Promise<void> {
     const { done, value } = await this.#reader.read();
     this.#check();
-    this.#engine.receive(this.#connection, done ? this.#headReader.rest() : this.#headReader.read(value));
+    this.#engine.receive(this.#connection, [done ? this.#headReader.rest() : this.#headReader.read(value)]);
     if (done) this.#engine.receiveEnd(this.#connection);
     this.#check();
     if (done && !this.#head) throw closed();

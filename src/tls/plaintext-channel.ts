@@ -5,7 +5,7 @@ export interface PlaintextSink {
   /** Asked for each piece of ciphertext: the HTTP connection that may get its plaintext in the engine. */
   target(): EngineTarget | undefined;
   /** Gets the plaintext that has not gone there. */
-  data(plaintext: Uint8Array): void;
+  data(plaintext: readonly Uint8Array[]): void;
 }
 
 /** A TLS connection as HTTP reads and writes it, instead of its streams. */

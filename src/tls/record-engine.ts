@@ -1,5 +1,5 @@
 import { Emission, unknownNumber } from '../engine/abi.js';
-import type { CallResult, Emitted, Instance } from '../engine/instance.js';
+import type { Argument, CallResult, Emitted, Instance } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import type { TrafficKeys } from './traffic-keys.js';
@@ -34,17 +34,15 @@ export interface EngineSealed {
 /** Calls the engine, takes what concerns the caller out of what it emits, and has the rest delivered. */
 export type EngineCall = (
   name: string,
-  args: readonly (number | Uint8Array)[],
+  args: readonly Argument[],
   inspect: (status: number, emitted: Emitted[]) => void,
 ) => void;
 
 /** Seals and opens records in an instance of the engine, where HTTP may have or get what they carry. */
 export class RecordEngine {
-  #instance: Instance;
   #call: EngineCall;
 
   constructor(instance: Instance, call?: EngineCall) {
-    this.#instance = instance;
     this.#call =
       call ??
       ((name, args, inspect) => {
@@ -72,8 +70,7 @@ export class RecordEngine {
     records: readonly Uint8Array[],
     { sequence, connection }: { sequence: number; connection: number },
   ): EngineOpened {
-    const bytes = this.#instance.fill('records_input', records);
-    const { emitted } = this.#run('records_open', [keys, ...halves(sequence), bytes, connection]);
+    const { emitted } = this.#run('records_open', [keys, ...halves(sequence), connection, records]);
     const summary = emitted.find(it => it.kind === Emission.recordsOpened);
     if (!summary) throw unusable();
     const reader = new WireReader(summary.bytes);
@@ -93,8 +90,7 @@ export class RecordEngine {
     content: Uint8Array,
     { sequence, type }: { sequence: number; type: number },
   ): EngineSealed {
-    const bytes = this.#instance.fill('records_input', [content]);
-    return sealed(this.#run('records_seal', [keys, ...halves(sequence), type, bytes]));
+    return sealed(this.#run('records_seal', [keys, ...halves(sequence), type, [content]]));
   }
 
   /** Seals what an HTTP connection of the instance has to send. */
@@ -102,7 +98,7 @@ export class RecordEngine {
     return sealed(this.#run('records_seal_http', [keys, ...halves(sequence), connection]));
   }
 
-  #run(name: string, args: readonly (number | Uint8Array)[]): CallResult {
+  #run(name: string, args: readonly Argument[]): CallResult {
     const result: CallResult = { status: 0, emitted: [] };
     this.#call(name, args, (status, emitted) => {
       result.status = status;

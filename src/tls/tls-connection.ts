@@ -162,7 +162,8 @@ export class TlsConnection implements PlaintextChannel {
       if (done) throw this.#failWith(this.#history.truncation());
       passed = await this.#receive(value, sink.target());
     }
-    for (const chunk of this.#plaintext.splice(0)) sink.data(chunk);
+    const plaintext = this.#plaintext.splice(0);
+    if (plaintext.length > 0) sink.data(plaintext);
     return true;
   }
 
@@ -180,8 +181,10 @@ export class TlsConnection implements PlaintextChannel {
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    const sink = { target: () => undefined, data: (chunk: Uint8Array) => controller.enqueue(chunk) };
-    if (!(await this.receive(sink))) controller.close();
+    const data = (plaintext: readonly Uint8Array[]) => {
+      for (const chunk of plaintext) controller.enqueue(chunk);
+    };
+    if (!(await this.receive({ target: () => undefined, data }))) controller.close();
   }
 
   /** Returns whether plaintext has passed to HTTP. */

@@ -1,5 +1,5 @@
 import { baseAddress, isA, isBlob } from '../platform.js';
-import { MAX_CONTROL_BYTES } from './frames.js';
+import { MAX_CONTROL_BYTES } from './codes.js';
 
 /** A token of HTTP (RFC 9110 section 5.6.2). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

@@ -3,7 +3,8 @@ import type { UpgradedStream } from '../http/upgrade.js';
 import { isBlob } from '../platform.js';
 import { concatenated } from '../util/bytes.js';
 import { Wakeup } from '../util/promises.js';
-import { CloseCode, encodeFrame, FrameError, Opcode } from './frames.js';
+import { CloseCode, Opcode } from './codes.js';
+import { encodeFrame, FrameError } from './frames.js';
 import { MessageReader } from './message-reader.js';
 
 /** A message is sent in frames of no more, so that a pong need not wait for its end. */

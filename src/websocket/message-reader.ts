@@ -1,5 +1,6 @@
 import { concatenated } from '../util/bytes.js';
-import { CloseCode, FrameError, type FrameHead, Opcode, protocolError, readFrameHead } from './frames.js';
+import { CloseCode, Opcode } from './codes.js';
+import { FrameError, type FrameHead, protocolError, readFrameHead } from './frames.js';
 
 export interface MessageListener {
   onMessage(data: string | Uint8Array<ArrayBuffer>): void;

@@ -2,10 +2,10 @@ import { MtlsError } from '../errors.js';
 import { isBlob } from '../platform.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { parseAddress, parseClose, parseProtocols, snapshot } from './arguments.js';
-import { WebSocketConnection, type WebSocketEnd, type WebSocketListener } from './connection.js';
+import { CloseCode, Opcode } from './codes.js';
+import type { WebSocketConnection, WebSocketEnd, WebSocketListener } from './connection.js';
 import { closeEvent, errorEvent } from './events.js';
-import { CloseCode, Opcode } from './frames.js';
-import { type HandshakeParts, type OpenedWebSocket, openWebSocket } from './handshake.js';
+import type { HandshakeParts } from './handshake.js';
 
 /** Limits of a client's WebSockets. */
 export interface WebSocketOptions {
@@ -40,12 +40,15 @@ export class WebSockets {
     this.#parts = parts;
     this.#maxMessageBytes = maxMessageBytes;
     const host: SocketHost = {
-      maxMessageBytes: this.#maxMessageBytes,
       enter: socket => this.#sockets.add(socket),
       leave: socket => this.#sockets.delete(socket),
       open: async request => {
+        const { openWebSocket, WebSocketConnection } = await loadProtocol();
         if (this.#closed) throw this.#closed;
-        return openWebSocket(this.#parts, request);
+        const { stream, protocol } = await openWebSocket(this.#parts, request);
+        const connect = (listener: WebSocketListener) =>
+          new WebSocketConnection(stream, listener, this.#maxMessageBytes);
+        return { protocol, connect };
       },
     };
     const bound = class WebSocket extends ClientWebSocket {
@@ -65,11 +68,16 @@ export class WebSockets {
   }
 }
 
+interface Opened {
+  /** Empty: none. */
+  protocol: string;
+  connect(listener: WebSocketListener): WebSocketConnection;
+}
+
 interface SocketHost {
-  maxMessageBytes: number;
   enter(socket: ClientWebSocket): void;
   leave(socket: ClientWebSocket): void;
-  open(request: { url: URL; protocols: string[]; signal: AbortSignal }): Promise<OpenedWebSocket>;
+  open(request: { url: URL; protocols: string[]; signal: AbortSignal }): Promise<Opened>;
 }
 
 /** Beside the class's own names: the instance has no others than the platform's. */
@@ -192,7 +200,7 @@ class ClientWebSocket extends EventTarget {
     if (this.#state < State.closing) this.#state = State.closing;
   }
 
-  #onOpened({ stream, protocol }: OpenedWebSocket): void {
+  #onOpened({ protocol, connect }: Opened): void {
     const listener: WebSocketListener = {
       onMessage: data => this.#onMessage(data),
       onSent: bytes => {
@@ -203,7 +211,7 @@ class ClientWebSocket extends EventTarget {
       },
       onEnd: end => this.#onEnd(end),
     };
-    const connection = new WebSocketConnection(stream, listener, this.#host.maxMessageBytes);
+    const connection = connect(listener);
     this.#connection = connection;
     const { signal } = this.#abort;
     if (signal.aborted) {
@@ -260,4 +268,14 @@ class ClientWebSocket extends EventTarget {
 
 function failure(error: unknown): WebSocketEnd {
   return { code: CloseCode.abnormal, reason: '', wasClean: false, error };
+}
+
+async function loadProtocol(): Promise<typeof import('./protocol.js')> {
+  try {
+    return await import('./protocol.js');
+  } catch (cause) {
+    const message =
+      'The part of this library that speaks WebSocket could not be loaded: serve all files of the package.';
+    throw new MtlsError('ERR_WEBSOCKET_HANDSHAKE', message, { cause });
+  }
 }

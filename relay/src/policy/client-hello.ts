@@ -3,6 +3,7 @@ import { parseIpAddress } from './ip-address.js';
 
 const RECORD_HEADER_BYTES = 5;
 const HANDSHAKE_RECORD = 22;
+const MAJOR_VERSION = 3;
 const MAX_RECORD_BYTES = 2 ** 14;
 const HANDSHAKE_HEADER_BYTES = 4;
 const CLIENT_HELLO = 1;
@@ -37,6 +38,27 @@ export function checkClientHello(bytes: Uint8Array, hostname: string): 'more' | 
   return hello.length < length ? 'more' : judge(hello, hostname);
 }
 
+/** Messages that a ClientHello may come in: all that is there is looked at with each of them. */
+const MAX_PIECES = 64;
+
+/** Judges what a page sends first, of which the target gets nothing before the verdict. */
+export class ClientHelloGate {
+  readonly #hostname: string;
+  #received: Uint8Array = new Uint8Array();
+  #pieces = 0;
+
+  constructor(hostname: string) {
+    this.#hostname = hostname;
+  }
+
+  /** Takes the next bytes; `more`: the verdict needs what follows. */
+  take(bytes: Uint8Array): 'more' | 'ok' | ClientHelloFault {
+    if (++this.#pieces > MAX_PIECES) return 'a malformed ClientHello';
+    this.#received = concatenated([this.#received, bytes]);
+    return checkClientHello(this.#received, this.#hostname);
+  }
+}
+
 function judge(hello: Uint8Array, hostname: string): 'ok' | ClientHelloFault {
   const names = serverNames(hello);
   if (!names) return 'a malformed ClientHello';
@@ -52,27 +74,30 @@ function canonical(name: string): string {
 
 /** What the records hold together, the last of which may be incomplete: a handshake message may be spread over several. */
 function handshakeBytes(bytes: Uint8Array): Uint8Array | ClientHelloFault {
-  const parts: Uint8Array[] = [];
-  for (let start = 0; start < bytes.length; ) {
+  const content = new Uint8Array(bytes.length);
+  let length = 0;
+  for (let start = 0; start < bytes.length && !isWhole(content, length); ) {
     const record = bytes.subarray(start);
-    if (record[0] !== HANDSHAKE_RECORD || (record[1] ?? 3) !== 3)
-      return start === 0 ? 'not TLS' : 'not a ClientHello';
-    if (record.length < RECORD_HEADER_BYTES) break;
-    const length = ((record[3] ?? 0) << 8) | (record[4] ?? 0);
+    const recordLength = ((record[3] ?? 0) << 8) | (record[4] ?? 0);
+    const isHandshake = record[0] === HANDSHAKE_RECORD && (record[1] ?? MAJOR_VERSION) === MAJOR_VERSION;
+    const isHeaderWhole = record.length >= RECORD_HEADER_BYTES;
     // Empty ones of this type are forbidden (RFC 8446 section 5.1), and would have no end.
-    if (length === 0 || length > MAX_RECORD_BYTES) return start === 0 ? 'not TLS' : 'not a ClientHello';
-    parts.push(record.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + length));
-    start += RECORD_HEADER_BYTES + length;
-    if (isComplete(parts)) break;
+    const isLength = recordLength > 0 && recordLength <= MAX_RECORD_BYTES;
+    if (!isHandshake || (isHeaderWhole && !isLength)) return start === 0 ? 'not TLS' : 'not a ClientHello';
+    if (!isHeaderWhole) break;
+    const part = record.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + recordLength);
+    content.set(part, length);
+    length += part.length;
+    start += RECORD_HEADER_BYTES + recordLength;
   }
-  return concatenated(parts);
+  return content.subarray(0, length);
 }
 
 /** Whether the first message is there: what follows it is not looked at. */
-function isComplete(parts: Uint8Array[]): boolean {
-  const content = concatenated(parts);
-  const length = new Fields(content.subarray(1)).number(3);
-  return length !== undefined && content.length >= HANDSHAKE_HEADER_BYTES + length;
+function isWhole(content: Uint8Array, length: number): boolean {
+  if (length < HANDSHAKE_HEADER_BYTES) return false;
+  const messageBytes = new Fields(content.subarray(1, HANDSHAKE_HEADER_BYTES)).number(3) ?? 0;
+  return length >= HANDSHAKE_HEADER_BYTES + messageBytes;
 }
 
 /** The host names of a ClientHello's extension server_name; `undefined` for one that cannot be read. */

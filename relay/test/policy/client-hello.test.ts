@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { checkClientHello } from '../../src/policy/client-hello.js';
+import { ClientHelloGate, checkClientHello } from '../../src/policy/client-hello.js';
 
 /** The first bytes of Node's own TLS client. */
 async function capture(options: ConnectionOptions): Promise<Buffer> {
@@ -162,6 +162,26 @@ test('another message, another record between, or an empty one is not a ClientHe
     const mixed = Buffer.concat([bytes.subarray(0, 25), between, bytes.subarray(25)]);
     expect(checkClientHello(mixed, 'a.test')).toBe('not a ClientHello');
   }
+});
+
+test('a gate takes it in pieces, but not in a thousand', () => {
+  const bytes = records(hello(), 30);
+  const gate = new ClientHelloGate('a.test');
+  const verdicts = [bytes.subarray(0, 20), bytes.subarray(20, 60), bytes.subarray(60)].map(part =>
+    gate.take(part),
+  );
+  expect(verdicts).toEqual(['more', 'more', 'ok']);
+  const slow = new ClientHelloGate('a.test');
+  const one = records(hello({ extensions: extension(51, ...Array<number>(200).fill(1)) }));
+  const each = Array.from(one, (_, index) => slow.take(one.subarray(index, index + 1)));
+  expect(each.indexOf('a malformed ClientHello')).toBe(64);
+});
+
+test('sixteen kilobytes in records of one byte are read in milliseconds', () => {
+  const bytes = records(hello({ extensions: extension(51, ...Array<number>(16_000).fill(1)) }), 1);
+  const startedAt = performance.now();
+  expect(checkClientHello(bytes, 'a.test')).toBe('a ClientHello for no name');
+  expect(performance.now() - startedAt).toBeLessThan(500);
 });
 
 test('random damage never throws, and never lets another name pass', () => {

@@ -241,7 +241,7 @@ describe('an engine that fails', () => {
     await sleep(50);
     // Asks for more than the memory can ever hold.
     const bomb = { length: -1 } as unknown as Uint8Array;
-    expect(() => tested.engine.receive(1, bomb)).toThrow();
+    expect(() => tested.engine.receive(1, [bomb])).toThrow();
     expect(await uploading).toMatchObject({ code: 'ERR_ENGINE_FAILED' });
     expect(cancelled).toMatchObject({ code: 'ERR_ENGINE_FAILED' });
     expect(await rejection(tested.fetch(url(server)))).toMatchObject({ code: 'ERR_ENGINE_FAILED' });
@@ -254,7 +254,7 @@ describe('an engine that fails', () => {
 it('a connection is given up that an engine which has failed cannot upgrade', async () => {
   const { engine } = await client('http/1.1');
   const bomb = { length: -1 } as unknown as Uint8Array;
-  expect(() => engine.receive(1, bomb)).toThrow();
+  expect(() => engine.receive(1, [bomb])).toThrow();
   const ends: string[] = [];
   const transport = {
     readable: new ReadableStream<Uint8Array>({ cancel: () => void ends.push('cancel') }),

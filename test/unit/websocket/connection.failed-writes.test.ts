@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
+import { Opcode } from '../../../src/websocket/codes.js';
 import { WebSocketConnection, type WebSocketEnd } from '../../../src/websocket/connection.js';
-import { Opcode } from '../../../src/websocket/frames.js';
 import { closeFrame, frame } from './support/servers.js';
 
 const broken = new MtlsError('ERR_TLS_TRUNCATED', 'The connection was cut.');

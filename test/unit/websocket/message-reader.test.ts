@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { FrameError, Opcode } from '../../../src/websocket/frames.js';
+import { Opcode } from '../../../src/websocket/codes.js';
+import { FrameError } from '../../../src/websocket/frames.js';
 import { MessageReader } from '../../../src/websocket/message-reader.js';
 import { frame } from './support/servers.js';
 

@@ -1,6 +1,13 @@
 //! Memory that the host owns.
 
+use std::cell::RefCell;
+
 use zeroize::Zeroize;
+
+thread_local! {
+    /// Kept from call to call: memory of its own would have to be cleared for each, twice.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Memory for `len` bytes, until [`mtls_free`].
 #[no_mangle]
@@ -15,7 +22,28 @@ extern "C" fn mtls_alloc(len: usize) -> *mut u8 {
 #[no_mangle]
 unsafe extern "C" fn mtls_free(pointer: *mut u8, len: usize) {
     let mut memory = Box::from_raw(std::ptr::slice_from_raw_parts_mut(pointer, len));
-    memory.zeroize();
+    // Eight bytes at a time where they are aligned: byte by byte this took longer than the copy.
+    // SAFETY: every bit pattern is both a u64 and eight bytes.
+    let (start, words, end) = memory.align_to_mut::<u64>();
+    start.zeroize();
+    words.zeroize();
+    end.zeroize();
+}
+
+/// Where the host puts `len` bytes of bulk data, the input of the next call alone. They are not wiped.
+#[no_mangle]
+pub extern "C" fn mtls_buffer(len: usize) -> *mut u8 {
+    with_buffer(|buffer| {
+        if buffer.len() < len {
+            buffer.resize(len, 0);
+        }
+        buffer.as_mut_ptr()
+    })
+}
+
+/// Gives what the host has put there.
+pub fn with_buffer<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    BUFFER.with_borrow_mut(act)
 }
 
 /// Makes sure that the next `len` bytes of allocations do not grow the linear memory: growth cannot be rolled back.
@@ -29,6 +57,7 @@ pub fn input<'a>(pointer: *const u8, len: usize) -> &'a [u8] {
     if len == 0 {
         return &[];
     }
-    // SAFETY: the host passes memory from `mtls_alloc` and neither frees nor writes it during the call.
+    // SAFETY: the host passes memory from `mtls_alloc` or `mtls_buffer`, and neither frees nor writes it during the call. A function
+    // that takes it leaves the buffer alone.
     unsafe { std::slice::from_raw_parts(pointer, len) }
 }

@@ -1,21 +1,17 @@
 //! `records_…`: the records of TLS connections after their handshakes, and the way between them and HTTP in the same instance.
 
-use std::cell::RefCell;
-
 use mtls_engine::tls::records::RecordKeys;
 
 use crate::handles::Handles;
 use crate::http;
 use crate::imports::{emit, Emission};
-use crate::memory::input;
+use crate::memory::{input, with_buffer};
 use crate::{FAILED, OK, UNKNOWN_HANDLE};
 
 const APPLICATION_DATA: u8 = 23;
 
 thread_local! {
     static KEYS: Handles<RecordKeys> = const { Handles::new() };
-    /// The input of the next call. It is kept: its memory would have to be cleared for each call otherwise.
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Input: see [`RecordKeys::read`]. Returns a handle.
@@ -33,22 +29,18 @@ extern "C" fn records_keys_free(keys: i32) {
     KEYS.with(|all| all.remove(keys));
 }
 
-/// Where the host puts the `len` bytes of input of the next call.
-#[no_mangle]
-extern "C" fn records_input(len: usize) -> *mut u8 {
-    BUFFER.with_borrow_mut(|buffer| {
-        if buffer.len() < len {
-            buffer.resize(len, 0);
-        }
-        buffer.as_mut_ptr()
-    })
-}
-
-/// Opens whole records, the first of which has the number of the two halves. Gives their application data to the HTTP
+/// Opens the whole records in [`crate::memory::mtls_buffer`], the first of which has the number of the two halves. Gives their application data to the HTTP
 /// connection, or emits it (0); then emits the rest (`Opened::write`).
 #[no_mangle]
-extern "C" fn records_open(keys: i32, high: u32, low: u32, len: usize, connection: i32) -> i32 {
-    BUFFER.with_borrow_mut(|buffer| {
+extern "C" fn records_open(
+    keys: i32,
+    high: u32,
+    low: u32,
+    connection: i32,
+    _: *const u8,
+    len: usize,
+) -> i32 {
+    with_buffer(|buffer| {
         let Some(records) = buffer.get_mut(..len) else {
             return FAILED;
         };
@@ -68,10 +60,17 @@ extern "C" fn records_open(keys: i32, high: u32, low: u32, len: usize, connectio
     })
 }
 
-/// Seals the input. Emits the records; returns how many there are.
+/// Seals what is in [`crate::memory::mtls_buffer`]. Emits the records; returns how many there are.
 #[no_mangle]
-extern "C" fn records_seal(keys: i32, high: u32, low: u32, kind: u32, len: usize) -> i32 {
-    BUFFER.with_borrow(|buffer| {
+extern "C" fn records_seal(
+    keys: i32,
+    high: u32,
+    low: u32,
+    kind: u32,
+    _: *const u8,
+    len: usize,
+) -> i32 {
+    with_buffer(|buffer| {
         let kind = u8::try_from(kind).unwrap_or_default();
         let Some(content) = buffer.get(..len) else {
             return FAILED;

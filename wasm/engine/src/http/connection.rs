@@ -22,13 +22,8 @@ use super::event::ConnectionState;
 use super::failure::Failure;
 use super::limits::{MAX_DECODED_BYTES, MAX_FIELDS, MAX_HEAD_BYTES};
 use super::pipe::Pipe;
+use super::windows;
 
-/// Memory that a server can make us hold: one stream's unread body. It is also what can be on its way at once, so that a
-/// transfer gets no more than this per round trip.
-const STREAM_WINDOW: u32 = 1024 * 1024;
-/// Every stream that the host begins at once (`MAX_STREAMS` of `src/http/http-connection.ts`) may be full without
-/// stopping another one.
-const CONNECTION_WINDOW: u32 = 64 * STREAM_WINDOW;
 /// hyper's own buffers: of an h1 connection, and of an h2 stream.
 const H1_BUFFER_BYTES: usize = MAX_HEAD_BYTES;
 const H2_SEND_BYTES: usize = 256 * 1024;
@@ -90,8 +85,8 @@ impl Connection {
         let (pipe, finished) = (Pipe::h2(), Rc::default());
         let mut builder = http2::Builder::new(Executor(spawner.clone()));
         builder
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(windows::LIMIT)
+            .initial_connection_window_size(windows::CONNECTION)
             .max_header_list_size(MAX_DECODED_BYTES)
             .max_send_buf_size(H2_SEND_BYTES);
         if let Some(Ping { interval, timeout }) = ping {

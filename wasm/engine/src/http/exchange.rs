@@ -18,7 +18,8 @@ use super::connection::Answer;
 use super::connection_fields;
 use super::event::{Event, Events, ResponseHead};
 use super::failure::{is_fault_of_stream, is_fault_of_trailers, Failure, FailureKind, Stage};
-use super::pipe::Pipe;
+use super::pipe::{Flow, Pipe};
+use super::stream_number;
 
 /// One pull gives no more than about this much.
 const PULL_BYTES: usize = 64 * 1024;
@@ -83,6 +84,8 @@ pub async fn run(answer: impl Future<Output = Answer>, demand: Demand, reporter:
 
 async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &Reporter) {
     let mut head = head_of(&mut response);
+    let stream = stream_number::take(&mut head.headers);
+    let flow = stream.map(|stream| reporter.pipe.flow(stream));
     if reporter.pipe.has_renamed() {
         connection_fields::remove(&mut head.headers);
     }
@@ -98,6 +101,9 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
         demand.next().await;
         let (data, rest) = read(&mut body).await;
         missing = missing.saturating_sub(data.len() as u64);
+        if let Some(flow) = &flow {
+            flow.take(data.len());
+        }
         reporter.data(data);
         match rest {
             Rest::More => {}
@@ -106,6 +112,9 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
             }
             Rest::End(trailers) => {
                 return reporter.tell(Event::ResponseEnd(reporter.request, trailers));
+            }
+            Rest::Failed(_) if flow.as_ref().is_some_and(Flow::is_overrun) => {
+                return reporter.fail(Failure::beyond_window());
             }
             Rest::Failed(error) if is_fault_of_trailers(&error) => break,
             Rest::Failed(error) if missing > 0 && is_fault_of_stream(&error) => {

@@ -94,6 +94,14 @@ impl Failure {
         Self::new(FailureKind::Protocol, message)
     }
 
+    /// A body is longer than its window allows.
+    pub fn beyond_window() -> Self {
+        Self {
+            fault: Fault::BeyondWindow as u8,
+            ..Self::protocol("")
+        }
+    }
+
     pub fn silent() -> Self {
         Self::new(FailureKind::Silent, "the server does not answer any more")
     }
@@ -217,10 +225,8 @@ fn refused(error: &h2::Error, stage: Stage, pipe: &Pipe) -> Failure {
         Fault::TooLarge => Failure::too_large(),
         Fault::BodyLength => Failure::other_length(),
         fault => Failure {
-            kind: FailureKind::Protocol,
-            code: 0,
             fault: fault as u8,
-            message: details.name.into_iter().map(char::from).collect(),
+            ..Failure::protocol(&details.name.into_iter().map(char::from).collect::<String>())
         },
     }
 }

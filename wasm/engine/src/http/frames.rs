@@ -1,11 +1,15 @@
-//! The frames that an h2 client receives, on their way to h2: [`Block`] renames fields in their heads, and [`Faults`] remembers
-//! what is wrong with them, because h2 does not say it. Empty DATA frames are left out, because h2 bears 100 in the life of a
-//! connection.
+//! The frames that an h2 client receives, on their way to h2: [`Block`] renames fields in their heads, `stream_number` says there
+//! which stream it is, and [`Faults`] remembers what is wrong with them, because h2 does not say it. Empty DATA frames are
+//! left out, because h2 bears 100 in the life of a connection.
+
+use std::time::Instant;
 
 use super::connection_fields::Block;
 use super::fault::Fault;
 use super::faults::Faults;
 use super::limits::MAX_DECODED_BYTES;
+use super::stream_number;
+use super::windows::{Grant, Piece, Windows};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -17,6 +21,8 @@ const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
+
+const FLOW_CONTROL_ERROR: u32 = 3;
 
 const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
@@ -40,6 +46,9 @@ const MAX_EMPTY_FRAMES: usize = 10_000;
 #[derive(Default)]
 pub struct Frames {
     pub faults: Faults,
+    pub windows: Windows,
+    /// Frames for the server.
+    pub answers: Vec<u8>,
     block: Block,
     /// The next frame's head, as far as it is there.
     head: [u8; HEAD_BYTES],
@@ -48,6 +57,8 @@ pub struct Frames {
     /// The stream whose head goes on in the next frame.
     open_block: Option<u32>,
     block_ends_stream: bool,
+    /// The head is a response's, and gets its stream's number.
+    numbers_block: bool,
     continuations: usize,
     empty_frames: usize,
     /// The end of the setting that is being received.
@@ -68,6 +79,8 @@ struct Frame {
     /// The first bytes of the payload.
     start: [u8; 4],
     fault: Option<Fault>,
+    /// h2 does not get it.
+    dropped: bool,
 }
 
 impl Frames {
@@ -101,19 +114,41 @@ impl Frames {
             self.frame.len = u32::from_be_bytes([0, a, b, c]) as usize;
             self.frame.left = self.frame.len;
             self.frame.fault = self.fault_of_head();
-            if !self.is_superfluous() {
-                passed.extend_from_slice(&self.head);
-            }
             if kind == HEADERS {
                 self.block.begin();
                 self.block_ends_stream = flags & END_STREAM != 0;
+                self.numbers_block = !self.faults.has_answer(self.frame.stream);
+            }
+            self.frame.dropped = self.is_superfluous() || self.is_beyond_window(passed);
+            if !self.frame.dropped {
+                passed.extend_from_slice(&self.head_for_h2());
             }
             self.count(kind == CONTINUATION && flags & END_HEADERS == 0);
             if self.frame.len > MAX_FRAME_BYTES || self.frame.left == 0 {
-                self.end_frame();
+                self.end_frame(passed);
             }
         }
         taken
+    }
+
+    /// A head that gets a number goes on in a further frame.
+    fn head_for_h2(&self) -> [u8; HEAD_BYTES] {
+        let [a, b, c, kind, flags, stream @ ..] = self.head;
+        let open = if self.ends_numbered_block() {
+            flags & !END_HEADERS
+        } else {
+            flags
+        };
+        let [d, e, f, g] = stream;
+        [a, b, c, kind, open, d, e, f, g]
+    }
+
+    fn ends_numbered_block(&self) -> bool {
+        let Frame {
+            kind, flags, fault, ..
+        } = &self.frame;
+        let ends = matches!(*kind, HEADERS | CONTINUATION) && flags & END_HEADERS != 0;
+        ends && self.numbers_block && fault.is_none()
     }
 
     /// Whether the frame is an empty piece of a body that goes on (RFC 9113 section 6.1): some servers flush nothing.
@@ -141,6 +176,27 @@ impl Frames {
         is_superfluous
     }
 
+    /// Resets the stream of a body that is longer than its window allows, towards both sides.
+    fn is_beyond_window(&mut self, passed: &mut Vec<u8>) -> bool {
+        if self.frame.kind != DATA || self.frame.fault.is_some() {
+            return false;
+        }
+        let stream = self.frame.stream;
+        let len = u32::try_from(self.frame.len).unwrap_or(u32::MAX);
+        let piece = self.windows.receive(stream, len);
+        if piece == Piece::Beyond {
+            let reset = reset_of(stream);
+            passed.extend_from_slice(&reset);
+            self.answers.extend_from_slice(&reset);
+        }
+        piece != Piece::Fits
+    }
+
+    fn end_dropped(&mut self) {
+        let grant = self.windows.give_back();
+        self.answers.extend(grant.into_iter().flat_map(growth_of));
+    }
+
     fn count(&mut self, goes_on: bool) {
         self.continuations = if goes_on { self.continuations + 1 } else { 0 };
         if self.continuations > MAX_CONTINUATIONS {
@@ -151,6 +207,13 @@ impl Frames {
     fn go_on(&mut self, bytes: &[u8], passed: &mut Vec<u8>) -> usize {
         let taken = bytes.len().min(self.frame.left);
         let begin = passed.len();
+        if self.frame.dropped {
+            self.frame.left -= taken;
+            if self.frame.left == 0 {
+                self.end_dropped();
+            }
+            return taken;
+        }
         passed.extend_from_slice(bytes.get(..taken).unwrap_or_default());
         let payload = passed.get_mut(begin..).unwrap_or_default();
         let at = self.frame.len - self.frame.left;
@@ -169,7 +232,7 @@ impl Frames {
             self.frame.left -= taken;
         }
         if self.frame.left == 0 {
-            self.end_frame();
+            self.end_frame(passed);
         }
         taken
     }
@@ -235,7 +298,19 @@ impl Frames {
         (acknowledges && len > 0).then_some(Fault::FrameLength)
     }
 
-    fn end_frame(&mut self) {
+    fn end_frame(&mut self, passed: &mut Vec<u8>) {
+        if self.ends_numbered_block() {
+            // h2 refuses an empty name in a head's last frame alone.
+            let details = self.block.fields.fault.as_ref();
+            let field = match details.and_then(|it| it.fault) {
+                Some(Fault::EmptyName) => vec![0; 3],
+                _ => stream_number::field(self.frame.stream),
+            };
+            let [_, _, _, len] = (field.len() as u32).to_be_bytes();
+            passed.extend_from_slice(&[0, 0, len, CONTINUATION, END_HEADERS]);
+            passed.extend_from_slice(&self.frame.stream.to_be_bytes());
+            passed.extend_from_slice(&field);
+        }
         let Frame {
             kind,
             flags,
@@ -248,11 +323,20 @@ impl Frames {
         }
         let start = u32::from_be_bytes(self.frame.start);
         match kind {
-            SETTINGS if flags & ACK != 0 => self.faults.note_acknowledgement(),
+            SETTINGS if flags & ACK != 0 => {
+                self.faults.note_acknowledgement();
+                self.windows.note_acknowledgement(Instant::now());
+            }
             GOAWAY => self.faults.note_farewell(start & 0x7fff_ffff),
             WINDOW_UPDATE => self.faults.note_growth(stream, start & 0x7fff_ffff),
-            DATA => self.faults.note_data(stream),
-            RST_STREAM => self.faults.note_stream(stream),
+            DATA => {
+                self.faults.note_data(stream);
+                self.note_window(stream, flags);
+            }
+            RST_STREAM => {
+                self.faults.note_stream(stream);
+                self.windows.end(stream);
+            }
             PRIORITY if start & 0x7fff_ffff == stream => {
                 self.faults.note_stream_fault(Fault::SelfDependency);
             }
@@ -261,10 +345,42 @@ impl Frames {
                 self.open_block = Some(stream).filter(|_| !complete);
                 let ends = complete.then_some(self.block_ends_stream);
                 self.faults.note_block(stream, &self.block.fields, ends);
+                match ends {
+                    Some(true) => self.windows.end(stream),
+                    Some(false) if self.faults.has_answer(stream) => self.windows.open(stream),
+                    _ => {}
+                }
             }
             _ => {}
         }
     }
+
+    fn note_window(&mut self, stream: u32, flags: u8) {
+        if flags & END_STREAM != 0 {
+            self.windows.end(stream);
+        } else if flags & PADDED != 0 {
+            let [padding, ..] = self.frame.start;
+            let grant = self.windows.pad(stream, u32::from(padding) + 1);
+            self.answers.extend(grant.into_iter().flat_map(growth_of));
+        }
+    }
+}
+
+/// A WINDOW_UPDATE.
+pub fn growth_of(Grant { stream, bytes }: Grant) -> Vec<u8> {
+    control_frame(WINDOW_UPDATE, stream, bytes)
+}
+
+/// A RST_STREAM for a violation of flow control.
+fn reset_of(stream: u32) -> Vec<u8> {
+    control_frame(RST_STREAM, stream, FLOW_CONTROL_ERROR)
+}
+
+fn control_frame(kind: u8, stream: u32, payload: u32) -> Vec<u8> {
+    let mut frame = vec![0, 0, 4, kind, 0];
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(&payload.to_be_bytes());
+    frame
 }
 
 impl Frame {

@@ -18,8 +18,11 @@ mod head_fields;
 mod huffman;
 mod limits;
 mod pipe;
+mod sent;
+mod stream_number;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

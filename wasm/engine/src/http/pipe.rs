@@ -6,13 +6,15 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use super::fault::Details;
 use super::faults::Faults;
-use super::frames::Frames;
+use super::frames::{growth_of, Frames};
+use super::sent::Sent;
 
 /// How much hyper may write before the host has to take it.
 const OUTPUT_LIMIT: usize = 64 * 1024;
@@ -34,8 +36,9 @@ struct State {
     released: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
-    /// Of an h2 client.
+    /// Of an h2 client: what it receives, and what it sends.
     frames: Option<Frames>,
+    sent: Sent,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -72,7 +75,10 @@ impl Pipe {
                 if all_read {
                     frames.faults.note_read();
                 }
-                frames.pass(bytes)
+                let passed = frames.pass(bytes);
+                let answers = std::mem::take(&mut frames.answers);
+                state.answer(&answers);
+                passed
             }
             None => bytes.to_vec(),
         };
@@ -126,7 +132,21 @@ impl Pipe {
     pub fn take(&self) -> Vec<u8> {
         let mut state = self.0.borrow_mut();
         wake(&mut state.writer);
+        if let Some(frames) = &mut state.frames {
+            frames.windows.note_settings(Instant::now());
+        }
         std::mem::take(&mut state.outgoing)
+    }
+
+    /// The body of a response over h2 is going to be read.
+    pub fn flow(&self, stream: u32) -> Flow {
+        if let Some(frames) = &mut self.0.borrow_mut().frames {
+            frames.windows.claim(stream);
+        }
+        Flow {
+            pipe: self.clone(),
+            stream,
+        }
     }
 
     /// hyper's last act after a 101: what it read too far, and what it left, are no HTTP any more.
@@ -189,6 +209,46 @@ impl Pipe {
     /// hyper has given the connection up.
     pub fn released(&self) -> bool {
         self.0.borrow().released
+    }
+}
+
+impl State {
+    fn answer(&mut self, frames: &[u8]) {
+        self.sent.add(frames, &mut self.outgoing);
+    }
+}
+
+/// The reading of one body over h2, for its window.
+pub struct Flow {
+    pipe: Pipe,
+    stream: u32,
+}
+
+impl Flow {
+    pub fn take(&self, bytes: usize) {
+        let mut state = self.pipe.0.borrow_mut();
+        let Some(frames) = &mut state.frames else {
+            return;
+        };
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if let Some(grant) = frames.windows.take(self.stream, bytes, Instant::now()) {
+            state.answer(&growth_of(grant));
+        }
+    }
+
+    /// Whether the server has sent more than the window allows.
+    pub fn is_overrun(&self) -> bool {
+        let state = self.pipe.0.borrow();
+        let frames = state.frames.as_ref();
+        frames.is_some_and(|it| it.windows.is_overrun(self.stream))
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        if let Some(frames) = &mut self.pipe.0.borrow_mut().frames {
+            frames.windows.release(self.stream);
+        }
     }
 }
 
@@ -261,7 +321,16 @@ impl Write for PipeIo {
             return Poll::Pending;
         }
         let accepted = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        state.outgoing.extend_from_slice(accepted);
+        let State {
+            frames,
+            sent,
+            outgoing,
+            ..
+        } = &mut *state;
+        match frames {
+            Some(_) => sent.pass(accepted, outgoing),
+            None => outgoing.extend_from_slice(accepted),
+        }
         Poll::Ready(Ok(accepted.len()))
     }
 

@@ -5,6 +5,7 @@ use super::h2_peer::{begun, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS
 use super::peer::Client;
 use crate::http::failure::FailureKind;
 use crate::http::frames::Frames;
+use crate::http::stream_number;
 
 const PADDED: u8 = 8;
 const PRIORITY: u8 = 32;
@@ -235,7 +236,15 @@ fn any_field(random: &mut Random) -> [Vec<u8>; 2] {
 
 /// A connection's bytes, and what becomes of them.
 fn connection(random: &mut Random) -> [Vec<u8>; 2] {
-    let mut bytes = [Vec::new(), Vec::new()];
+    // The first head gets the stream's number, in a further frame.
+    let mut bytes = [
+        flagged_frame((HEADERS, END_HEADERS), 1, &[STATUS_200]),
+        [
+            flagged_frame((HEADERS, 0), 1, &[STATUS_200]),
+            flagged_frame((CONTINUATION, END_HEADERS), 1, &stream_number::field(1)),
+        ]
+        .concat(),
+    ];
     for _ in 0..20 {
         let mut blocks = [Vec::new(), Vec::new()];
         for _ in 0..random.below(12) {

@@ -12,3 +12,4 @@ mod faults;
 mod h2_peer;
 mod huffman;
 mod peer;
+mod windows;

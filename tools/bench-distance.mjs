@@ -1,0 +1,182 @@
+#!/usr/bin/env node
+// The last part of `npm run bench`: transfers over a distance, in Node. A proxy in a process of its own delays each byte between page and
+// relay, beside Node's own https through the same delay to the server.
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createSecureServer } from 'node:http2';
+import { Agent, createServer as createHttpsServer, request as requestHttps } from 'node:https';
+import { createServer as createTcpServer } from 'node:net';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WebSocket } from 'ws';
+import { ensurePki } from '../demo/pki.mjs';
+import { createClient, createWebSocketTunnel, openPkcs12 } from '../dist/index.js';
+import { createRelay } from '../relay/dist/index.js';
+import { distance, startFaultProxy } from '../test/support/fault-proxy/start.mjs';
+import { medianTimes } from './median-times.js';
+
+globalThis.WebSocket ??= WebSocket;
+const ROUNDS = 3;
+const ROUND_TRIPS_MS = [0, 50, 100];
+const MIB = 1 << 20;
+const DOWN_BYTES = 32 * MIB;
+const UP_BYTES = 16 * MIB;
+
+const folder = mkdtempSync(join(tmpdir(), 'mtls-bench-'));
+const pki = await ensurePki(folder);
+const engine = await WebAssembly.compile(readFileSync('dist/engine.wasm'));
+const { identities } = await openPkcs12(pki.samples[0].bytes, { password: pki.password, engine });
+const relay = await createRelay({ allow: ['localhost:*'], origins: ['*'] });
+const block = Buffer.alloc(64 * 1024, 'x');
+const upload = new Uint8Array(UP_BYTES).fill(7);
+const closers = [];
+const settings = { ...pki.servers.good, ca: pki.caPem, requestCert: true };
+const ports = {
+  h2: await listen(createSecureServer(settings, answer)),
+  'HTTP/1.1': await listen(createHttpsServer(settings, answer)),
+  plain: await listen(createTcpServer({ allowHalfOpen: true }, answerPlain)),
+};
+
+console.log(`${process.version}, ${cpus().length} x ${cpus()[0]?.model}; median of ${ROUNDS}, in turn\n`);
+for (const roundTripMs of ROUND_TRIPS_MS) await compare(roundTripMs);
+for (const close of closers) await close();
+await relay.close();
+rmSync(folder, { recursive: true });
+
+async function compare(roundTripMs) {
+  const relayProxy = await startFaultProxy(Number(new URL(relay.url).port), distance(roundTripMs));
+  const serverProxy = await startFaultProxy(ports['HTTP/1.1'], distance(roundTripMs));
+  const tunnel = createWebSocketTunnel(`ws://127.0.0.1:${relayProxy.port}/`);
+  const clients = [];
+  for (const protocol of ['HTTP/1.1', 'h2']) {
+    const client = await createClient({ tunnel, identities, trust: { anchors: [pki.caPem] }, engine });
+    clients.push({ protocol, client, url: `https://localhost:${ports[protocol]}/` });
+  }
+  const node = nodesOwn(serverProxy.port);
+  const down = [
+    ['tunnel alone, no TLS', () => bare(tunnel, 0)],
+    ...clients.map(({ protocol, client, url }) => [
+      `fetch, ${protocol}`,
+      async () => drain((await client.fetch(url)).body, DOWN_BYTES),
+    ]),
+    ["Node's https, no relay", () => node.get()],
+  ];
+  const up = [
+    ['tunnel alone, no TLS', () => bare(tunnel, UP_BYTES)],
+    ...clients.map(({ protocol, client, url }) => [
+      `fetch, ${protocol}`,
+      async () => check(await (await client.fetch(url, { method: 'POST', body: upload })).text()),
+    ]),
+    ["Node's https, no relay", () => node.post()],
+  ];
+  await print(`${DOWN_BYTES / MIB} MiB down, ${roundTripMs} ms`, DOWN_BYTES, down);
+  await print(`${UP_BYTES / MIB} MiB up, ${roundTripMs} ms`, UP_BYTES, up);
+  for (const { client } of clients) await client.close();
+  node.close();
+  for (const proxy of [relayProxy, serverProxy]) await proxy.stop();
+}
+
+/** The first is what the others are measured against. A round before the first opens the connections. */
+async function print(title, bytes, entries) {
+  for (const [, run] of entries) await run();
+  const medians = await medianTimes(
+    entries.map(([, run]) => run),
+    ROUNDS,
+  );
+  console.log(title);
+  for (const [index, [name]] of entries.entries()) {
+    const rate = bytes / MIB / (medians[index] / 1000);
+    const ratio = medians[0] / medians[index];
+    console.log(
+      `  ${name.padEnd(26)} ${medians[index].toFixed(0).padStart(6)} ms ${rate.toFixed(1).padStart(7)} MiB/s ${ratio.toFixed(2).padStart(6)} of the tunnel`,
+    );
+  }
+  console.log();
+}
+
+/** Sends the number of bytes that follow, and those; without any, bytes come back. */
+async function bare(tunnel, bytes) {
+  const { readable, writable } = await tunnel.connect({ hostname: 'localhost', port: ports.plain });
+  const writer = writable.getWriter();
+  const head = new Uint8Array(4);
+  new DataView(head.buffer).setUint32(0, bytes);
+  await writer.write(head);
+  if (bytes > 0) await writer.write(upload);
+  await writer.close();
+  await drain(readable, bytes > 0 ? 1 : DOWN_BYTES);
+}
+
+function answerPlain(socket) {
+  let expected;
+  let received = 0;
+  socket.on('data', piece => {
+    expected ??= 4 + piece.readUInt32BE(0);
+    received += piece.length;
+    if (received !== expected) return;
+    if (expected > 4) socket.end('.');
+    else writeBlocks(socket, () => socket.end());
+  });
+}
+
+async function answer(request, response) {
+  if (request.method === 'GET') {
+    response.writeHead(200, { 'content-length': DOWN_BYTES });
+    return writeBlocks(response, () => response.end());
+  }
+  let received = 0;
+  for await (const piece of request) received += piece.length;
+  return response.end(String(received));
+}
+
+function nodesOwn(port) {
+  const { cert, key } = clientPem();
+  const agent = new Agent({ keepAlive: true, ca: pki.caPem, cert, key, servername: 'localhost' });
+  const ask = (method, body) =>
+    new Promise((resolve, reject) => {
+      requestHttps({ host: '127.0.0.1', port, agent, method }, resolve).once('error', reject).end(body);
+    });
+  return {
+    get: async () => drain(await ask('GET'), DOWN_BYTES),
+    post: async () => check(Buffer.concat(await (await ask('POST', upload)).toArray()).toString()),
+    close: () => agent.destroy(),
+  };
+}
+
+function check(received) {
+  if (received !== String(UP_BYTES)) throw new Error(`the server has received ${received} bytes`);
+}
+
+function writeBlocks(stream, done, sent = 0) {
+  let total = sent;
+  while (total < DOWN_BYTES) {
+    total += block.length;
+    if (!stream.write(block)) return stream.once('drain', () => writeBlocks(stream, done, total));
+  }
+  done();
+}
+
+async function drain(readable, expected) {
+  let length = 0;
+  for await (const chunk of readable) length += chunk.length;
+  if (length !== expected) throw new Error(`${length} bytes came`);
+}
+
+async function listen(it) {
+  it.on('connection', socket => socket.on('error', () => {}));
+  it.listen(0, '127.0.0.1');
+  await once(it, 'listening');
+  closers.push(async () => it.close());
+  return it.address().port;
+}
+
+/** Node wants the identity as PEM. */
+function clientPem() {
+  const read = flag =>
+    execFileSync(
+      'openssl',
+      ['pkcs12', '-in', join(folder, pki.samples[0].file), '-passin', `pass:${pki.password}`, '-nodes', flag],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+  return { cert: read('-nokeys'), key: read('-nocerts') };
+}

@@ -1,0 +1,208 @@
+//! The windows of the bodies that an h2 client receives (RFC 9113 section 6.9). Each begins small and grows with the path: to
+//! twice what its reader takes in a round trip, so that a transfer over a distance need not wait for the window, and a reader
+//! that stops holds little.
+//!
+//! h2 gives all streams one window, and hyper fixes it. So h2 is told a limit that nothing reaches, the server is told
+//! [`START`], and what readers have taken is granted from here: `sent.rs` keeps the two apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+const MIB: u32 = 1024 * 1024;
+/// The window of a stream at first, and at most.
+pub const START: u32 = MIB;
+pub const MAX: u32 = 16 * MIB;
+/// By how much the streams of a connection may grow in all.
+const MAX_GROWTH: u32 = 32 * MIB;
+/// What the unread bodies of a connection may hold: every stream that the host begins at once (`MAX_STREAMS` of
+/// `src/http/http-connection.ts`) may be full without stopping another one.
+pub const CONNECTION: u32 = 64 * START + MAX_GROWTH;
+/// The limit of h2 itself, which nothing reaches. It counts what it grants in larger steps: up to a third of this is not counted yet.
+pub const LIMIT: u32 = 2 * MAX;
+
+/// Room that has to be given back before a WINDOW_UPDATE says so.
+const LEAST_GRANT: u32 = START / 16;
+/// The host's clock tells milliseconds.
+const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(1);
+/// More streams than can be open; those that nobody claims are forgotten.
+const MOST_STREAMS: usize = 256;
+
+/// Room for the server on a stream, or (0) on the connection.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub stream: u32,
+    pub bytes: u32,
+}
+
+/// What becomes of a piece of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    Fits,
+    /// The first that is beyond its window: the stream is to be reset.
+    Beyond,
+    /// One behind that.
+    Late,
+}
+
+/// Of one connection.
+#[derive(Default)]
+pub struct Windows {
+    streams: BTreeMap<u32, Window>,
+    /// Streams that were reset because the server sent more than it may.
+    overrun: BTreeSet<u32>,
+    /// Of the connection's window, taken by what came on those.
+    dropped: u32,
+    growth: u32,
+    asked_at: Option<Instant>,
+    round_trip: Option<Duration>,
+}
+
+struct Window {
+    size: u32,
+    /// What the server may still send.
+    left: u32,
+    /// Taken by the reader, or padding, and not granted again.
+    unclaimed: u32,
+    /// Somebody reads the body.
+    claimed: bool,
+    /// The server sends no more of it.
+    ended: bool,
+    /// Since when the reader has taken so many bytes.
+    round: Option<(Instant, u64)>,
+}
+
+impl Windows {
+    /// Our settings leave.
+    pub fn note_settings(&mut self, now: Instant) {
+        self.asked_at.get_or_insert(now);
+    }
+
+    /// The server has acknowledged them. It does so at once, when nothing else is on its way yet.
+    pub fn note_acknowledgement(&mut self, now: Instant) {
+        let asked_at = *self.asked_at.get_or_insert(now);
+        let took = now.saturating_duration_since(asked_at);
+        self.round_trip.get_or_insert(took.max(SHORTEST_ROUND_TRIP));
+    }
+
+    /// A response's head has come.
+    pub fn open(&mut self, stream: u32) {
+        if self.streams.len() >= MOST_STREAMS {
+            let unclaimed = self.streams.iter().find(|(_, it)| !it.claimed);
+            if let Some(forgotten) = unclaimed.map(|(stream, _)| *stream) {
+                self.streams.remove(&forgotten);
+            }
+        }
+        self.streams.entry(stream).or_insert(Window {
+            size: START,
+            left: START,
+            unclaimed: 0,
+            claimed: false,
+            ended: false,
+            round: None,
+        });
+    }
+
+    /// Somebody is going to read the body.
+    pub fn claim(&mut self, stream: u32) {
+        if let Some(window) = self.streams.get_mut(&stream) {
+            window.claimed = true;
+        }
+    }
+
+    /// The server sends a piece of a body.
+    pub fn receive(&mut self, stream: u32, bytes: u32) -> Piece {
+        if self.overrun.contains(&stream) {
+            self.dropped += bytes;
+            return Piece::Late;
+        }
+        let Some(window) = self.streams.get_mut(&stream) else {
+            return Piece::Fits;
+        };
+        if let Some(left) = window.left.checked_sub(bytes) {
+            window.left = left;
+            return Piece::Fits;
+        }
+        window.ended = true;
+        self.dropped += bytes;
+        if self.overrun.len() >= MOST_STREAMS {
+            self.overrun.pop_first();
+        }
+        self.overrun.insert(stream);
+        Piece::Beyond
+    }
+
+    /// Whether the server has sent more on this stream than it may.
+    pub fn is_overrun(&self, stream: u32) -> bool {
+        self.overrun.contains(&stream)
+    }
+
+    /// h2 does not count what it does not get.
+    pub fn give_back(&mut self) -> Option<Grant> {
+        if self.dropped < LEAST_GRANT {
+            return None;
+        }
+        let bytes = std::mem::take(&mut self.dropped);
+        Some(Grant { stream: 0, bytes })
+    }
+
+    /// Nothing more comes, or nobody reads any more of it.
+    pub fn end(&mut self, stream: u32) {
+        if let Some(window) = self.streams.get_mut(&stream) {
+            window.ended = true;
+        }
+    }
+
+    pub fn release(&mut self, stream: u32) {
+        if let Some(window) = self.streams.remove(&stream) {
+            self.growth -= window.size - START;
+        }
+    }
+
+    /// Padding is room taken too, which nobody reads.
+    pub fn pad(&mut self, stream: u32, bytes: u32) -> Option<Grant> {
+        let window = self.streams.get_mut(&stream)?;
+        window.unclaimed += bytes;
+        window.grant(stream)
+    }
+
+    /// The reader has taken so much.
+    pub fn take(&mut self, stream: u32, bytes: u32, now: Instant) -> Option<Grant> {
+        let window = self.streams.get_mut(&stream)?;
+        window.unclaimed += bytes;
+        if let Some(round_trip) = self.round_trip {
+            let room = MAX_GROWTH - self.growth;
+            self.growth += window.grow(round_trip, room, (now, bytes));
+        }
+        window.grant(stream)
+    }
+}
+
+impl Window {
+    /// Counts what is read in each round trip, and grows to twice as much; tells by how much.
+    fn grow(&mut self, round_trip: Duration, room: u32, (now, bytes): (Instant, u32)) -> u32 {
+        let bytes = u64::from(bytes);
+        let (since, read) = self.round.unwrap_or((now, 0));
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed < round_trip {
+            self.round = Some((since, read + bytes));
+            return 0;
+        }
+        self.round = Some((now, bytes));
+        let in_round_trip = u128::from(read) * round_trip.as_micros() / elapsed.as_micros().max(1);
+        let wanted = u32::try_from(2 * in_round_trip).unwrap_or(MAX).min(MAX);
+        let growth = wanted.saturating_sub(self.size).min(room);
+        self.size += growth;
+        self.unclaimed += growth;
+        growth
+    }
+
+    /// Grants in steps of a quarter, so that the server hears of it before it has to wait.
+    fn grant(&mut self, stream: u32) -> Option<Grant> {
+        if self.ended || self.unclaimed < self.size / 4 {
+            return None;
+        }
+        let bytes = std::mem::take(&mut self.unclaimed);
+        self.left += bytes;
+        Some(Grant { stream, bytes })
+    }
+}
