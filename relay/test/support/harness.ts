@@ -182,9 +182,9 @@ export async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): 
   }
 }
 
-/** Waits until something holds, and fails when it does not within five seconds. */
+/** Waits until something holds, and fails when it does not within fifteen seconds. */
 export async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 15_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error('the condition did not come to hold');
     await new Promise(resolve => setTimeout(resolve, 5));
