@@ -9,6 +9,7 @@ import { parseResolverSettings } from './policy/resolver-settings.js';
 const OPTIONS = {
   listen: { type: 'string', default: '127.0.0.1:8080' },
   allow: { type: 'string', multiple: true },
+  'require-tls': { type: 'boolean', default: false },
   resolver: { type: 'string' },
   'dns-server': { type: 'string', multiple: true },
   origin: { type: 'string', multiple: true },
@@ -43,6 +44,7 @@ Options
   --allow <host:port>      a target that pages may connect to; repeatable (default: none)
                            localhost:8443, *.example.com:443, 10.0.0.0/8:*, [::1]:8000-8099
                            wildcards and * lead to global addresses only
+  --require-tls            pages must begin with a TLS ClientHello for the target's name
   --resolver <name>        how names are looked up: dns (default), or system (getaddrinfo)
   --dns-server <address>   a DNS server to ask in place of the system's; repeatable
   --origin <origin>        an origin of pages that may connect; repeatable (default: none)
@@ -100,6 +102,7 @@ export function parseCommand(args: string[], environment: NodeJS.ProcessEnv): Co
   const options: RelayOptions = {
     listen: values.listen,
     allow: values.allow ?? [],
+    requireClientHello: values['require-tls'],
     ...parseResolverSettings({ resolver: values.resolver, dnsServers: values['dns-server'] ?? [] }),
     origins: values.origin ?? [],
     tokens: readTokens(values.token, values['token-file'], environment.RELAY_TOKEN),

@@ -30,6 +30,11 @@ export interface RelayOptions extends RelayLimits {
    */
   allow?: string[];
   /**
+   * Whether a stream must begin with a TLS ClientHello whose server name is the target's host (none, where that is an address),
+   * so that pages reach nothing but TLS servers through the relay. Default `false`.
+   */
+  requireClientHello?: boolean;
+  /**
    * How names are looked up: `dns` asks DNS servers, after the hosts file; `system` asks `getaddrinfo`, a few names at a time
    * because lookups cannot be cancelled. Default `dns`.
    */
@@ -65,6 +70,7 @@ export interface RelaySettings extends LimitSettings, ResolverSettings {
   port: number;
   path: string;
   rules: TargetRule[];
+  requireClientHello: boolean;
   origins: string[];
   /** Ways to be admitted; empty where no token is asked for. */
   ways: Admit[];
@@ -80,6 +86,7 @@ const names: OptionNames<RelayOptions> = {
   server: true,
   path: true,
   allow: true,
+  requireClientHello: true,
   resolver: true,
   dnsServers: true,
   origins: true,
@@ -107,6 +114,7 @@ export function parseRelayOptions(options: RelayOptions): RelaySettings {
     ...parseListen(listen ?? '127.0.0.1:0'),
     path,
     rules: allow.map(parseTargetRule),
+    requireClientHello: options.requireClientHello ?? false,
     ...parseResolverSettings(options),
     origins: (options.origins ?? []).map(parseOrigin),
     ways: parseWays(options, message => log({ type: 'error', message })),

@@ -7,6 +7,7 @@ import { formatHostPort, type HostPort } from '../../src/util/host-port.js';
 import { loggable } from './events.js';
 import type { RelaySettings } from './options.js';
 import type { Outbox } from './outbox.js';
+import { type ClientHelloFault, ClientHelloGate } from './policy/client-hello.js';
 import type { Target } from './policy/target.js';
 import { TargetDeniedError, TargetUnreachableError } from './policy/target-error.js';
 import type { TargetRule } from './policy/target-rule.js';
@@ -40,6 +41,8 @@ export class RelayStream {
   readonly #startedAt = performance.now();
   readonly #writer: TargetWriter;
   readonly #reader: TargetReader;
+  /** Judges what the page sends first; undefined when that has passed, and where nothing is asked of it. */
+  #gate: ClientHelloGate | undefined;
   /** Ends the lookup and the attempts to connect. */
   readonly #aborted = new AbortController();
   /** Waits for bytes. */
@@ -62,6 +65,7 @@ export class RelayStream {
     this.#asked = asked;
     this.#context = context;
     const { settings, resources, outbox, growthBudget, roundTripMs, connection } = context;
+    if (settings.requireClientHello) this.#gate = new ClientHelloGate(asked.hostname);
     this.#writer = new TargetWriter({
       window: new ReceiveWindow({
         initialBytes: settings.windowBytes,
@@ -141,13 +145,26 @@ export class RelayStream {
   receive(payload: Uint8Array): boolean {
     if (this.#writer.hasEnded || !this.#writer.receive(payload)) return false;
     this.#context.settings.observeBytes('page-to-target', payload, this.#context.connection, this.number);
+    if (this.#gate) this.#judge(this.#gate.take(payload));
     return true;
+  }
+
+  /** Until the page has shown a ClientHello for the target, nothing goes to the target or comes from it. */
+  #judge(verdict: 'more' | 'ok' | ClientHelloFault): void {
+    if (verdict === 'more') return;
+    if (verdict !== 'ok') {
+      this.reset(ResetCode.notTls, verdict);
+      return;
+    }
+    this.#gate = undefined;
+    if (this.#socket) this.#writer.start(this.#socket);
   }
 
   /** END of the page's; `false` when that was a violation. */
   endByPage(): boolean {
     if (this.#writer.hasEnded) return false;
     this.#writer.end();
+    if (this.#gate) this.reset(ResetCode.notTls, 'not a ClientHello');
     return true;
   }
 
@@ -193,11 +210,15 @@ export class RelayStream {
     if (settings.idleTimeoutMs > 0)
       this.#timer = setTimeout(() => this.reset(ResetCode.idle), settings.idleTimeoutMs);
     outbox.sendControl(encodeOpened(this.number));
-    this.#writer.start(socket);
+    if (!this.#gate) this.#writer.start(socket);
   }
 
   #onBytes(bytes: Uint8Array): boolean {
     if (this.#state !== 'open') return true;
+    if (this.#gate) {
+      this.reset(ResetCode.notTls, 'the target spoke first');
+      return true;
+    }
     this.#timer?.refresh();
     return this.#reader.read(bytes);
   }
