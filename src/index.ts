@@ -11,7 +11,12 @@ export type {
   UnfitIdentity,
 } from './authentication/challenge.js';
 export type { ClientOptions } from './client/client-options.js';
-export { type ConnectionInfo, createClient, type MtlsClient } from './client/create-client.js';
+export {
+  type ConnectionInfo,
+  createClient,
+  type MtlsClient,
+  type PreconnectOptions,
+} from './client/create-client.js';
 export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';
 export type { EngineSource } from './engine/load.js';
 export type { WasmSource } from './engine/wasm-source.js';

@@ -6,6 +6,7 @@ import { MtlsError } from '../errors.js';
 import { ClientRequest, type MtlsRequestClass } from '../fetch/client-request.js';
 import { Decoders } from '../fetch/decoders.js';
 import { createFetch, type MtlsFetch } from '../fetch/fetch.js';
+import { readUrl } from '../fetch/fetch-request.js';
 import { connectionInfo, type ResponseTransport } from '../http/connection-info.js';
 import { type ClientCookies, Cookies } from '../http/cookies.js';
 import { HttpEngine } from '../http/http-engine.js';
@@ -18,7 +19,8 @@ import type { Certificate } from '../identity/types.js';
 import { TlsEngine } from '../tls/tls-engine.js';
 import { readMaterial } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
-import type { HostPort } from '../util/host-port.js';
+import { type HostPort, serverOf } from '../util/host-port.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
 import { type ClientOptions, checkClientOptions, openTunnel } from './client-options.js';
 import { type Dialed, Dialer, type DialOptions } from './dialer.js';
@@ -37,6 +39,14 @@ export interface ConnectionInfo extends Omit<ResponseTransport, 'serverChain'> {
   /** The server's own certificate first. Others that cannot be read are left out. */
   serverChain: Certificate[];
 }
+
+/** Options of `client.preconnect`. */
+export interface PreconnectOptions {
+  /** Gives it up. Default: none. */
+  signal?: AbortSignal;
+}
+
+const preconnectNames: OptionNames<PreconnectOptions> = { signal: true };
 
 /** Speaks mutual TLS with servers. */
 export interface MtlsClient {
@@ -61,6 +71,14 @@ export interface MtlsClient {
    * @throws TypeError for a wrong argument; MtlsError ERR_CLIENT_CLOSED
    */
   connect(address: string | HostPort, options?: SocketOptions): Socket;
+  /**
+   * Opens the connection that the next `fetch` to an origin uses: tunnel, TLS and the client certificate, of which challenges may be asked as
+   * for a request. Resolves when it stands, or when there is one already (`docs/connections.md`).
+   *
+   * @param origin an `https:` address, of which the path is ignored
+   * @throws TypeError for another address; MtlsError ERR_CLIENT_CLOSED, ERR_TLS_…, ERR_TUNNEL_…, ERR_IDENTITY_…; the signal's reason
+   */
+  preconnect(origin: string | URL, options?: PreconnectOptions): Promise<void>;
   /** The cookies that `fetch` and `WebSocket` keep and send (`docs/fetch.md`). */
   readonly cookies: ClientCookies;
   /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
@@ -196,6 +214,15 @@ class Client implements MtlsClient {
     const forget = () => this.#sockets.delete(socket);
     socket.closed.then(forget, forget);
     return socket;
+  }
+
+  async preconnect(origin: string | URL, options: PreconnectOptions = {}): Promise<void> {
+    checkOptionNames(options, preconnectNames);
+    const url = readUrl(String(origin));
+    if (url.protocol !== 'https:') throw new TypeError('"origin" must be an https: address');
+    options.signal?.throwIfAborted();
+    this.#authentication.noteAsked(canonical(serverOf(url)));
+    await this.#pool.preconnect(url, options.signal);
   }
 
   connectionInfo(response: Response): ConnectionInfo | undefined {

@@ -155,7 +155,8 @@ export function isPageOrigin(url: URL): boolean {
   return url.origin === globalThis.location?.origin;
 }
 
-function readUrl(text: string): URL {
+/** @throws TypeError for what is not an address, or has a user name or a password */
+export function readUrl(text: string): URL {
   let url: URL;
   try {
     url = new URL(text, baseAddress());

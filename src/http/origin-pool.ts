@@ -7,6 +7,8 @@ import { giveUp, type PlaintextStream } from './plaintext-stream.js';
 import { isBusy } from './retries.js';
 
 interface Waiter {
+  /** Whether a connection is taken from others: not by what only waits for there to be one. */
+  takes: boolean;
   start(connection: HttpConnection): void;
   fail(error: unknown): void;
 }
@@ -63,6 +65,19 @@ export class OriginPool {
 
   /** Runs `use` with a connection that takes a request now, as soon as there is one. */
   run<T>(use: (connection: HttpConnection) => T, signal?: AbortSignal): Promise<T> {
+    return this.#wait(use, { takes: true, signal });
+  }
+
+  /** Has a connection made, unless there is one that takes a request now. */
+  async preconnect(signal?: AbortSignal): Promise<void> {
+    const connection = await this.#wait(it => it, { takes: false, signal });
+    if (this.#connections.has(connection) && connection.idle) this.#startIdleTimer(connection);
+  }
+
+  #wait<T>(
+    use: (connection: HttpConnection) => T,
+    { takes, signal }: { takes: boolean; signal: AbortSignal | undefined },
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         waiter.fail(signal?.reason);
@@ -73,6 +88,7 @@ export class OriginPool {
         signal?.removeEventListener('abort', onAbort);
       };
       const waiter: Waiter = {
+        takes,
         start: connection => {
           settle();
           try {
@@ -165,7 +181,8 @@ export class OriginPool {
   }
 
   #wantedAttempts(): number {
-    const missing = this.#waiters.size - this.#attempts.size;
+    const takers = [...this.#waiters].filter(it => it.takes).length;
+    const missing = Math.max(takers, Math.min(this.#waiters.size, 1)) - this.#attempts.size;
     if (missing <= 0 || this.#ended) return 0;
     const room = this.#limits.maxConnectionsPerOrigin - this.#connections.size - this.#attempts.size;
     // An h2 connection may take all that wait.

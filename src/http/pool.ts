@@ -41,6 +41,11 @@ export class Pool {
     }
   }
 
+  /** Has a connection to a URL's origin made, unless there is one that takes a request now. Rejects as `send` does. */
+  async preconnect(url: URL, signal?: AbortSignal): Promise<void> {
+    await this.#origin(url).preconnect(signal);
+  }
+
   /** Lets what is in progress end, and takes no request any more. */
   close(): void {
     this.#shut(origin => origin.close());

@@ -81,6 +81,70 @@ inEachEngine(
       expect(targets[index]?.requests('/sum')).toBe(before + 1);
     });
 
+    it.each([
+      ['h2', 0],
+      ['http/1.1', 1],
+    ] as const)(
+      'sends 9 MiB of bytes, of a Blob and of a form over %s as they were (%i)',
+      async (_, index) => {
+        const seen = await browser.run(
+          async ({ anchor, tunnel, address, size }) => {
+            const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
+            const bytes = Uint8Array.from({ length: size }, (_, at) => at % 251);
+            const form = new FormData();
+            form.set('file', new File([bytes], 'file'));
+            const hex = (digest: ArrayBuffer) =>
+              Array.from(new Uint8Array(digest), byte => byte.toString(16).padStart(2, '0')).join('');
+            const expected = hex(await crypto.subtle.digest('SHA-256', bytes));
+            const send = async (body: BodyInit, way: 'init' | 'client.Request' = 'init') => {
+              const init = { method: 'POST', body };
+              const answer =
+                way === 'init'
+                  ? client.fetch(address, init)
+                  : client.fetch(new client.Request(address, init));
+              if (body instanceof Uint8Array) body.fill(0);
+              return (await (await answer).json()) as { length: number; sha256: string };
+            };
+            const sums = [
+              await send(bytes.slice()),
+              await send(new Blob([bytes])),
+              await send(bytes.slice(), 'client.Request'),
+              await send(new Blob([bytes]), 'client.Request'),
+            ].map(({ length, sha256 }) => length === size && sha256 === expected);
+            const { length } = await send(form);
+            await client.close();
+            return { sums, formIsLonger: length > size && length < size + 1000 };
+          },
+          {
+            ...inPage,
+            tunnel: relay.url,
+            address: `https://localhost:${targets[index]?.port}/sum`,
+            size: 9 * MIB,
+          },
+        );
+        expect(seen).toEqual({ sums: [true, true, true, true], formIsLonger: true });
+      },
+    );
+
+    it('sends over the connection that was made ahead', async () => {
+      const before = targets[0]?.connections() ?? 0;
+      const status = await browser.run(
+        async ({ anchor, tunnel, address }) => {
+          const client = await globalThis.library.createClient({ tunnel, trust: { anchors: [anchor] } });
+          await client.preconnect(address);
+          const { status } = await client.fetch(address, { method: 'POST', body: 'x' });
+          const refused = await client
+            .preconnect('https://nowhere.invalid/')
+            .catch((error: { code: string }) => error.code);
+          await client.close();
+          return [status, refused];
+        },
+        { ...inPage, tunnel: relay.url, address: `https://localhost:${targets[0]?.port}/sum` },
+      );
+      expect(status).toEqual([200, 'ERR_TUNNEL_DENIED']);
+      expect(targets[0]?.connections()).toBe(before + 1);
+    });
+
     it.each(['init', 'client.Request'] as const)('talks both ways at once over h2 (%s)', async given => {
       const heard = await browser.run(
         async ({ anchor, tunnel, address, way }) => {
