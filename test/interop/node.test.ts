@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Relay } from '../../relay/src/index.js';
 import type { MtlsClient } from '../../src/index.js';
@@ -164,6 +166,24 @@ test('a body that cannot be read again is not, though the server wants it over H
       // Over HTTP/1.1 from the start.
       expect((await (await streamed()).arrayBuffer()).byteLength).toBe(1 << 20);
     });
+  } finally {
+    await target.stop();
+  }
+});
+
+test('a WebSocket to the relay without a stream does not keep the process alive', async () => {
+  const target = await startNodeServer({ server, clientCa: pki.ca.cert });
+  const script = `
+    import { WebSocket } from 'ws';
+    import { createWebSocketTunnel } from './dist/index.js';
+    const tunnel = createWebSocketTunnel('${relay.url}', { WebSocket });
+    const { readable } = await tunnel.connect({ hostname: 'localhost', port: ${target.port} });
+    await readable.cancel();
+    console.log('idle');`;
+  try {
+    const args = ['--input-type=module', '--eval', script];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 10_000 });
+    expect(stdout).toBe('idle\n');
   } finally {
     await target.stop();
   }
