@@ -28,8 +28,13 @@ import { GrowthBudget, ReceiveWindow } from './receive-window.js';
 import { RelayedStream, type StreamLink } from './relayed-stream.js';
 import { Waiting } from './waiting.js';
 
+const MIB = 1024 * 1024;
+
 /** What the windows of a socket's streams may grow by, all together. */
-const GROWTH_BYTES = 32 * 1024 * 1024;
+const GROWTH_BYTES = 32 * MIB;
+
+/** The socket's window at first: what is on its way at once delays every message behind it. */
+const FIRST_SOCKET_WINDOW_BYTES = 2 * MIB;
 
 /** The round trip is measured about so often while data flows. */
 const MEASURE_MS = 1_000;
@@ -82,10 +87,8 @@ export class TunnelSocket implements StreamLink {
   #nextStream: number;
   #welcome: WelcomeFrame | undefined;
 
-  /** Granted to the relay, and not received yet. */
-  #openBytes: number;
-  /** Received, and not granted again. */
-  #receivedBytes = 0;
+  /** Of all streams together, for what is on its way. */
+  readonly #window: ReceiveWindow;
   #heardAtMs = Date.now();
 
   /** `onRetired`: it takes no further streams. @throws MtlsError ERR_TUNNEL_UNREACHABLE */
@@ -94,7 +97,7 @@ export class TunnelSocket implements StreamLink {
     this.#onRetired = onRetired;
     this.#firstStream = settings.firstStream ?? 1;
     this.#nextStream = this.#firstStream;
-    this.#openBytes = settings.socketWindowBytes;
+    this.#window = this.#socketWindow();
     this.#webSocket = webSocket;
     this.outbox = new Outbox(webSocket, () => this.#pinger.pingOnce());
     this.#keepAlive = new KeepAlive(
@@ -173,6 +176,13 @@ export class TunnelSocket implements StreamLink {
     return stream;
   }
 
+  #socketWindow(): ReceiveWindow {
+    const { socketWindowBytes: maxBytes } = this.#settings;
+    const initialBytes = Math.min(FIRST_SOCKET_WINDOW_BYTES, maxBytes);
+    const budget = new GrowthBudget(maxBytes - initialBytes);
+    return new ReceiveWindow({ initialBytes, maxBytes, budget, roundTripMs: () => this.#pinger.roundTripMs });
+  }
+
   #newWindow(): ReceiveWindow {
     const { windowBytes: initialBytes, maxWindowBytes: maxBytes } = this.#settings;
     const roundTripMs = () => this.#pinger.roundTripMs;
@@ -210,7 +220,8 @@ export class TunnelSocket implements StreamLink {
     clearTimeout(this.#openTimer);
     this.#heardAtMs = Date.now();
     this.#ignorePage = watchPage(() => this.#keepAlive.probe());
-    const { token, socketWindowBytes, windowBytes: streamWindowBytes } = this.#settings;
+    const { token, windowBytes: streamWindowBytes } = this.#settings;
+    const { windowBytes: socketWindowBytes } = this.#window;
     this.send(encodeHello({ version: PROTOCOL_VERSION, socketWindowBytes, streamWindowBytes, token }));
     holdProcess(this.#webSocket, false);
     this.#admit();
@@ -286,14 +297,9 @@ export class TunnelSocket implements StreamLink {
 
   /** `false` when the relay had no credit. */
   #receive(bytes: number): boolean {
-    this.#openBytes -= bytes;
-    if (this.#openBytes < 0) return false;
-    this.#receivedBytes += bytes;
-    if (this.#receivedBytes >= this.#settings.socketWindowBytes / 8) {
-      this.send(encodeCredit(SOCKET, this.#receivedBytes));
-      this.#openBytes += this.#receivedBytes;
-      this.#receivedBytes = 0;
-    }
+    if (!this.#window.receive(bytes)) return false;
+    const credit = this.#window.consume(bytes);
+    if (credit > 0) this.send(encodeCredit(SOCKET, credit));
     if (this.#pinger.sinceMs > MEASURE_MS) this.#pinger.pingOnce();
     return true;
   }

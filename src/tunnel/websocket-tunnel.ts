@@ -32,7 +32,10 @@ export interface WebSocketTunnelOptions {
    * together grow by at most 32 MiB.
    */
   maxWindowBytes?: number;
-  /** Bytes of all streams together that may be on their way to the page; 65,536 to 67,108,864, default 16,777,216. */
+  /**
+   * Bytes of all streams together that may be on their way to the page, where the path carries so much; 65,536 to 67,108,864, default
+   * 16,777,216. It begins with 2 MiB at most: what is on its way delays all that comes behind it.
+   */
   socketWindowBytes?: number;
   /**
    * Milliseconds that the WebSocket may take to open, and that a stream waits where the relay allows no more at once; 0 waits as long as
