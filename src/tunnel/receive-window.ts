@@ -27,6 +27,8 @@ export interface ReceiveWindowOptions {
   /** The window never grows beyond it; default 16 MiB. */
   maxBytes?: number;
   budget: GrowthBudget;
+  /** A window that lasts shorter than this many milliseconds may grow on any path; default 4. */
+  shortestMs?: number;
   /** The shortest round trip seen on the socket, in milliseconds; undefined before the first. */
   roundTripMs: () => number | undefined;
 }
@@ -89,8 +91,9 @@ export class ReceiveWindow {
     const durationMs = now - this.#measuredSince;
     this.#measuredBytes = 0;
     this.#measuredSince = now;
+    const { shortestMs = SHORTEST_MS } = this.#options;
     const roundTripMs = this.#options.roundTripMs();
-    if (roundTripMs === undefined || durationMs >= Math.max(2 * roundTripMs, SHORTEST_MS)) return 0;
+    if (roundTripMs === undefined || durationMs >= Math.max(2 * roundTripMs, shortestMs)) return 0;
     const growth = Math.min(
       this.#windowBytes,
       (this.#options.maxBytes ?? MAX_WINDOW_BYTES) - this.#windowBytes,

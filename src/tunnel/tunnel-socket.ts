@@ -34,7 +34,10 @@ const MIB = 1024 * 1024;
 const GROWTH_BYTES = 32 * MIB;
 
 /** The socket's window at first: what is on its way at once delays every message behind it. */
-const FIRST_SOCKET_WINDOW_BYTES = 2 * MIB;
+const FIRST_SOCKET_WINDOW_BYTES = MIB / 2;
+
+/** Such a delay is no harm, and nothing is held for the window: so it may grow on short paths as well. */
+const HARMLESS_DELAY_MS = 20;
 
 /** The round trip is measured about so often while data flows. */
 const MEASURE_MS = 1_000;
@@ -180,7 +183,8 @@ export class TunnelSocket implements StreamLink {
     const { socketWindowBytes: maxBytes } = this.#settings;
     const initialBytes = Math.min(FIRST_SOCKET_WINDOW_BYTES, maxBytes);
     const budget = new GrowthBudget(maxBytes - initialBytes);
-    return new ReceiveWindow({ initialBytes, maxBytes, budget, roundTripMs: () => this.#pinger.roundTripMs });
+    const roundTripMs = () => this.#pinger.roundTripMs;
+    return new ReceiveWindow({ initialBytes, maxBytes, budget, roundTripMs, shortestMs: HARMLESS_DELAY_MS });
   }
 
   #newWindow(): ReceiveWindow {

@@ -34,7 +34,7 @@ export interface WebSocketTunnelOptions {
   maxWindowBytes?: number;
   /**
    * Bytes of all streams together that may be on their way to the page, where the path carries so much; 65,536 to 67,108,864, default
-   * 16,777,216. It begins with 2 MiB at most: what is on its way delays all that comes behind it.
+   * 16,777,216. It begins with 512 KiB at most: what is on its way delays all that comes behind it.
    */
   socketWindowBytes?: number;
   /**

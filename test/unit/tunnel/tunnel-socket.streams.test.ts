@@ -232,21 +232,21 @@ describe('the window of a stream', () => {
   });
 });
 
-test('the window of the socket begins with 2 MiB, and grows like those of streams', async () => {
+test('the window of the socket begins with 512 KiB, and grows like those of streams', async () => {
   const { url, page } = await startScriptedRelay((frame, page) => {
     if (frame.type === 'hello') page.welcome();
     if (frame.type === 'open') page.send(encodeOpened(1));
     if (frame.type !== 'ping' || page.of('ping').length > 1) return;
     setTimeout(() => {
       page.send(encodePong(frame.nonce));
-      for (let count = 0; count < 32; count++) page.send(encodeData(1, new Uint8Array(65_536)));
+      for (let count = 0; count < 8; count++) page.send(encodeData(1, new Uint8Array(65_536)));
     }, 300);
   });
-  await openStream(openTunnel(url, { windowBytes: 4 * MIB, socketWindowBytes: 3 * MIB }));
+  await openStream(openTunnel(url, { windowBytes: 4 * MIB, socketWindowBytes: 800 * KIB }));
   const granted = () =>
     page()
       .of('credit')
       .reduce((sum, { stream, bytes }) => sum + (stream === 0 ? bytes : 0), 0);
-  await expect.poll(granted).toBe(3 * MIB);
-  expect(page().of('hello')).toMatchObject([{ socketWindowBytes: 2 * MIB }]);
+  await expect.poll(granted).toBe(800 * KIB);
+  expect(page().of('hello')).toMatchObject([{ socketWindowBytes: 512 * KIB }]);
 });

@@ -21,7 +21,7 @@ test('HELLO, OPEN and the first bytes do not wait for WELCOME', async () => {
   await expect
     .poll(() => page().frames)
     .toEqual([
-      { type: 'hello', version: 2, socketWindowBytes: 2 * MIB, streamWindowBytes: 131072, token: 'T' },
+      { type: 'hello', version: 2, socketWindowBytes: MIB / 2, streamWindowBytes: 131072, token: 'T' },
       { type: 'open', stream: 1, ...ADDRESS },
       { type: 'data', stream: 1, payload: Buffer.of(7) },
     ]);
