@@ -217,8 +217,8 @@ test('a claim narrows targets, origins and bytes; one that cannot be read admits
   const startedAt = Date.now();
   const slow = await issue(issuer, { browser_mtls_relay: { bytes_per_second: 100_000 } });
   const { reader, writer } = await connect(tunnelTo(relay, { token: slow }), port);
-  void writer.write(new Uint8Array(300_000)).catch(() => {});
-  for (let received = 0; received < 300_000; ) received += (await reader.read()).value?.length ?? 300_000;
+  void writer.write(new Uint8Array(500_000)).catch(() => {});
+  for (let received = 0; received < 500_000; ) received += (await reader.read()).value?.length ?? 500_000;
   expect(Date.now() - startedAt).toBeGreaterThan(1000);
 });
 
