@@ -105,9 +105,9 @@ const attacks = {
     keep(
       1000,
       withWebSocket(() => {}),
-      500,
+      2000,
     ),
-  'silent-connections': () => keep(3000, () => {}, 1000),
+  'silent-connections': () => keep(3000, () => {}, 3000),
   /** Pongs of six bytes before HELLO. */
   pongs: () =>
     keep(
