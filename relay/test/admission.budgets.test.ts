@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
 import { addressKey, normaliseAddress } from '../src/admission/address.js';
 import { GuessThrottle } from '../src/admission/guesses.js';
@@ -5,6 +6,7 @@ import { ProvenBudget } from '../src/admission/proven.js';
 import { BucketsByAddress, TokenBucket } from '../src/admission/token-bucket.js';
 import { findToken, parseTokens, readToken } from '../src/admission/tokens.js';
 import { UnprovenBudget } from '../src/admission/unproven.js';
+import { LIMITS, limitNames } from '../src/limits.js';
 import { dropLargest } from '../src/memory-watch.js';
 
 test.each([
@@ -180,4 +182,13 @@ test('who holds most goes, until the rest fits', () => {
   expect(dropped).toEqual([]);
   dropLargest(holders, 35);
   expect(dropped).toEqual([50, 30]);
+});
+
+test('the README has each limit with its flag and default', async () => {
+  const readme = await readFile('relay/README.md', 'utf8');
+  for (const name of limitNames) {
+    const { flag, usual } = LIMITS[name];
+    const byDefault = usual === undefined ? '64' : usual.toLocaleString('en');
+    expect(readme).toMatch(new RegExp(`\\| \`${name}\` \\| \`--${flag}\` \\| ${byDefault}\\b`));
+  }
 });

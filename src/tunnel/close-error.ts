@@ -21,7 +21,7 @@ export function closeError({ code, reason }: Closing): MtlsError {
     case CloseCode.token:
       return new MtlsError(
         'ERR_TUNNEL_AUTH',
-        'The relay did not accept the token: set tunnelToken to one that it was started with (--token or RELAY_TOKEN).',
+        'The relay did not accept the token: set tunnelToken to one that it admits (--token-file, RELAY_TOKEN or --jwt-issuer).',
       );
     case CloseCode.expired:
       return new MtlsError(
