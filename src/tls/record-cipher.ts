@@ -49,6 +49,8 @@ export interface RecordCipher {
   seal(type: number, content: Uint8Array): Promise<Uint8Array> | Uint8Array;
   /** The whole records for application data. */
   sealOutput(output: EngineOutput): Promise<Uint8Array> | Uint8Array;
+  /** Begins to open whole records, if that can be done beside other work. `open` is to follow for each of them, in this order. */
+  announce?(records: readonly Uint8Array[]): void;
   /**
    * Opens whole records from the first one on, not always all of them. Application data goes to the HTTP connection, where that is in
    * the engine that opens them.

@@ -13,7 +13,7 @@ import {
   type RecordContent,
 } from './record-cipher.js';
 import { Alert, AlertLevel, RecordFault } from './record-fault.js';
-import { RecordReader } from './record-reader.js';
+import { type CutRecords, RecordReader } from './record-reader.js';
 import { Algorithm, type TrafficKeys } from './traffic-keys.js';
 import type { TlsVersion } from './types.js';
 import { WebCryptoCipher } from './web-crypto-cipher.js';
@@ -52,6 +52,8 @@ export class RecordLayer {
   #sealing: RecordCipher;
   #opening: RecordCipher;
   #reader: RecordReader;
+  /** What `receive` is to follow for. */
+  #begun: CutRecords[] = [];
   #handshake = new HandshakeMessages();
   #floods: FloodLimits;
   /** The server has asked for new keys of ours: they are due before the next data (RFC 8446 section 4.6.3). */
@@ -90,14 +92,29 @@ export class RecordLayer {
     this.#floods = new FloodLimits(parts.warnings);
   }
 
+  /** Whether records are opened beside other work, so that it pays to read on meanwhile. */
+  get opensAside(): boolean {
+    return this.#opening.announce !== undefined;
+  }
+
+  /** Takes ciphertext in any portions, and begins to open it. `receive` is to follow, in the same order. */
+  begin(ciphertext: Uint8Array): CutRecords {
+    const { fault } = this.#begun.at(-1) ?? {};
+    // Behind such a header nothing can be told apart.
+    const cut = fault ? { records: [], fault } : this.#reader.read(ciphertext);
+    this.#opening.announce?.(cut.records);
+    this.#begun.push(cut);
+    return cut;
+  }
+
   /**
-   * Takes ciphertext in any portions. Application data goes to the HTTP connection where it can. Not to be called again before the last
-   * call has resolved.
+   * What comes of ciphertext. Application data goes to the HTTP connection where it can. Not to be called again before the last call has
+   * resolved.
    */
-  async receive(ciphertext: Uint8Array, target?: EngineTarget): Promise<Received> {
+  async receive({ records, fault }: CutRecords, target?: EngineTarget): Promise<Received> {
+    this.#begun.shift();
     const received: Received = { plaintext: [], passedBytes: 0, closed: false };
     try {
-      const { records, fault } = this.#reader.read(ciphertext);
       await this.#openAll(records, received, target);
       if (fault && !received.closed) throw fault;
     } catch (error) {
@@ -173,6 +190,8 @@ export class RecordLayer {
       }
       if (fault && this.#opening === cipher && !received.closed) throw fault;
       left = left.slice(taken);
+      if (this.#opening !== cipher)
+        this.#opening.announce?.([...left, ...this.#begun.flatMap(it => it.records)]);
     }
   }
 

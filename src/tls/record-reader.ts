@@ -12,6 +12,12 @@ const TYPES: Record<TlsVersion, readonly number[]> = {
 const MAJOR_VERSION = 3;
 const MINOR_VERSION = 3;
 
+/** Whole records, and what is wrong with the header behind them. */
+export interface CutRecords {
+  records: Uint8Array[];
+  fault?: RecordFault;
+}
+
 /** Cuts the ciphertext that follows a handshake into records, at a cost that grows with its bytes however small its portions are. */
 export class RecordReader {
   #version: TlsVersion;
@@ -24,7 +30,7 @@ export class RecordReader {
   }
 
   /** Takes the records that are now there in full, and what is wrong with the header behind them. */
-  read(ciphertext: Uint8Array): { records: Uint8Array[]; fault?: RecordFault } {
+  read(ciphertext: Uint8Array): CutRecords {
     const records: Uint8Array[] = [];
     try {
       for (let at = 0; at < ciphertext.length; ) {

@@ -11,6 +11,7 @@ import type { HandshakeLayer } from './handshake-layer.js';
 import type { PlaintextChannel, PlaintextSink } from './plaintext-channel.js';
 import type { EngineOutput, EngineTarget } from './record-cipher.js';
 import { type Received, RecordLayer } from './record-layer.js';
+import type { CutRecords } from './record-reader.js';
 import type { TlsEngine } from './tls-engine.js';
 import { readInfo } from './tls-info.js';
 import { Transport } from './transport.js';
@@ -19,7 +20,13 @@ import type { TlsConnectOptions, TlsInfo } from './types.js';
 /** What is encrypted at once, so that a large write does not hold several copies of itself. */
 const WRITE_SLICE_BYTES = 64 * 1024;
 
+/** Chunks that are read while records are opened beside. */
+const MAX_AHEAD = 2;
+
 const nothing = new Uint8Array(0);
+
+/** A chunk of ciphertext: its records; undefined at the end of the stream. */
+type Chunk = { cut: CutRecords | undefined } | { error: unknown };
 
 /**
  * A TLS connection over a byte stream.
@@ -38,6 +45,7 @@ export class TlsConnection implements PlaintextChannel {
   /** Undefined during the handshake. */
   #records: RecordLayer | undefined;
   #plaintext: Uint8Array[] = [];
+  #ahead: Promise<Chunk>[] = [];
   #turns = new Turns();
   #peerClosed = false;
   /** Nothing more is written: it has been closed, or has failed. */
@@ -146,7 +154,7 @@ export class TlsConnection implements PlaintextChannel {
       this.#records.free();
       throw this.#failure;
     }
-    await this.#receive(external.incoming);
+    await this.#receive(this.#records.begin(external.incoming));
   }
 
   /** In place of `readable`. */
@@ -158,9 +166,8 @@ export class TlsConnection implements PlaintextChannel {
         this.#endReading();
         return false;
       }
-      const { done, value } = await this.#readCiphertext();
-      if (done) throw this.#failWith(this.#history.truncation());
-      passed = await this.#receive(value, sink.target());
+      const cut = await this.#readRecords();
+      passed = await this.#receive(cut, sink.target());
     }
     const plaintext = this.#plaintext.splice(0);
     if (plaintext.length > 0) sink.data(plaintext);
@@ -187,10 +194,30 @@ export class TlsConnection implements PlaintextChannel {
     if (!(await this.receive({ target: () => undefined, data }))) controller.close();
   }
 
-  /** Returns whether plaintext has passed to HTTP. */
-  async #receive(ciphertext: Uint8Array, target?: EngineTarget): Promise<boolean> {
+  /** The records of the next chunk. Others are read meanwhile where that pays. */
+  async #readRecords(): Promise<CutRecords> {
+    const chunk = await (this.#ahead.shift() ?? this.#readChunk());
+    if ('error' in chunk) throw this.#failWith(this.#history.errorOfStream(chunk.error));
+    if (!chunk.cut) throw this.#failWith(this.#history.truncation());
+    if (this.#usable().opensAside) while (this.#ahead.length < MAX_AHEAD) this.#ahead.push(this.#readChunk());
+    return chunk.cut;
+  }
+
+  /** How the stream ends is told in its turn, behind what came before. */
+  async #readChunk(): Promise<Chunk> {
     try {
-      return this.#take(await this.#usable().receive(ciphertext, target));
+      const { value } = await this.#transport.read();
+      if (value) this.#history.noteReceived(value);
+      return { cut: value && this.#usable().begin(value) };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** Returns whether plaintext has passed to HTTP. */
+  async #receive(cut: CutRecords, target?: EngineTarget): Promise<boolean> {
+    try {
+      return this.#take(await this.#usable().receive(cut, target));
     } catch (error) {
       this.#failWith(error);
       // Data that came before a failure is delivered first; the next pull reports the failure.

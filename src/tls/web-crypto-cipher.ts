@@ -38,6 +38,12 @@ export class WebCryptoCipher implements RecordCipher {
   #iv: Uint8Array<ArrayBuffer>;
   /** Records sealed or opened with these keys, those of the handshake included. */
   #sequence: number;
+  /** Announced, and not yet begun. */
+  #waiting: readonly Uint8Array[] = [];
+  /** How many of them have been begun after all: a chunk may hold thousands. */
+  #passed = 0;
+  /** Begun, and not yet taken. */
+  #begun: Promise<RecordContent>[] = [];
 
   /** Wipes the key's bytes. */
   static async create(
@@ -72,12 +78,19 @@ export class WebCryptoCipher implements RecordCipher {
     return this.seal(ContentType.applicationData, take() ?? nothing);
   }
 
+  announce(records: readonly Uint8Array[]): void {
+    const left = this.#waiting.slice(this.#passed);
+    this.#waiting = left.concat(records);
+    this.#passed = 0;
+    this.#begin();
+  }
+
   async open(records: readonly Uint8Array[]): Promise<OpenedRecords> {
-    const attempts = records.slice(0, MAX_OPEN_AT_ONCE).map(record => this.#open(record));
-    for (const attempt of attempts) attempt.catch(() => {});
+    if (this.#begun.length === 0) this.announce(records);
     const contents: RecordContent[] = [];
     try {
-      for (const attempt of attempts) contents.push(await attempt);
+      for (let count = Math.min(records.length, this.#begun.length); count > 0; count--)
+        contents.push(await this.#next());
     } catch (fault) {
       if (fault instanceof RecordFault) return { contents, fault };
       throw fault;
@@ -85,7 +98,31 @@ export class WebCryptoCipher implements RecordCipher {
     return { contents };
   }
 
-  free(): void {}
+  free(): void {
+    this.#waiting = [];
+  }
+
+  /** In the order of the records' numbers. */
+  #begin(): void {
+    const end = this.#passed + MAX_OPEN_AT_ONCE - this.#begun.length;
+    for (const record of this.#waiting.slice(this.#passed, end)) {
+      this.#passed++;
+      const opening = this.#open(record);
+      opening.catch(() => {});
+      this.#begun.push(opening);
+    }
+    if (this.#passed >= this.#waiting.length) [this.#waiting, this.#passed] = [[], 0];
+  }
+
+  /** What the first one that has been begun carries. */
+  async #next(): Promise<RecordContent> {
+    try {
+      return (await this.#begun[0]) as RecordContent;
+    } finally {
+      this.#begun.shift();
+      this.#begin();
+    }
+  }
 
   /** The pieces of one record. */
   async #seal(type: number, content: Uint8Array): Promise<Uint8Array[]> {

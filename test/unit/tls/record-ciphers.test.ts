@@ -2,8 +2,10 @@ import { createCipheriv, randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Instance } from '../../../src/engine/instance.js';
 import { EngineCipher } from '../../../src/tls/engine-cipher.js';
+import type { ExternalConnection } from '../../../src/tls/external-connection.js';
 import { ContentType, type RecordCipher } from '../../../src/tls/record-cipher.js';
 import { RecordEngine } from '../../../src/tls/record-engine.js';
+import { RecordLayer } from '../../../src/tls/record-layer.js';
 import { Algorithm, type TrafficKeys } from '../../../src/tls/traffic-keys.js';
 import type { TlsVersion } from '../../../src/tls/types.js';
 import { WebCryptoCipher } from '../../../src/tls/web-crypto-cipher.js';
@@ -238,3 +240,69 @@ it('keys that have been freed open and seal nothing', () => {
     expect(() => cipher.open([Uint8Array.of(23, 3, 3, 0, 1, 0)], undefined)).toThrow(refusal);
   }
 });
+
+describe.each(suites.filter(([, { version }]) => version === 'TLSv1.3'))(
+  'chunks that are read ahead, %s',
+  (_, suite) => {
+    /** A layer whose server goes from one of these keys to the next. */
+    const layer = (first: TrafficKeys, ...next: TrafficKeys[]) => {
+      const copy = (keys: TrafficKeys) => ({ ...keys, key: keys.key.slice() });
+      const external = {
+        sendKeys: newKeys(suite, 0),
+        receiveKeys: copy(first),
+        records: engine,
+        updateKeys: () => copy(next.shift() ?? first),
+        free: () => {},
+      } as unknown as ExternalConnection;
+      return RecordLayer.create(external, { version: suite.version, transmit: () => {}, warnings: 0 });
+    };
+    const keyUpdate = Uint8Array.of(24, 0, 0, 1, 0);
+    const textOf = (pieces: Uint8Array[]) => Buffer.concat(pieces).toString();
+
+    it('are opened with the keys that a key update in one before them brings', async () => {
+      const keys = [newKeys(suite, 0), newKeys(suite, 0), newKeys(suite, 0)] as const;
+      const record = (of: number, number: number, content: string | Uint8Array) =>
+        sealed(suite, keys[of] as TrafficKeys, {
+          number,
+          type: typeof content === 'string' ? DATA : HANDSHAKE,
+          content: Buffer.from(content),
+        });
+      const chunks = [
+        [record(0, 0, 'a'), record(0, 1, 'b'), record(0, 2, keyUpdate), record(1, 0, 'c')],
+        [record(1, 1, 'd'), record(1, 2, keyUpdate), record(2, 0, 'e')],
+        [record(2, 1, 'f'), ...Array.from({ length: 30 }, (_, at) => record(2, 2 + at, 'g'))],
+        [record(2, 32, 'h')],
+      ];
+      const records = await layer(...keys);
+      const begun = chunks.map(chunk => records.begin(Buffer.concat(chunk)));
+      const texts: string[] = [];
+      for (const cut of begun) {
+        const { plaintext, failure, broken } = await records.receive(cut);
+        expect([failure, broken]).toEqual([undefined, undefined]);
+        texts.push(textOf(plaintext));
+      }
+      expect(texts).toEqual(['abc', 'de', `f${'g'.repeat(30)}`, 'h']);
+      records.free();
+    });
+
+    it('do not hide what ends the records before them', async () => {
+      const keys = newKeys(suite, 0);
+      const record = (number: number, content: string) =>
+        sealed(suite, keys, { number, type: DATA, content: Buffer.from(content) });
+      const records = await layer(keys);
+      const begun = [
+        records.begin(record(0, 'good')),
+        records.begin(Buffer.concat([record(1, 'last'), Buffer.of(99, 3, 3, 0, 1)])),
+        records.begin(record(2, 'never')),
+      ];
+      const received = [];
+      for (const cut of begun.slice(0, 2)) received.push(await records.receive(cut));
+      expect(received.map(({ plaintext }) => textOf(plaintext))).toEqual(['good', 'last']);
+      expect(received.map(({ failure }) => failure?.message)).toEqual([
+        undefined,
+        'a record of type 99 came after the handshake',
+      ]);
+      records.free();
+    });
+  },
+);
