@@ -3,18 +3,31 @@ import { isA, platformFetch } from '../platform.js';
 /** Where a file of the package comes from: an address, a response or its bytes. */
 export type AssetSource = URL | string | Response | BufferSource;
 
-/** @param refused makes the error for a server that answers otherwise, of a clause that says how */
-export async function assetBytes(
+/**
+ * The file as a response that is being received, or as its bytes.
+ *
+ * @param refused makes the error for a server that answers otherwise, of a clause that says how
+ */
+export async function openAsset(
   source: AssetSource,
   refused: (answer: string) => Error,
-): Promise<BufferSource> {
+): Promise<Response | BufferSource> {
   const isAddress = typeof source === 'string' || source instanceof URL;
   const file = isAddress ? await bytesOfFile(source) : undefined;
   if (file) return file;
   const response = isAddress ? await platformFetch(source) : source;
-  if (!isA(response, Response)) return response;
-  if (!response.ok) throw refused(`${response.url.replace(/[?#].*/s, '')} answered ${response.status}`);
-  return response.arrayBuffer();
+  if (isA(response, Response) && !response.ok)
+    throw refused(`${response.url.replace(/[?#].*/s, '')} answered ${response.status}`);
+  return response;
+}
+
+/** As `openAsset`, once all of it is there. */
+export async function assetBytes(
+  source: AssetSource,
+  refused: (answer: string) => Error,
+): Promise<BufferSource> {
+  const opened = await openAsset(source, refused);
+  return isA(opened, Response) ? opened.arrayBuffer() : opened;
 }
 
 /** In Node a package's files have file: addresses, which Node's fetch does not read. */

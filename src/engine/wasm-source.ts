@@ -1,5 +1,6 @@
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
-import { type AssetSource, assetBytes } from './asset.js';
+import { isA } from '../platform.js';
+import { type AssetSource, openAsset } from './asset.js';
 
 /** Where WebAssembly comes from: an address, a response, its bytes, or a compiled module. */
 export type WasmSource = AssetSource | WebAssembly.Module;
@@ -21,8 +22,11 @@ export async function compileWasm(source: WasmSource, loaded: Loaded): Promise<W
   const refused = (answer: string) => new MtlsError(code, `The ${name} could not be loaded: ${answer}.`);
   try {
     if (source instanceof WebAssembly.Module) return source;
-    // Compiled from its bytes rather than streamed: that needs no right Content-Type from the server.
-    return await WebAssembly.compile(await assetBytes(source as AssetSource, refused));
+    const opened = await openAsset(source as AssetSource, refused);
+    if (!isA(opened, Response)) return await WebAssembly.compile(opened);
+    // While it is received; browsers keep the result for the next visit as well.
+    if (isStreamable(opened)) return await WebAssembly.compileStreaming(opened);
+    return await WebAssembly.compile(await opened.arrayBuffer());
   } catch (cause) {
     if (cause instanceof MtlsError) throw cause;
     throw new MtlsError(
@@ -31,4 +35,9 @@ export async function compileWasm(source: WasmSource, loaded: Loaded): Promise<W
       { cause },
     );
   }
+}
+
+/** WebAssembly is compiled from a response with this Content-Type alone, and not every server knows it. */
+function isStreamable({ headers }: Response): boolean {
+  return headers.get('content-type') === 'application/wasm';
 }
