@@ -12,7 +12,7 @@ const DECODERS = 'wasm/decoders.wasm';
 const DECODERS_BUDGET_BYTES = 120 * 1024;
 /** What the package adds to an application that uses one name alone, bundled by Vite; with `later`, what it loads on demand as well. */
 const NAME_BUDGETS = [
-  { name: 'createClient', budgetBytes: 51 * 1024 },
+  { name: 'createClient', budgetBytes: 57 * 1024 },
   { name: 'openPkcs12', budgetBytes: 89 * 1024, later: true },
   { name: 'IdentityStore', budgetBytes: 13 * 1024 },
   { name: 'MtlsError', budgetBytes: 1024 },
