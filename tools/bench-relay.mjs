@@ -11,7 +11,7 @@ import { BenchPage, upgradeTo } from './bench-relay-page.mjs';
 const MiB = 1024 * 1024;
 const TOTAL_BYTES = 512 * MiB;
 const WARM_UP_BYTES = 128 * MiB;
-const ROUNDS = 3;
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const MESSAGE_BYTES = Number(process.env.MESSAGE_BYTES ?? 64 * 1024);
 
 const roles = { ours: runRelay, bare: runBareRelay, target: runTarget, page: runPage };
@@ -99,7 +99,9 @@ async function runRelay() {
   const relay = await createRelay({
     allow: ['127.0.0.1:*'],
     origins: ['*'],
-    ...(process.env.WINDOW ? { windowBytes: Number(process.env.WINDOW) } : {}),
+    ...(process.env.WINDOW
+      ? { windowBytes: Number(process.env.WINDOW), maxWindowBytes: Number(process.env.MAXW ?? 16777216) }
+      : {}),
   });
   answerCpu();
   process.send({ url: relay.url });

@@ -1,7 +1,7 @@
 import { MAX_WINDOW_BYTES } from './limits.js';
 
 /** Where a window lasts shorter than this, sending credit takes more time than the network. */
-const SHORTEST_MS = 4;
+const SHORTEST_MS = 2;
 
 /** What the windows of a socket's streams may grow by, all together: a bound for its memory. */
 export class GrowthBudget {
