@@ -24,6 +24,7 @@ import { createConnector } from './policy/create-connector.js';
 import { ReadGate } from './read-gate.js';
 import { RelayResources } from './resources.js';
 import { Session } from './session.js';
+import { tellAtOnce } from './synchronous-events.js';
 import { forwardedForOf, offersSubprotocol, pathOf, refuse, refuseUnlessTaken } from './upgrade.js';
 
 /** A running relay. */
@@ -262,6 +263,7 @@ class WebSocketRelay implements Relay {
       onAdmitted: ({ subject }, bytesPerSecond) => {
         this.#doorkeeper.leave(visitor);
         guard.setProven(byteBucket(bytesPerSecond));
+        tellAtOnce(webSocket);
         const named = subject === undefined ? {} : { subject: loggable(subject) };
         settings.log({ type: 'admitted', connection: id, ...named });
       },

@@ -10,6 +10,9 @@ const READ_OVERHEAD_BYTES = 512;
 /** Frames and small reads of a page before it is admitted: HELLO, the first messages of a few streams, and pings. */
 const MAX_UNPROVEN_OBJECTS = 256;
 
+/** Frames of a page that are heard before others have their turn, and what else was read with them. */
+const MAX_IN_TURN = 64;
+
 export interface FrameGuardOptions {
   gate: ReadGate;
   /** Frames and small reads of this WebSocket. */
@@ -34,6 +37,8 @@ export class FrameGuard {
   #reads = 0;
   #readBytes = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** Frames since others had their turn. */
+  #inTurn = 0;
 
   constructor(webSocket: WebSocket, socket: Duplex, options: FrameGuardOptions) {
     this.#options = options;
@@ -76,6 +81,17 @@ export class FrameGuard {
     const { addressFrames } = this.#options;
     const waitMs = Math.max(this.#frames.take(1), addressFrames.take(1), this.#bytes.take(bytes));
     if (waitMs > 0) this.#pause(waitMs);
+    else if (++this.#inTurn === MAX_IN_TURN) this.#endTurn();
+  }
+
+  /** Lets others have their turn before more is read. */
+  #endTurn(): void {
+    const { gate } = this.#options;
+    gate.close('turn');
+    setImmediate(() => {
+      this.#inTurn = 0;
+      gate.open('turn');
+    });
   }
 
   #pause(waitMs: number): void {
