@@ -11,8 +11,8 @@ import { BenchPage, upgradeTo } from './bench-relay-page.mjs';
 const MiB = 1024 * 1024;
 const TOTAL_BYTES = 512 * MiB;
 const WARM_UP_BYTES = 128 * MiB;
-const ROUNDS = Number(process.env.ROUNDS ?? 5);
-const MESSAGE_BYTES = Number(process.env.MESSAGE_BYTES ?? 64 * 1024);
+const ROUNDS = 5;
+const MESSAGE_BYTES = 64 * 1024;
 
 const roles = { ours: runRelay, bare: runBareRelay, target: runTarget, page: runPage };
 const [role] = process.argv.slice(2);
@@ -22,61 +22,46 @@ else await main();
 async function main() {
   const target = startProcess('target');
   const { port } = await target.ready;
-  const relays = { ours: startProcess('ours'), bare: startProcess('bare', { TARGET_PORT: port }) };
+  const relays = [
+    ['a bare ws relay', startProcess('bare', { TARGET_PORT: port })],
+    ['this relay', startProcess('ours')],
+    // An environment variable of `ws`.
+    ['this relay without bufferutil', startProcess('ours', { WS_NO_BUFFER_UTIL: '1' })],
+  ];
   console.log(
-    `relay: ${TOTAL_BYTES / MiB} MiB each way, MB per CPU second of the relay's process, median of ${ROUNDS}`,
+    `relay: MB per CPU second of its process, ${TOTAL_BYTES / MiB} MiB each way, median of ${ROUNDS}, in turn`,
   );
-  for (const direction of (process.env.DIR ?? 'up down').split(' ')) {
-    const rates = { ours: [], bare: [] };
-    const walls = { ours: [], bare: [] };
-    for (let round = -1; round < ROUNDS; round++) {
-      for (const [name, relay] of Object.entries(relays)) {
-        const { url } = await relay.ready;
-        const bytes = round < 0 ? WARM_UP_BYTES : TOTAL_BYTES;
-        const { cpuMs, wallMs } = await measure(relay, {
-          url,
-          port,
-          direction,
-          bytes,
-          bare: name === 'bare',
-        });
-        if (round >= 0) {
-          rates[name].push(bytes / 1e6 / (cpuMs / 1000));
-          walls[name].push(bytes / 1e6 / (wallMs / 1000));
-        }
-      }
-    }
-    const [ours, bare] = [median(rates.ours), median(rates.bare)];
-    for (const [name, rate] of [
-      ['a bare ws relay', bare],
-      ['this relay', ours],
-    ]) {
-      console.log(
-        `  ${`${direction}, ${name}`.padEnd(44)} ${rate.toFixed(0).padStart(9)} MB/s ${(rate / bare).toFixed(2).padStart(6)} x`,
-      );
-    }
-    if (process.env.BENCH_WALL) console.log('  wall', walls, rates);
-  }
-  for (const { child } of [target, ...Object.values(relays)])
-    child.kill(process.env.PROF ? 'SIGINT' : 'SIGTERM');
+  for (const direction of ['up', 'down']) await compare(relays, { direction, port });
+  for (const { child } of [target, ...relays.map(([, relay]) => relay)]) child.kill();
 }
 
-async function measure(relay, job) {
+/** The first is what the others are measured against. */
+async function compare(relays, job) {
+  const rates = relays.map(() => []);
+  for (const [, relay] of relays) await megabytesPerSecond(relay, { ...job, bytes: WARM_UP_BYTES });
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [index, [, relay]] of relays.entries())
+      rates[index].push(await megabytesPerSecond(relay, { ...job, bytes: TOTAL_BYTES }));
+  }
+  const medians = rates.map(median);
+  for (const [index, [name]] of relays.entries()) {
+    const [rate, ratio] = [medians[index].toFixed(0), (medians[index] / medians[0]).toFixed(2)];
+    console.log(`  ${`${job.direction}, ${name}`.padEnd(44)} ${rate.padStart(9)} MB ${ratio.padStart(7)} x`);
+  }
+}
+
+async function megabytesPerSecond(relay, job) {
+  const { url, bare } = await relay.ready;
   const before = await ask(relay.child, 'cpu');
-  const startedAt = performance.now();
-  const page = startProcess('page', { JOB: JSON.stringify(job) });
+  const page = startProcess('page', { JOB: JSON.stringify({ ...job, url, bare }) });
   await page.ready;
-  const wallMs = performance.now() - startedAt;
   const after = await ask(relay.child, 'cpu');
-  page.child.kill(process.env.PROF ? 'SIGINT' : 'SIGTERM');
-  return { cpuMs: (after - before) / 1000, wallMs };
+  page.child.kill();
+  return job.bytes / (after - before);
 }
 
 function startProcess(name, env = {}) {
-  const child = fork(fileURLToPath(import.meta.url), [name], {
-    execArgv: process.env.PROF === name ? ['--cpu-prof', '--cpu-prof-dir=/tmp/c-relay/prof'] : [],
-    env: { ...process.env, ...env },
-  });
+  const child = fork(fileURLToPath(import.meta.url), [name], { env: { ...process.env, ...env } });
   return { child, ready: once(child, 'message').then(([message]) => message) };
 }
 
@@ -87,7 +72,6 @@ async function ask(child, question) {
 }
 
 function answerCpu() {
-  if (process.env.PROF) process.on('SIGINT', () => process.exit());
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
     process.send(user + system);
@@ -96,22 +80,16 @@ function answerCpu() {
 
 async function runRelay() {
   const { createRelay } = await import('../relay/dist/index.js');
-  const relay = await createRelay({
-    allow: ['127.0.0.1:*'],
-    origins: ['*'],
-    ...(process.env.WINDOW
-      ? { windowBytes: Number(process.env.WINDOW), maxWindowBytes: Number(process.env.MAXW ?? 16777216) }
-      : {}),
-  });
+  const relay = await createRelay({ allow: ['127.0.0.1:*'], origins: ['*'] });
   answerCpu();
-  process.send({ url: relay.url });
+  process.send({ url: relay.url, bare: false });
 }
 
 async function runBareRelay() {
   const options = { host: '127.0.0.1', port: 0, perMessageDeflate: false };
   const server = new WebSocketServer(options, () => {
     answerCpu();
-    process.send({ url: `ws://127.0.0.1:${server.address().port}/` });
+    process.send({ url: `ws://127.0.0.1:${server.address().port}/`, bare: true });
   });
   server.on('connection', page => {
     const target = connectTcp({ port: Number(process.env.TARGET_PORT), host: '127.0.0.1', noDelay: true });
@@ -130,7 +108,7 @@ async function runBareRelay() {
   });
 }
 
-/** Takes a line with a number of bytes: those it sends as TLS records when positive, or takes and then ends when negative. */
+/** Takes a line with a number: it sends so many bytes, as TLS records, or takes as many as a negative one says and then ends. */
 async function runTarget() {
   const record = Buffer.alloc(5 + 16_401, 'x');
   record.set([23, 3, 3, 16_401 >> 8, 16_401 & 255]);

@@ -88,6 +88,11 @@ export class Outbox {
     this.#send(message, message.length, onSent);
   }
 
+  /** Answers a ping of WebSocket itself. */
+  sendPong(data: Uint8Array): void {
+    this.#webSocket.pong(data, false, this.#queue(data.length));
+  }
+
   close(): void {
     clearTimeout(this.#delay);
   }
@@ -102,15 +107,19 @@ export class Outbox {
   }
 
   #send(message: Uint8Array, bytes: number, onSent: (() => void) | undefined): void {
+    this.#webSocket.send(message, this.#queue(bytes, onSent));
+  }
+
+  /** Counts a message until the function that it gives is called, with an error where the WebSocket is gone: its close follows. */
+  #queue(bytes: number, onSent?: () => void): () => void {
     const costBytes = bytes + MESSAGE_OVERHEAD_BYTES;
     this.#queuedBytes += costBytes;
-    // Called with an error where the WebSocket is gone. That needs no handling: its close follows.
-    this.#webSocket.send(message, () => {
+    return () => {
       this.#queuedBytes -= costBytes;
       onSent?.();
       this.#serve();
       this.#options.onDrain();
-    });
+    };
   }
 
   #serve(): void {

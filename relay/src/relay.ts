@@ -56,6 +56,8 @@ const WEB_SOCKET_OPTIONS = {
   maxBufferedChunks: 1024,
   // One message in a turn: a page's flood of small ones does not hold up what other sockets have to say.
   allowSynchronousEvents: false,
+  // Answered by the session, which counts what waits for the page.
+  autoPong: false,
   closeTimeout: CLOSE_TIMEOUT_MS,
   handleProtocols: () => SUBPROTOCOL,
 };

@@ -79,6 +79,7 @@ export class Session {
     });
     this.#roundTrip = new RoundTrip(this.#outbox);
     webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    webSocket.on('ping', data => this.#onPing(data));
     webSocket.on('error', error => this.#onWebSocketError(error));
     webSocket.on('close', code => {
       this.close(code, '');
@@ -135,8 +136,18 @@ export class Session {
     const frame = isBinary && data instanceof Uint8Array ? decodeFrame(data) : undefined;
     const violation = frame ? this.#onFrame(frame) : 'malformed message';
     if (violation !== undefined) this.#protocolError(violation);
-    // Answers to what the page sends, which it does not take: it has to before it is heard again.
-    else if (this.#outbox.isOverfull) this.#options.gate.close('queue');
+    else this.#checkQueue();
+  }
+
+  #onPing(data: Uint8Array): void {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    this.#outbox.sendPong(data);
+    this.#checkQueue();
+  }
+
+  /** A page that does not take the answers to what it sends is not heard until it does. */
+  #checkQueue(): void {
+    if (this.#outbox.isOverfull && this.#state !== 'closed') this.#options.gate.close('queue');
   }
 
   /** Gives what the page did wrong. */
