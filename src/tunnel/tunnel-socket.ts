@@ -39,7 +39,7 @@ const FIRST_SOCKET_WINDOW_BYTES = MIB / 2;
 /** Such a delay is no harm, and nothing is held for the window: so it may grow on short paths as well. */
 const HARMLESS_DELAY_MS = 20;
 
-/** The round trip is measured about so often while data flows. */
+/** The round trip is measured about so often while data flows, and streams are opened. */
 const MEASURE_MS = 1_000;
 
 /** A socket that was silent for so long, and carried nothing, may be dead without having noticed. */
@@ -93,6 +93,7 @@ export class TunnelSocket implements StreamLink {
   /** Of all streams together, for what is on its way. */
   readonly #window: ReceiveWindow;
   #heardAtMs = Date.now();
+  #helloAtMs = 0;
 
   /** `onRetired`: it takes no further streams. @throws MtlsError ERR_TUNNEL_UNREACHABLE */
   constructor(settings: SocketSettings, webSocket: WebSocket, onRetired: (socket: TunnelSocket) => void) {
@@ -174,6 +175,7 @@ export class TunnelSocket implements StreamLink {
     if (this.#welcome) stream.grant(this.#welcome.streamWindowBytes - MIN_WINDOW_BYTES);
     this.#streams.set(number, stream);
     this.send(encodeOpen({ stream: number, ...address }));
+    if (this.#welcome) this.#measure();
     if (this.#streams.size === 1) this.#wake();
     if (this.#nextStream > MAX_STREAM) this.retire();
     return stream;
@@ -224,6 +226,7 @@ export class TunnelSocket implements StreamLink {
     clearTimeout(this.#openTimer);
     this.#heardAtMs = Date.now();
     this.#ignorePage = watchPage(() => this.#keepAlive.probe());
+    this.#helloAtMs = performance.now();
     const { token, windowBytes: streamWindowBytes } = this.#settings;
     const { windowBytes: socketWindowBytes } = this.#window;
     this.send(encodeHello({ version: PROTOCOL_VERSION, socketWindowBytes, streamWindowBytes, token }));
@@ -266,6 +269,7 @@ export class TunnelSocket implements StreamLink {
   #onWelcome(welcome: WelcomeFrame): string | undefined {
     if (this.#welcome) return 'a second WELCOME';
     this.#welcome = welcome;
+    this.#pinger.note(performance.now() - this.#helloAtMs);
     for (const stream of this.#streams.values()) stream.grant(welcome.streamWindowBytes - MIN_WINDOW_BYTES);
     this.outbox.grant(welcome.socketWindowBytes - INITIAL_CREDIT_BYTES);
     this.#pinger.pingOnce();
@@ -304,8 +308,12 @@ export class TunnelSocket implements StreamLink {
     if (!this.#window.receive(bytes)) return false;
     const credit = this.#window.consume(bytes);
     if (credit > 0) this.send(encodeCredit(SOCKET, credit));
-    if (this.#pinger.sinceMs > MEASURE_MS) this.#pinger.pingOnce();
+    this.#measure();
     return true;
+  }
+
+  #measure(): void {
+    if (this.#pinger.sinceMs > MEASURE_MS) this.#pinger.pingOnce();
   }
 
   #onClose(closing: Closing): void {
