@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The last part of `npm run bench`: transfers over a distance, in Node. A proxy in a process of its own delays each byte between page and
-// relay, beside Node's own https through the same delay to the server.
+// relay, beside Node's own https through the same delay to the server. Arguments: other round trips, in milliseconds.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { medianTimes } from './median-times.js';
 
 globalThis.WebSocket ??= WebSocket;
 const ROUNDS = 3;
-const ROUND_TRIPS_MS = [0, 50, 100];
+const ROUND_TRIPS_MS = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [0, 50, 100];
 const MIB = 1 << 20;
 const DOWN_BYTES = 32 * MIB;
 const UP_BYTES = 16 * MIB;
