@@ -22,14 +22,21 @@ export class TargetWriter {
   #socket: Socket | undefined;
   /** Bytes that TCP has been given and has not taken. */
   #writingBytes = 0;
-  /** A write waits for the end of the turn. */
-  #scheduled = false;
   #ended = false;
   #discarded = false;
   #receivedBytes = 0;
   /** Credit that has to wait for memory. */
   #withheldBytes = 0;
   readonly #grantWithheld = () => this.#grant(0);
+  readonly #onWritten = (error?: Error | null) => {
+    if (error || this.#discarded) return;
+    const bytes = this.#writingBytes;
+    this.#writingBytes = 0;
+    this.#options.memory.release(bytes);
+    this.#options.onTaken();
+    if (!this.#ended) this.#grant(this.#options.window.consume(bytes));
+    this.#write();
+  };
 
   constructor(options: TargetWriterOptions) {
     this.#options = options;
@@ -54,14 +61,14 @@ export class TargetWriter {
     this.#options.memory.hold(payload.length);
     const waits = this.#socket === undefined || this.#writingBytes > 0;
     this.#queue.push(waits ? compact(payload) : payload);
-    this.#schedule();
+    this.#write();
     return true;
   }
 
   /** The target gets FIN once it has got all that was received before. */
   end(): void {
     this.#ended = true;
-    this.#schedule();
+    this.#write();
   }
 
   /** The TCP connection stands. */
@@ -79,16 +86,7 @@ export class TargetWriter {
     this.#queue.clear();
   }
 
-  /** What a page's messages of one turn bring leaves in one system call. */
-  #schedule(): void {
-    if (this.#scheduled || this.#socket === undefined || this.#writingBytes > 0) return;
-    this.#scheduled = true;
-    process.nextTick(() => {
-      this.#scheduled = false;
-      this.#write();
-    });
-  }
-
+  /** What comes while TCP is being given something waits, and then leaves in one system call. */
   #write(): void {
     const socket = this.#socket;
     if (!socket || this.#discarded || this.#writingBytes > 0) return;
@@ -98,20 +96,10 @@ export class TargetWriter {
       if (!chunk) break;
       this.#writingBytes += chunk.length;
       const isLast = this.#queue.byteLength === 0 || this.#writingBytes >= BATCH_BYTES;
-      socket.write(chunk, isLast ? error => this.#onWritten(error) : undefined);
+      socket.write(chunk, isLast ? this.#onWritten : undefined);
     }
     socket.uncork();
     if (this.#ended && this.#queue.byteLength === 0 && !socket.writableEnded) socket.end();
-  }
-
-  #onWritten(error: Error | null | undefined): void {
-    if (error || this.#discarded) return;
-    const bytes = this.#writingBytes;
-    this.#writingBytes = 0;
-    this.#options.memory.release(bytes);
-    this.#options.onTaken();
-    if (!this.#ended) this.#grant(this.#options.window.consume(bytes));
-    this.#write();
   }
 
   #grant(bytes: number): void {
