@@ -181,7 +181,7 @@ test('sixteen kilobytes in records of one byte are read in milliseconds', () => 
   const bytes = records(hello({ extensions: extension(51, ...Array<number>(16_000).fill(1)) }), 1);
   const startedAt = performance.now();
   expect(checkClientHello(bytes, 'a.test')).toBe('a ClientHello for no name');
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
 });
 
 test('random damage never throws, and never lets another name pass', () => {

@@ -208,7 +208,7 @@ test.each(['A', 'AAAA'] as const)(
     });
     const startedAt = performance.now();
     expect(await lookup(await resolverOf(dns), 'a.test')).toEqual([silent === 'A' ? 'fd00::1' : '10.0.0.1']);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
   },
 );
 

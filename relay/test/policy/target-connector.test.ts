@@ -113,7 +113,7 @@ test('eight addresses are tried, each as soon as the one before has refused', as
   const startedAt = performance.now();
   expect((await connect(connector, { hostname: 'a.test', port })).remoteAddress).toBe('127.0.1.8');
   await expect(connect(connector, { hostname: 'b.test', port })).rejects.toMatchObject({ reason: 'refused' });
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
 });
 
 test('both families are tried', async () => {
