@@ -169,6 +169,18 @@ test('a WebSocket ends when its token expires, unless that is switched off', asy
   }
 });
 
+test('a page that can get tokens goes on behind the expiry of one', async () => {
+  const issuer = await makeIssuer();
+  const { relay, port } = await startAdmitting({ keys: [issuer.jwk], clockToleranceMs: 0 });
+  const tunnel = tunnelTo(relay, { token: () => issue(issuer, { exp: now() + 2 }) });
+  for (let time = 0; time < 2; time++) {
+    const { reader, writer } = await connect(tunnel, port);
+    await writer.write(Uint8Array.of(1));
+    expect((await reader.read()).value).toEqual(Uint8Array.of(1));
+    await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_AUTH' });
+  }
+});
+
 test('HS256 only by a secret of its own, and then nothing else', async () => {
   const secret = Buffer.alloc(32, 7);
   const { relay, port } = await startAdmitting({ secret });

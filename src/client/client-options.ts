@@ -18,8 +18,11 @@ import type { WebSocketOptions } from '../websocket/web-socket.js';
 export interface ClientOptions {
   /** The relay's address (`ws:` or `wss:`), or another transport. */
   tunnel: string | Tunnel;
-  /** What the relay asks for (its `--token`). Default: none. */
-  tunnelToken?: string;
+  /**
+   * What the relay admits by: one of its tokens, or a JSON Web Token. A function is asked for each WebSocket to the relay anew, so
+   * that tokens may expire. Default: none.
+   */
+  tunnelToken?: string | (() => string | Promise<string>);
   /** How the tunnel to that address works (`docs/tunnel.md`). Its defaults fit most uses. */
   tunnelOptions?: Omit<WebSocketTunnelOptions, 'token'>;
   /**
@@ -121,7 +124,7 @@ export function openTunnel({ tunnel, tunnelToken, tunnelOptions }: ClientOptions
 }
 
 function ownOptions(
-  token: string | undefined,
+  token: ClientOptions['tunnelToken'],
   options: WebSocketTunnelOptions | undefined = {},
 ): WebSocketTunnelOptions {
   if (options !== null && typeof options === 'object' && 'token' in options)

@@ -26,7 +26,7 @@ export function closeError({ code, reason }: Closing): MtlsError {
     case CloseCode.expired:
       return new MtlsError(
         'ERR_TUNNEL_AUTH',
-        'The token has expired: get another, and make a client with it.',
+        'The token has expired: give a function as tunnelToken, which gets another.',
       );
     case CloseCode.origin:
       return new MtlsError(

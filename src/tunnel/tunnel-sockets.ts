@@ -1,10 +1,13 @@
 import type { HostPort } from '../util/host-port.js';
+import { orAborted } from '../util/promises.js';
 import { SUBPROTOCOL } from './limits.js';
 import { openError } from './open-error.js';
+import { askForToken, type TokenSource } from './relay-token.js';
 import type { RelayedStream } from './relayed-stream.js';
 import { type SocketSettings, TunnelSocket } from './tunnel-socket.js';
 
-export interface SocketsSettings extends SocketSettings {
+export interface SocketsSettings extends Omit<SocketSettings, 'token'> {
+  token: TokenSource;
   /** The most sockets at once. */
   sockets: number;
 }
@@ -13,6 +16,12 @@ export interface SocketsSettings extends SocketSettings {
 export class TunnelSockets {
   readonly #settings: SocketsSettings;
   readonly #sockets = new Set<TunnelSocket>();
+  /** The socket that waits for its token, for all streams that wait for it. */
+  #awaited: Promise<TunnelSocket> | undefined;
+  /** Streams that wait for it. */
+  #waiting = 0;
+  /** The socket that waits was wanted ahead of its use. */
+  #wantedAhead = false;
 
   constructor(settings: SocketsSettings) {
     this.#settings = settings;
@@ -20,17 +29,15 @@ export class TunnelSockets {
 
   /** Opens a socket ahead of its use. A failure is not told: the next stream tries again. */
   preopen(): void {
-    try {
-      if (this.#sockets.size === 0) this.#add();
-    } catch {
-      // The next stream tells.
-    }
+    this.#wantedAhead = true;
+    // The next stream tells.
+    if (this.#sockets.size === 0) this.#open().catch(() => {});
   }
 
   /** @throws MtlsError ERR_TUNNEL_…; the signal's reason */
   async connect(address: HostPort, signal: AbortSignal | undefined): Promise<RelayedStream> {
     for (;;) {
-      const stream = await (await this.#socket()).open(address, signal);
+      const stream = await (await this.#socket(signal)).open(address, signal);
       if (stream) return stream;
       signal?.throwIfAborted();
     }
@@ -38,28 +45,48 @@ export class TunnelSockets {
 
   /** Closes each socket as soon as it has no stream. */
   close(): void {
+    this.#wantedAhead = false;
     for (const socket of [...this.#sockets]) socket.retire();
   }
 
-  async #socket(): Promise<TunnelSocket> {
+  async #socket(signal: AbortSignal | undefined): Promise<TunnelSocket> {
+    let [least] = this.#sockets;
+    for (const socket of this.#sockets) if (least && socket.load < least.load) least = socket;
+    if (least && (least.load === 0 || this.#sockets.size >= this.#settings.sockets)) return least;
+    this.#waiting++;
     try {
-      return this.#leastLoaded();
-    } catch (cause) {
-      throw await openError(this.#settings.url, cause);
+      return await orAborted(this.#open(), signal);
+    } finally {
+      this.#waiting--;
     }
   }
 
-  #leastLoaded(): TunnelSocket {
-    let [least] = this.#sockets;
-    for (const socket of this.#sockets) if (least && socket.load < least.load) least = socket;
-    if (!least || (least.load > 0 && this.#sockets.size < this.#settings.sockets)) return this.#add();
-    return least;
+  /** @throws MtlsError ERR_TUNNEL_UNREACHABLE, ERR_TUNNEL_AUTH */
+  async #open(): Promise<TunnelSocket> {
+    const { token } = this.#settings;
+    if (typeof token === 'string') return this.#add(token);
+    this.#awaited ??= this.#openWhenTold(token).finally(() => {
+      this.#awaited = undefined;
+    });
+    return this.#awaited;
   }
 
-  #add(): TunnelSocket {
-    const socket = new TunnelSocket(this.#settings, this.#construct(), it => this.#sockets.delete(it));
-    this.#sockets.add(socket);
+  async #openWhenTold(source: () => string | Promise<string>): Promise<TunnelSocket> {
+    const socket = await this.#add(await askForToken(source, this.#settings.openTimeoutMs));
+    // Nobody may want it any longer.
+    if (this.#waiting === 0 && !this.#wantedAhead) socket.retire();
     return socket;
+  }
+
+  async #add(token: string): Promise<TunnelSocket> {
+    try {
+      const settings = { ...this.#settings, token };
+      const socket = new TunnelSocket(settings, this.#construct(), it => this.#sockets.delete(it));
+      this.#sockets.add(socket);
+      return socket;
+    } catch (cause) {
+      throw await openError(this.#settings.url, cause);
+    }
   }
 
   #construct(): WebSocket {

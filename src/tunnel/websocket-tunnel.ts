@@ -2,9 +2,10 @@ import { platformWebSocket } from '../platform.js';
 import { type HostPort, withoutBrackets } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../util/options.js';
 import { ByteStreams } from './byte-streams.js';
-import { isHostName, isToken } from './frames.js';
+import { isHostName } from './frames.js';
 import type { KeepAliveOptions } from './keep-alive.js';
-import { MAX_SOCKET_WINDOW_BYTES, MAX_TOKEN_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from './limits.js';
+import { MAX_SOCKET_WINDOW_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from './limits.js';
+import { checkTokenSource, type TokenSource } from './relay-token.js';
 import type { Tunnel } from './tunnel.js';
 import { type SocketsSettings, TunnelSockets } from './tunnel-sockets.js';
 
@@ -13,8 +14,11 @@ const MAX_SOCKETS = 8;
 
 /** Options of {@link createWebSocketTunnel}. */
 export interface WebSocketTunnelOptions {
-  /** What the relay was started with (`--token`); at most 4,096 bytes of UTF-8. It travels in the hello message. Default: none. */
-  token?: string;
+  /**
+   * What the relay admits by: one of its tokens, or a JSON Web Token; at most 4,096 bytes of UTF-8. A function is asked for each
+   * WebSocket anew, so that tokens may expire; it has `openTimeoutMs` for its answer. Default: none.
+   */
+  token?: TokenSource;
   /**
    * When the WebSocket to the relay opens: `creation` at once, so that the first connection need not wait for it, or `first-use`.
    * Default: `creation`. A failure there is not told; the first connection tries again.
@@ -38,7 +42,7 @@ export interface WebSocketTunnelOptions {
    */
   socketWindowBytes?: number;
   /**
-   * Milliseconds that the WebSocket may take to open, and that a stream waits where the relay allows no more at once; 0 waits as long as
+   * Milliseconds that the WebSocket may take to open, that the function `token` may take, and that a stream waits where the relay allows no more at once; 0 waits as long as
    * the browser does, default 20,000.
    */
   openTimeoutMs?: number;
@@ -69,10 +73,10 @@ export interface WebSocketTunnel extends Tunnel {
  *
  * `connect` resolves when the WebSocket is open and the target named to the relay; whether the relay agrees and the target
  * answers shows on the streams. It rejects with `ERR_TUNNEL_UNREACHABLE` when no relay answers at the address, or it allows no
- * further stream. The streams fail with:
+ * further stream, and with `ERR_TUNNEL_AUTH` when the function `token` gives none. The streams fail with:
  *
  * - `ERR_TUNNEL_DENIED`: the relay does not allow the target
- * - `ERR_TUNNEL_AUTH`: the relay wants another token, the token has expired, or does not serve the page's origin
+ * - `ERR_TUNNEL_AUTH`: the relay wants another token, the token has expired, or the relay does not serve the page's origin
  * - `ERR_TUNNEL_UNREACHABLE`: the target refuses, has no address or does not answer; or the relay is full
  * - `ERR_TUNNEL_RESET`: the target reset the connection
  * - `ERR_TUNNEL_CLOSED`: the relay went away, does not answer any more, or closed the connection as idle; or it was given up
@@ -111,8 +115,7 @@ function parseSettings(url: string, options: WebSocketTunnelOptions): SocketsSet
   const { token = '', openTimeoutMs = 20_000, sockets = 1, WebSocket = platformWebSocket() } = options;
   if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || url.includes('#'))
     throw new TypeError('"url" must be a ws: or wss: URL without a fragment');
-  if (typeof token !== 'string' || !isToken(token))
-    throw new TypeError(`"token" must be a string of at most ${MAX_TOKEN_BYTES} bytes`);
+  checkTokenSource(token);
   checkedInteger('openTimeoutMs', openTimeoutMs, { min: 0, max: MAX_TIMER_MS });
   checkedInteger('sockets', sockets, { min: 1, max: MAX_SOCKETS });
   if (typeof WebSocket !== 'function')
