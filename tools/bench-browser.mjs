@@ -11,6 +11,7 @@ import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { WebSocketServer } from 'ws';
 import { ensurePki } from '../demo/pki.mjs';
+import { writeBlocks } from './bench-parts.mjs';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ROUNDS = 7;
@@ -95,11 +96,10 @@ function deferred() {
 function target() {
   const text = Buffer.from(jsonText(SIZES.textBytes));
   const packed = gzipSync(text);
-  const block = Buffer.alloc(64 * 1024, 'x');
   const it = createSecureServer({ ...pki.servers.good, allowHTTP1: true }, (request, response) => {
     response.setHeader('access-control-allow-origin', '*');
     response.setHeader('cache-control', 'no-store');
-    if (request.url === '/bytes') return writeBlocks(response, block, SIZES.downloadBytes);
+    if (request.url === '/bytes') return writeBlocks(response, SIZES.downloadBytes);
     if (request.url === '/text') return response.end(text);
     if (request.url === '/text?gzip') {
       response.setHeader('content-encoding', 'gzip');
@@ -150,18 +150,6 @@ function jsonText(length) {
     bytes += line.length + 1;
   }
   return lines.join('\n').slice(0, length);
-}
-
-function writeBlocks(response, block, length, sent = 0) {
-  let total = sent;
-  while (total < length) {
-    total += block.length;
-    if (!response.write(block)) {
-      response.once('drain', () => writeBlocks(response, block, length, total));
-      return;
-    }
-  }
-  response.end();
 }
 
 async function listening(it) {

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The last part of `npm run bench`: transfers over a distance, in Node. A proxy in a process of its own delays each byte between page and
 // relay, beside Node's own https through the same delay to the server. Arguments: other round trips, in milliseconds.
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
@@ -14,6 +13,7 @@ import { ensurePki } from '../demo/pki.mjs';
 import { createClient, createWebSocketTunnel, openPkcs12 } from '../dist/index.js';
 import { createRelay } from '../relay/dist/index.js';
 import { distance, startFaultProxy } from '../test/support/fault-proxy/start.mjs';
+import { clientPem, drain, writeBlocks } from './bench-parts.mjs';
 import { medianTimes } from './median-times.js';
 
 globalThis.WebSocket ??= WebSocket;
@@ -32,7 +32,6 @@ const pki = await ensurePki(folder);
 const engine = await WebAssembly.compile(readFileSync('dist/engine.wasm'));
 const { identities } = await openPkcs12(pki.samples[0].bytes, { password: pki.password, engine });
 const relay = await createRelay({ allow: ['localhost:*'], origins: ['*'] });
-const block = Buffer.alloc(64 * 1024, 'x');
 const upload = new Uint8Array(UP_BYTES).fill(7);
 const closers = [];
 const settings = { ...pki.servers.good, ca: pki.caPem, requestCert: true };
@@ -119,7 +118,7 @@ function answerPlain(socket) {
     received += piece.length;
     if (received !== expected) return;
     if (expected > 4) socket.end('.');
-    else writeBlocks(socket, () => socket.end());
+    else writeBlocks(socket, DOWN_BYTES);
   });
 }
 
@@ -134,7 +133,7 @@ function h2Server() {
 async function answer(request, response) {
   if (request.method === 'GET') {
     response.writeHead(200, { 'content-length': DOWN_BYTES });
-    return writeBlocks(response, () => response.end());
+    return writeBlocks(response, DOWN_BYTES);
   }
   let received = 0;
   for await (const piece of request) received += piece.length;
@@ -142,7 +141,7 @@ async function answer(request, response) {
 }
 
 function nodesOwn(port) {
-  const { cert, key } = clientPem();
+  const { cert, key } = clientPem(folder, pki);
   const agent = new Agent({ keepAlive: true, ca: pki.caPem, cert, key, servername: 'localhost' });
   const ask = (method, body) =>
     new Promise((resolve, reject) => {
@@ -159,36 +158,10 @@ function check(received) {
   if (received !== String(UP_BYTES)) throw new Error(`the server has received ${received} bytes`);
 }
 
-function writeBlocks(stream, done, sent = 0) {
-  let total = sent;
-  while (total < DOWN_BYTES) {
-    total += block.length;
-    if (!stream.write(block)) return stream.once('drain', () => writeBlocks(stream, done, total));
-  }
-  done();
-}
-
-async function drain(readable, expected) {
-  let length = 0;
-  for await (const chunk of readable) length += chunk.length;
-  if (length !== expected) throw new Error(`${length} bytes came`);
-}
-
 async function listen(it) {
   it.on('connection', socket => socket.on('error', () => {}));
   it.listen(0, '127.0.0.1');
   await once(it, 'listening');
   closers.push(async () => it.close());
   return it.address().port;
-}
-
-/** Node wants the identity as PEM. */
-function clientPem() {
-  const read = flag =>
-    execFileSync(
-      'openssl',
-      ['pkcs12', '-in', join(folder, pki.samples[0].file), '-passin', `pass:${pki.password}`, '-nodes', flag],
-      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
-    );
-  return { cert: read('-nokeys'), key: read('-nocerts') };
 }

@@ -15,6 +15,7 @@ import { WebSocket } from 'ws';
 import { ensurePki } from '../demo/pki.mjs';
 import { createClient, createWebSocketTunnel, evaluateTrust, openPkcs12 } from '../dist/index.js';
 import { createRelay } from '../relay/dist/index.js';
+import { clientPem, drain, openssl, writeBlocks } from './bench-parts.mjs';
 import { medianTimes } from './median-times.js';
 
 globalThis.WebSocket ??= WebSocket;
@@ -29,7 +30,6 @@ const pki = await ensurePki(folder);
 const engine = await WebAssembly.compile(readFileSync('dist/engine.wasm'));
 const { identities } = await openPkcs12(pki.samples[0].bytes, { password: pki.password, engine });
 const relay = await createRelay({ allow: ['localhost:*'], origins: ['*'] });
-const block = Buffer.alloc(64 * 1024, 'x');
 const closers = [];
 
 console.log(
@@ -63,14 +63,14 @@ async function compare(title, entries, rounds = ROUNDS) {
 }
 
 async function downloads() {
-  const plain = createTcpServer(socket => writeBlocks(socket, () => socket.end()));
+  const plain = createTcpServer(socket => writeBlocks(socket, DOWNLOAD_BYTES));
   const plainPort = await listen(plain);
   const raw = async () => {
     const { readable } = await createWebSocketTunnel(relay.url).connect({
       hostname: 'localhost',
       port: plainPort,
     });
-    await drain(readable);
+    await drain(readable, DOWNLOAD_BYTES);
   };
   const entries = [['tunnel alone, no TLS', raw]];
   for (const [ciphers, name] of [
@@ -82,7 +82,10 @@ async function downloads() {
       const url = `https://localhost:${protocol === 'h2' ? port : await listen(server({ ciphers, h1: true }))}/`;
       const client = await newClient();
       closers.unshift(() => client.close());
-      entries.push([`fetch, ${protocol}, ${name}`, async () => drain((await client.fetch(url)).body)]);
+      entries.push([
+        `fetch, ${protocol}, ${name}`,
+        async () => drain((await client.fetch(url)).body, DOWNLOAD_BYTES),
+      ]);
     }
   }
   return entries;
@@ -90,7 +93,7 @@ async function downloads() {
 
 async function handshakes() {
   const port = await listen(server({ ciphers: TLS13_AES }));
-  const { cert, key } = clientPem();
+  const { cert, key } = clientPem(folder, pki);
   const node = async () => {
     const options = {
       host: '127.0.0.1',
@@ -188,23 +191,8 @@ function server({ ciphers, h1 = false }) {
   return createSecureServer(options, (request, response) => {
     if (request.method === 'HEAD') return response.end();
     response.writeHead(200, { 'content-length': DOWNLOAD_BYTES });
-    writeBlocks(response, () => response.end());
+    writeBlocks(response, DOWNLOAD_BYTES);
   });
-}
-
-function writeBlocks(stream, done, sent = 0) {
-  let total = sent;
-  while (total < DOWNLOAD_BYTES) {
-    total += block.length;
-    if (!stream.write(block)) return stream.once('drain', () => writeBlocks(stream, done, total));
-  }
-  done();
-}
-
-async function drain(readable) {
-  let length = 0;
-  for await (const chunk of readable) length += chunk.length;
-  if (length !== DOWNLOAD_BYTES) throw new Error(`${length} bytes came`);
 }
 
 async function listen(it) {
@@ -213,23 +201,4 @@ async function listen(it) {
   await once(it, 'listening');
   closers.push(async () => it.close());
   return it.address().port;
-}
-
-/** Node wants the identity as PEM. */
-function clientPem() {
-  const read = flag =>
-    openssl(
-      'pkcs12',
-      '-in',
-      join(folder, pki.samples[0].file),
-      '-passin',
-      `pass:${pki.password}`,
-      '-nodes',
-      flag,
-    );
-  return { cert: read('-nokeys'), key: read('-nocerts') };
-}
-
-function openssl(...args) {
-  return execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 }

@@ -51,9 +51,10 @@ const WEB_SOCKET_OPTIONS = {
   noServer: true,
   perMessageDeflate: false,
   maxPayload: MAX_MESSAGE_BYTES,
-  // Each fragment, and each piece of a frame that TCP delivers, costs some hundred bytes, however small it is.
+  // Each fragment, and each piece of a frame that TCP delivers, costs some hundred bytes, however small it is. A full message in
+  // pieces of 50 bytes passes; a session counts what its pieces cost as held memory.
   maxFragments: 64,
-  maxBufferedChunks: 1024,
+  maxBufferedChunks: 8192,
   // One message in a turn: a page's flood of small ones does not hold up what other sockets have to say.
   allowSynchronousEvents: false,
   // Answered by the session, which counts what waits for the page.

@@ -8,7 +8,7 @@ const SMALL_READ_BYTES = 512;
 /** What a read costs in memory until its frame is complete, however small it is: measured 0.4 KB. */
 const READ_OVERHEAD_BYTES = 512;
 /** Frames and small reads of a page before it is admitted: HELLO, the first messages of a few streams, and pings. */
-const MAX_UNPROVEN_OBJECTS = 256;
+const MAX_UNPROVEN_OBJECTS = 512;
 
 /** Frames of a page that are heard before others have their turn, and what else was read with them. */
 const MAX_IN_TURN = 64;
