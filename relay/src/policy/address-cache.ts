@@ -1,3 +1,6 @@
+/** How long it is kept that a name has no address. */
+export const NEGATIVE_TIME_TO_LIVE_MS = 2000;
+
 const MAX_ENTRIES = 1000;
 
 interface Entry {

@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { join } from 'node:path';
-import { AddressCache } from './address-cache.js';
+import { AddressCache, NEGATIVE_TIME_TO_LIVE_MS } from './address-cache.js';
 import { FairSlots } from './fair-slots.js';
 import {
   type LookupOptions,
@@ -18,7 +18,6 @@ const QUERY_OPTIONS = { timeout: 2000, tries: 2 };
 /** What the other family's answer may take longer than the first one's (RFC 8305 section 3). */
 const SECOND_ANSWER_MS = 250;
 const MAX_TIME_TO_LIVE_MS = 30_000;
-const NEGATIVE_TIME_TO_LIVE_MS = 2000;
 
 const HOSTS_PATH =
   process.platform === 'win32'

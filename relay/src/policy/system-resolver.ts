@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { orAborted } from '../../../src/util/promises.js';
-import { AddressCache } from './address-cache.js';
+import { AddressCache, NEGATIVE_TIME_TO_LIVE_MS } from './address-cache.js';
 import { FairSlots } from './fair-slots.js';
 import {
   type LookupOptions,
@@ -22,7 +22,6 @@ const SLOTS = {
 };
 /** `getaddrinfo` does not tell how long an answer holds. */
 const TIME_TO_LIVE_MS = 5000;
-const NEGATIVE_TIME_TO_LIVE_MS = 2000;
 
 /**
  * Looks names up as the system's other programs do (`getaddrinfo`): also by mDNS, LDAP, or the servers that a VPN set for some

@@ -254,6 +254,7 @@ function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
+// Only Linux lists a process's descriptors in /proc.
 test.skipIf(process.platform !== 'linux')(
   '400 lookups, answered and given up, leave no descriptor open',
   async () => {
