@@ -75,6 +75,7 @@ export class TunnelSockets {
     const socket = await this.#add(await askForToken(source, this.#settings.openTimeoutMs));
     // Nobody may want it any longer.
     if (this.#waiting === 0 && !this.#wantedAhead) socket.retire();
+    this.#wantedAhead = false;
     return socket;
   }
 
