@@ -1,4 +1,4 @@
-import { MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from '../../src/tunnel/limits.js';
+import { MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from '../../src/tunnel/wire/limits.js';
 import { checkedInteger, MAX_TIMER_MS } from '../../src/util/options.js';
 
 /** Limits of a relay, all of them options of `createRelay` and flags of the command. */

@@ -3,8 +3,8 @@ import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CloseCode } from '../../src/tunnel/codes.js';
-import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../../src/tunnel/limits.js';
+import { CloseCode } from '../../src/tunnel/wire/codes.js';
+import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../../src/tunnel/wire/limits.js';
 import { bracketed } from '../../src/util/host-port.js';
 import { addressKey } from './admission/address.js';
 import { Doorkeeper, type Visitor } from './admission/doorkeeper.js';
@@ -14,18 +14,18 @@ import { originAllowed } from './admission/origins.js';
 import { byteBucket, PageBudget, rateOf } from './admission/page-budget.js';
 import { ProvenBudget } from './admission/proven.js';
 import { BucketsByAddress } from './admission/token-bucket.js';
-import { DescriptorWatch } from './descriptor-watch.js';
 import { openDoors } from './doors.js';
 import { loggable } from './events.js';
-import { Front } from './front.js';
-import { type MemoryHolder, MemoryWatch } from './memory-watch.js';
+import { DescriptorWatch } from './front/descriptor-watch.js';
+import { Front } from './front/front.js';
+import { tellAtOnce } from './front/synchronous-events.js';
+import { forwardedForOf, offersSubprotocol, pathOf, refuse, refuseUnlessTaken } from './front/upgrade.js';
+import { type MemoryHolder, MemoryWatch } from './memory/memory-watch.js';
+import { RelayResources } from './memory/resources.js';
 import { parseRelayOptions, type RelayOptions, type RelaySettings } from './options.js';
 import { createConnector } from './policy/create-connector.js';
-import { ReadGate } from './read-gate.js';
-import { RelayResources } from './resources.js';
-import { Session } from './session.js';
-import { tellAtOnce } from './synchronous-events.js';
-import { forwardedForOf, offersSubprotocol, pathOf, refuse, refuseUnlessTaken } from './upgrade.js';
+import { ReadGate } from './session/read-gate.js';
+import { Session } from './session/session.js';
 
 /** A running relay. */
 export interface Relay {

@@ -7,7 +7,7 @@ import { BucketsByAddress, TokenBucket } from '../src/admission/token-bucket.js'
 import { findToken, parseTokens, readToken } from '../src/admission/tokens.js';
 import { UnprovenBudget } from '../src/admission/unproven.js';
 import { LIMITS, limitNames } from '../src/limits.js';
-import { dropLargest } from '../src/memory-watch.js';
+import { dropLargest } from '../src/memory/memory-watch.js';
 
 test.each([
   ['192.0.2.1', '192.0.2.1'],

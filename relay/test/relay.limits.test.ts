@@ -1,6 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { encodeData, encodeHello, encodeOpen, encodeOpened, encodeReset } from '../../src/tunnel/frames.js';
+import {
+  encodeData,
+  encodeHello,
+  encodeOpen,
+  encodeOpened,
+  encodeReset,
+} from '../../src/tunnel/wire/frames.js';
 import type { Relay } from '../src/index.js';
 import {
   clientFrame,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { encodeData, encodeEnd, encodePing, encodeReset } from '../../src/tunnel/frames.js';
+import { encodeData, encodeEnd, encodePing, encodeReset } from '../../src/tunnel/wire/frames.js';
 import type { Admitted, Refused } from '../src/admission/admission.js';
 import { sleep, startEcho, startTarget, until } from './support/harness.js';
 import { startSessions } from './support/session.js';

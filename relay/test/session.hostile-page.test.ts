@@ -10,7 +10,7 @@ import {
   encodePing,
   encodePong,
   encodeReset,
-} from '../../src/tunnel/frames.js';
+} from '../../src/tunnel/wire/frames.js';
 import type { Relay } from '../src/index.js';
 import {
   connect,

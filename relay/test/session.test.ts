@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
-import { encodeOpen, encodePong, encodeReset } from '../../src/tunnel/frames.js';
+import { encodeOpen, encodePong, encodeReset } from '../../src/tunnel/wire/frames.js';
 import { sleep, startEcho, startRelay, startTarget, until } from './support/harness.js';
 import { startSessions } from './support/session.js';
 import { TestPage } from './support/test-page.js';

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { encodeCredit } from '../../src/tunnel/frames.js';
-import { wholeRecordsLength } from '../src/tls-records.js';
+import { encodeCredit } from '../../src/tunnel/wire/frames.js';
+import { wholeRecordsLength } from '../src/session/tls-records.js';
 import { sleep, startRelay, startTarget, until } from './support/harness.js';
 import { TestPage, type TestPageOptions } from './support/test-page.js';
 

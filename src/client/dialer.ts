@@ -6,7 +6,7 @@ import type { Admission } from '../http/plaintext-stream.js';
 import { verifySignature } from '../identity/verify-signature.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
-import { isSocketLoss } from '../tunnel/close-error.js';
+import { isSocketLoss } from '../tunnel/errors/close-error.js';
 import type { Tunnel, TunnelStream } from '../tunnel/tunnel.js';
 import type { HostPort } from '../util/host-port.js';
 import { linkedController } from '../util/promises.js';

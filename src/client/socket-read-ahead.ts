@@ -1,4 +1,4 @@
-import { ChunkQueue } from '../tunnel/chunk-queue.js';
+import { ChunkQueue } from '../tunnel/wire/chunk-queue.js';
 import { Wakeup } from '../util/promises.js';
 
 const READ_AHEAD_BYTES = 64 * 1024;

@@ -1,8 +1,8 @@
 import { MtlsError } from '../errors.js';
 import { deferred } from '../util/promises.js';
-import { ChunkQueue } from './chunk-queue.js';
-import type { RelayedStream, StreamHandlers } from './relayed-stream.js';
+import type { RelayedStream, StreamHandlers } from './socket/relayed-stream.js';
 import type { TunnelStream } from './tunnel.js';
+import { ChunkQueue } from './wire/chunk-queue.js';
 
 /** The two byte streams of a page over one stream of the tunnel. */
 export class ByteStreams implements TunnelStream, StreamHandlers {

@@ -2,12 +2,12 @@ import { platformWebSocket } from '../platform.js';
 import { type HostPort, withoutBrackets } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../util/options.js';
 import { ByteStreams } from './byte-streams.js';
-import { isHostName } from './frames.js';
-import type { KeepAliveOptions } from './keep-alive.js';
-import { MAX_SOCKET_WINDOW_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from './limits.js';
-import { checkTokenSource, type TokenSource } from './relay-token.js';
+import type { KeepAliveOptions } from './socket/keep-alive.js';
+import { checkTokenSource, type TokenSource } from './socket/relay-token.js';
+import { type SocketsSettings, TunnelSockets } from './socket/tunnel-sockets.js';
 import type { Tunnel } from './tunnel.js';
-import { type SocketsSettings, TunnelSockets } from './tunnel-sockets.js';
+import { isHostName } from './wire/frames.js';
+import { MAX_SOCKET_WINDOW_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from './wire/limits.js';
 
 const MIB = 1024 * 1024;
 const MAX_SOCKETS = 8;

@@ -12,8 +12,8 @@ import {
   tunnelTo,
   until,
 } from '../../relay/test/support/harness.js';
-import { SUBPROTOCOL } from '../../src/tunnel/limits.js';
 import { createWebSocketTunnel } from '../../src/tunnel/websocket-tunnel.js';
+import { SUBPROTOCOL } from '../../src/tunnel/wire/limits.js';
 import { freePort, startProgram } from '../support/process.js';
 
 /** A relay behind a proxy. */

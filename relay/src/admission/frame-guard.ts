@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import type { ReadGate } from '../read-gate.js';
+import type { ReadGate } from '../session/read-gate.js';
 import { type Rate, TokenBucket } from './token-bucket.js';
 
 /** A read below this size costs more than its bytes do. */

@@ -1,4 +1,4 @@
-import { CloseCode, type SocketLimit, type StreamLimit } from '../../../src/tunnel/codes.js';
+import { CloseCode, type SocketLimit, type StreamLimit } from '../../../src/tunnel/wire/codes.js';
 import { MAX_TIMER_MS } from '../../../src/util/options.js';
 import type { LimitSettings } from '../limits.js';
 import type { TargetRule } from '../policy/target-rule.js';

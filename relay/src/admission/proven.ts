@@ -1,4 +1,4 @@
-import type { SocketLimit } from '../../../src/tunnel/codes.js';
+import type { SocketLimit } from '../../../src/tunnel/wire/codes.js';
 
 export interface ProvenLimits {
   maxConnections: number;

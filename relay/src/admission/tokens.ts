@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { MAX_TOKEN_BYTES } from '../../../src/tunnel/limits.js';
+import { MAX_TOKEN_BYTES } from '../../../src/tunnel/wire/limits.js';
 
 /** A token that pages may send, and the name by which the log calls it. */
 export interface RelayToken {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { UnreachableReason } from '../../../src/tunnel/codes.js';
+import type { UnreachableReason } from '../../../src/tunnel/wire/codes.js';
 import { formatHostPort, type HostPort } from '../../../src/util/host-port.js';
 import { delay, linkedController } from '../../../src/util/promises.js';
 import { classify } from './address-class.js';

@@ -1,4 +1,4 @@
-import type { UnreachableReason } from '../../../src/tunnel/codes.js';
+import type { UnreachableReason } from '../../../src/tunnel/wire/codes.js';
 
 /** The policy refuses the target; the message is for the relay's log. */
 export class TargetDeniedError extends Error {}

@@ -1,5 +1,5 @@
 import { Socket, type TcpNetConnectOpts } from 'node:net';
-import type { UnreachableReason } from '../../../src/tunnel/codes.js';
+import type { UnreachableReason } from '../../../src/tunnel/wire/codes.js';
 import { TargetUnreachableError } from './target-error.js';
 
 export interface TargetListener {

@@ -2,17 +2,17 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { CloseCode } from '../../../src/tunnel/codes.js';
+import { CloseCode } from '../../../src/tunnel/wire/codes.js';
 import type { Admit } from '../../src/admission/admission.js';
 import { GuessThrottle } from '../../src/admission/guesses.js';
 import { PageBudget } from '../../src/admission/page-budget.js';
 import { ProvenBudget } from '../../src/admission/proven.js';
 import type { RelayEvent, RelayOptions } from '../../src/index.js';
+import { RelayResources } from '../../src/memory/resources.js';
 import { parseRelayOptions } from '../../src/options.js';
 import { createConnector } from '../../src/policy/create-connector.js';
-import { ReadGate } from '../../src/read-gate.js';
-import { RelayResources } from '../../src/resources.js';
-import { Session } from '../../src/session.js';
+import { ReadGate } from '../../src/session/read-gate.js';
+import { Session } from '../../src/session/session.js';
 
 export interface TestSessions {
   url: string;

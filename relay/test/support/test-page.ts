@@ -14,8 +14,8 @@ import {
   type ResetFrame,
   SOCKET,
   type WelcomeFrame,
-} from '../../../src/tunnel/frames.js';
-import { MAX_SOCKET_WINDOW_BYTES, MAX_WINDOW_BYTES } from '../../../src/tunnel/limits.js';
+} from '../../../src/tunnel/wire/frames.js';
+import { MAX_SOCKET_WINDOW_BYTES, MAX_WINDOW_BYTES } from '../../../src/tunnel/wire/limits.js';
 import type { Relay } from '../../src/index.js';
 import { ORIGIN, until } from './harness.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type ClientOptions, createClient } from '../../../src/index.js';
-import { encodeData, encodeOpened, encodeReset } from '../../../src/tunnel/frames.js';
+import { encodeData, encodeOpened, encodeReset } from '../../../src/tunnel/wire/frames.js';
 import { codeOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
 import {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ChunkQueue } from '../../../src/tunnel/chunk-queue.js';
+import { ChunkQueue } from '../../../src/tunnel/wire/chunk-queue.js';
 
 test('bytes come out as they went in, whatever the sizes', () => {
   const queue = new ChunkQueue();

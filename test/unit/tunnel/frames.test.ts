@@ -13,7 +13,7 @@ import {
   encodeReset,
   encodeWelcome,
   type Frame,
-} from '../../../src/tunnel/frames.js';
+} from '../../../src/tunnel/wire/frames.js';
 
 const MIB = 1024 * 1024;
 const hello = { version: 2, socketWindowBytes: 16 * MIB, streamWindowBytes: MIB, token: 'T' };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { KeepAlive } from '../../../src/tunnel/keep-alive.js';
+import { KeepAlive } from '../../../src/tunnel/socket/keep-alive.js';
 import { openStream, openTunnel, polite, startScriptedRelay } from './support/scripted-relay.js';
 
 function watch(options = { intervalMs: 15_000, timeoutMs: 30_000 }) {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { TunnelSocket } from '../../../src/tunnel/socket/tunnel-socket.js';
 import {
   encodeData,
   encodeEnd,
@@ -8,8 +9,7 @@ import {
   encodeOpened,
   encodePong,
   encodeReset,
-} from '../../../src/tunnel/frames.js';
-import { TunnelSocket } from '../../../src/tunnel/tunnel-socket.js';
+} from '../../../src/tunnel/wire/frames.js';
 import {
   ADDRESS,
   MIB,

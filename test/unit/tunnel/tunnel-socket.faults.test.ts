@@ -9,7 +9,7 @@ import {
   encodePong,
   encodeReset,
   encodeWelcome,
-} from '../../../src/tunnel/frames.js';
+} from '../../../src/tunnel/wire/frames.js';
 import { ADDRESS, openStream, openTunnel, startScriptedRelay, WELCOME } from './support/scripted-relay.js';
 
 const welcome = encodeWelcome(WELCOME);

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { encodeCredit, encodeData, encodeEnd, encodeOpened, encodePong } from '../../../src/tunnel/frames.js';
+import {
+  encodeCredit,
+  encodeData,
+  encodeEnd,
+  encodeOpened,
+  encodePong,
+} from '../../../src/tunnel/wire/frames.js';
 import {
   ADDRESS,
   MIB,

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { encodeCredit, encodeData, encodeEnd, encodeOpened } from '../../../src/tunnel/frames.js';
 import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../../../src/tunnel/websocket-tunnel.js';
+import { encodeCredit, encodeData, encodeEnd, encodeOpened } from '../../../src/tunnel/wire/frames.js';
 import {
   ADDRESS,
   MIB,

@@ -3,17 +3,17 @@ import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
+  createWebSocketTunnel,
+  type WebSocketTunnelOptions,
+} from '../../../../src/tunnel/websocket-tunnel.js';
+import {
   decodeFrame,
   encodeOpened,
   encodeWelcome,
   type Frame,
   type WelcomeFrame,
-} from '../../../../src/tunnel/frames.js';
-import { SUBPROTOCOL } from '../../../../src/tunnel/limits.js';
-import {
-  createWebSocketTunnel,
-  type WebSocketTunnelOptions,
-} from '../../../../src/tunnel/websocket-tunnel.js';
+} from '../../../../src/tunnel/wire/frames.js';
+import { SUBPROTOCOL } from '../../../../src/tunnel/wire/limits.js';
 
 export const ADDRESS = { hostname: 'target.test', port: 443 };
 export const platform = { WebSocket: WebSocket as unknown as typeof globalThis.WebSocket };

@@ -1,4 +1,4 @@
-import type { HostPort } from '../util/host-port.js';
+import type { HostPort } from '../../util/host-port.js';
 import type { RelayedStream } from './relayed-stream.js';
 
 interface Waiter {

@@ -1,4 +1,4 @@
-import { encodePing } from './frames.js';
+import { encodePing } from '../wire/frames.js';
 
 /** After so long no answer is expected. */
 const UNANSWERED_MS = 10_000;

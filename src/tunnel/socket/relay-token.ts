@@ -1,7 +1,7 @@
-import { MtlsError } from '../errors.js';
-import { delay } from '../util/promises.js';
-import { isToken } from './frames.js';
-import { MAX_TOKEN_BYTES } from './limits.js';
+import { MtlsError } from '../../errors.js';
+import { delay } from '../../util/promises.js';
+import { isToken } from '../wire/frames.js';
+import { MAX_TOKEN_BYTES } from '../wire/limits.js';
 
 /** The token for a relay, or who gives it: each WebSocket asks anew. */
 export type TokenSource = string | (() => string | Promise<string>);

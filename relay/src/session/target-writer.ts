@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { ChunkQueue } from '../../src/tunnel/chunk-queue.js';
-import type { ReceiveWindow } from '../../src/tunnel/receive-window.js';
-import type { RelayMemory } from './relay-memory.js';
+import { ChunkQueue } from '../../../src/tunnel/wire/chunk-queue.js';
+import type { ReceiveWindow } from '../../../src/tunnel/wire/receive-window.js';
+import type { RelayMemory } from '../memory/relay-memory.js';
 
 /** What TCP is given in one go: its end is when credit can be given for all of it. */
 const BATCH_BYTES = 256 * 1024;

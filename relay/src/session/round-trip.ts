@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { encodePing, encodePong } from '../../src/tunnel/frames.js';
+import { encodePing, encodePong } from '../../../src/tunnel/wire/frames.js';
 import type { Outbox } from './outbox.js';
 
 /** The round trip is measured again at most so often. */

@@ -3,7 +3,7 @@ import {
   INITIAL_CREDIT_BYTES,
   MAX_DATA_BYTES,
   MAX_SOCKET_WINDOW_BYTES,
-} from './limits.js';
+} from '../wire/limits.js';
 
 /** Bytes that may wait for the page's network: more would only delay what other streams say. */
 const MAX_BUFFERED_BYTES = 512 * 1024;

@@ -1,17 +1,17 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { ResetCode, type ResetCodeNumber } from '../../src/tunnel/codes.js';
-import { encodeCredit, encodeEnd, encodeOpened, encodeReset } from '../../src/tunnel/frames.js';
-import { type GrowthBudget, ReceiveWindow } from '../../src/tunnel/receive-window.js';
-import { formatHostPort, type HostPort } from '../../src/util/host-port.js';
-import { loggable } from './events.js';
-import type { RelaySettings } from './options.js';
+import { ResetCode, type ResetCodeNumber } from '../../../src/tunnel/wire/codes.js';
+import { encodeCredit, encodeEnd, encodeOpened, encodeReset } from '../../../src/tunnel/wire/frames.js';
+import { type GrowthBudget, ReceiveWindow } from '../../../src/tunnel/wire/receive-window.js';
+import { formatHostPort, type HostPort } from '../../../src/util/host-port.js';
+import { loggable } from '../events.js';
+import type { RelayResources } from '../memory/resources.js';
+import type { RelaySettings } from '../options.js';
+import { type ClientHelloFault, ClientHelloGate } from '../policy/client-hello.js';
+import type { Target } from '../policy/target.js';
+import { TargetDeniedError, TargetUnreachableError } from '../policy/target-error.js';
+import type { TargetRule } from '../policy/target-rule.js';
 import type { Outbox } from './outbox.js';
-import { type ClientHelloFault, ClientHelloGate } from './policy/client-hello.js';
-import type { Target } from './policy/target.js';
-import { TargetDeniedError, TargetUnreachableError } from './policy/target-error.js';
-import type { TargetRule } from './policy/target-rule.js';
-import type { RelayResources } from './resources.js';
 import { TargetReader } from './target-reader.js';
 import { TargetWriter } from './target-writer.js';
 

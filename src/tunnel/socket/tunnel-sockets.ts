@@ -1,7 +1,7 @@
-import type { HostPort } from '../util/host-port.js';
-import { orAborted } from '../util/promises.js';
-import { SUBPROTOCOL } from './limits.js';
-import { openError } from './open-error.js';
+import type { HostPort } from '../../util/host-port.js';
+import { orAborted } from '../../util/promises.js';
+import { openError } from '../errors/open-error.js';
+import { SUBPROTOCOL } from '../wire/limits.js';
 import { askForToken, type TokenSource } from './relay-token.js';
 import type { RelayedStream } from './relayed-stream.js';
 import { type SocketSettings, TunnelSocket } from './tunnel-socket.js';

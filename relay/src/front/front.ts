@@ -5,8 +5,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import type { Doorkeeper, Visitor } from './admission/doorkeeper.js';
-import { takeProxyHeader } from './admission/proxy-protocol.js';
+import type { Doorkeeper, Visitor } from '../admission/doorkeeper.js';
+import { takeProxyHeader } from '../admission/proxy-protocol.js';
 
 export interface FrontOptions {
   doorkeeper: Doorkeeper;

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { RawData, WebSocket } from 'ws';
-import { CloseCode, ResetCode, type StreamLimit } from '../../src/tunnel/codes.js';
+import { CloseCode, ResetCode, type StreamLimit } from '../../../src/tunnel/wire/codes.js';
 import {
   decodeFrame,
   encodeCredit,
@@ -11,14 +11,14 @@ import {
   type HelloFrame,
   type OpenFrame,
   SOCKET,
-} from '../../src/tunnel/frames.js';
-import { INITIAL_CREDIT_BYTES, INITIAL_STREAMS, PROTOCOL_VERSION } from '../../src/tunnel/limits.js';
-import type { PageBudget, Refusal } from './admission/page-budget.js';
-import { loggable } from './events.js';
-import type { RelaySettings } from './options.js';
+} from '../../../src/tunnel/wire/frames.js';
+import { INITIAL_CREDIT_BYTES, INITIAL_STREAMS, PROTOCOL_VERSION } from '../../../src/tunnel/wire/limits.js';
+import type { PageBudget, Refusal } from '../admission/page-budget.js';
+import { loggable } from '../events.js';
+import { MemoryBoundBudget, type RelayResources } from '../memory/resources.js';
+import type { RelaySettings } from '../options.js';
 import { Outbox } from './outbox.js';
 import type { ReadGate } from './read-gate.js';
-import { MemoryBoundBudget, type RelayResources } from './resources.js';
 import { RoundTrip } from './round-trip.js';
 import { RelayStream, type StreamContext } from './stream.js';
 

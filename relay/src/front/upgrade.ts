@@ -1,6 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { SUBPROTOCOL } from '../../src/tunnel/limits.js';
+import { SUBPROTOCOL } from '../../../src/tunnel/wire/limits.js';
 
 /** Time for another listener of a shared server to take an upgrade that is not for the relay's path. */
 const UNTAKEN_TIMEOUT_MS = 10_000;

@@ -1,7 +1,8 @@
-import { holdProcess } from '../platform.js';
-import type { HostPort } from '../util/host-port.js';
-import { type Closing, closeError, fullError, protocolError, silenceError } from './close-error.js';
-import { CloseCode } from './codes.js';
+import { holdProcess } from '../../platform.js';
+import type { HostPort } from '../../util/host-port.js';
+import { type Closing, closeError, fullError, protocolError, silenceError } from '../errors/close-error.js';
+import { openError } from '../errors/open-error.js';
+import { CloseCode } from '../wire/codes.js';
 import {
   decodeFrame,
   encodeCredit,
@@ -11,20 +12,19 @@ import {
   type Frame,
   SOCKET,
   type WelcomeFrame,
-} from './frames.js';
-import { KeepAlive, type KeepAliveOptions } from './keep-alive.js';
+} from '../wire/frames.js';
 import {
   INITIAL_CREDIT_BYTES,
   INITIAL_STREAMS,
   MIN_WINDOW_BYTES,
   PROTOCOL_VERSION,
   SUBPROTOCOL,
-} from './limits.js';
-import { openError } from './open-error.js';
+} from '../wire/limits.js';
+import { GrowthBudget, ReceiveWindow } from '../wire/receive-window.js';
+import { KeepAlive, type KeepAliveOptions } from './keep-alive.js';
 import { Outbox } from './outbox.js';
 import { watchPage } from './page-events.js';
 import { Pinger } from './pinger.js';
-import { GrowthBudget, ReceiveWindow } from './receive-window.js';
 import { RelayedStream, type StreamLink } from './relayed-stream.js';
 import { Waiting } from './waiting.js';
 

@@ -1,6 +1,6 @@
-import { MtlsError } from '../errors.js';
-import { formatHostPort, type HostPort } from '../util/host-port.js';
-import { CloseCode, ResetCode } from './codes.js';
+import { MtlsError } from '../../errors.js';
+import { formatHostPort, type HostPort } from '../../util/host-port.js';
+import { CloseCode, ResetCode } from '../wire/codes.js';
 
 /** What the WebSocket said when it closed: the two fields of a `CloseEvent` that the format uses. */
 export interface Closing {

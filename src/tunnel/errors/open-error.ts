@@ -1,4 +1,4 @@
-import { MtlsError } from '../errors.js';
+import { MtlsError } from '../../errors.js';
 import { isLocalHost, localNetworkRefusal } from './local-network.js';
 
 /** The error for a WebSocket that never opened. A browser does not tell why; its permissions may. */

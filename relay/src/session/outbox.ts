@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
-import { DATA_HEADER_BYTES, MAX_SOCKET_WINDOW_BYTES } from '../../src/tunnel/limits.js';
-import type { RelayMemory } from './relay-memory.js';
+import { DATA_HEADER_BYTES, MAX_SOCKET_WINDOW_BYTES } from '../../../src/tunnel/wire/limits.js';
+import type { RelayMemory } from '../memory/relay-memory.js';
 import { MAX_RECORD_BYTES } from './tls-records.js';
 
 /** Above it no stream gets a turn, and no target is read: its own TCP window holds it back. */

@@ -1,10 +1,10 @@
-import type { HostPort } from '../util/host-port.js';
-import { resetError } from './close-error.js';
-import { ResetCode } from './codes.js';
-import { encodeCredit, encodeData, encodeEnd, encodeReset } from './frames.js';
-import { MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from './limits.js';
+import type { HostPort } from '../../util/host-port.js';
+import { resetError } from '../errors/close-error.js';
+import { ResetCode } from '../wire/codes.js';
+import { encodeCredit, encodeData, encodeEnd, encodeReset } from '../wire/frames.js';
+import { MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from '../wire/limits.js';
+import type { ReceiveWindow } from '../wire/receive-window.js';
 import type { Outbox, Sender } from './outbox.js';
-import type { ReceiveWindow } from './receive-window.js';
 
 /** What a stream tells its user. */
 export interface StreamHandlers {

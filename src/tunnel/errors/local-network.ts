@@ -1,4 +1,4 @@
-import { orAborted } from '../util/promises.js';
+import { orAborted } from '../../util/promises.js';
 
 /** The time for an answer that needs nobody to be asked. */
 const ANSWER_MS = 1_000;

@@ -1,6 +1,6 @@
-import { writeDataHeader } from '../../src/tunnel/frames.js';
-import { DATA_HEADER_BYTES, MAX_DATA_BYTES, MAX_WINDOW_BYTES } from '../../src/tunnel/limits.js';
-import type { MessageBuffers } from './message-buffers.js';
+import { writeDataHeader } from '../../../src/tunnel/wire/frames.js';
+import { DATA_HEADER_BYTES, MAX_DATA_BYTES, MAX_WINDOW_BYTES } from '../../../src/tunnel/wire/limits.js';
+import type { MessageBuffers } from '../memory/message-buffers.js';
 import type { Outbox, TurnTaker } from './outbox.js';
 import { wholeRecordsLength } from './tls-records.js';
 

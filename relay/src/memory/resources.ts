@@ -1,6 +1,6 @@
-import { GrowthBudget } from '../../src/tunnel/receive-window.js';
+import { GrowthBudget } from '../../../src/tunnel/wire/receive-window.js';
+import type { TargetConnector } from '../policy/target-connector.js';
 import { MessageBuffers } from './message-buffers.js';
-import type { TargetConnector } from './policy/target-connector.js';
 import { RelayMemory } from './relay-memory.js';
 
 /** What is read from a target at a time. With the rest of a record before, and the header, it fits into 256 KiB. */
