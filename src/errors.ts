@@ -93,3 +93,22 @@ export class MtlsError extends Error {
     this.code = code;
   }
 }
+
+/** Where errors, and the events of WebSockets, keep what they were caused by. The last two: urql, and tus-js-client. */
+const causes = ['cause', 'errors', 'error', 'networkError', 'causingError'];
+
+/**
+ * The MtlsError that an error is, or was caused by. It looks along `cause`, the `errors` of an AggregateError, the `error` of an
+ * event, and what some libraries have instead (`networkError`, `causingError`); of several it gives the nearest.
+ */
+export function mtlsErrorOf(error: unknown): MtlsError | undefined {
+  const found = new Set<unknown>([error]);
+  // What is added meanwhile is visited as well.
+  for (const it of found) {
+    if (it instanceof MtlsError) return it;
+    if (typeof it !== 'object' || it === null) continue;
+    const links = Array.isArray(it) ? it : causes.map(name => (it as Record<string, unknown>)[name]);
+    for (const link of links) found.add(link);
+  }
+  return undefined;
+}

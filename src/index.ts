@@ -35,11 +35,11 @@ export type { KeyAlgorithmName } from './enroll/key-pair.js';
 export { type RenewOptions, renew } from './enroll/renew.js';
 export { type StepCa, type StepCaOptions, stepCa } from './enroll/step-ca.js';
 export type { Subject, SubjectAttribute } from './enroll/subject.js';
-export { MtlsError, type MtlsErrorCode } from './errors.js';
+export { MtlsError, type MtlsErrorCode, mtlsErrorOf } from './errors.js';
 export type { MtlsRequestClass } from './fetch/client-request.js';
 export type { MtlsFetch } from './fetch/fetch.js';
 export type { MtlsRequestInit } from './fetch/request-init.js';
-export type { ClientCookies, CookieOptions } from './http/cookies.js';
+export type { ClientCookies, CookieOptions, VisibleCookie } from './http/cookies.js';
 export type { PoolOptions } from './http/pool-options.js';
 export type { BodyProgress } from './http/progress.js';
 export type {

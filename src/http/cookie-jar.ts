@@ -1,5 +1,6 @@
 // Loaded with the first cookie, tough-cookie behind it.
 import { Cookie, CookieJar, domainMatch, getPublicSuffix } from 'tough-cookie';
+import { toLatin1 } from '../util/encoding.js';
 import { serverOf } from '../util/host-port.js';
 
 /** RFC 6265bis section 5.6: octets of name and value. A header's text has one code unit for each octet. */
@@ -41,6 +42,13 @@ export class LimitedJar {
     // In the standard's order.
     const pairs = matching.filter(it => sent.includes(it)).map(it => it.cookieString());
     return pairs.join('; ') || undefined;
+  }
+
+  /** Those that scripts may read. To look at a cookie is not to use it. */
+  async visible(url: URL): Promise<{ name: string; value: string }[]> {
+    const options = { http: false, sameSiteContext: siteContext(url), sort: true };
+    const cookies = await this.#jar.getCookies(url.href, options);
+    return cookies.map(({ key, value }) => ({ name: textOf(key), value: textOf(value) }));
   }
 
   /** Takes a value of Set-Cookie; one that the standard refuses is ignored, as browsers do. */
@@ -163,6 +171,11 @@ function withinLimits(value: string, hostname: string): string | undefined {
 function readAttribute(attribute: string): [name: string, value: string] {
   const [name = '', ...rest] = attribute.split('=');
   return [name.trim().toLowerCase(), rest.join('=').trim()];
+}
+
+/** Of octets, one in each code unit. */
+function textOf(octets: string): string {
+  return new TextDecoder().decode(toLatin1(octets));
 }
 
 const keyOf = ({ domain, path, key }: Cookie) => JSON.stringify([domain, path, key]);

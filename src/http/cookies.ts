@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { baseAddress } from '../platform.js';
 import { serverOf } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
 
@@ -18,8 +19,23 @@ const DEFAULT_MAX_HEADER_BYTES = 8_180;
 const MAX_HEADER_BYTES_RANGE = { min: 4_100, max: 1_048_576 };
 const names: OptionNames<CookieOptions> = { maxHeaderBytes: true };
 
+/** A cookie that scripts may read. */
+export interface VisibleCookie {
+  /** Empty: the cookie has none. */
+  name: string;
+  value: string;
+}
+
 /** The cookies of a client: kept in memory, sent to no server of another client, and gone with the page. */
 export interface ClientCookies {
+  /**
+   * The cookies that a request to an address would carry, without those that are HttpOnly: what `document.cookie` is to a page. In the
+   * order of the header Cookie; text is read as UTF-8, and `%` left as it is.
+   *
+   * @param url an `https:` address
+   * @throws TypeError for another address
+   */
+  get(url: string | URL): Promise<VisibleCookie[]>;
   /**
    * Deletes the cookies that requests to a host would carry.
    *
@@ -52,6 +68,14 @@ export class Cookies implements ClientCookies {
   /** How often cookies have been cleared, for `store`. */
   get clearings(): number {
     return this.#clearings;
+  }
+
+  async get(url: string | URL): Promise<VisibleCookie[]> {
+    const address = URL.canParse(`${url}`, baseAddress()) ? new URL(url, baseAddress()) : undefined;
+    if (address?.protocol !== 'https:') throw new TypeError('"url" must be an https: address');
+    if (!this.#jar) return [];
+    const { jar } = await this.#jar;
+    return jar.visible(address);
   }
 
   /** The value of the header Cookie for an https: URL; undefined: there is none. */

@@ -85,6 +85,39 @@ describe('Cookies', () => {
     expect(await cookies.header(urlOf(other))).toBe(undefined);
   });
 
+  it('get gives what requests would carry and scripts may read, in the order of the header', async () => {
+    const cookies = new Cookies();
+    const url = new URL('https://a.example.com/sub/page');
+    const values = ['session=1; HttpOnly', 'token=a%20b=', 'deep=2; Path=/sub', 'elsewhere=3; Path=/other'];
+    // Header values have one code unit for each octet: this is é in UTF-8.
+    await cookies.store(url, [...values, 'shared=\u00c3\u00a9; Domain=example.com; Path=/', 'nameless']);
+    await cookies.store(urlOf('b.example.com'), ['foreign=1']);
+    expect(await cookies.get(url)).toEqual([
+      { name: 'token', value: 'a%20b=' },
+      { name: 'deep', value: '2' },
+      { name: '', value: 'nameless' },
+      { name: 'shared', value: 'é' },
+    ]);
+    expect(await cookies.get('https://a.example.com/')).toEqual([{ name: 'shared', value: 'é' }]);
+    expect(await cookies.get('https://example.org/')).toEqual([]);
+    expect(await new Cookies().get(url)).toEqual([]);
+  });
+
+  it('get counts as no use: what makes room for new cookies is what no request has carried for longest', async () => {
+    const cookies = new Cookies({ maxHeaderBytes: 4_100 });
+    const half = 'x'.repeat(2_500);
+    await cookies.store(urlOf('example.com'), [`a=${half}`, `b=${half}`]);
+    expect(await cookies.get('https://example.com')).toHaveLength(2);
+    expect(await cookies.header(urlOf('example.com'))).toBe(`b=${half}`);
+  });
+
+  it.each(['', 'example.com', 'http://example.com', 'wss://example.com'])(
+    'get(%j) is a TypeError',
+    async url => {
+      await expect(new Cookies().get(url)).rejects.toThrow('"url" must be an https: address');
+    },
+  );
+
   it.each(['', 'https://example.com', 'a b', '[::1', '*.'])('clear(%j) is a TypeError', async host => {
     const cookies = await filled();
     await expect(cookies.clear(host)).rejects.toThrow(TypeError);
