@@ -27,6 +27,12 @@ export interface RelayLimits {
   maxConnectionsPerSubject?: number;
   /** Streams at once on one WebSocket, at most 65,535; default 256. */
   maxStreams?: number;
+  /** Streams at once on all WebSockets, each of which takes a file descriptor; default 8,192. */
+  maxStreamsInAll?: number;
+  /** The same of one address (IPv6: one /64); default 2,048. */
+  maxStreamsPerAddress?: number;
+  /** The same of one subject. Default: 512 for the subject of a JWT; no limit for a token, which many pages share. */
+  maxStreamsPerSubject?: number;
   /** New streams a second on one WebSocket, and twice as many at once; 0 no limit, default 100. */
   newStreamsPerSecond?: number;
   /** Frames and small reads a second of one WebSocket, beyond which it waits; 0 no limit, default 20,000. */
@@ -53,6 +59,8 @@ export const MIN_BYTES_PER_SECOND = 16_384;
 
 export interface LimitRule {
   usual: number | undefined;
+  /** The default for the subject of a JWT, where there is none for a token that many pages share. */
+  usualForOne?: number;
   min: number;
   max: number;
   /** A value below `min` that is taken as well. */
@@ -73,8 +81,13 @@ const count = (flag: string, usual: number | undefined, help: string, min = 1): 
   ...{ max: MAX_TIMER_MS, unit: 1 },
 });
 
+const perSubject = (flag: string, usualForOne: number) => ({
+  ...count(flag, undefined, `the same of one token or sub (default ${usualForOne} of one sub)`),
+  usualForOne,
+});
+
 /** Each limit's flag, default and range. */
-export const LIMITS: Readonly<Record<keyof RelayLimits, LimitRule>> = {
+export const LIMITS = {
   requestTimeoutMs: seconds('request-timeout', 5000, 'for the upgrade request'),
   helloTimeoutMs: seconds('hello-timeout', 3000, 'for the hello message'),
   connectTimeoutMs: seconds('connect-timeout', 10_000, 'for the name lookup and the TCP connection'),
@@ -85,8 +98,11 @@ export const LIMITS: Readonly<Record<keyof RelayLimits, LimitRule>> = {
   newConnectionsPerSecond: count('new-connections-per-second', 100, 'new connections of one address', 0),
   maxConnections: count('max-connections', 1000, 'WebSockets at once with an accepted HELLO'),
   maxConnectionsPerAddress: count('max-connections-per-address', 256, 'the same from one address'),
-  maxConnectionsPerSubject: count('max-connections-per-subject', undefined, 'the same of one token or sub'),
+  maxConnectionsPerSubject: perSubject('max-connections-per-subject', 64),
   maxStreams: { ...count('max-streams', 256, 'streams at once on one WebSocket'), max: 65_535 },
+  maxStreamsInAll: count('max-streams-in-all', 8192, 'streams at once on all WebSockets'),
+  maxStreamsPerAddress: count('max-streams-per-address', 2048, 'the same of one address'),
+  maxStreamsPerSubject: perSubject('max-streams-per-subject', 512),
   newStreamsPerSecond: count('new-streams-per-second', 100, 'new streams on one WebSocket', 0),
   framesPerSecond: count('frames-per-second', 20_000, 'frames of one WebSocket', 0),
   framesPerSecondPerAddress: count('frames-per-second-per-address', 50_000, 'frames of one address', 0),
@@ -104,13 +120,16 @@ export const LIMITS: Readonly<Record<keyof RelayLimits, LimitRule>> = {
     max: MAX_WINDOW_BYTES,
   },
   maxSocketAgeMs: seconds('max-socket-age', 0, 'until a page is asked to use another WebSocket; 0 never', 0),
-};
+} satisfies Readonly<Record<keyof RelayLimits, LimitRule>>;
 
 export const limitNames = Object.keys(LIMITS) as (keyof RelayLimits)[];
 
 /** {@link RelayLimits}, checked, with every default in its place. */
-export type LimitSettings = Required<Omit<RelayLimits, 'maxConnectionsPerSubject'>> & {
+export type LimitSettings = Required<
+  Omit<RelayLimits, 'maxConnectionsPerSubject' | 'maxStreamsPerSubject'>
+> & {
   maxConnectionsPerSubject: number | undefined;
+  maxStreamsPerSubject: number | undefined;
 };
 
 /** @throws TypeError that names the limit and its range */

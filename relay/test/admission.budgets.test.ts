@@ -6,7 +6,7 @@ import { ProvenBudget } from '../src/admission/proven.js';
 import { BucketsByAddress, TokenBucket } from '../src/admission/token-bucket.js';
 import { findToken, parseTokens, readToken } from '../src/admission/tokens.js';
 import { UnprovenBudget } from '../src/admission/unproven.js';
-import { LIMITS, limitNames } from '../src/limits.js';
+import { LIMITS, type LimitRule, limitNames, parseLimits } from '../src/limits.js';
 import { dropLargest } from '../src/memory/memory-watch.js';
 
 test.each([
@@ -70,9 +70,11 @@ test('a proxy has no limit per address until the page is known', () => {
   expect(gone).toEqual(['p1']);
 });
 
+const roomy = parseLimits({ maxConnectionsPerAddress: 1000, maxStreamsPerAddress: 1000 });
+
 test('the limits of the proven: in all, per address, per subject', () => {
   const limits = { maxConnections: 4, maxConnectionsPerAddress: 3, maxConnectionsPerSubject: 2 };
-  const budget = new ProvenBudget(limits);
+  const budget = new ProvenBudget({ ...roomy, ...limits }).sockets;
   const person = { key: 'a', subject: 'ann', shared: false };
   expect([budget.enter(person), budget.enter(person), budget.enter(person)]).toEqual([
     undefined,
@@ -90,18 +92,14 @@ test('the limits of the proven: in all, per address, per subject', () => {
 });
 
 test('a subject that many share has no limit of its own unless one is set', () => {
-  const limits = {
-    maxConnections: 1000,
-    maxConnectionsPerAddress: 1000,
-    maxConnectionsPerSubject: undefined,
-  };
-  const enterAll = (shared: boolean) => {
-    const budget = new ProvenBudget(limits);
-    const verdicts = Array.from({ length: 65 }, () => budget.enter({ key: 'a', subject: 's', shared }));
+  const enterAll = (kind: 'sockets' | 'streams', count: number, shared: boolean) => {
+    const budget = new ProvenBudget(roomy)[kind];
+    const verdicts = Array.from({ length: count }, () => budget.enter({ key: 'a', subject: 's', shared }));
     return verdicts.at(-1);
   };
-  expect(enterAll(true)).toBeUndefined();
-  expect(enterAll(false)).toBe('connections-per-subject');
+  expect([enterAll('sockets', 65, true), enterAll('streams', 513, true)]).toEqual([undefined, undefined]);
+  expect(enterAll('sockets', 65, false)).toBe('connections-per-subject');
+  expect(enterAll('streams', 513, false)).toBe('streams-per-subject');
 });
 
 test('a bucket gives its burst at once, then its rate', () => {
@@ -187,8 +185,8 @@ test('who holds most goes, until the rest fits', () => {
 test('the README has each limit with its flag and default', async () => {
   const readme = await readFile('relay/README.md', 'utf8');
   for (const name of limitNames) {
-    const { flag, usual } = LIMITS[name];
-    const byDefault = usual === undefined ? '64' : usual.toLocaleString('en');
+    const { flag, usual, usualForOne }: LimitRule = LIMITS[name];
+    const byDefault = (usual ?? usualForOne)?.toLocaleString('en');
     expect(readme).toMatch(new RegExp(`\\| \`${name}\` \\| \`--${flag}\` \\| ${byDefault}\\b`));
   }
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { encodeReset } from '../../src/tunnel/wire/frames.js';
 import type { RelayOptions } from '../src/index.js';
 import {
   type Client,
@@ -116,6 +117,61 @@ test('WebSockets of a subject have a limit', async () => {
   expect(events).toContainEqual(
     expect.objectContaining({ type: 'closed', code: 4013, reason: 'connections-per-subject' }),
   );
+});
+
+const streamLimits: [string, RelayOptions, RegExp][] = [
+  ['streams-in-all', { maxStreamsInAll: 3 }, /--max-streams-in-all/],
+  ['streams-per-address', { maxStreamsPerAddress: 3 }, /--max-streams-per-address/],
+  ['streams-per-subject', { maxStreamsPerSubject: 3 }, /--max-streams-per-subject/],
+];
+
+test.each(streamLimits)('streams of several WebSockets have a limit: %s', async (reason, limits, message) => {
+  const echo = await startEcho();
+  const { relay, events } = await startRelay({
+    ...{ allow: [`127.0.0.1:${echo.port}`, '127.0.0.1:1'], tokens: [{ name: 'app', token: TOKEN }] },
+    ...limits,
+  });
+  const hello = { token: TOKEN };
+  const [first, second] = [await TestPage.open(relay, { hello }), await TestPage.open(relay, { hello })];
+  for (const stream of [1, 2]) first.open(stream, echo.port);
+  await first.opened(2);
+  // What travels behind HELLO counts as well.
+  second.open(1, echo.port);
+  second.open(2, echo.port);
+  expect(await second.reset(2)).toMatchObject({ code: 3, reason });
+  // A stream that ends, in whatever way, gives its place back: by the page, by its target, or because there is none.
+  first.send(encodeReset({ stream: 1, code: 0, reason: '' }));
+  await until(() => events.some(({ type }) => type === 'stream-closed'));
+  second.open(3, 1);
+  expect(await second.reset(3)).toMatchObject({ code: 2, reason: 'refused' });
+  second.open(4, echo.port);
+  await second.opened(4);
+  const { reader } = await connect(tunnelTo(relay, { token: TOKEN }), echo.port);
+  await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_UNREACHABLE', message });
+  first.webSocket.terminate();
+  await until(() => relay.connections === 2);
+  const { writer, ...client } = await connect(tunnelTo(relay, { token: TOKEN }), echo.port);
+  await writer.write(Uint8Array.of(1));
+  expect((await client.reader.read()).value).toEqual(Uint8Array.of(1));
+});
+
+test('a limit of streams for each address leaves other addresses theirs', async () => {
+  const echo = await startEcho();
+  const { relay } = await startRelay({ allow: [`127.0.0.1:${echo.port}`], maxStreamsPerAddress: 1 });
+  const from = (localAddress: string) =>
+    connect(tunnelTo(relay, { WebSocket: pageWebSocket(undefined, { localAddress }) }), echo.port);
+  const outcomes = [];
+  for (const address of ['127.0.0.1', '127.0.0.1', '127.0.0.2']) {
+    const { reader, writer } = await from(address);
+    writer.write(Uint8Array.of(1)).catch(() => {});
+    outcomes.push(
+      await reader.read().then(
+        () => 'served',
+        error => error.code,
+      ),
+    );
+  }
+  expect(outcomes).toEqual(['served', 'ERR_TUNNEL_UNREACHABLE', 'served']);
 });
 
 test('new streams of a WebSocket have a rate, and other WebSockets their own', async () => {

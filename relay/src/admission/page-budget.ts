@@ -67,7 +67,7 @@ export class PageBudget {
     if (this.#gone) return limitRefusal('connections');
     const { key, proven, limits, onAdmitted } = this.#options;
     const holder = { key, subject: admitted.subject, shared: admitted.shared };
-    const limit = proven.enter(holder);
+    const limit = proven.sockets.enter(holder);
     if (limit) return limitRefusal(limit);
     this.#holder = holder;
     this.#admitted = admitted;
@@ -91,14 +91,17 @@ export class PageBudget {
 
   /** Counts a stream that opens, or tells the limit that forbids it. Each that was counted ends with `releaseStream`. */
   takeStream(): StreamLimit | undefined {
+    const { proven } = this.#options;
     if (this.#streams >= this.maxStreams) return 'streams';
     if (!this.#newStreams.tryTake()) return 'stream-rate';
-    this.#streams++;
-    return undefined;
+    const limit = this.#holder && proven.streams.enter(this.#holder);
+    if (!limit) this.#streams++;
+    return limit;
   }
 
   releaseStream(): void {
     this.#streams--;
+    if (this.#holder) this.#options.proven.streams.leave(this.#holder);
   }
 
   /** Counts bytes on their way to the page; returns the milliseconds for which its targets are not to be read. */
@@ -106,11 +109,11 @@ export class PageBudget {
     return this.#toPage?.take(bytes) ?? 0;
   }
 
-  /** The WebSocket is gone. */
+  /** The WebSocket is gone, and has no stream left. */
   leave(): void {
     this.#gone = true;
     clearTimeout(this.#expiry);
-    if (this.#holder) this.#options.proven.leave(this.#holder);
+    if (this.#holder) this.#options.proven.sockets.leave(this.#holder);
     this.#holder = undefined;
   }
 

@@ -137,6 +137,12 @@ function streamLimitMessage(reason: string): string {
   switch (reason) {
     case 'streams':
       return 'The relay has as many streams of this page as it allows: end some, or raise --max-streams.';
+    case 'streams-in-all':
+      return 'The relay has as many streams as it allows: try again later, or raise --max-streams-in-all.';
+    case 'streams-per-address':
+      return 'The relay has as many streams from this address as it allows: end some, or raise --max-streams-per-address.';
+    case 'streams-per-subject':
+      return 'The relay has as many streams with this token as it allows: end some, or raise --max-streams-per-subject.';
     case 'stream-rate':
       return 'The relay has had too many new streams of this page lately: try again later, or raise --new-streams-per-second.';
     case 'lookups':

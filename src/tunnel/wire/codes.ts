@@ -43,4 +43,11 @@ export type ResetCodeNumber = (typeof ResetCode)[keyof typeof ResetCode];
 export type UnreachableReason = 'refused' | 'dns' | 'timeout' | 'network';
 
 /** The reason that goes with `ResetCode.limit`. */
-export type StreamLimit = 'streams' | 'stream-rate' | 'memory' | 'lookups';
+export type StreamLimit =
+  | 'streams'
+  | 'streams-in-all'
+  | 'streams-per-address'
+  | 'streams-per-subject'
+  | 'stream-rate'
+  | 'memory'
+  | 'lookups';
