@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { documentedModules } from './test/setup/documented-modules.js';
 
@@ -56,9 +58,25 @@ const withoutEmptyRooms = {
   },
 };
 
+/** One literal `new URL('…', import.meta.url)` for each asset: the form that bundlers recognise. Vite's own nests two. */
+const literalAssets = {
+  name: 'literal-assets',
+  apply: 'build' as const,
+  enforce: 'pre' as const,
+  transform(this: { emitFile(file: object): string }, code: string, id: string) {
+    if (!code.includes('import.meta.url')) return null;
+    return code.replace(/new URL\('([^']+\.(?:wasm|bin))', import\.meta\.url\)/g, (_, path: string) => {
+      const file = join(dirname(id), path);
+      const name = basename(file).replace('browser-mtls.wasm', 'engine.wasm');
+      const asset = this.emitFile({ type: 'asset', fileName: name, source: readFileSync(file) });
+      return `import.meta.ROLLUP_FILE_URL_${asset}`;
+    });
+  },
+};
+
 export default defineConfig({
   base: './',
-  plugins: [withoutEmptyRooms],
+  plugins: [literalAssets, withoutEmptyRooms],
   build: {
     target: 'es2022',
     // Readable output: the bundler of the application minifies.
@@ -75,8 +93,6 @@ export default defineConfig({
       output: {
         entryFileNames: ({ name }) => (name in rooms ? 'chunks/[name].js' : '[name].js'),
         chunkFileNames: 'chunks/[name].js',
-        assetFileNames: ({ names: [name = ''] }) =>
-          name === 'browser-mtls.wasm' ? 'engine.wasm' : '[name][extname]',
       },
     },
   },

@@ -18,6 +18,7 @@ export {
   type PreconnectOptions,
 } from './client/create-client.js';
 export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';
+export { type AssetSources, configure } from './engine/configure.js';
 export type { EngineSource } from './engine/load.js';
 export type { WasmSource } from './engine/wasm-source.js';
 export {

@@ -1,43 +1,42 @@
-import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { isA } from '../platform.js';
-import { type AssetSource, openAsset } from './asset.js';
+import { type Asset, type AssetSource, Delivery } from './asset.js';
 
 /** Where WebAssembly comes from: an address, a response, its bytes, or a compiled module. */
 export type WasmSource = AssetSource | WebAssembly.Module;
 
-/** What is loaded, for the error when it cannot be. */
-interface Loaded {
-  name: string;
-  file: string;
-  code: MtlsErrorCode;
-}
+const MAGIC = '00 61 73 6d';
+const REMEDY =
+  "Check that the page's Content-Security-Policy has 'wasm-unsafe-eval' in script-src; the browser must support WebAssembly SIMD.";
 
 /**
  * Compiles a module.
  *
- * @throws MtlsError with the code of what is loaded
+ * @throws MtlsError with the code of the asset
  */
-export async function compileWasm(source: WasmSource, loaded: Loaded): Promise<WebAssembly.Module> {
-  const { name, file, code } = loaded;
-  const refused = (answer: string) => new MtlsError(code, `The ${name} could not be loaded: ${answer}.`);
+export async function compileWasm(asset: Asset, source: WasmSource): Promise<WebAssembly.Module> {
+  if (isA(source, WebAssembly.Module, 'WebAssembly.Module')) return source;
+  const delivery = await Delivery.of(asset, source);
+  const { response } = delivery;
   try {
-    if (source instanceof WebAssembly.Module) return source;
-    const opened = await openAsset(source as AssetSource, refused);
-    if (!isA(opened, Response)) return await WebAssembly.compile(opened);
-    // While it is received; browsers keep the result for the next visit as well.
-    if (isStreamable(opened)) return await WebAssembly.compileStreaming(opened);
-    return await WebAssembly.compile(await opened.arrayBuffer());
+    // Compiled while it is received; browsers keep the result for the next visit as well.
+    if (response && isStreamable(response)) return await WebAssembly.compileStreaming(response);
   } catch (cause) {
-    if (cause instanceof MtlsError) throw cause;
-    throw new MtlsError(
-      code,
-      `The ${name} could not be loaded: check that ${file} is served, and that the page's Content-Security-Policy has 'wasm-unsafe-eval' in script-src; the browser must support WebAssembly SIMD.`,
-      { cause },
-    );
+    throw delivery.failure('it did not compile', REMEDY, cause);
+  }
+  const bytes = await delivery.bytes();
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (cause) {
+    if (!isWasm(bytes)) throw delivery.unexpected(bytes, `${MAGIC} (WebAssembly)`, cause);
+    throw delivery.failure('it did not compile', REMEDY, cause);
   }
 }
 
-/** WebAssembly is compiled from a response with this Content-Type alone, and not every server knows it. */
+/** WebAssembly is compiled from a response with this Content-Type alone, and not every server sends it. */
 function isStreamable({ headers }: Response): boolean {
   return headers.get('content-type') === 'application/wasm';
+}
+
+function isWasm(bytes: Uint8Array): boolean {
+  return MAGIC.split(' ').every((hex, at) => bytes[at] === Number.parseInt(hex, 16));
 }

@@ -1,3 +1,5 @@
+import type { Asset } from '../engine/asset.js';
+import { AssetLoader } from '../engine/asset-loader.js';
 import { realEnvironment, wasiImports } from '../engine/wasi.js';
 import { compileWasm, type WasmSource } from '../engine/wasm-source.js';
 
@@ -24,26 +26,26 @@ interface Exports {
   decoders_close(): void;
 }
 
-let defaultModule: Promise<WebAssembly.Module> | undefined;
+const asset: Asset = {
+  option: 'decoders',
+  subject: 'The decoders',
+  file: 'decoders.wasm',
+  code: 'ERR_HTTP_DECODING',
+};
+const loader = /* @__PURE__ */ new AssetLoader<WasmSource, WebAssembly.Module>(
+  asset,
+  source => compileWasm(asset, source),
+  () => new URL('../../wasm/decoders.wasm', import.meta.url),
+);
 const kept = new WeakMap<WebAssembly.Module, Exports[]>();
 
 /**
- * Loads and compiles the decoders. Without a source, those that come with the package, once per page; a failed attempt is not
- * remembered.
+ * Loads and compiles the decoders, once for each source. Default: the configured one, otherwise the one that comes with the package.
  *
  * @throws MtlsError ERR_HTTP_DECODING
  */
 export function loadDecoders(source?: WasmSource): Promise<WebAssembly.Module> {
-  if (source !== undefined) return compile(source);
-  defaultModule ??= compile(new URL('../../wasm/decoders.wasm?no-inline', import.meta.url)).catch(error => {
-    defaultModule = undefined;
-    throw error;
-  });
-  return defaultModule;
-}
-
-function compile(source: WasmSource): Promise<WebAssembly.Module> {
-  return compileWasm(source, { name: 'decoders', file: 'decoders.wasm', code: 'ERR_HTTP_DECODING' });
+  return loader.load(source);
 }
 
 /**

@@ -1,41 +1,42 @@
-import { type AssetSource, assetBytes } from '../engine/asset.js';
-import { MtlsError } from '../errors.js';
-import { viewOf } from '../util/bytes.js';
+import { type Asset, type AssetSource, Delivery } from '../engine/asset.js';
+import { AssetLoader } from '../engine/asset-loader.js';
 
 /** Where the Mozilla roots come from: an address, a response or their bytes. */
 export type RootsSource = AssetSource;
 
-let defaultRoots: Promise<Uint8Array<ArrayBuffer>[]> | undefined;
+const asset: Asset = {
+  option: 'mozillaRoots',
+  subject: 'The Mozilla roots',
+  file: 'mozilla-roots.bin',
+  code: 'ERR_TRUST_ROOTS_LOAD',
+};
+const loader = /* @__PURE__ */ new AssetLoader<RootsSource, Uint8Array<ArrayBuffer>[]>(
+  asset,
+  read,
+  () => new URL('./mozilla-roots.bin', import.meta.url),
+);
 
 /**
- * The certificates that Mozilla trusts to issue for servers, DER. Without a source, those that come with the package, fetched once per
- * page; a failed attempt is not remembered.
+ * The certificates that Mozilla trusts to issue for servers, DER; loaded once for each source. Default: the configured source,
+ * otherwise the file that comes with the package.
  *
  * @throws MtlsError ERR_TRUST_ROOTS_LOAD
  */
 export function loadMozillaRoots(source?: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
-  if (source !== undefined) return load(source);
-  defaultRoots ??= load(new URL('./mozilla-roots.bin?no-inline', import.meta.url)).catch(error => {
-    defaultRoots = undefined;
-    throw error;
-  });
-  return defaultRoots;
+  return loader.load(source);
 }
 
-async function load(source: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
+async function read(source: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
+  const delivery = await Delivery.of(asset, source);
+  const bytes = await delivery.bytes();
+  const expected = '30 82 (certificates)';
   try {
-    const bytes = viewOf(await assetBytes(source, answer => new TypeError(answer)));
-    const roots = bytes ? split(bytes) : [];
+    const roots = split(bytes);
     if (roots.length > 0) return roots;
   } catch (cause) {
-    throw failure({ cause });
+    throw delivery.unexpected(bytes, expected, cause);
   }
-  throw failure();
-}
-
-function failure(options?: { cause: unknown }): MtlsError {
-  const message = 'The Mozilla roots could not be loaded: check that mozilla-roots.bin is served.';
-  return new MtlsError('ERR_TRUST_ROOTS_LOAD', message, options);
+  throw delivery.unexpected(bytes, expected);
 }
 
 const SEQUENCE = 0x30;

@@ -120,6 +120,19 @@ describe('the tarball', () => {
     expect(packed.equals(readFileSync(join('wasm', built)))).toBe(true);
   });
 
+  test('names each asset once, in the form that bundlers recognise', () => {
+    const scripts = tarball.files.filter(({ path }) => path.endsWith('.js'));
+    const found = scripts.flatMap(({ path }) => {
+      const text = readFileSync(join(project.folder, 'node_modules/browser-mtls', path), 'utf8');
+      return text.match(/(new URL\(["'][^"']*["'], )?import\.meta(\.url)?/g) ?? [];
+    });
+    expect(found.sort()).toEqual([
+      'new URL("../decoders.wasm", import.meta.url',
+      'new URL("../engine.wasm", import.meta.url',
+      'new URL("../mozilla-roots.bin", import.meta.url',
+    ]);
+  });
+
   test('names no path of the machine that built it', () => {
     const marks = [process.cwd(), '.cargo/registry'];
     const found = tarball.files.filter(({ path }) => {
