@@ -16,6 +16,7 @@ const OPTIONS = {
   token: { type: 'string', multiple: true },
   'token-file': { type: 'string', multiple: true },
   'jwt-jwks': { type: 'string' },
+  'jwt-stale-keys': { type: 'string' },
   'jwt-key-file': { type: 'string', multiple: true },
   'jwt-secret-file': { type: 'string' },
   'jwt-issuer': { type: 'string' },
@@ -60,10 +61,12 @@ Admission
   --token <[name:]token>   the same on the command line, which other users of the machine can see
   --jwt-issuer <iss>       ask for JSON Web Tokens (RFC 7519) of this issuer,
   --jwt-audience <aud>     for this audience, verified by the keys of one of:
-  --jwt-jwks <url>           a JWK Set, https: or of this machine, kept for ten minutes
+  --jwt-jwks <url>           a JWK Set, https: or of this machine, fetched again after ten minutes
   --jwt-key-file <file>      public keys: PEM, JWK or JWK Set; repeatable
   --jwt-secret-file <file>   a secret for HS256 of 32 bytes or more
   --jwt-algorithm <alg>    an algorithm to accept; repeatable (default: all asymmetric ones)
+  --jwt-stale-keys <s>     seconds for which the last JWK Set serves beyond its ten minutes while
+                           newer ones cannot be fetched (default 3600)
   --jwt-clock-tolerance <s>  seconds by which the issuer's clock may differ (default 5)
   --jwt-outlive-expiry     WebSockets go on when their token has expired
 
@@ -134,10 +137,12 @@ function readJwt(values: ReturnType<typeof parseValues>): { jwt?: JwtOptions } {
   const secretFile = values['jwt-secret-file'];
   const algorithms = values['jwt-algorithm'];
   const tolerance = values['jwt-clock-tolerance'];
+  const staleKeys = values['jwt-stale-keys'];
   const jwt: JwtOptions = {
     issuer: values['jwt-issuer'] ?? '',
     audience: values['jwt-audience'] ?? '',
     ...(values['jwt-jwks'] === undefined ? {} : { jwksUrl: values['jwt-jwks'] }),
+    ...(staleKeys === undefined ? {} : { maxStaleKeysMs: readNumber(staleKeys, 1000) }),
     ...(keyFiles === undefined ? {} : { keys: keyFiles.map(file => readFileSync(file, 'utf8')) }),
     ...(secretFile === undefined ? {} : { secret: readSecret(secretFile) }),
     ...(algorithms === undefined ? {} : { algorithms }),

@@ -129,7 +129,7 @@ function parseWays({ tokens = [], jwt }: RelayOptions, report: (message: string)
   const known = parseTokens(tokens);
   return [
     ...(known.length > 0 ? [byTokens(known)] : []),
-    ...(jwt ? [byJwt(parseJwtOptions(jwt), report)] : []),
+    ...(jwt ? [byJwt(parseJwtOptions(jwt, report))] : []),
   ];
 }
 

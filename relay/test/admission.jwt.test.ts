@@ -321,6 +321,67 @@ test.each(broken)(
   },
 );
 
+test('keys serve for an hour beyond their ten minutes while newer ones cannot be fetched, and no longer than they are published', async () => {
+  const [first, second] = [await makeIssuer('ES256', 'first'), await makeIssuer('ES256', 'second')];
+  let jwks: string | undefined = jwksOf(first, second);
+  let asked = 0;
+  const jwksUrl = await startIssuer((_request, response) => {
+    asked++;
+    if (jwks === undefined) response.writeHead(503).end();
+    else response.end(jwks);
+  });
+  const { relay, events, port } = await startAdmitting({ jwksUrl });
+  const startedAt = Date.now();
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const after = async (minutes: number, ...issuers: Issuer[]) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: startedAt + minutes * 60_000 });
+    const outcomes = [];
+    for (const issuer of issuers) outcomes.push(await outcome(relay, port, await issue(issuer)));
+    return outcomes;
+  };
+  expect(await after(0, first, second)).toEqual(['served', 'served']);
+  jwks = undefined;
+  expect(await after(11, first, second)).toEqual(['served', 'served']);
+  // Made-up names of keys do not have it asked more often.
+  const stranger = await makeIssuer('ES256', 'stranger');
+  expect(await after(11.1, first, stranger)).toEqual(['served', 'ERR_TUNNEL_UNREACHABLE']);
+  expect(asked).toBe(2);
+  expect(await after(69, second)).toEqual(['served']);
+  expect(await after(71, first, second)).toEqual(['ERR_TUNNEL_UNREACHABLE', 'ERR_TUNNEL_UNREACHABLE']);
+  jwks = jwksOf(second);
+  expect(await after(72, first, second)).toEqual(['ERR_TUNNEL_AUTH', 'served']);
+  // A set without keys is a set as well: nothing of the one before is left.
+  jwks = jwksOf();
+  expect(await after(83, second)).toEqual(['ERR_TUNNEL_AUTH']);
+  expect(asked).toBe(7);
+  const told = events.flatMap(event => (event.type === 'error' ? event.message : []));
+  const end = new Date(startedAt + 70 * 60_000).toISOString().slice(0, 16);
+  expect(told).toEqual([
+    expect.stringMatching(new RegExp(`cannot be had: .*; the last ones serve until ${end}`)),
+    expect.stringMatching(/cannot be had: .*; JSON Web Tokens admit nobody/),
+    expect.stringMatching(/can be had again/),
+  ]);
+});
+
+test('with maxStaleKeysMs 0 no key serves beyond its ten minutes', async () => {
+  const issuer = await makeIssuer();
+  let isBroken = false;
+  const jwksUrl = await startIssuer((request, response) => {
+    if (isBroken) request.socket.destroy();
+    else response.end(jwksOf(issuer));
+  });
+  const { relay, port } = await startAdmitting({ jwksUrl, maxStaleKeysMs: 0 });
+  expect(await outcome(relay, port, await issue(issuer))).toBe('served');
+  isBroken = true;
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 601_000 });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  expect(await outcome(relay, port, await issue(issuer))).toBe('ERR_TUNNEL_UNREACHABLE');
+});
+
 test('a server of keys that is slow holds what comes behind HELLO, within a bound, and is given up after 5 s', {
   timeout: 20_000,
 }, async () => {
@@ -375,6 +436,7 @@ test('wrong options are TypeErrors that say what to do and hold no key', async (
     [{ ...right, keys: [{ kty: 'EC' }] }, /cannot be read/],
     [{ ...right, algorithms: ['HS256'] }, /jwt\.algorithms/],
     [{ ...right, algorithms: ['none'] }, /jwt\.algorithms/],
+    [{ ...right, maxStaleKeysMs: -1 }, /jwt\.maxStaleKeysMs/],
     [{ ...right, clockToleranceMs: -1 }, /jwt\.clockToleranceMs/],
     [{ ...right, audiences: [] } as never, /jwt\.audiences/],
     [{ issuer: ISSUER, audience: AUDIENCE, secret: new Uint8Array(31) }, /32 bytes/],

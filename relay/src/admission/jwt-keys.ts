@@ -1,54 +1,54 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  customFetch,
-  errors,
-  type FetchImplementation,
-  type JWTVerifyGetKey,
-} from 'jose';
+import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { checkedInteger } from '../../../src/util/options.js';
 import { isLoopback } from './address.js';
+import { RemoteKeys } from './remote-keys.js';
 
 /** Where the keys that verify tokens come from; one of the three. */
 export interface JwtKeyOptions {
-  /** A JWK Set to fetch (RFC 7517 section 5): `https:`, or `http:` from this machine. It is kept for ten minutes. */
+  /** A JWK Set to fetch (RFC 7517 section 5): `https:`, or `http:` from this machine. It is fetched again after ten minutes. */
   jwksUrl?: string;
+  /**
+   * Milliseconds for which the last JWK Set serves beyond its ten minutes while newer ones cannot be fetched; 0 to 604,800,000,
+   * default 3,600,000.
+   */
+  maxStaleKeysMs?: number;
   /** Public keys: PEM (SPKI or certificate), a JWK, or a JWK Set; RSA of 2,048 bits or more. */
   keys?: (string | JsonWebKey | { keys: JsonWebKey[] })[];
   /** A secret for HS256, 32 bytes or more, shared with who issues tokens. */
   secret?: Uint8Array;
 }
 
-/** Milliseconds that a JWK Set may take, and that it is kept. */
-const FETCH_TIMEOUT_MS = 5000;
-const CACHE_MAX_AGE_MS = 600_000;
-/** An unknown key is a reason to fetch the set again, so often: anybody can make up a name for a key. */
-const COOLDOWN_MS = 10_000;
-const MAX_JWKS_BYTES = 256 * 1024;
 const MIN_SECRET_BYTES = 32;
 const MIN_RSA_BITS = 2048;
 
 export interface JwtKeys {
   symmetric: boolean;
   get: Uint8Array | JWTVerifyGetKey;
-  /** A key that is not known may be in a newer set, which is not to be fetched yet. */
-  isCoolingDown(): boolean;
 }
 
-/** @throws TypeError */
-export function parseJwtKeys({ jwksUrl, keys, secret }: JwtKeyOptions): JwtKeys {
+const WEEK_MS = 7 * 24 * 3_600_000;
+
+/** `report` is told when keys cannot be fetched, and when they can again. @throws TypeError */
+export function parseJwtKeys(
+  { jwksUrl, keys, secret, maxStaleKeysMs: maxStaleMs = 3_600_000 }: JwtKeyOptions,
+  report: (message: string) => void,
+): JwtKeys {
+  checkedInteger('jwt.maxStaleKeysMs', maxStaleMs, { min: 0, max: WEEK_MS });
   const given = [jwksUrl, keys, secret].filter(each => each !== undefined).length;
   if (given !== 1) throw new TypeError('"jwt" must have one of jwksUrl, keys and secret');
-  if (jwksUrl !== undefined) return remoteKeys(jwksUrl);
+  if (jwksUrl !== undefined) {
+    return { symmetric: false, get: new RemoteKeys(parseJwksUrl(jwksUrl), { maxStaleMs, report }).get };
+  }
   if (secret !== undefined) {
     if (!(secret instanceof Uint8Array) || secret.length < MIN_SECRET_BYTES) {
       throw new TypeError(`"jwt.secret" must be a Uint8Array of ${MIN_SECRET_BYTES} bytes or more`);
     }
-    return { symmetric: true, get: secret, isCoolingDown: () => false };
+    return { symmetric: true, get: secret };
   }
   const jwks = (keys ?? []).flatMap(readKey);
   if (jwks.length === 0) throw new TypeError('"jwt.keys" must have a key');
-  return { symmetric: false, get: localKeys(jwks), isCoolingDown: () => false };
+  return { symmetric: false, get: localKeys(jwks) };
 }
 
 /** A key without a name, as PEM has none, is tried for tokens that name one as well. */
@@ -66,31 +66,12 @@ function localKeys(jwks: JsonWebKey[]): JWTVerifyGetKey {
   };
 }
 
-function remoteKeys(text: string): JwtKeys {
+function parseJwksUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
   if (!url || !isSafe) throw new TypeError('"jwt.jwksUrl" must be an https: URL, or http: of this machine');
-  const get = createRemoteJWKSet(url, {
-    timeoutDuration: FETCH_TIMEOUT_MS,
-    cacheMaxAge: CACHE_MAX_AGE_MS,
-    cooldownDuration: COOLDOWN_MS,
-    [customFetch]: fetchBounded,
-  });
-  return { symmetric: false, get, isCoolingDown: () => get.coolingDown };
+  return url;
 }
-
-/** Reads no more than a set of keys has. */
-const fetchBounded: FetchImplementation = async (url, options) => {
-  const response = await fetch(url, options);
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > MAX_JWKS_BYTES) throw new errors.JWKSInvalid(`more than ${MAX_JWKS_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return new Response(Buffer.concat(chunks), { status: response.status });
-};
 
 function readKey(key: string | JsonWebKey | { keys: JsonWebKey[] }): JsonWebKey[] {
   if (typeof key !== 'string')

@@ -27,6 +27,7 @@ export interface JwtSettings {
 
 const names: OptionNames<JwtOptions> = {
   jwksUrl: true,
+  maxStaleKeysMs: true,
   keys: true,
   secret: true,
   issuer: true,
@@ -42,15 +43,15 @@ const ASYMMETRIC = [
 ];
 const MAX_SUBJECT_CHARACTERS = 256;
 
-/** @throws TypeError */
-export function parseJwtOptions(options: JwtOptions): JwtSettings {
+/** `report` is told when keys cannot be fetched, and when they can again. @throws TypeError */
+export function parseJwtOptions(options: JwtOptions, report: (message: string) => void): JwtSettings {
   checkOptionNames(options, names, 'jwt.');
   const { issuer, audience, clockToleranceMs = 5000, endAtExpiry = true } = options;
   for (const [name, value] of Object.entries({ issuer, audience })) {
     if (typeof value !== 'string' || value === '') throw new TypeError(`"jwt.${name}" must be a string`);
   }
   checkedInteger('jwt.clockToleranceMs', clockToleranceMs, { min: 0, max: 600_000 });
-  const keys = parseJwtKeys(options);
+  const keys = parseJwtKeys(options, report);
   const possible = keys.symmetric ? ['HS256'] : ASYMMETRIC;
   const algorithms = options.algorithms ?? possible;
   if (
@@ -68,29 +69,15 @@ export function parseJwtOptions(options: JwtOptions): JwtSettings {
   };
 }
 
-/**
- * Admits by JWT. `report` is told when keys cannot be had, and when they can again.
- */
-export function byJwt(settings: JwtSettings, report: (message: string) => void): Admit {
-  let failing = false;
-  const reportKeys = (message: string | undefined) => {
-    if (failing === (message !== undefined)) return;
-    failing = message !== undefined;
-    report(message ? `the keys of tokens cannot be had: ${message}` : 'the keys of tokens can be had again');
-  };
+/** Admits by JWT. */
+export function byJwt(settings: JwtSettings): Admit {
   return async credentials => {
     // Three parts of base64url, or it is a token of another kind.
     if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(credentials.token)) return undefined;
     try {
-      const payload = await verify(credentials.token, settings);
-      reportKeys(undefined);
-      return admitted(payload, { settings, credentials });
+      return admitted(await verify(credentials.token, settings), { settings, credentials });
     } catch (error) {
-      const refused = refusalOf(error, settings.keys);
-      if (refused.refused === 'unavailable' && !(error instanceof errors.JWKSNoMatchingKey)) {
-        reportKeys(error instanceof Error ? error.message : String(error));
-      }
-      return refused;
+      return refusalOf(error);
     }
   };
 }
@@ -147,12 +134,10 @@ function claimRefusal(claim: string): Refused {
   return { refused: 'claim', reason: claim };
 }
 
-function refusalOf(error: unknown, keys: JwtKeys): Refused {
+function refusalOf(error: unknown): Refused {
   if (error instanceof errors.JWTExpired) return { refused: 'expired' };
   // Its signature is right, so it is no guess.
   if (error instanceof errors.JWTClaimValidationFailed) return claimRefusal(error.claim);
-  if (error instanceof errors.JWKSNoMatchingKey)
-    return { refused: keys.isCoolingDown() ? 'unavailable' : 'wrong' };
   if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid)
     return { refused: 'unavailable' };
   // The answer of the server of keys, and what keeps it from answering.
