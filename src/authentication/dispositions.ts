@@ -1,15 +1,25 @@
 import { isCertificate, isIdentity } from '../identity/is-identity.js';
 import { isListOf } from '../util/lists.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { Disposition, IdentityCredential, Persistence, TrustCredential } from './challenge.js';
 
 const dispositions: readonly unknown[] = ['use-credential', 'default', 'reject', 'cancel'];
+const identityNames: OptionNames<IdentityCredential> = {
+  identity: true,
+  intermediates: true,
+  persistence: true,
+};
+const trustNames: OptionNames<TrustCredential> = { trust: true, persistence: true };
 const persistences: readonly unknown[] = ['none', 'session', 'permanent'];
 
 /** @throws TypeError for what is no answer to a challenge */
 export function checkDisposition(given: Disposition): Disposition {
-  if (dispositions.includes(given?.disposition)) return given;
+  if (dispositions.includes(given?.disposition)) {
+    checkOptionNames(given, { disposition: true, credential: true }, 'answer.');
+    return given;
+  }
   throw new TypeError(
-    'a challenge handler must answer with { disposition }: use-credential, default, reject or cancel',
+    '"answer.disposition" of a challenge handler must be use-credential, default, reject or cancel',
   );
 }
 
@@ -22,6 +32,7 @@ export function identityOf(credential: IdentityCredential | TrustCredential | un
     throw new TypeError(
       '"credential.intermediates" must be a list of certificates, as parseCertificates returns it',
     );
+  checkOptionNames(credential as object, identityNames, 'credential.');
   return credential as IdentityCredential;
 }
 
@@ -32,12 +43,14 @@ export function identityOf(credential: IdentityCredential | TrustCredential | un
  */
 export function trustOf(credential: IdentityCredential | TrustCredential | undefined): TrustCredential {
   const { trust } = (credential ?? {}) as Partial<TrustCredential>;
-  if (trust === true) return credential as TrustCredential;
-  throw new TypeError('"credential" must be { trust: true } in the answer to a server-trust challenge');
+  if (trust !== true)
+    throw new TypeError('"credential" must be { trust: true } in the answer to a server-trust challenge');
+  checkOptionNames(credential as object, trustNames, 'credential.');
+  return credential as TrustCredential;
 }
 
 /** @throws TypeError */
 export function persistenceOf({ persistence = 'session' }: { persistence?: Persistence }): Persistence {
   if (persistences.includes(persistence)) return persistence;
-  throw new TypeError('"persistence" must be none, session or permanent');
+  throw new TypeError('"credential.persistence" must be none, session or permanent');
 }

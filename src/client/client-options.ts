@@ -9,7 +9,11 @@ import { checkedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import type { TrustOptions } from '../trust/options.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
-import { createWebSocketTunnel, type WebSocketTunnelOptions } from '../tunnel/websocket-tunnel.js';
+import {
+  createWebSocketTunnel,
+  tunnelOptionNames,
+  type WebSocketTunnelOptions,
+} from '../tunnel/websocket-tunnel.js';
 import { isListOf } from '../util/lists.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { WebSocketOptions } from '../websocket/web-socket.js';
@@ -127,7 +131,7 @@ function ownOptions(
   token: ClientOptions['tunnelToken'],
   options: WebSocketTunnelOptions | undefined = {},
 ): WebSocketTunnelOptions {
-  if (options !== null && typeof options === 'object' && 'token' in options)
-    throw new TypeError('"tunnelOptions.token" must be given as "tunnelToken"');
+  checkOptionNames(options, tunnelOptionNames, 'tunnelOptions.');
+  if ('token' in options) throw new TypeError('"tunnelOptions.token" must be given as "tunnelToken"');
   return token === undefined ? options : { ...options, token };
 }

@@ -112,7 +112,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
   const pins = new PinRules(trust.pins);
   const tunnel = openTunnel(options);
   try {
-    const [material, module] = await Promise.all([readMaterial(trust), loadEngine(options.engine)]);
+    const [material, module] = await Promise.all([readMaterial(trust, 'trust.'), loadEngine(options.engine)]);
     const httpEngine = HttpEngine.create(module);
     const settings = {
       ...material,

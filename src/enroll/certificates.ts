@@ -7,6 +7,7 @@ import { plainPublicKey } from '../identity/public-key.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import { equalBytes, viewOf } from '../util/bytes.js';
 import { fromBase64 } from '../util/encoding.js';
+import { checkOptionNames } from '../util/options.js';
 
 /**
  * Certificates as authorities send them: PEM text or bytes (one or several blocks), DER, a PKCS#7 with certificates only (DER,
@@ -28,9 +29,10 @@ export async function createReader(engine: EngineSource | undefined): Promise<Ce
  */
 export async function parseCertificates(
   source: CertificateSource,
-  { engine }: { engine?: EngineSource } = {},
+  options: { engine?: EngineSource } = {},
 ): Promise<Certificate[]> {
-  const reader = await createReader(engine);
+  checkOptionNames(options, { engine: true });
+  const reader = await createReader(options.engine);
   return (await readAll(reader, source)).map(it => it.certificate);
 }
 
@@ -40,15 +42,17 @@ async function readAll(reader: CertificateReader, source: CertificateSource): Pr
   return ders.map(der => reader.read(der));
 }
 
+const origin = { option: 'source' };
+
 async function derOf(source: SingleSource): Promise<Uint8Array<ArrayBuffer>[]> {
   const bytes = viewOf(source);
   if (bytes && isDer(bytes)) return unpack(bytes);
   const text = bytes ? new TextDecoder().decode(bytes) : source;
-  if (typeof text !== 'string') return parsePemOrDer(text);
+  if (typeof text !== 'string') return parsePemOrDer(text, origin);
   const blocks = pemBlocks(text, ['PKCS7', 'CMS']);
   // Base64 alone begins with "MI": a SEQUENCE of more than 127 bytes.
   if (/^\s*MI[\w+/=\s]*$/.test(text)) blocks.push(text);
-  if (blocks.length === 0) return parsePemOrDer(text);
+  if (blocks.length === 0) return parsePemOrDer(text, origin);
   return (await Promise.all(blocks.map(unpackBase64))).flat();
 }
 

@@ -1,6 +1,7 @@
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
-import { type OpenPkcs12Options, openPkcs12 } from '../p12/open-pkcs12.js';
+import { type OpenPkcs12Options, openPkcs12, openPkcs12Names } from '../p12/open-pkcs12.js';
 import type { Pkcs12 } from '../p12/pkcs12.js';
+import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { orAborted } from '../util/promises.js';
 import { download, httpUrl } from './http.js';
 
@@ -25,6 +26,13 @@ export interface ImportFromOptions extends OpenPkcs12Options {
   request?: Omit<RequestInit, 'signal'>;
 }
 
+const names: OptionNames<ImportFromOptions> = {
+  ...openPkcs12Names,
+  askPassword: true,
+  fetch: true,
+  request: true,
+};
+
 /** As many as `openPkcs12` reads by default. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
 
@@ -37,6 +45,7 @@ const MAX_FILE_BYTES = 10 * 1024 * 1024;
  * @throws TypeError for an address with a password in it
  */
 export async function importFrom(url: string | URL, options: ImportFromOptions = {}): Promise<Pkcs12> {
+  checkOptionNames(options, names);
   const { askPassword, fetch = globalThis.fetch, request = {}, ...opening } = options;
   const { signal } = opening;
   const address = httpUrl(url);

@@ -170,7 +170,7 @@ class StepCaClient implements StepCa {
 function pemOf(value: unknown): Uint8Array<ArrayBuffer>[] {
   if (typeof value !== 'string') throw noCertificate();
   try {
-    return parsePemOrDer(value);
+    return parsePemOrDer(value, { option: 'certificate' });
   } catch (cause) {
     throw noCertificate(cause);
   }

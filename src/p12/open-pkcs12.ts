@@ -36,7 +36,8 @@ export interface OpenPkcs12Options {
 }
 
 const inspectionNames = { limits: true, signal: true } as const;
-const names: OptionNames<OpenPkcs12Options> = {
+/** @internal */
+export const openPkcs12Names: OptionNames<OpenPkcs12Options> = {
   ...inspectionNames,
   password: true,
   keyPassword: true,
@@ -62,7 +63,7 @@ export async function openPkcs12(
   source: BufferSource | Blob | Response,
   options: OpenPkcs12Options = {},
 ): Promise<Pkcs12> {
-  checkOptionNames(options, names);
+  checkOptionNames(options, openPkcs12Names);
   const { password = '', keyPassword, maxIterations, sealedCopy = false } = options;
   const { engine, signal, onProgress } = options;
   if (typeof password !== 'string') throw new TypeError('"password" must be a string');

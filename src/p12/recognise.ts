@@ -1,4 +1,5 @@
 // Names what people take for a PKCS#12 file by mistake.
+import { textKind } from '../util/text-kind.js';
 import { objectIdentifier, parse } from './asn1.js';
 import { firstElement, inside, isContextElement, isElement, Tag } from './ber-scan.js';
 
@@ -33,10 +34,8 @@ export function recogniseOther(file: Uint8Array<ArrayBuffer>): string | undefine
 
 function recogniseText(file: Uint8Array): string | undefined {
   const text = new TextDecoder().decode(file.subarray(0, 16_384)).trim();
-  const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
-  if (label) return `a PEM file (${label})`;
-  if (/^<[!?a-z]/i.test(text)) return 'a web page or XML';
-  if (/^[{[]/.test(text)) return 'JSON';
+  const kind = textKind(text);
+  if (kind) return kind;
   if (/^(ssh|ecdsa)-[a-z0-9-]+ AAAA/.test(text)) return 'an OpenSSH public key';
   if (text.startsWith('PuTTY-User-Key-File-')) return 'a PuTTY key';
   if (/^MI[A-Za-z0-9+/=\s]+$/.test(text)) return 'base64 text: decode it first';

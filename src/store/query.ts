@@ -2,6 +2,7 @@ import { comparableText, issuedByOneOf } from '../identity/distinguished-names.j
 import { hostsAllow } from '../identity/hosts.js';
 import type { StoredIdentity } from '../identity/types.js';
 import { viewOf } from '../util/bytes.js';
+import { checkOptionNames } from '../util/options.js';
 
 /** What identities are looked up by. All that is given must hold. */
 export interface IdentityQuery {
@@ -71,11 +72,8 @@ const tests: Record<keyof IdentityQuery, (value: unknown) => Test | undefined> =
  * @throws TypeError
  */
 export function compileQuery(query: IdentityQuery): Test {
+  checkOptionNames(query, tests, 'query.');
   const all = Object.entries(query).map(([name, value]) => {
-    if (!Object.hasOwn(tests, name))
-      throw new TypeError(
-        `"query.${name}" is not a criterion: there are ${Object.keys(tests).sort().join(', ')}`,
-      );
     const test = tests[name as keyof IdentityQuery](value);
     if (!test) throw new TypeError(`"query.${name}" must be of the type that IdentityQuery gives it`);
     return test;

@@ -41,6 +41,8 @@ export interface EvaluateTrustOptions extends TrustSources {
   engine?: EngineSource;
 }
 
+type ChainPart = Exclude<Anchor, Response>;
+
 /**
  * Whether a certificate chain is to be trusted: as TLS connections judge their server, by the same code. Path, validity, names,
  * purpose, constraints (RFC 5280, section 6; RFC 9525), revocation and pins: `docs/trust.md`.
@@ -51,12 +53,12 @@ export interface EvaluateTrustOptions extends TrustSources {
  *   Certificates, anchors and lists whose DER cannot be read are no reason to throw: the result has the code ERR_CERT_MALFORMED.
  */
 export async function evaluateTrust(
-  chain: Anchor | readonly Anchor[],
+  chain: ChainPart | readonly ChainPart[],
   options: EvaluateTrustOptions,
 ): Promise<TrustResult> {
-  const sources = Array.isArray(chain) ? (chain as readonly Anchor[]) : [chain as Anchor];
+  const sources = Array.isArray(chain) ? (chain as readonly ChainPart[]) : [chain as ChainPart];
   const demand = readDemand(options);
-  const ders = sources.flatMap(parsePemOrDer);
+  const ders = sources.flatMap(it => parsePemOrDer(it, { option: 'chain' }));
   if (ders.length === 0) throw new TypeError('"chain" must have a certificate');
   const [module, material] = await Promise.all([loadEngine(options.engine), readMaterial(options)]);
   const instance = await instances.get(module);

@@ -1,17 +1,21 @@
 import type { TrustMaterial } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
-import { isDer, parsePemOrDer, pemBlocks } from '../identity/pem.js';
+import { isDer, missingFrom, type Origin, parsePemOrDer, pemBlocks } from '../identity/pem.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
+import { isA } from '../platform.js';
 import { viewOf } from '../util/bytes.js';
 import { fromBase64 } from '../util/encoding.js';
 import { loadMozillaRoots, type RootsSource } from './mozilla-roots.js';
 import type { PinsByHost } from './pins.js';
 
-/** PEM (one certificate or several in a string), DER, a `Certificate`, or `'mozilla'`: the roots that come with the package. */
-export type Anchor = string | BufferSource | Certificate;
+/**
+ * PEM (one certificate or several in a string), DER, a `Certificate`, a `Response` with PEM or DER in it (its body is read), or
+ * `'mozilla'`: the roots that come with the package.
+ */
+export type Anchor = string | BufferSource | Certificate | Response;
 
-/** A certificate revocation list: PEM (one or several in a string) or DER. */
-export type RevocationList = string | BufferSource;
+/** A certificate revocation list: PEM (one or several in a string), DER, or a `Response` with one of them. */
+export type RevocationList = string | BufferSource | Response;
 
 /** What a chain is judged by. */
 export interface TrustSources {
@@ -60,15 +64,19 @@ export interface TrustQuestion {
 // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement is an answer
 export type TrustAnswer = boolean | { trust: true } | undefined | void;
 
-/** @throws MtlsError ERR_CERT_MALFORMED, ERR_TRUST_ROOTS_LOAD; TypeError for another kind of value */
-export async function readMaterial(sources: TrustSources): Promise<TrustMaterial> {
+/**
+ * @param path what stands before an option's name in messages, e.g. `trust.`
+ * @throws MtlsError ERR_CERT_MALFORMED, ERR_TRUST_ROOTS_LOAD; TypeError for another kind of value
+ */
+export async function readMaterial(sources: TrustSources, path = ''): Promise<TrustMaterial> {
   const anchors = listOf(sources.anchors);
   const own = anchors.filter(it => it !== 'mozilla');
-  return {
-    anchors: own.flatMap(parsePemOrDer),
-    crls: listOf(sources.crls).flatMap(parseRevocationList),
-    publicAnchors: own.length < anchors.length ? await loadMozillaRoots(sources.mozillaRoots) : [],
-  };
+  const [ownAnchors, crls, publicAnchors] = await Promise.all([
+    readAll(own, `${path}anchors`, parsePemOrDer),
+    readAll(listOf(sources.crls), `${path}crls`, parseRevocationList),
+    own.length < anchors.length ? loadMozillaRoots(sources.mozillaRoots) : [],
+  ]);
+  return { anchors: ownAnchors, crls, publicAnchors };
 }
 
 function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
@@ -76,13 +84,40 @@ function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
   return Array.isArray(value) ? value : [value as T];
 }
 
-function parseRevocationList(source: RevocationList): Uint8Array<ArrayBuffer>[] {
+async function readAll<T>(
+  sources: readonly (T | Response)[],
+  option: string,
+  parse: (source: Exclude<T, Response> | BufferSource, origin: Origin) => Uint8Array<ArrayBuffer>[],
+): Promise<Uint8Array<ArrayBuffer>[]> {
+  const read = sources.map(async source => {
+    if (!isA(source, Response)) return parse(source as Exclude<T, Response>, { option });
+    const address = source.url.replace(/[?#].*/s, '') || undefined;
+    return parse(await bodyOf(source, { option, address }), { option, address });
+  });
+  return (await Promise.all(read)).flat();
+}
+
+async function bodyOf(response: Response, { option, address }: Origin): Promise<Uint8Array<ArrayBuffer>> {
+  const place = address ?? `The response in "${option}"`;
+  if (response.bodyUsed) throw new TypeError(`"${option}" must be a Response whose body has not been read`);
+  if (!response.ok) {
+    const message = `${place} answered ${response.status}: check the address, and whether the page may read it.`;
+    throw new MtlsError('ERR_CERT_MALFORMED', message);
+  }
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (cause) {
+    throw new MtlsError('ERR_CERT_MALFORMED', `${place} could not be read: try again.`, { cause });
+  }
+}
+
+function parseRevocationList(source: string | BufferSource, origin: Origin): Uint8Array<ArrayBuffer>[] {
   const bytes = viewOf(source);
   if (bytes && isDer(bytes)) return [bytes.slice()];
   const text = bytes ? new TextDecoder().decode(bytes) : source;
-  if (typeof text !== 'string') throw new TypeError('a revocation list is a PEM string or DER bytes');
+  if (typeof text !== 'string') throw new TypeError(`"${origin.option}" must be a PEM string or DER bytes`);
   const lists = pemBlocks(text, ['X509 CRL']).map(fromBase64);
   const read = lists.filter(it => it !== undefined);
   if (read.length > 0 && read.length === lists.length) return read;
-  throw new MtlsError('ERR_CERT_MALFORMED', 'There is no certificate revocation list in this text.');
+  throw missingFrom(text, 'certificate revocation list', origin);
 }

@@ -97,7 +97,8 @@ export function createWebSocketTunnel(url: string, options: WebSocketTunnelOptio
   };
 }
 
-const names: OptionNames<WebSocketTunnelOptions> = {
+/** @internal */
+export const tunnelOptionNames: OptionNames<WebSocketTunnelOptions> = {
   token: true,
   connectAt: true,
   sockets: true,
@@ -111,7 +112,7 @@ const names: OptionNames<WebSocketTunnelOptions> = {
 };
 
 function parseSettings(url: string, options: WebSocketTunnelOptions): SocketsSettings {
-  checkOptionNames(options, names);
+  checkOptionNames(options, tunnelOptionNames);
   const { token = '', openTimeoutMs = 20_000, sockets = 1, WebSocket = platformWebSocket() } = options;
   if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || url.includes('#'))
     throw new TypeError('"url" must be a ws: or wss: URL without a fragment');

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { parseRelayOptions } from '../../../relay/src/options.js';
+import { checkDisposition, trustOf } from '../../../src/authentication/dispositions.js';
 import {
   createClient,
   createIdentity,
@@ -6,14 +8,19 @@ import {
   enroll,
   evaluateTrust,
   IdentityStore,
+  importFrom,
   inspectPkcs12,
   openPkcs12,
+  parseCertificates,
   passphraseVerification,
   renew,
   stepCa,
   webAuthnVerification,
 } from '../../../src/index.js';
+import { checkedControls } from '../../../src/store/controls.js';
+import { compileQuery } from '../../../src/store/query.js';
 import { checkedInteger, checkOptionNames } from '../../../src/util/options.js';
+import { engineModule } from '../../support/engine.js';
 
 describe('checkedInteger', () => {
   it('takes the integers of a range and the value beside it', () => {
@@ -29,10 +36,23 @@ describe('checkedInteger', () => {
 describe('checkOptionNames', () => {
   it('names the option that does not exist, and those that do', () => {
     const wrong = new TypeError(
-      '"pool.idleTimeout" is not an option: there are idleTimeoutMs, maxConnections',
+      '"pool.idleTimeout" is not an option: did you mean "pool.idleTimeoutMs"? there are idleTimeoutMs, maxConnections',
     );
     const known = { maxConnections: true, idleTimeoutMs: true };
     expect(() => checkOptionNames({ idleTimeout: 1 }, known, 'pool.')).toThrow(wrong);
+  });
+
+  it.each([
+    ['tunell', 'tunnel'],
+    ['trsut', 'trust'],
+    ['IDENTITIES', 'identities'],
+  ])('suggests for %s the nearest option %s', (misspelt, nearest) => {
+    const known = { tunnel: true, tunnelToken: true, identities: true, trust: true };
+    expect(() => checkOptionNames({ [misspelt]: 1 }, known)).toThrow(`did you mean "${nearest}"? there are`);
+  });
+
+  it('suggests nothing where no option is near', () => {
+    expect(() => checkOptionNames({ certificate: 1 }, { tunnel: true })).toThrow(': there are tunnel');
   });
 
   it('ignores what Object.prototype has', () => {
@@ -52,10 +72,20 @@ describe('a misspelt option is a TypeError that names it', () => {
     ['pool.optoin', () => createClient({ tunnel, pool: misspelt })],
     ['cookies.optoin', () => createClient({ tunnel, cookies: misspelt })],
     ['trust.optoin', () => createClient({ tunnel, trust: misspelt })],
+    ['tunnelOptions.optoin', () => createClient({ tunnel: relay, tunnelOptions: misspelt })],
+    ['webSocket.optoin', () => createClient({ tunnel, webSocket: misspelt, engine: engineModule() })],
     ['optoin', () => createWebSocketTunnel(relay, misspelt)],
     ['optoin', () => evaluateTrust('', misspelt)],
     ['optoin', () => openPkcs12(file, misspelt)],
     ['limits.optoin', () => openPkcs12(file, { limits: misspelt })],
+    ['optoin', () => importFrom('https://example.com/', misspelt)],
+    ['optoin', () => parseCertificates('', misspelt)],
+    ['query.optoin', () => compileQuery(misspelt)],
+    ['controls.optoin', () => checkedControls(misspelt)],
+    ['answer.optoin', () => checkDisposition({ disposition: 'default', ...misspelt })],
+    ['credential.optoin', () => trustOf({ trust: true, ...misspelt })],
+    ['jwt.optoin', () => parseRelayOptions({ jwt: misspelt } as never)],
+    ['optoin', () => parseRelayOptions(misspelt as never)],
     ['optoin', () => inspectPkcs12(file, misspelt)],
     ['optoin', () => IdentityStore.open(misspelt)],
     ['optoin', () => webAuthnVerification(misspelt)],
