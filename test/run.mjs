@@ -63,7 +63,7 @@ const STEPS = [
     ['openssl', 'zstd', 'nginx', 'servers', 'go', 'websockets'],
     { after: ['build'] },
   ),
-  vitestStep('pack', 'The packed tarballs in other projects', ['openssl', 'zstd', 'chromium'], {
+  vitestStep('pack', 'The packed tarballs in other projects', ['openssl', 'zstd', 'nginx', 'chromium'], {
     after: ['build'],
   }),
   vitestStep(
