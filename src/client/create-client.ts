@@ -7,6 +7,7 @@ import { ClientRequest, type MtlsRequestClass } from '../fetch/client-request.js
 import { Decoders } from '../fetch/decoders.js';
 import { createFetch, type MtlsFetch } from '../fetch/fetch.js';
 import { readUrl } from '../fetch/fetch-request.js';
+import { trailersOf } from '../fetch/trailers.js';
 import { connectionInfo, type ResponseTransport } from '../http/connection-info.js';
 import { type ClientCookies, Cookies } from '../http/cookies.js';
 import { HttpEngine } from '../http/http-engine.js';
@@ -83,6 +84,13 @@ export interface MtlsClient {
   readonly cookies: ClientCookies;
   /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
   connectionInfo(response: Response): ConnectionInfo | undefined;
+  /**
+   * The trailers of a response of `fetch`: the fields that a server sends behind the body, such as `grpc-status`. Settles when all of the
+   * body has come; so read it, or cancel it. Empty where the server sends none. A clone has the trailers of its original (`docs/fetch.md`).
+   *
+   * It rejects with what the body fails with, or was cancelled with; TypeError for another response.
+   */
+  trailers(response: Response): Promise<Headers>;
   /** The answers to challenges that hold: those of this client, and those of its store. */
   answers(): Promise<RememberedAnswer[]>;
   /**
@@ -228,6 +236,10 @@ class Client implements MtlsClient {
   connectionInfo(response: Response): ConnectionInfo | undefined {
     const info = connectionInfo(response);
     return info && { ...info, serverChain: this.#reader.describeChain(info.serverChain) };
+  }
+
+  trailers(response: Response): Promise<Headers> {
+    return trailersOf(response);
   }
 
   answers(): Promise<RememberedAnswer[]> {

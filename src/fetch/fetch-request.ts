@@ -32,7 +32,6 @@ const connectionFields = [
   'host',
   'keep-alive',
   'proxy-connection',
-  'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
@@ -63,7 +62,7 @@ export function readFetchRequest(
   const bodyless = method === 'GET' || method === 'HEAD';
   checkBody(init, bodyless && method);
   if (bodyless && given) refuseBody(given, method);
-  for (const name of connectionFields) headers.delete(name);
+  removeConnectionFields(headers);
   const signal = (init.signal === undefined ? given?.signal : init.signal) ?? undefined;
   const progress = readProgress({ ...(given && listenersOf(given)), ...init });
   const reading = { referrer: readReferrer(given, init), ...progress };
@@ -82,6 +81,12 @@ export function readFetchRequest(
     signal,
     ...reading,
   }));
+}
+
+function removeConnectionFields(headers: Headers): void {
+  for (const name of connectionFields) headers.delete(name);
+  // The one value that h2 knows (RFC 9113 section 8.2.2), and gRPC asks for.
+  if (headers.get('te')?.toLowerCase() !== 'trailers') headers.delete('te');
 }
 
 function checkBody({ body, keepalive }: MtlsRequestInit, bodyless: string | false): void {

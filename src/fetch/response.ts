@@ -1,7 +1,9 @@
 import { MtlsError } from '../errors.js';
 import { rememberConnection } from '../http/connection-info.js';
+import type { Fields } from '../http/http-engine.js';
 import type { RawResponse } from '../http/raw-response.js';
 import { FetchResponse, type ResponseFields } from './fetch-response.js';
+import { rememberTrailers } from './trailers.js';
 
 /** Statuses whose responses have no body (Fetch standard, "null body status"). */
 const nullBodyStatuses = new Set([204, 205, 304]);
@@ -21,7 +23,9 @@ export function makeResponse(
   const bodyless = request.method === 'HEAD' || nullBodyStatuses.has(head.status);
   if (bodyless) discard(body);
   const { status, statusText } = head;
-  const headers = head.headers.filter(([name]) => !hiddenFields.has(name));
+  const headers = visible(head.headers);
+  const trailers = raw.trailers.then(fields => new Headers(visible(fields)));
+  trailers.catch(() => {});
   const fields: ResponseFields = {
     url: withoutFragment(request.url),
     redirected: request.redirected,
@@ -34,7 +38,10 @@ export function makeResponse(
     return new FetchResponse(bodyless ? null : body, init, {
       fields,
       failure,
-      onCreated: it => rememberConnection(it, source),
+      onCreated: it => {
+        rememberConnection(it, source);
+        rememberTrailers(it, trailers);
+      },
     });
   } catch (cause) {
     if (!bodyless) discard(body);
@@ -42,6 +49,10 @@ export function makeResponse(
       cause,
     });
   }
+}
+
+function visible(fields: Fields): Fields {
+  return fields.filter(([name]) => !hiddenFields.has(name));
 }
 
 /** What `redirect: 'manual'` gives for a redirect (Fetch standard, "opaque-redirect filtered response"). */
@@ -52,7 +63,8 @@ export function makeOpaqueRedirect(url: URL): Response {
     type: 'opaqueredirect',
     status: 0,
   };
-  return new FetchResponse(null, {}, { fields });
+  const onCreated = (it: Response) => rememberTrailers(it, Promise.resolve(new Headers()));
+  return new FetchResponse(null, {}, { fields, onCreated });
 }
 
 /** Lets go of a body that nobody wants. */

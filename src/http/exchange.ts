@@ -3,7 +3,7 @@ import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { deferred } from '../util/promises.js';
 import { failureSentence } from './failure-sentence.js';
 import { fetchError } from './fetch-error.js';
-import type { ExchangeListener, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
+import type { ExchangeListener, Fields, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
 import type { OnProgress } from './progress.js';
 import type { BodyFailure } from './raw-response.js';
 import { type RequestBody, unreadableBody } from './request-body.js';
@@ -61,6 +61,8 @@ export class Exchange implements ExchangeListener {
   readonly head: Promise<ResponseHead>;
   /** The response's body; to be used once `head` is there. */
   readonly body: ReadableStream<Uint8Array>;
+  /** The fields behind the body, once all of it has come. */
+  readonly trailers: Promise<Fields>;
   /** What the response's body failed with, before all of it was taken. */
   bodyFailure: BodyFailure | undefined;
 
@@ -68,6 +70,7 @@ export class Exchange implements ExchangeListener {
   #host: ExchangeHost;
   #handle = 0;
   #answer = deferred<ResponseHead>();
+  #end = deferred<Fields>();
   #answered = false;
   #over = false;
   /** The response is complete or has failed, but not all that came of it has been taken. */
@@ -93,6 +96,8 @@ export class Exchange implements ExchangeListener {
     this.#signal = options.signal;
     this.head = this.#answer.promise;
     this.head.catch(() => {});
+    this.trailers = this.#end.promise;
+    this.trailers.catch(() => {});
     this.body = new ReadableStream<Uint8Array>(
       {
         // Set explicitly, so that a polluted Object.prototype.type has no effect.
@@ -122,7 +127,7 @@ export class Exchange implements ExchangeListener {
       {
         method: request.method,
         url: request.url.href.replace(/#.*$/s, ''),
-        headers: request.headers.entries(),
+        headers: fieldsOf(request.headers, this.#host.protocol),
         bodyLength: request.body ? request.body.length : 0,
       },
       this,
@@ -164,8 +169,9 @@ export class Exchange implements ExchangeListener {
     this.#settlePull();
   }
 
-  onEnd(): void {
+  onEnd(trailers: Fields): void {
     if (this.#over) return;
+    this.#end.resolve(trailers);
     // A server that answers with an error or a redirect does not want the rest of the body (RFC 9110 section 9.5).
     const unwanted = this.#status >= 300;
     if (unwanted && !this.#upload.over) this.#cutUpload(bodyUnwanted());
@@ -179,7 +185,9 @@ export class Exchange implements ExchangeListener {
     const reason = this.#reasonOf(failure);
     this.#upload.stop(reason);
     this.#finish(false);
-    if (this.#answered) this.#endBody({ error: fetchError(reason) });
+    const error = fetchError(reason);
+    this.#end.reject(error);
+    if (this.#answered) this.#endBody({ error });
     else this.#answer.reject(new ExchangeFailure(reason, this.#processed(failure), noticeOf(failure)));
   }
 
@@ -267,6 +275,7 @@ export class Exchange implements ExchangeListener {
     const failure = { reason: fetchError(reason) };
     if (!this.#dropped) this.bodyFailure = failure;
     this.#bodyController?.error(failure.reason);
+    this.#end.reject(failure.reason ?? new TypeError('the body was cancelled before its trailers came'));
     this.#settlePull();
   }
 
@@ -298,6 +307,12 @@ export class Exchange implements ExchangeListener {
     if (failure.kind === HttpFailureKind.unprocessed || wantsHttp1(failure)) return 'no';
     return uncertain.has(failure.kind) ? 'maybe' : 'yes';
   }
+}
+
+/** Over HTTP/1.1, TE is a field of the connection (RFC 9110 section 10.1.4). */
+function* fieldsOf(headers: Headers, protocol: 'h2' | 'http/1.1'): Iterable<[string, string]> {
+  yield* headers.entries();
+  if (protocol === 'http/1.1' && headers.has('te')) yield ['connection', 'te'];
 }
 
 /** REFUSED_STREAM is about one request, GOAWAY about the connection (RFC 9113 section 8.7). */

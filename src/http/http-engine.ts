@@ -40,10 +40,12 @@ export interface ConnectionListener {
   onEngineFailed(error: unknown): void;
 }
 
+export type Fields = [name: string, value: string][];
+
 export interface ResponseHead {
   status: number;
   statusText: string;
-  headers: [name: string, value: string][];
+  headers: Fields;
 }
 
 /** All values of a field. */
@@ -66,7 +68,7 @@ export interface ExchangeListener {
   onBodyStopped(): void;
   onHead(head: ResponseHead): void;
   onData(bytes: Uint8Array<ArrayBuffer>): void;
-  onEnd(): void;
+  onEnd(trailers: Fields): void;
   onFailed(failure: HttpFailure): void;
 }
 
@@ -266,7 +268,7 @@ export class HttpEngine {
         this.#dataOf = handle;
         break;
       case Emission.httpEnd:
-        exchange?.onEnd();
+        exchange?.onEnd(readFields(reader));
         break;
       case Emission.httpFailed:
         exchange?.onFailed(readFailure(reader));
@@ -300,10 +302,15 @@ function readState(reader: WireReader): ConnectionState {
 function readHead(reader: WireReader): ResponseHead {
   const status = reader.u16();
   const statusText = fromLatin1(reader.bytes());
-  const fields = reader.list().map(fromLatin1);
-  const headers: [string, string][] = [];
-  for (let i = 0; i + 1 < fields.length; i += 2) headers.push([fields[i] ?? '', fields[i + 1] ?? '']);
-  return { status, statusText, headers };
+  return { status, statusText, headers: readFields(reader) };
+}
+
+/** Names and values by turns. */
+function readFields(reader: WireReader): Fields {
+  const texts = reader.list().map(fromLatin1);
+  const fields: Fields = [];
+  for (let i = 0; i + 1 < texts.length; i += 2) fields.push([texts[i] ?? '', texts[i + 1] ?? '']);
+  return fields;
 }
 
 function readFailure(reader: WireReader): HttpFailure {

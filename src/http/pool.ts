@@ -99,8 +99,10 @@ export class Pool {
     const { connection, exchange, startMs } = started;
     try {
       const head = await exchange.head;
+      const { body, trailers } = exchange;
       const failure = () => exchange.bodyFailure;
-      return { head, body: exchange.body, failure, connection, responseMs: performance.now() - startMs };
+      const responseMs = performance.now() - startMs;
+      return { head, body, trailers, failure, connection, responseMs };
     } catch (error) {
       if (!(error instanceof ExchangeFailure)) throw error;
       if (error.notice === 'wants-http1') origin.requireHttp1();

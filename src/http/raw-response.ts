@@ -1,10 +1,12 @@
 import type { TransportInfo } from './connection-info.js';
-import type { ResponseHead } from './http-engine.js';
+import type { Fields, ResponseHead } from './http-engine.js';
 
 /** A response whose head has come. */
 export interface RawResponse {
   head: ResponseHead;
   body: ReadableStream<Uint8Array>;
+  /** The fields behind the body, once all of it has come; rejected with what the body fails with. */
+  trailers: Promise<Fields>;
   /** What the body failed with, from the moment it does. */
   failure(): BodyFailure | undefined;
   connection: ResponseConnection;

@@ -34,7 +34,7 @@ const forbidden: [string, string, boolean][] = [
   ['Keep-Alive', 'timeout=15', true],
   ['Origin', 'http://wrong-origin.com', false],
   ['Referer', 'http://wrong-referer.com', false],
-  ['TE', 'trailers', true],
+  ['TE', 'trailers', false],
   ['Trailer', 'Accept', true],
   ['Transfer-Encoding', 'chunked', true],
   ['Upgrade', 'HTTP/2.0', true],

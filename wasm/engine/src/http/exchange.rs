@@ -110,7 +110,10 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
             Rest::End(_) if ends_by_flag && !body.is_end_stream() => {
                 return reporter.fail(Failure::given_up());
             }
-            Rest::End(trailers) => {
+            Rest::End(mut trailers) => {
+                if reporter.pipe.has_renamed() {
+                    connection_fields::remove(&mut trailers);
+                }
                 return reporter.tell(Event::ResponseEnd(reporter.request, trailers));
             }
             Rest::Failed(_) if flow.as_ref().is_some_and(Flow::is_overrun) => {

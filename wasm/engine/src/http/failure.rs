@@ -238,7 +238,7 @@ pub fn is_fault_of_stream(error: &hyper::Error) -> bool {
     })
 }
 
-/// Whether an h1 body is whole, and its trailers alone cannot be read: the lines of a field without a colon, say. Nobody gets them.
+/// Whether an h1 body is whole, and its trailers alone cannot be read: the lines of a field without a colon, say. Nobody is given those.
 pub fn is_fault_of_trailers(error: &hyper::Error) -> bool {
     source::<io::Error>(error)
         .and_then(io::Error::get_ref)
