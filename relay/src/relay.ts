@@ -270,6 +270,7 @@ class WebSocketRelay implements Relay {
         const named = subject === undefined ? {} : { subject: loggable(subject) };
         settings.log({ type: 'admitted', connection: id, ...named });
       },
+      goAway: () => session.goAway(),
       close: (code, reason) => session.close(code, reason),
     });
     this.#noteSignsOfLife(webSocket);

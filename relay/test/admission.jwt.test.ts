@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import {
   exportJWK,
   exportPKCS8,
@@ -15,6 +16,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { JwtOptions, Relay, RelayOptions } from '../src/index.js';
 import { createRelay } from '../src/index.js';
 import { connect, startEcho, startRelay, tunnelTo, until } from './support/harness.js';
+import { TestPage } from './support/test-page.js';
 
 const ISSUER = 'https://issuer.test';
 const AUDIENCE = 'relay.test';
@@ -177,8 +179,37 @@ test('a page that can get tokens goes on behind the expiry of one', async () => 
     const { reader, writer } = await connect(tunnel, port);
     await writer.write(Uint8Array.of(1));
     expect((await reader.read()).value).toEqual(Uint8Array.of(1));
-    await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_AUTH' });
+    await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TUNNEL_CLOSED' });
   }
+});
+
+test('half a minute before a token expires, its page is asked for another WebSocket; streams go on until then', async () => {
+  const secret = Buffer.alloc(32, 7);
+  const { relay, events, port } = await startAdmitting({ secret, clockToleranceMs: 0 });
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const sign = (seconds: number) =>
+    new SignJWT({ iss: ISSUER, aud: AUDIENCE, sub: 'ann', exp: now() + seconds })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(secret);
+  const lasting = await TestPage.open(relay, { hello: { token: await sign(90) } });
+  const short = await TestPage.open(relay, { hello: { token: await sign(50) } });
+  for (const page of [lasting, short]) page.open(1, port);
+  const bothOpen = () => events.filter(({ type }) => type === 'stream-opened').length === 2;
+  while (!bothOpen()) await setImmediate();
+  const asked = (page: TestPage) => page.frame('goaway') !== undefined;
+  vi.advanceTimersByTime(45_000);
+  expect([asked(lasting), asked(short)]).toEqual([false, false]);
+  vi.advanceTimersByTime(16_000);
+  while (!asked(lasting)) await setImmediate();
+  lasting.write(1, 'still there');
+  while (lasting.receivedBytes(1) === 0) await setImmediate();
+  const closed = lasting.closed();
+  vi.advanceTimersByTime(30_000);
+  expect(await closed).toEqual({ code: 4014, reason: '' });
+  expect(asked(short)).toBe(false);
 });
 
 test('HS256 only by a secret of its own, and then nothing else', async () => {

@@ -76,10 +76,10 @@ export interface WebSocketTunnel extends Tunnel {
  * further stream, and with `ERR_TUNNEL_AUTH` when the function `token` gives none. The streams fail with:
  *
  * - `ERR_TUNNEL_DENIED`: the relay does not allow the target
- * - `ERR_TUNNEL_AUTH`: the relay wants another token, the token has expired, or the relay does not serve the page's origin
+ * - `ERR_TUNNEL_AUTH`: the relay wants another token, a `token` that is no function has expired, or the relay does not serve the page's origin
  * - `ERR_TUNNEL_UNREACHABLE`: the target refuses, has no address or does not answer; or the relay is full
  * - `ERR_TUNNEL_RESET`: the target reset the connection
- * - `ERR_TUNNEL_CLOSED`: the relay went away, does not answer any more, or closed the connection as idle; or it was given up
+ * - `ERR_TUNNEL_CLOSED`: the relay went away, the token expired, does not answer any more, or closed the connection as idle; or it was given up
  * - `ERR_TUNNEL_PROTOCOL`: what arrived is not in the format
  *
  * A `TypeError` for a wrong argument.

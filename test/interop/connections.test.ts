@@ -1,5 +1,7 @@
+import { createHmac } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createRelay } from '../../relay/src/index.js';
 import {
   type BodyProgress,
   createClient,
@@ -46,6 +48,16 @@ async function useClient(pool: PoolOptions = {}, tunnel: WebSocketTunnelOptions 
     engine: engineModule(),
     pool,
   });
+}
+
+const SECRET = Buffer.alloc(32, 7);
+
+/** A JSON Web Token of that secret. */
+function tokenFor(seconds: number): string {
+  const exp = Math.floor(Date.now() / 1000) + seconds;
+  const parts = [{ alg: 'HS256' }, { iss: 'issuer', aud: 'relay', sub: 'ann', exp }];
+  const signed = parts.map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
 }
 
 beforeAll(async () => {
@@ -176,6 +188,27 @@ describe.each([
       await startRelay();
       expect((await waiting).status).toBe(200);
       expect(target.requests('/wait')).toBe(before + 2);
+    });
+
+    test('whose token expires: a GET that waits goes on with another token, a POST fails', async () => {
+      const jwt = { issuer: 'issuer', audience: 'relay', secret: SECRET, clockToleranceMs: 0 };
+      const own = await createRelay({ allow: ['localhost:*'], origins: ['*'], jwt });
+      onTestFinished(() => own.close());
+      const lifetimes = [2];
+      client = await createClient({
+        tunnel: own.url,
+        tunnelToken: () => tokenFor(lifetimes.shift() ?? 600),
+        trust: { anchors: [pki.ca.cert] },
+        engine: engineModule(),
+      });
+      await (await client.fetch(urlOf('/'))).text();
+      const before = target.requests('/wait');
+      const getting = client.fetch(urlOf('/wait?ms=2500'));
+      await target.asked('/wait', before + 1);
+      const posting = codeOf(client.fetch(urlOf('/wait'), { method: 'POST', body: 'once' }));
+      expect(await posting).toMatch(/^ERR_(TUNNEL_CLOSED|TLS_TRUNCATED)$/);
+      expect((await getting).status).toBe(200);
+      expect(target.requests('/wait')).toBe(before + 3);
     });
 
     test.each([

@@ -1,8 +1,8 @@
 import { CloseCode, type SocketLimit, type StreamLimit } from '../../../src/tunnel/wire/codes.js';
-import { MAX_TIMER_MS } from '../../../src/util/options.js';
 import type { LimitSettings } from '../limits.js';
 import type { TargetRule } from '../policy/target-rule.js';
 import { type Admit, type Admitted, admit, type Refused } from './admission.js';
+import { Alarm } from './alarm.js';
 import type { GuessThrottle } from './guesses.js';
 import type { Holder, ProvenBudget } from './proven.js';
 import { TokenBucket } from './token-bucket.js';
@@ -23,6 +23,8 @@ export interface PageBudgetOptions {
   limits: LimitSettings;
   /** Called once, when the page is admitted, with the bytes that it may send a second (0: no limit). */
   onAdmitted: (admitted: Admitted, bytesPerSecond: number) => void;
+  /** Asks the page to go on with another WebSocket. */
+  goAway: () => void;
   /** Ends the WebSocket. */
   close: (code: number, reason: string) => void;
 }
@@ -36,6 +38,9 @@ const codes: Record<Refused['refused'], number> = {
   unavailable: CloseCode.unavailable,
 };
 
+/** So long before a token expires its page is asked for another WebSocket. */
+const RENEWAL_MS = 30_000;
+
 /** What one WebSocket may do: nothing before `admit`, afterwards what its token and the relay's limits leave it. */
 export class PageBudget {
   readonly #options: PageBudgetOptions;
@@ -45,7 +50,7 @@ export class PageBudget {
   #gone = false;
   #streams = 0;
   #toPage: TokenBucket | undefined;
-  #expiry: NodeJS.Timeout | undefined;
+  readonly #alarms: Alarm[] = [];
 
   constructor(options: PageBudgetOptions) {
     this.#options = options;
@@ -73,9 +78,16 @@ export class PageBudget {
     this.#admitted = admitted;
     const bytesPerSecond = smaller(limits.bytesPerSecond, admitted.bytesPerSecond);
     this.#toPage = byteBucket(bytesPerSecond);
-    if (admitted.expiresAt !== undefined) this.#expireAt(admitted.expiresAt);
+    if (admitted.expiresAt !== undefined) this.#endAt(admitted.expiresAt);
     onAdmitted(admitted, bytesPerSecond);
     return undefined;
+  }
+
+  /** A page that has another token goes over to it in time, unless this one is short-lived. */
+  #endAt(expiresAt: number): void {
+    const { goAway, close } = this.#options;
+    this.#alarms.push(new Alarm(expiresAt, () => close(CloseCode.expired, '')));
+    if (expiresAt - Date.now() > 2 * RENEWAL_MS) this.#alarms.push(new Alarm(expiresAt - RENEWAL_MS, goAway));
   }
 
   /** What the token narrows the targets to; undefined: the relay's own rules alone count. */
@@ -112,20 +124,9 @@ export class PageBudget {
   /** The WebSocket is gone, and has no stream left. */
   leave(): void {
     this.#gone = true;
-    clearTimeout(this.#expiry);
+    for (const alarm of this.#alarms) alarm.stop();
     if (this.#holder) this.#options.proven.sockets.leave(this.#holder);
     this.#holder = undefined;
-  }
-
-  #expireAt(time: number): void {
-    const leftMs = time - Date.now();
-    this.#expiry = setTimeout(
-      () => {
-        if (leftMs > MAX_TIMER_MS) this.#expireAt(time);
-        else this.#options.close(CloseCode.expired, '');
-      },
-      Math.min(Math.max(leftMs, 0), MAX_TIMER_MS),
-    );
   }
 }
 

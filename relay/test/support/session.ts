@@ -38,6 +38,7 @@ export async function startSessions(options: RelayOptions, admit?: Admit): Promi
       ...{ key: '127.0.0.1', origin: undefined, ways: admit ? [admit] : [], limits: settings },
       ...{ guesses: new GuessThrottle(), proven: new ProvenBudget(settings) },
       onAdmitted: () => {},
+      goAway: () => session.goAway(),
       close: (code, reason) => session.close(code, reason),
     });
     const gate = new ReadGate(webSocket);

@@ -15,8 +15,11 @@ export function isSocketLoss(error: unknown): boolean {
   return typeof error === 'object' && error !== null && losses.has(error);
 }
 
-/** The error that the close of a WebSocket means to its streams. */
-export function closeError({ code, reason }: Closing): MtlsError {
+/**
+ * The error that the close of a WebSocket means to its streams. `renews`: the page was admitted, and its next WebSocket would have
+ * another token.
+ */
+export function closeError({ code, reason }: Closing, { renews }: { renews: boolean }): MtlsError {
   switch (code) {
     case CloseCode.token:
       return new MtlsError(
@@ -24,6 +27,8 @@ export function closeError({ code, reason }: Closing): MtlsError {
         'The relay did not accept the token: set tunnelToken to one that it admits (--token-file, RELAY_TOKEN or --jwt-issuer).',
       );
     case CloseCode.expired:
+      if (renews)
+        return socketLoss('The tunnel broke: the token of the connection to the relay has expired.');
       return new MtlsError(
         'ERR_TUNNEL_AUTH',
         'The token has expired: give a function as tunnelToken, which gets another.',

@@ -20,39 +20,20 @@ import {
   PROTOCOL_VERSION,
   SUBPROTOCOL,
 } from '../wire/limits.js';
-import { GrowthBudget, ReceiveWindow } from '../wire/receive-window.js';
-import { KeepAlive, type KeepAliveOptions } from './keep-alive.js';
+import type { KeepAliveOptions } from './keep-alive.js';
 import { Outbox } from './outbox.js';
-import { watchPage } from './page-events.js';
-import { Pinger } from './pinger.js';
 import { RelayedStream, type StreamLink } from './relayed-stream.js';
+import { SignsOfLife } from './signs-of-life.js';
+import { SocketWindows, type WindowSizes } from './socket-windows.js';
 import { Waiting } from './waiting.js';
-
-const MIB = 1024 * 1024;
-
-/** What the windows of a socket's streams may grow by, all together. */
-const GROWTH_BYTES = 32 * MIB;
-
-/** The socket's window at first: what is on its way at once delays every message behind it. */
-const FIRST_SOCKET_WINDOW_BYTES = MIB / 2;
-
-/** Such a delay is no harm, and nothing is held for the window: so it may grow on short paths as well. */
-const HARMLESS_DELAY_MS = 20;
-
-/** The round trip is measured about so often while data flows, and streams are opened. */
-const MEASURE_MS = 1_000;
-
-/** A socket that was silent for so long, and carried nothing, may be dead without having noticed. */
-const DOUBTFUL_MS = 10_000;
 
 const MAX_STREAM = 2 ** 32 - 1;
 
-export interface SocketSettings {
+export interface SocketSettings extends WindowSizes {
   url: string;
   token: string;
-  windowBytes: number;
-  maxWindowBytes: number;
-  socketWindowBytes: number;
+  /** Another socket would have another token. */
+  tokenRenews: boolean;
   openTimeoutMs: number;
   keepAlive: KeepAliveOptions;
   WebSocket: typeof globalThis.WebSocket;
@@ -75,11 +56,9 @@ export class TunnelSocket implements StreamLink {
   readonly #webSocket: WebSocket;
   readonly #settings: SocketSettings;
   readonly #onRetired: (socket: TunnelSocket) => void;
-  readonly #pinger = new Pinger(message => this.send(message));
-  readonly #keepAlive: KeepAlive;
-  readonly #budget = new GrowthBudget(GROWTH_BYTES);
+  readonly #signsOfLife: SignsOfLife;
+  readonly #windows: SocketWindows;
   readonly #openTimer: ReturnType<typeof setTimeout> | undefined;
-  #ignorePage = () => {};
 
   #state: 'opening' | 'open' | 'closed' = 'opening';
   /** It takes no further streams. */
@@ -89,10 +68,6 @@ export class TunnelSocket implements StreamLink {
   readonly #firstStream: number;
   #nextStream: number;
   #welcome: WelcomeFrame | undefined;
-
-  /** Of all streams together, for what is on its way. */
-  readonly #window: ReceiveWindow;
-  #heardAtMs = Date.now();
   #helloAtMs = 0;
 
   /** `onRetired`: it takes no further streams. @throws MtlsError ERR_TUNNEL_UNREACHABLE */
@@ -101,19 +76,13 @@ export class TunnelSocket implements StreamLink {
     this.#onRetired = onRetired;
     this.#firstStream = settings.firstStream ?? 1;
     this.#nextStream = this.#firstStream;
-    this.#window = this.#socketWindow();
     this.#webSocket = webSocket;
-    this.outbox = new Outbox(webSocket, () => this.#pinger.pingOnce());
-    this.#keepAlive = new KeepAlive(
-      {
-        get bufferedAmount() {
-          return webSocket.bufferedAmount;
-        },
-        ping: () => this.#pinger.ping(),
-        onSilent: () => this.#abandon(CloseCode.givenUp, silenceError()),
-      },
-      settings.keepAlive,
-    );
+    this.#signsOfLife = new SignsOfLife(webSocket, settings.keepAlive, {
+      send: message => this.send(message),
+      onSilent: () => this.#abandon(CloseCode.givenUp, silenceError()),
+    });
+    this.#windows = new SocketWindows(settings, () => this.#signsOfLife.roundTripMs);
+    this.outbox = new Outbox(webSocket, () => this.#signsOfLife.ask());
     const { openTimeoutMs } = settings;
     if (openTimeoutMs > 0) this.#openTimer = setTimeout(() => this.#onNotOpened(), openTimeoutMs);
     webSocket.onopen = () => this.#onOpen();
@@ -152,7 +121,7 @@ export class TunnelSocket implements StreamLink {
     this.#streams.delete(stream.number);
     if (this.#state === 'closed') return;
     if (this.#streams.size === 0) {
-      this.#keepAlive.stop();
+      this.#signsOfLife.rest();
       holdProcess(this.#webSocket, false);
     }
     this.#admit();
@@ -171,35 +140,20 @@ export class TunnelSocket implements StreamLink {
 
   #start(address: HostPort): RelayedStream {
     const number = this.#nextStream++;
-    const stream = new RelayedStream(number, { address, link: this, window: this.#newWindow() });
+    const stream = new RelayedStream(number, { address, link: this, window: this.#windows.ofStream() });
     if (this.#welcome) stream.grant(this.#welcome.streamWindowBytes - MIN_WINDOW_BYTES);
     this.#streams.set(number, stream);
     this.send(encodeOpen({ stream: number, ...address }));
-    if (this.#welcome) this.#measure();
+    if (this.#welcome) this.#signsOfLife.measure();
     if (this.#streams.size === 1) this.#wake();
     if (this.#nextStream > MAX_STREAM) this.retire();
     return stream;
   }
 
-  #socketWindow(): ReceiveWindow {
-    const { socketWindowBytes: maxBytes } = this.#settings;
-    const initialBytes = Math.min(FIRST_SOCKET_WINDOW_BYTES, maxBytes);
-    const budget = new GrowthBudget(maxBytes - initialBytes);
-    const roundTripMs = () => this.#pinger.roundTripMs;
-    return new ReceiveWindow({ initialBytes, maxBytes, budget, roundTripMs, shortestMs: HARMLESS_DELAY_MS });
-  }
-
-  #newWindow(): ReceiveWindow {
-    const { windowBytes: initialBytes, maxWindowBytes: maxBytes } = this.#settings;
-    const roundTripMs = () => this.#pinger.roundTripMs;
-    return new ReceiveWindow({ initialBytes, maxBytes, budget: this.#budget, roundTripMs });
-  }
-
   /** There is a stream again. */
   #wake(): void {
     holdProcess(this.#webSocket, true);
-    this.#keepAlive.start();
-    if (Date.now() - this.#heardAtMs > DOUBTFUL_MS) this.#keepAlive.probe();
+    this.#signsOfLife.wake();
   }
 
   #admit(): void {
@@ -224,20 +178,17 @@ export class TunnelSocket implements StreamLink {
     }
     this.#state = 'open';
     clearTimeout(this.#openTimer);
-    this.#heardAtMs = Date.now();
-    this.#ignorePage = watchPage(() => this.#keepAlive.probe());
+    this.#signsOfLife.begin();
     this.#helloAtMs = performance.now();
-    const { token, windowBytes: streamWindowBytes } = this.#settings;
-    const { windowBytes: socketWindowBytes } = this.#window;
-    this.send(encodeHello({ version: PROTOCOL_VERSION, socketWindowBytes, streamWindowBytes, token }));
+    const { token } = this.#settings;
+    this.send(encodeHello({ version: PROTOCOL_VERSION, ...this.#windows.initial, token }));
     holdProcess(this.#webSocket, false);
     this.#admit();
   }
 
   #onMessage(data: unknown): void {
     if (this.#state === 'closed') return;
-    this.#heardAtMs = Date.now();
-    this.#keepAlive.alive();
+    this.#signsOfLife.heard();
     const frame = data instanceof ArrayBuffer ? decodeFrame(new Uint8Array(data)) : undefined;
     const fault = frame ? this.#onFrame(frame) : 'a malformed message';
     if (fault !== undefined) this.#abandon(CloseCode.protocol, protocolError(fault));
@@ -256,7 +207,7 @@ export class TunnelSocket implements StreamLink {
         this.send(encodePong(frame.nonce));
         return undefined;
       case 'pong':
-        this.#pinger.onPong(frame.nonce);
+        this.#signsOfLife.onPong(frame.nonce);
         return undefined;
       case 'hello':
       case 'open':
@@ -269,10 +220,9 @@ export class TunnelSocket implements StreamLink {
   #onWelcome(welcome: WelcomeFrame): string | undefined {
     if (this.#welcome) return 'a second WELCOME';
     this.#welcome = welcome;
-    this.#pinger.note(performance.now() - this.#helloAtMs);
     for (const stream of this.#streams.values()) stream.grant(welcome.streamWindowBytes - MIN_WINDOW_BYTES);
     this.outbox.grant(welcome.socketWindowBytes - INITIAL_CREDIT_BYTES);
-    this.#pinger.pingOnce();
+    this.#signsOfLife.welcomed(performance.now() - this.#helloAtMs);
     this.#admit();
     return undefined;
   }
@@ -305,15 +255,11 @@ export class TunnelSocket implements StreamLink {
 
   /** `false` when the relay had no credit. */
   #receive(bytes: number): boolean {
-    if (!this.#window.receive(bytes)) return false;
-    const credit = this.#window.consume(bytes);
+    const credit = this.#windows.receive(bytes);
+    if (credit === undefined) return false;
     if (credit > 0) this.send(encodeCredit(SOCKET, credit));
-    this.#measure();
+    this.#signsOfLife.measure();
     return true;
-  }
-
-  #measure(): void {
-    if (this.#pinger.sinceMs > MEASURE_MS) this.#pinger.pingOnce();
   }
 
   #onClose(closing: Closing): void {
@@ -323,8 +269,10 @@ export class TunnelSocket implements StreamLink {
       return;
     }
     this.#leave();
-    if (orderly.has(closing.code)) this.#waiting.dismiss();
-    this.#end(closeError(closing));
+    // A token that had admitted the page has expired since: another one may admit it again.
+    const renews = this.#settings.tokenRenews && this.#welcome !== undefined;
+    if (orderly.has(closing.code) || (closing.code === CloseCode.expired && renews)) this.#waiting.dismiss();
+    this.#end(closeError(closing, { renews }));
   }
 
   /** A browser does not tell why. */
@@ -355,8 +303,7 @@ export class TunnelSocket implements StreamLink {
   #stop(): void {
     this.#state = 'closed';
     clearTimeout(this.#openTimer);
-    this.#keepAlive.stop();
-    this.#ignorePage();
+    this.#signsOfLife.end();
     this.outbox.close();
   }
 }

@@ -6,7 +6,7 @@ import { askForToken, type TokenSource } from './relay-token.js';
 import type { RelayedStream } from './relayed-stream.js';
 import { type SocketSettings, TunnelSocket } from './tunnel-socket.js';
 
-export interface SocketsSettings extends Omit<SocketSettings, 'token'> {
+export interface SocketsSettings extends Omit<SocketSettings, 'token' | 'tokenRenews'> {
   token: TokenSource;
   /** The most sockets at once. */
   sockets: number;
@@ -81,7 +81,8 @@ export class TunnelSockets {
 
   async #add(token: string): Promise<TunnelSocket> {
     try {
-      const settings = { ...this.#settings, token };
+      const tokenRenews = typeof this.#settings.token === 'function';
+      const settings = { ...this.#settings, token, tokenRenews };
       const socket = new TunnelSocket(settings, this.#construct(), it => this.#sockets.delete(it));
       this.#sockets.add(socket);
       return socket;

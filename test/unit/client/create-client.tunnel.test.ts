@@ -79,7 +79,7 @@ test.each<[string, object]>([
 
 describe('a WebSocket that is lost in a handshake', () => {
   /** Loses the WebSocket at the first OPEN of each page up to the `lost`-th, and refuses the targets of later ones. */
-  const losing = (lost: number, before: (page: ScriptedPage) => void = () => {}) => {
+  const losing = (lost: number, before: (page: ScriptedPage) => void = () => {}, code = 4030) => {
     let pages = 0;
     return (frame: Parameters<typeof polite>[0], page: ScriptedPage) => {
       if (frame.type === 'hello') page.welcome();
@@ -87,7 +87,7 @@ describe('a WebSocket that is lost in a handshake', () => {
       if (++pages > lost) return page.send(encodeReset({ stream: frame.stream, code: 2, reason: 'refused' }));
       page.send(encodeOpened(frame.stream));
       before(page);
-      page.webSocket.close(4030);
+      page.webSocket.close(code);
     };
   };
 
@@ -96,6 +96,19 @@ describe('a WebSocket that is lost in a handshake', () => {
     const client = await clientOf({ tunnel: url });
     expect(await codeOf(client.fetch('https://target.test/'))).toBe('ERR_TUNNEL_UNREACHABLE');
     expect(opens(pages)).toEqual([1, 1]);
+  });
+
+  test('because its token has expired is replaced where another token may be had', async () => {
+    const expiring = () => startScriptedRelay(losing(1, undefined, 4014));
+    const renewed = await expiring();
+    const client = await clientOf({ tunnel: renewed.url, tunnelToken: () => 'another' });
+    expect(await codeOf(client.fetch('https://target.test/'))).toBe('ERR_TUNNEL_UNREACHABLE');
+    expect(opens(renewed.pages)).toEqual([1, 1]);
+
+    const fixed = await expiring();
+    const other = await clientOf({ tunnel: fixed.url, tunnelToken: 'the only one' });
+    expect(await codeOf(other.fetch('https://target.test/'))).toBe('ERR_TUNNEL_AUTH');
+    expect(opens(fixed.pages)).toEqual([1]);
   });
 
   test('is replaced once', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { WebSocketTunnelOptions } from '../../../src/tunnel/websocket-tunnel.js';
 import { openStream, openTunnel, sleep, startScriptedRelay } from './support/scripted-relay.js';
 
 test('a function is asked for each WebSocket anew, and once for those who wait together', async () => {
@@ -16,6 +17,32 @@ test('a function is asked for each WebSocket anew, and once for those who wait t
   await expect.poll(() => page().closeCode).toBe(4014);
   await openStream(tunnel);
   await expect.poll(() => pages.map(each => each.of('hello')[0]?.token)).toEqual(['token 1', 'token 2']);
+});
+
+test.each<[string, WebSocketTunnelOptions['token'], boolean, string]>([
+  ['a function', () => 'token', true, 'ERR_TUNNEL_CLOSED'],
+  ['one token', 'token', true, 'ERR_TUNNEL_AUTH'],
+  ['a function that gives an expired one', () => 'token', false, 'ERR_TUNNEL_AUTH'],
+])('a token that expires, of %s', async (_name, token, admits, code) => {
+  const { url, page } = await startScriptedRelay((frame, page) => {
+    if (frame.type === 'hello' && admits) page.welcome({ maxStreams: 1 });
+    if (frame.type === 'hello' && !admits) page.webSocket.close(4014);
+  });
+  const tunnel = openTunnel(url, { token: token ?? '' });
+  const { reader } = await openStream(tunnel);
+  const failed = expect(reader.read()).rejects.toMatchObject({ code });
+  if (admits) {
+    await expect.poll(() => page().of('pong').length + page().of('ping').length).toBeGreaterThan(0);
+    // A stream that waits for a place was not begun.
+    const waiting = openStream(tunnel).then(
+      () => 'opened',
+      error => error.code,
+    );
+    await sleep(20);
+    page().webSocket.close(4014);
+    expect(await waiting).toBe(code === 'ERR_TUNNEL_CLOSED' ? 'opened' : code);
+  }
+  await failed;
 });
 
 test.each<[string, () => string | Promise<string>, string]>([

@@ -193,7 +193,15 @@ describe('another WebSocket is opened', () => {
     const webSocket = new platform.WebSocket(url, ['browser-mtls.v2']);
     webSocket.binaryType = 'arraybuffer';
     const settings = {
-      ...{ url, token: '', windowBytes: MIB, maxWindowBytes: MIB, socketWindowBytes: MIB, openTimeoutMs: 0 },
+      ...{
+        url,
+        token: '',
+        tokenRenews: false,
+        windowBytes: MIB,
+        maxWindowBytes: MIB,
+        socketWindowBytes: MIB,
+        openTimeoutMs: 0,
+      },
       ...{ keepAlive: { intervalMs: 0, timeoutMs: 1_000 }, firstStream: 2 ** 32 - 2, ...platform },
     };
     const socket = new TunnelSocket(settings, webSocket, it => retired.push(it));
