@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 
-const documents = ['README.md', 'CONTRIBUTING.md', 'relay/README.md'].concat(
+const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'relay/README.md'].concat(
   readdirSync('docs').map(name => `docs/${name}`),
 );
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
