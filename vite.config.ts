@@ -26,7 +26,7 @@ const attacks = {
 
 /** Files of their own, so that a bundler leaves out whole rooms that an application does not use (`"sideEffects"` in package.json). */
 const rooms = {
-  client: 'src/client/create-client.ts',
+  'create-client': 'src/client/create-client.ts',
   'create-identity': 'src/enroll/create-identity.ts',
   enroll: 'src/enroll/authority.ts',
   'evaluate-trust': 'src/trust/evaluate-trust.ts',
@@ -85,6 +85,7 @@ export default defineConfig({
       entry: {
         index: 'src/index.ts',
         elements: 'src/elements/index.ts',
+        static: 'src/static.ts',
         ...rooms,
       },
       formats: ['es'],

@@ -11,12 +11,8 @@ export type {
   UnfitIdentity,
 } from './authentication/challenge.js';
 export type { ClientOptions } from './client/client-options.js';
-export {
-  type ConnectionInfo,
-  createClient,
-  type MtlsClient,
-  type PreconnectOptions,
-} from './client/create-client.js';
+export { createClient } from './client/create-client.js';
+export type { ConnectionInfo, MtlsClient, PreconnectOptions } from './client/mtls-client.js';
 export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';
 export { type AssetSources, configure } from './engine/configure.js';
 export type { EngineSource } from './engine/load.js';

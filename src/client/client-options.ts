@@ -15,8 +15,10 @@ import {
   type WebSocketTunnelOptions,
 } from '../tunnel/websocket-tunnel.js';
 import { isListOf } from '../util/lists.js';
-import { checkOptionNames, type OptionNames } from '../util/options.js';
+import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../util/options.js';
 import type { WebSocketOptions } from '../websocket/web-socket.js';
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
 
 /** What `createClient` takes. All but `tunnel` may be left out. */
 export interface ClientOptions {
@@ -114,6 +116,11 @@ export function checkClientOptions(options: ClientOptions): void {
   checkOptionNames(trust, trustNames, 'trust.');
   if (trust.evaluate !== undefined && typeof trust.evaluate !== 'function')
     throw new TypeError('"trust.evaluate" must be a function');
+}
+
+/** @throws TypeError unless it is an integer from 1 to 2^31 - 1 */
+export function readConnectTimeout(value: number = DEFAULT_CONNECT_TIMEOUT_MS): number {
+  return checkedInteger('connectTimeoutMs', value, { min: 1, max: MAX_TIMER_MS });
 }
 
 /** @throws TypeError for what is not an address, and for a token or options without one */

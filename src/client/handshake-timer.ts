@@ -1,12 +1,4 @@
 import { MtlsError } from '../errors.js';
-import { checkedInteger, MAX_TIMER_MS } from '../util/options.js';
-
-const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
-
-/** @throws TypeError unless it is an integer from 1 to 2^31 - 1 */
-export function readConnectTimeout(value: number = DEFAULT_CONNECT_TIMEOUT_MS): number {
-  return checkedInteger('connectTimeoutMs', value, { min: 1, max: MAX_TIMER_MS });
-}
 
 /** Bounds each time in which it is the other side's turn. */
 export class HandshakeTimer {

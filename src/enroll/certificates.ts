@@ -8,6 +8,13 @@ import type { Certificate, Identity } from '../identity/types.js';
 import { equalBytes, viewOf } from '../util/bytes.js';
 import { fromBase64 } from '../util/encoding.js';
 import { checkOptionNames } from '../util/options.js';
+import { Part } from '../util/part.js';
+
+/** With asn1js. */
+export const pkcs7Part = /* @__PURE__ */ new Part(() => import('./pkcs7.js'), {
+  code: 'ERR_ENGINE_LOAD',
+  task: 'reads PKCS#7',
+});
 
 /**
  * Certificates as authorities send them: PEM text or bytes (one or several blocks), DER, a PKCS#7 with certificates only (DER,
@@ -69,18 +76,8 @@ async function unpack(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayB
   const first = bytes[1] ?? 0;
   const header = first > 0x80 ? 2 + (first & 0x7f) : 2;
   if (bytes[header] !== OBJECT_IDENTIFIER) return [bytes.slice()];
-  const { certificatesOfPkcs7 } = await loadPkcs7();
+  const { certificatesOfPkcs7 } = await pkcs7Part.load();
   return certificatesOfPkcs7(bytes);
-}
-
-/** With asn1js behind it. */
-async function loadPkcs7() {
-  try {
-    return await import('./pkcs7.js');
-  } catch (cause) {
-    const message = 'The part of the library that reads PKCS#7 could not be loaded.';
-    throw new MtlsError('ERR_ENGINE_LOAD', message, { cause });
-  }
 }
 
 /**

@@ -1,11 +1,16 @@
 import { MtlsError } from '../errors.js';
 import { fetchError } from '../http/fetch-error.js';
 import type { RawResponse } from '../http/raw-response.js';
-import type { Decoders } from './decoders.js';
+import { type Decoders, decoderPart, isDecodedByPlatform } from './decoders.js';
 import type { Format } from './wasm-decoder.js';
 
-/** What can be decoded, for `Accept-Encoding`. */
-export const ACCEPT_ENCODING = 'gzip, deflate, br, zstd';
+/** Codings for `Accept-Encoding`, with the formats that each may come in. */
+const offered: Record<string, Format[]> = {
+  gzip: ['gzip'],
+  deflate: ['deflate', 'deflate-raw'],
+  br: ['brotli'],
+  zstd: ['zstd'],
+};
 
 /** Content codings and their formats. `deflate` is told from its raw form by its first bytes. */
 const formats = new Map<string, Format>([
@@ -19,6 +24,17 @@ const formats = new Map<string, Format>([
 const MAX_CODINGS = 5;
 /** A piece of this size becomes a few megabytes at most where the platform decodes it, so that a reader who stops is not flooded. */
 const PIECE_BYTES = 4096;
+
+/** The value of `Accept-Encoding`: every coding that can be decoded here. */
+export async function acceptedCodings(): Promise<string> {
+  const codings = Object.keys(offered);
+  if (decoderPart.isAvailable) return codings.join(', ');
+  const decodes = async (coding: string) => {
+    const formats = await Promise.all((offered[coding] ?? []).map(isDecodedByPlatform));
+    return formats.every(Boolean) ? [coding] : [];
+  };
+  return (await Promise.all(codings.map(decodes))).flat().join(', ') || 'identity';
+}
 
 /**
  * The response with its body decoded (RFC 9110 section 8.4). A body with a coding that is not known is left as it is. Reads fail

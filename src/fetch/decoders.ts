@@ -1,8 +1,14 @@
 import type { WasmSource } from '../engine/wasm-source.js';
-import { MtlsError } from '../errors.js';
+import { Part } from '../util/part.js';
 import type { Format } from './wasm-decoder.js';
 
 type Library = typeof import('./wasm-decoder.js');
+
+/** Loads `decoders.wasm` and feeds it. */
+export const decoderPart = /* @__PURE__ */ new Part<Library>(() => import('./wasm-decoder.js'), {
+  code: 'ERR_HTTP_DECODING',
+  task: 'decodes bodies',
+});
 
 /** What ends at once in each format, with one byte too many. */
 const withJunk: Partial<Record<Format, number[]>> = {
@@ -47,16 +53,13 @@ export class Decoders {
   }
 
   async #loadOnce() {
-    const library = await import('./wasm-decoder.js').catch(cause => {
-      const message = 'The part of this library that decodes bodies could not be loaded.';
-      throw new MtlsError('ERR_HTTP_DECODING', message, { cause });
-    });
+    const library = await decoderPart.load();
     return { library, module: await library.loadDecoders(this.#source) };
   }
 }
 
 /** Whether the platform has the format, and refuses what follows the end: Node 20 ignores it. Of zstd no platform takes several frames yet. */
-function isDecodedByPlatform(format: Format): Promise<boolean> {
+export function isDecodedByPlatform(format: Format): Promise<boolean> {
   let known = platformDecodes.get(format);
   if (!known) {
     known = refusesJunk(format);

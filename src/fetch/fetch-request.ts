@@ -1,6 +1,6 @@
 import type { RequestBody } from '../http/request-body.js';
 import { baseAddress, isA, PlatformRequest } from '../platform.js';
-import { ACCEPT_ENCODING } from './content-decoding.js';
+import { acceptedCodings } from './content-decoding.js';
 import { bodyOf, bodyOfRequest, checkStream, dropBody, isStream } from './extract-body.js';
 import { keptOf } from './kept-bodies.js';
 import { type Referrer, readReferrer } from './referrer.js';
@@ -72,10 +72,10 @@ export function readFetchRequest(
   }
   checkAddress(url, { sameOriginOnly: options.sameOriginOnly, cache });
   const body = readBody(init.body ?? undefined, { request: bodyless ? undefined : given, signal });
-  return body.then(body => ({
+  return body.then(async body => ({
     method,
     url,
-    headers: withDefaults(headers, body, cache),
+    headers: await withDefaults(headers, body, cache),
     body,
     ...options,
     signal,
@@ -132,7 +132,11 @@ async function readBody(
   return request ? bodyOfRequest(request, signal) : undefined;
 }
 
-function withDefaults(headers: Headers, body: RequestBody | undefined, cache: RequestCache): Headers {
+async function withDefaults(
+  headers: Headers,
+  body: RequestBody | undefined,
+  cache: RequestCache,
+): Promise<Headers> {
   if (body?.contentType && !headers.has('content-type')) headers.set('content-type', body.contentType);
   if (!headers.has('accept')) headers.set('accept', '*/*');
   const { userAgent, languages } = globalThis.navigator ?? {};
@@ -141,7 +145,7 @@ function withDefaults(headers: Headers, body: RequestBody | undefined, cache: Re
     headers.set('accept-language', acceptLanguage(languages));
   // Parts of a coded body could not be put together.
   if (!headers.has('accept-encoding'))
-    headers.set('accept-encoding', headers.has('range') ? 'identity' : ACCEPT_ENCODING);
+    headers.set('accept-encoding', headers.has('range') ? 'identity' : await acceptedCodings());
   addCacheFields(headers, cache);
   return headers;
 }

@@ -1,9 +1,15 @@
-import { MtlsError } from '../errors.js';
 import { baseAddress } from '../platform.js';
 import { serverOf } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
+import { Part } from '../util/part.js';
 
 type JarModule = typeof import('./cookie-jar.js');
+
+/** With the public suffix list. */
+export const jarPart = /* @__PURE__ */ new Part<JarModule>(() => import('./cookie-jar.js'), {
+  code: 'ERR_HTTP_COOKIES',
+  task: 'keeps cookies',
+});
 
 /** Limits of a client's cookies. */
 export interface CookieOptions {
@@ -112,15 +118,11 @@ export class Cookies implements ClientCookies {
   }
 
   #open() {
-    this.#jar ??= import('./cookie-jar.js').then(
+    this.#jar ??= jarPart.load().then(
       module => ({ module, jar: new module.LimitedJar() }),
-      cause => {
+      error => {
         this.#jar = undefined;
-        throw new MtlsError(
-          'ERR_HTTP_COOKIES',
-          'The part of this library that keeps cookies could not be loaded.',
-          { cause },
-        );
+        throw error;
       },
     );
     return this.#jar;

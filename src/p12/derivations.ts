@@ -1,7 +1,13 @@
+import { Part } from '../util/part.js';
 import type { Encryption, Pbes2, Pbkdf2, Scrypt } from './algorithms.js';
 import type { ImportEngine, Purpose } from './engine.js';
 import { type Cost, costOf, type ImportBudget } from './import-budget.js';
 import type { Mac } from './structure.js';
+
+export const scryptPart = /* @__PURE__ */ new Part(() => import('./scrypt.js'), {
+  code: 'ERR_ENGINE_LOAD',
+  task: 'derives keys by scrypt',
+});
 
 /** A reading of a password. */
 type Password = Uint8Array<ArrayBuffer>;
@@ -142,7 +148,7 @@ export class Derivations {
     { salt, cost, blockSize, parallelization }: Scrypt,
     { password, bytes }: { password: Password; bytes: number },
   ) {
-    const { scryptAsync } = await import('@noble/hashes/scrypt.js');
+    const { scryptAsync } = await scryptPart.load();
     const key = await scryptAsync(password, salt, {
       N: cost,
       r: blockSize,

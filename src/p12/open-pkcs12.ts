@@ -1,6 +1,7 @@
 import type { EngineSource } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
+import { Part } from '../util/part.js';
 import { damaged } from './errors.js';
 import { ImportBudget, type ImportProgress } from './import-budget.js';
 import { checkedLimits, type Pkcs12Limits } from './limits.js';
@@ -100,13 +101,19 @@ export async function inspectPkcs12(
 
 type Importer = typeof import('./import.js');
 
+/** With PKI.js and asn1js. */
+export const importerPart = /* @__PURE__ */ new Part<Importer>(() => import('./import.js'), {
+  code: 'ERR_ENGINE_LOAD',
+  task: 'reads PKCS#12',
+});
+
 /** Reads the file, and overwrites it in the end. Whatever a hostile file makes go wrong is damage. */
 async function withFile<T>(
   source: BufferSource | Blob | Response,
   { limits, signal }: { limits: Pkcs12Limits; signal: AbortSignal | undefined },
   act: (file: Uint8Array<ArrayBuffer>, importer: Importer) => T | Promise<T>,
 ): Promise<T> {
-  const importer = await loadImporter();
+  const importer = await importerPart.load();
   const file = await readSource(source, { maxBytes: limits.maxFileBytes, signal });
   try {
     const result = await act(file, importer);
@@ -118,18 +125,5 @@ async function withFile<T>(
     throw damaged('something else was expected inside', error);
   } finally {
     file.fill(0);
-  }
-}
-
-/** PKI.js and asn1js are large: they are loaded with the first file. */
-async function loadImporter() {
-  try {
-    return await import('./import.js');
-  } catch (cause) {
-    throw new MtlsError(
-      'ERR_ENGINE_LOAD',
-      'The part of the library that reads PKCS#12 could not be loaded.',
-      { cause },
-    );
   }
 }

@@ -1,11 +1,18 @@
 import { MtlsError } from '../errors.js';
 import { isBlob } from '../platform.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
+import { Part } from '../util/part.js';
 import { parseAddress, parseClose, parseProtocols, snapshot } from './arguments.js';
 import { CloseCode, Opcode } from './codes.js';
 import type { WebSocketConnection, WebSocketEnd, WebSocketListener } from './connection.js';
 import { closeEvent, errorEvent } from './events.js';
 import type { HandshakeParts } from './handshake.js';
+
+/** What a WebSocket needs once it has been made. */
+export const protocolPart = /* @__PURE__ */ new Part(() => import('./protocol.js'), {
+  code: 'ERR_WEBSOCKET_HANDSHAKE',
+  task: 'speaks WebSocket',
+});
 
 /** Limits of a client's WebSockets. */
 export interface WebSocketOptions {
@@ -43,7 +50,7 @@ export class WebSockets {
       enter: socket => this.#sockets.add(socket),
       leave: socket => this.#sockets.delete(socket),
       open: async request => {
-        const { openWebSocket, WebSocketConnection } = await loadProtocol();
+        const { openWebSocket, WebSocketConnection } = await protocolPart.load();
         if (this.#closed) throw this.#closed;
         const { stream, protocol } = await openWebSocket(this.#parts, request);
         const connect = (listener: WebSocketListener) =>
@@ -268,14 +275,4 @@ class ClientWebSocket extends EventTarget {
 
 function failure(error: unknown): WebSocketEnd {
   return { code: CloseCode.abnormal, reason: '', wasClean: false, error };
-}
-
-async function loadProtocol(): Promise<typeof import('./protocol.js')> {
-  try {
-    return await import('./protocol.js');
-  } catch (cause) {
-    const message =
-      'The part of this library that speaks WebSocket could not be loaded: serve all files of the package.';
-    throw new MtlsError('ERR_WEBSOCKET_HANDSHAKE', message, { cause });
-  }
 }

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { brotliCompressSync, constants } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { decodeContent } from '../../../src/fetch/content-decoding.js';
-import { Decoders } from '../../../src/fetch/decoders.js';
+import { describe, expect, test, vi } from 'vitest';
+import { acceptedCodings, decodeContent } from '../../../src/fetch/content-decoding.js';
+import { Decoders, decoderPart } from '../../../src/fetch/decoders.js';
 import type { RawResponse } from '../../../src/http/raw-response.js';
 import { readAll } from '../../../src/http/read-all.js';
 import { encoders, zerosIn, zstd } from '../../support/codings.js';
@@ -247,5 +247,18 @@ test('decoders that cannot be loaded are an error with a code, and are loaded at
     expect(requests).toBe(2);
   } finally {
     await server.close();
+  }
+});
+
+test('a context that cannot load the decoders offers what the platform decodes', async () => {
+  expect(await acceptedCodings()).toBe('gzip, deflate, br, zstd');
+  vi.stubGlobal('ServiceWorkerGlobalScope', class {});
+  try {
+    // No platform decodes zstd in several frames.
+    expect(await acceptedCodings()).not.toContain('zstd');
+    decoderPart.provide(await import('../../../src/fetch/wasm-decoder.js'));
+    expect(await acceptedCodings()).toBe('gzip, deflate, br, zstd');
+  } finally {
+    vi.unstubAllGlobals();
   }
 });

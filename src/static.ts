@@ -1,0 +1,25 @@
+/** All names of the package, with every part brought along: for contexts without `import()`. */
+import { startClient } from './client/client.js';
+import { clientPart } from './client/create-client.js';
+import { pkcs7Part } from './enroll/certificates.js';
+import { certificatesOfPkcs7 } from './enroll/pkcs7.js';
+import { decoderPart } from './fetch/decoders.js';
+import { decodeInWasm, loadDecoders } from './fetch/wasm-decoder.js';
+import { LimitedJar, setsForHost } from './http/cookie-jar.js';
+import { jarPart } from './http/cookies.js';
+import { scryptPart } from './p12/derivations.js';
+import { importFile, inspectFile } from './p12/import.js';
+import { importerPart } from './p12/open-pkcs12.js';
+import { scryptAsync } from './p12/scrypt.js';
+import { openWebSocket, WebSocketConnection } from './websocket/protocol.js';
+import { protocolPart } from './websocket/web-socket.js';
+
+clientPart.provide({ startClient });
+jarPart.provide({ LimitedJar, setsForHost });
+decoderPart.provide({ decodeInWasm, loadDecoders });
+protocolPart.provide({ openWebSocket, WebSocketConnection });
+importerPart.provide({ importFile, inspectFile });
+scryptPart.provide({ scryptAsync });
+pkcs7Part.provide({ certificatesOfPkcs7 });
+
+export * from './index.js';
