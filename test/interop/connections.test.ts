@@ -190,31 +190,34 @@ describe.each([
     });
 
     // One connection carries both requests, so that each finds it open.
-    test.runIf(http2)('whose token expires: a GET that waits goes on with another token, a POST fails', async () => {
-      const nowMs = Date.now();
-      const exp = Math.floor(nowMs / 1000) + 2;
-      // So that the token lives for 2.5 seconds, wherever in a second this began.
-      const clockToleranceMs = (nowMs % 1000) + 500;
-      const jwt = { issuer: 'issuer', audience: 'relay', secret: SECRET, clockToleranceMs };
-      const own = await createRelay({ allow: ['localhost:*'], origins: ['*'], jwt });
-      onTestFinished(() => own.close());
-      const tokens = [tokenUntil(exp)];
-      client = await createClient({
-        tunnel: own.url,
-        tunnelToken: () => tokens.shift() ?? tokenUntil(exp + 600),
-        trust: { anchors: [pki.ca.cert] },
-        engine: engineModule(),
-      });
-      await (await client.fetch(urlOf('/'))).text();
-      const before = target.requests('/wait');
-      const getting = client.fetch(urlOf('/wait?ms=2500'));
-      await target.asked('/wait', before + 1);
-      const posting = codeOf(client.fetch(urlOf('/wait'), { method: 'POST', body: 'once' }));
-      await target.asked('/wait', before + 2);
-      expect(await posting).toMatch(/^ERR_(TUNNEL_CLOSED|TLS_TRUNCATED)$/);
-      expect((await getting).status).toBe(200);
-      expect(target.requests('/wait')).toBe(before + 3);
-    });
+    test.runIf(http2)(
+      'whose token expires: a GET that waits goes on with another token, a POST fails',
+      async () => {
+        const nowMs = Date.now();
+        const exp = Math.floor(nowMs / 1000) + 2;
+        // So that the token lives for 2.5 seconds, wherever in a second this began.
+        const clockToleranceMs = (nowMs % 1000) + 500;
+        const jwt = { issuer: 'issuer', audience: 'relay', secret: SECRET, clockToleranceMs };
+        const own = await createRelay({ allow: ['localhost:*'], origins: ['*'], jwt });
+        onTestFinished(() => own.close());
+        const tokens = [tokenUntil(exp)];
+        client = await createClient({
+          tunnel: own.url,
+          tunnelToken: () => tokens.shift() ?? tokenUntil(exp + 600),
+          trust: { anchors: [pki.ca.cert] },
+          engine: engineModule(),
+        });
+        await (await client.fetch(urlOf('/'))).text();
+        const before = target.requests('/wait');
+        const getting = client.fetch(urlOf('/wait?ms=2500'));
+        await target.asked('/wait', before + 1);
+        const posting = codeOf(client.fetch(urlOf('/wait'), { method: 'POST', body: 'once' }));
+        await target.asked('/wait', before + 2);
+        expect(await posting).toMatch(/^ERR_(TUNNEL_CLOSED|TLS_TRUNCATED)$/);
+        expect((await getting).status).toBe(200);
+        expect(target.requests('/wait')).toBe(before + 3);
+      },
+    );
 
     test.each([
       ['tunnel', {}, { keepAliveIntervalMs: 1_000, keepAliveTimeoutMs: 1_000 }, 'ERR_TUNNEL_CLOSED'] as const,
