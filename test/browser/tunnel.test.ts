@@ -150,6 +150,21 @@ describe('a page of the public network and a relay on this machine, in Chromium'
           { url: relay.url, target },
         );
         expect(outcome).toEqual(expected);
+        const unanswered = (url: string) =>
+          page.evaluate(async address => {
+            const tunnel = library.createWebSocketTunnel(address, { openTimeoutMs: 500 });
+            return tunnel.connect({ hostname: 'a.test', port: 1 }).then(
+              () => 'connected',
+              error => error.message as string,
+            );
+          }, url);
+        // Where it cannot be the reason it is not named; a name may lead anywhere.
+        const elsewhere = await unanswered('ws://203.0.113.1:9/');
+        expect(elsewhere).toContain('No browser-mtls relay answered');
+        expect(elsewhere).not.toContain('Local Network Access');
+        const byName = await unanswered('ws://relay.test:9/');
+        if (permissions.length > 0) expect(byName).not.toContain('Local Network Access');
+        else expect(byName).toContain('If relay.test leads to an address of the local network');
         if (typeof outcome === 'string') expect(outcome).toContain('ERR_TUNNEL_UNREACHABLE');
       } finally {
         await browser.close();

@@ -279,7 +279,7 @@ export class TunnelSocket implements StreamLink {
   #onNotOpened(): void {
     this.#leave();
     this.#shut(CloseCode.givenUp);
-    void openError(this.#settings.url).then(error => this.#waiting.fail(error));
+    void this.#waiting.failWith(openError(this.#settings.url));
   }
 
   /** The close itself is not waited for: it may take minutes. */

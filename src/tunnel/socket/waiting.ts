@@ -5,6 +5,8 @@ interface Waiter {
   address: HostPort;
   resolve(stream: RelayedStream | undefined): void;
   reject(error: unknown): void;
+  /** Waits without end from now on. */
+  keepWaiting(): void;
 }
 
 interface WaitOptions {
@@ -40,6 +42,7 @@ export class Waiting {
           settle();
           reject(error);
         },
+        keepWaiting: () => clearTimeout(timer),
       };
       const onAbort = () => waiter.reject(signal?.reason);
       const timer = timeoutMs > 0 ? setTimeout(() => waiter.reject(onTimeout()), timeoutMs) : undefined;
@@ -61,6 +64,12 @@ export class Waiting {
   /** Lets all ask another socket. */
   dismiss(): void {
     for (const waiter of [...this.#waiters]) waiter.resolve(undefined);
+  }
+
+  /** Fails all with an error that takes its time. */
+  async failWith(error: Promise<unknown>): Promise<void> {
+    for (const waiter of this.#waiters) waiter.keepWaiting();
+    this.fail(await error);
   }
 
   fail(error: unknown): void {
