@@ -22,6 +22,8 @@ const ROUND_TRIPS_MS = process.argv.length > 2 ? process.argv.slice(2).map(Numbe
 const MIB = 1 << 20;
 const DOWN_BYTES = 32 * MIB;
 const UP_BYTES = 16 * MIB;
+/** Says how many bytes follow. */
+const HEAD_BYTES = 4;
 /** Of the h2 server, for uploads: Node's own is 64 KiB each round trip. */
 const SERVER_WINDOW_BYTES = 16 * MIB;
 /** Connections wait for their turn. */
@@ -50,15 +52,22 @@ rmSync(folder, { recursive: true });
 async function compare(roundTripMs) {
   const relayProxy = await startFaultProxy(Number(new URL(relay.url).port), distance(roundTripMs));
   const serverProxy = await startFaultProxy(ports['HTTP/1.1'], distance(roundTripMs));
-  const tunnel = createWebSocketTunnel(`ws://127.0.0.1:${relayProxy.port}/`);
+  // One for each: the streams of a WebSocket share what their windows may grow by.
+  const newTunnel = () => createWebSocketTunnel(`ws://127.0.0.1:${relayProxy.port}/`);
+  const tunnel = newTunnel();
   const clients = [];
   for (const protocol of ['HTTP/1.1', 'h2']) {
-    const client = await createClient({ tunnel, identities, trust: { anchors: [pki.caPem] }, engine });
+    const client = await createClient({
+      ...{ tunnel: newTunnel(), engine, identities },
+      trust: { anchors: [pki.caPem] },
+    });
     clients.push({ protocol, client, url: `https://localhost:${ports[protocol]}/` });
   }
   const node = nodesOwn(serverProxy.port);
+  const kept = await openBare(tunnel);
   const down = [
-    ['tunnel alone, no TLS', () => bare(tunnel, 0)],
+    ['tunnel alone, no TLS', () => kept.move(0)],
+    ['the same, a new stream', () => anew(tunnel, 0)],
     ...clients.map(({ protocol, client, url }) => [
       `fetch, ${protocol}`,
       async () => drain((await client.fetch(url)).body, DOWN_BYTES),
@@ -66,7 +75,8 @@ async function compare(roundTripMs) {
     ["Node's https, no relay", () => node.get()],
   ];
   const up = [
-    ['tunnel alone, no TLS', () => bare(tunnel, UP_BYTES)],
+    ['tunnel alone, no TLS', () => kept.move(UP_BYTES)],
+    ['the same, a new stream', () => anew(tunnel, UP_BYTES)],
     ...clients.map(({ protocol, client, url }) => [
       `fetch, ${protocol}`,
       async () => check(await (await client.fetch(url, { method: 'POST', body: upload })).text()),
@@ -75,6 +85,8 @@ async function compare(roundTripMs) {
   ];
   await print(`${DOWN_BYTES / MIB} MiB down, ${roundTripMs} ms`, DOWN_BYTES, down);
   await print(`${UP_BYTES / MIB} MiB up, ${roundTripMs} ms`, UP_BYTES, up);
+  await kept.close();
+  tunnel.close();
   for (const { client } of clients) await client.close();
   node.close();
   for (const proxy of [relayProxy, serverProxy]) await proxy.stop();
@@ -98,27 +110,41 @@ async function print(title, bytes, entries) {
   console.log();
 }
 
-/** Sends the number of bytes that follow, and those; without any, bytes come back. */
-async function bare(tunnel, bytes) {
+/** A stream of the tunnel alone, whose windows grow with what it moves. */
+async function openBare(tunnel) {
   const { readable, writable } = await tunnel.connect({ hostname: 'localhost', port: ports.plain });
-  const writer = writable.getWriter();
-  const head = new Uint8Array(4);
-  new DataView(head.buffer).setUint32(0, bytes);
-  await writer.write(head);
-  if (bytes > 0) await writer.write(upload);
-  await writer.close();
-  await drain(readable, bytes > 0 ? 1 : DOWN_BYTES);
+  const [reader, writer] = [readable.getReader(), writable.getWriter()];
+  return {
+    /** Sends the number of bytes that follow, and those; without any, bytes come back. */
+    async move(bytes) {
+      const head = new Uint8Array(HEAD_BYTES);
+      new DataView(head.buffer).setUint32(0, bytes);
+      await writer.write(head);
+      if (bytes > 0) await writer.write(upload);
+      let left = bytes > 0 ? 1 : DOWN_BYTES;
+      while (left > 0) left -= (await reader.read()).value.length;
+    },
+    close: () => writer.close(),
+  };
+}
+
+async function anew(tunnel, bytes) {
+  const stream = await openBare(tunnel);
+  await stream.move(bytes);
+  await stream.close();
 }
 
 function answerPlain(socket) {
-  let expected;
-  let received = 0;
+  let left = 0;
+  socket.on('end', () => socket.end());
   socket.on('data', piece => {
-    expected ??= 4 + piece.readUInt32BE(0);
-    received += piece.length;
-    if (received !== expected) return;
-    if (expected > 4) socket.end('.');
-    else writeBlocks(socket, DOWN_BYTES);
+    const isFirst = left === 0;
+    if (isFirst) left = HEAD_BYTES + piece.readUInt32BE(0);
+    const isDownload = isFirst && left === HEAD_BYTES;
+    left -= piece.length;
+    if (left > 0) return;
+    if (isDownload) void writeBlocks(socket, DOWN_BYTES, false);
+    else socket.write('.');
   });
 }
 

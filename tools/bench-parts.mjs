@@ -5,13 +5,13 @@ import { join } from 'node:path';
 
 const block = Buffer.alloc(64 * 1024, 'x');
 
-/** Writes so many bytes, which are whole blocks of 64 KiB, as fast as the stream takes them, and ends it. */
-export async function writeBlocks(stream, bytes) {
+/** Writes so many bytes, which are whole blocks of 64 KiB, as fast as the stream takes them, and ends it unless told otherwise. */
+export async function writeBlocks(stream, bytes, ends = true) {
   try {
     for (let sent = 0; sent < bytes; sent += block.length) {
       if (!stream.write(block)) await once(stream, 'drain');
     }
-    stream.end();
+    if (ends) stream.end();
   } catch {
     // The reader has gone.
   }

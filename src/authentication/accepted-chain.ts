@@ -42,9 +42,15 @@ export async function chainToSend(
   return chain.length > 1 && last && (await isRoot(last, reader)) ? chain.slice(0, -1) : chain;
 }
 
+const knownRoots = new WeakMap<Certificate, boolean>();
+
 /** Whether it signed itself. One that an authority issued to itself for a new key leads from there to the old one. */
-async function isRoot({ der }: Certificate, reader: CertificateReader): Promise<boolean> {
-  const [certificate] = reader.readAll([der]);
-  if (certificate?.subjectName !== certificate?.issuerName) return false;
-  return certificate !== undefined && (await signedBy(certificate, certificate)) !== false;
+async function isRoot(certificate: Certificate, reader: CertificateReader): Promise<boolean> {
+  const known = knownRoots.get(certificate);
+  if (known !== undefined) return known;
+  const [read] = reader.readAll([certificate.der]);
+  const result =
+    read !== undefined && read.subjectName === read.issuerName && (await signedBy(read, read)) !== false;
+  knownRoots.set(certificate, result);
+  return result;
 }

@@ -48,7 +48,8 @@ export class ReceiveWindow {
   #consumedBytes = 0;
   /** Of the measurement that runs. */
   #measuredBytes = 0;
-  #measuredSince = performance.now();
+  #measuredSince = 0;
+  #receivedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReceiveWindowOptions) {
     this.#options = options;
@@ -62,6 +63,13 @@ export class ReceiveWindow {
 
   /** Counts what has come; `false` when the sender had no credit for it. */
   receive(bytes: number): boolean {
+    const now = performance.now();
+    // After such a pause it was not the window that held the sender up.
+    if (now - this.#receivedAt >= (this.#longestMs() ?? 0)) {
+      this.#measuredBytes = 0;
+      this.#measuredSince = now;
+    }
+    this.#receivedAt = now;
     this.#openBytes -= bytes;
     return this.#openBytes >= 0;
   }
@@ -91,9 +99,8 @@ export class ReceiveWindow {
     const durationMs = now - this.#measuredSince;
     this.#measuredBytes = 0;
     this.#measuredSince = now;
-    const { shortestMs = SHORTEST_MS } = this.#options;
-    const roundTripMs = this.#options.roundTripMs();
-    if (roundTripMs === undefined || durationMs >= Math.max(2 * roundTripMs, shortestMs)) return 0;
+    const longestMs = this.#longestMs();
+    if (longestMs === undefined || durationMs >= longestMs) return 0;
     const growth = Math.min(
       this.#windowBytes,
       (this.#options.maxBytes ?? MAX_WINDOW_BYTES) - this.#windowBytes,
@@ -101,5 +108,12 @@ export class ReceiveWindow {
     if (growth === 0 || !this.#options.budget.take(growth)) return 0;
     this.#windowBytes += growth;
     return growth;
+  }
+
+  /** A window that lasts longer does not hold its sender up; undefined while nothing is known of the path. */
+  #longestMs(): number | undefined {
+    const { shortestMs = SHORTEST_MS } = this.#options;
+    const roundTripMs = this.#options.roundTripMs();
+    return roundTripMs === undefined ? undefined : Math.max(2 * roundTripMs, shortestMs);
   }
 }

@@ -1,6 +1,6 @@
 //! The windows of the bodies that an h2 client receives (RFC 9113 section 6.9). Each begins small and grows with the path: to
-//! twice what its reader takes in a round trip, so that a transfer over a distance need not wait for the window, and a reader
-//! that stops holds little.
+//! twice what its reader takes in a round trip, while that is taken. So the window doubles in each round trip that it fills, a
+//! transfer over a distance need not wait for it, and a reader that stops holds little.
 //!
 //! h2 gives all streams one window, and hyper fixes it. So h2 is told a limit that nothing reaches, the server is told
 //! [`START`], and what readers have taken is granted from here: `sent.rs` keeps the two apart.
@@ -22,8 +22,8 @@ pub const LIMIT: u32 = 2 * MAX;
 
 /// Room that has to be given back before a WINDOW_UPDATE says so.
 const LEAST_GRANT: u32 = START / 16;
-/// The host's clock tells milliseconds.
-const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(1);
+/// Of shorter paths the queues of relay and server are the longer part, and what they take changes with their load.
+const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(20);
 /// More streams than can be open; those that nobody claims are forgotten.
 const MOST_STREAMS: usize = 256;
 
@@ -68,7 +68,7 @@ struct Window {
     /// The server sends no more of it.
     ended: bool,
     /// Since when the reader has taken so many bytes.
-    round: Option<(Instant, u64)>,
+    round: Option<(Instant, u32)>,
 }
 
 impl Windows {
@@ -178,18 +178,14 @@ impl Windows {
 }
 
 impl Window {
-    /// Counts what is read in each round trip, and grows to twice as much; tells by how much.
+    /// Counts what is read in a round trip, and grows to twice as much; tells by how much.
     fn grow(&mut self, round_trip: Duration, room: u32, (now, bytes): (Instant, u32)) -> u32 {
-        let bytes = u64::from(bytes);
-        let (since, read) = self.round.unwrap_or((now, 0));
-        let elapsed = now.saturating_duration_since(since);
-        if elapsed < round_trip {
-            self.round = Some((since, read + bytes));
-            return 0;
-        }
-        self.round = Some((now, bytes));
-        let in_round_trip = u128::from(read) * round_trip.as_micros() / elapsed.as_micros().max(1);
-        let wanted = u32::try_from(2 * in_round_trip).unwrap_or(MAX).min(MAX);
+        let (since, before) = self.round.unwrap_or((now, 0));
+        let is_over = now.saturating_duration_since(since) >= round_trip;
+        let (since, before) = if is_over { (now, 0) } else { (since, before) };
+        let read = before.saturating_add(bytes);
+        self.round = Some((since, read));
+        let wanted = read.saturating_mul(2).min(MAX);
         let growth = wanted.saturating_sub(self.size).min(room);
         self.size += growth;
         self.unclaimed += growth;

@@ -62,24 +62,36 @@ fn a_window_doubles_in_each_round_trip_that_it_fills_up_to_its_limit() {
     let round_trip = Duration::from_millis(50);
     let mut path = Path::new(round_trip);
     path.open(1);
-    assert_eq!(path.read(1, START), START);
-    path.now += round_trip;
     // But for what a step has not reached yet.
-    assert_eq!(path.read(1, START), 2 * START - START / 4);
-    let window = path.window_after(1, 20, round_trip);
-    // But for what a step has not reached yet.
+    let window = path.window_after(1, 3, round_trip);
+    assert!((6 * START..=8 * START).contains(&window), "{window}");
+    path.open(3);
+    let window = path.window_after(3, 20, round_trip);
     assert!((MAX / 4 * 3..=MAX).contains(&window), "{window}");
 }
 
 #[test]
 fn a_window_stays_where_the_reader_is_slower_than_the_path() {
-    let mut path = Path::new(Duration::from_millis(10));
+    let round_trip = Duration::from_millis(50);
+    let mut path = Path::new(round_trip);
     path.open(1);
     for _ in 0..100 {
         // A quarter of what would fill it.
         assert_eq!(path.read(1, START / 4), START / 4);
-        path.now += Duration::from_millis(10);
+        path.now += round_trip;
     }
+}
+
+#[test]
+fn a_fast_reader_grows_its_window_on_a_short_path_too() {
+    let mut path = Path::new(Duration::from_millis(1));
+    path.open(1);
+    let mut granted = 0;
+    for _ in 0..12 {
+        granted += path.read(1, START / 4);
+        path.now += Duration::from_millis(1);
+    }
+    assert!((6 * START..=8 * START).contains(&granted), "{granted}");
 }
 
 #[test]
