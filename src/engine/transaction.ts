@@ -25,6 +25,8 @@ export interface Respondent {
   decide(attempt: Attempt): Decision;
   /** In its own time. A rejection ends the transaction with that reason. */
   answer(asked: AskedQuestion): Promise<Uint8Array>;
+  /** A question that is likely to be asked, with its answer. */
+  readonly expected?: GivenAnswer | undefined;
 }
 
 export interface GivenAnswer extends AskedQuestion {
@@ -70,10 +72,18 @@ export class Transactions {
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         environment.rewind();
-        const { result, decision } = this.#attempt(name, args, { environment, answers, respondent });
+        const { questions, result, decision } = this.#attempt(name, args, {
+          environment,
+          answers,
+          respondent,
+        });
         if (decision === 'commit') return result;
         if (decision === 'defer') return undefined;
-        answers.push({ ...decision.answer, answer: await respondent.answer(decision.answer) });
+        const given = await giveAnswer(decision.answer, respondent);
+        answers.push(given);
+        // The call went on by this very answer: so it need not be made again to ask what it asked next.
+        const next = isExpected(given, respondent) && questions.find(it => it !== decision.answer);
+        if (next) answers.push(await giveAnswer(next, respondent));
       }
     } finally {
       environment.wipe();
@@ -85,11 +95,11 @@ export class Transactions {
     name: string,
     args: readonly (number | Uint8Array)[],
     given: { environment: Environment; answers: readonly GivenAnswer[]; respondent: Respondent },
-  ): { result: CallResult; decision: Decision } {
+  ): Attempt & { decision: Decision } {
     const questions: AskedQuestion[] = [];
     const context: CallContext = {
       environment: given.environment,
-      ask: answering(given.answers, questions),
+      ask: answering(given.answers, questions, given.respondent.expected),
     };
     this.#reserve(args);
     const copy = this.#takeCopy();
@@ -97,7 +107,7 @@ export class Transactions {
       const result = this.#instance.call(name, args, context);
       const decision = questions.length === 0 ? 'commit' : given.respondent.decide({ questions, result });
       if (decision !== 'commit') this.#putBack(copy);
-      return { result, decision };
+      return { questions, result, decision };
     } finally {
       copy.fill(0);
     }
@@ -124,16 +134,28 @@ export class Transactions {
   }
 }
 
-/** What a call asks is answered by the answers that there are, or noted as a question. */
+/** What a call asks is answered by the answers that there are, or noted as a question: an expected one as well. */
 export function answering(
   answers: readonly GivenAnswer[],
   questions: AskedQuestion[],
+  expected?: GivenAnswer,
 ): (kind: HostQuestion, question: Uint8Array) => Uint8Array | undefined {
   return (kind, question) => {
-    const known = answers.find(it => it.kind === kind && equalBytes(it.question, question));
-    if (!known) questions.push({ kind, question: question.slice() });
-    return known?.answer;
+    const isAsked = (it: AskedQuestion) => it.kind === kind && equalBytes(it.question, question);
+    const known = answers.find(isAsked);
+    if (known) return known.answer;
+    questions.push({ kind, question: question.slice() });
+    return expected && isAsked(expected) ? expected.answer : undefined;
   };
+}
+
+async function giveAnswer(asked: AskedQuestion, respondent: Respondent): Promise<GivenAnswer> {
+  return { ...asked, answer: await respondent.answer(asked) };
+}
+
+function isExpected({ kind, question, answer }: GivenAnswer, { expected }: Respondent): boolean {
+  if (expected?.kind !== kind) return false;
+  return equalBytes(expected.question, question) && equalBytes(expected.answer, answer);
 }
 
 /** Records randomness and time on the first run of a call, and gives the same again on the next. */

@@ -13,6 +13,7 @@ import {
 } from './failure.js';
 import { HandshakeRespondent } from './handshake-respondent.js';
 import { RecordBoundary } from './record-boundary.js';
+import type { TlsEngine } from './tls-engine.js';
 import type { TlsConnectOptions, TlsInfo, TlsVersion } from './types.js';
 
 /** Follows a connection, and explains by what has happened so far why it has failed. */
@@ -30,11 +31,10 @@ export class ConnectionHistory {
   #options: TlsConnectOptions;
   #versions: readonly TlsVersion[];
 
-  /** @param versions those that are offered */
-  constructor(options: TlsConnectOptions, versions: readonly TlsVersion[]) {
-    this.respondent = new HandshakeRespondent(options, this.#clear);
+  constructor(options: TlsConnectOptions, engine: Pick<TlsEngine, 'versions' | 'shown'>) {
+    this.respondent = new HandshakeRespondent(options, { clear: this.#clear, shown: engine.shown });
     this.#options = options;
-    this.#versions = versions;
+    this.#versions = engine.versions;
   }
 
   get info(): TlsInfo | undefined {

@@ -1,11 +1,12 @@
 import { Emission, Question } from '../engine/abi.js';
 import type { ClientCredential } from '../engine/credential.js';
-import type { AskedQuestion, Attempt, Decision, Respondent } from '../engine/transaction.js';
+import type { AskedQuestion, Attempt, Decision, GivenAnswer, Respondent } from '../engine/transaction.js';
 import { readCertificateFailure } from '../engine/trust.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import type { ClearHandshake } from './clear-handshake.js';
 import { certificateError } from './failure.js';
+import type { ShownCertificates } from './shown-certificates.js';
 import type { TlsConnectOptions } from './types.js';
 
 /** Answers to the engine's question about a server's signature; undecided: the key is not trusted for itself. */
@@ -16,15 +17,20 @@ export class HandshakeRespondent implements Respondent {
   /** A verified server has asked, and been answered or is going to be. */
   requested = false;
   credential: ClientCredential | undefined;
+  /** What this server was shown last: the handshake goes on by it until the server has been verified, and is asked about then. */
+  readonly expected: GivenAnswer | undefined;
   #options: TlsConnectOptions;
+  #shown: ShownCertificates;
 
   /** The server is trusted in spite of what was found. */
   #trusts = false;
   #clear: ClearHandshake;
 
-  constructor(options: TlsConnectOptions, clear: ClearHandshake) {
+  constructor(options: TlsConnectOptions, parts: { clear: ClearHandshake; shown: ShownCertificates }) {
     this.#options = options;
-    this.#clear = clear;
+    this.#clear = parts.clear;
+    this.#shown = parts.shown;
+    this.expected = parts.shown.to(options.hostname);
   }
 
   /** Whether the server has got a certificate, or is going to. */
@@ -38,9 +44,13 @@ export class HandshakeRespondent implements Respondent {
    * an answer until the server has been verified, and only then is the question put.
    */
   decide({ questions, result: { emitted } }: Attempt): Decision {
-    const other = questions.find(it => it.kind !== Question.clientCertificate);
     const certificate = questions.find(it => it.kind === Question.clientCertificate);
-    if (other || !certificate) return other ? { answer: other } : 'commit';
+    const signature = questions.find(it => it.kind === Question.signature);
+    const other = questions.find(it => it !== certificate && it !== signature);
+    if (other) return { answer: other };
+    if (!certificate) return signature ? { answer: signature } : 'commit';
+    // With the expected one: what is signed goes to a verified server.
+    if (signature) return { answer: certificate };
     if (emitted.some(it => it.kind === Emission.failure)) return 'commit';
     const answered = emitted.some(it => it.kind === Emission.ciphertext && hasFlight(it.bytes));
     return answered ? { answer: certificate } : 'defer';
@@ -49,8 +59,11 @@ export class HandshakeRespondent implements Respondent {
   async answer({ kind, question }: AskedQuestion): Promise<Uint8Array> {
     const reader = new WireReader(question);
     switch (kind) {
-      case Question.clientCertificate:
-        return this.#chooseCertificate(reader);
+      case Question.clientCertificate: {
+        const answer = await this.#chooseCertificate(reader);
+        if (this.sent) this.#shown.note(this.#options.hostname, { kind, question, answer });
+        return answer;
+      }
       case Question.signature:
         return this.#sign(reader);
       case Question.serverTrust:
@@ -60,7 +73,7 @@ export class HandshakeRespondent implements Respondent {
     }
   }
 
-  async #chooseCertificate(question: WireReader): Promise<Uint8Array> {
+  async #chooseCertificate(question: WireReader): Promise<Uint8Array<ArrayBuffer>> {
     this.requested = true;
     const { version = 'TLSv1.3', schemes } = this.#clear;
     const request = {

@@ -79,7 +79,7 @@ export class TlsConnection implements PlaintextChannel {
 
   private constructor(engine: TlsEngine, stream: TunnelStream, options: TlsConnectOptions) {
     this.#transport = new Transport(stream);
-    this.#history = new ConnectionHistory(options, engine.versions);
+    this.#history = new ConnectionHistory(options, engine);
     this.#onRefused = options.onRefused ?? (() => {});
     const { respondent } = this.#history;
     this.#handshakeLayer = engine.open(options, { respondent, transmit: this.#transmit });

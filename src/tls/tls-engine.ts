@@ -7,6 +7,7 @@ import { MtlsError } from '../errors.js';
 import { readFailure } from './failure.js';
 import { type HandshakeHost, HandshakeLayer } from './handshake-layer.js';
 import { RecordEngine } from './record-engine.js';
+import { ShownCertificates } from './shown-certificates.js';
 import type { TlsConnectOptions, TlsSettings, TlsVersion } from './types.js';
 
 const encoder = new TextEncoder();
@@ -18,6 +19,8 @@ export class TlsEngine {
   #transactions: Transactions;
   #records: RecordEngine;
   #config: number;
+  /** Of all its connections. */
+  readonly shown = new ShownCertificates();
   /** Those that are offered. */
   readonly versions: readonly TlsVersion[];
 

@@ -112,6 +112,35 @@ describe('a call that has to wait', () => {
     expect(result.emitted.map(it => it.kind)).toEqual([Emission.ciphertext, Emission.handshake]);
   });
 
+  it.each([
+    ['once less with the answer that was expected', () => client, 2],
+    ['as ever when another was expected', () => nothing, 3],
+  ])('is made %s', async (_, certificate, runs) => {
+    const { instance, ...ready } = await readyToAsk();
+    const asked: number[] = [];
+    let question = new Uint8Array(0);
+    await feed(ready, ready.flight, async (_, asked) => {
+      question = asked.slice();
+      throw new Error('not yet');
+    }).catch(() => {});
+    const answer = new WireWriter().list([certificate()]).u16(ECDSA_P256).finish();
+    const respondent = answering((kind, question) => {
+      asked.push(kind);
+      return both(kind, question);
+    });
+    const expected = { kind: Question.clientCertificate, question, answer };
+    const call = vi.spyOn(instance, 'call');
+    const given = { respondent: { ...respondent, expected }, answers: [] };
+    const result = await ready.transactions.run(
+      'tls_connection_process',
+      [ready.handle, ready.flight],
+      given,
+    );
+    expect(asked).toEqual([Question.clientCertificate, Question.signature]);
+    expect(call.mock.calls.filter(([name]) => name === 'tls_connection_process')).toHaveLength(runs);
+    expect(result?.emitted.map(it => it.kind)).toEqual([Emission.ciphertext, Emission.handshake]);
+  });
+
   it('leaves memory as it was when it is rolled back', async () => {
     const { instance, ...ready } = await readyToAsk();
     instance.call('mtls_reserve', [256 * 1024 + 4 * ready.flight.length]);

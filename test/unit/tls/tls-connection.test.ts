@@ -113,6 +113,23 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', version => {
     expect(peer).toBe(pair() === clientKey ? 'client' : 'rsa client');
   });
 
+  it('presents what is chosen for each connection, whatever the server was shown before', async () => {
+    const peers: unknown[] = [];
+    const port = await listen({ ...only, requestCert: true, rejectUnauthorized: false }, socket => {
+      peers.push(socket.getPeerCertificate().subject?.CN);
+      echo(socket);
+    });
+    const engine = await engineFor();
+    const choices = [clientKey, clientKey, rsaClient, undefined, rsaClient];
+    for (const [index, pair] of choices.entries()) {
+      const authenticate = async () => pair && credentialOfPair(pair);
+      const connection = await connect(port, { engine, partition: String(index), authenticate });
+      expect(connection.info.clientCertificateSent).toBe(pair !== undefined);
+      await roundTrip(connection, 10);
+    }
+    expect(peers).toEqual(['client', 'client', 'rsa client', undefined, 'rsa client']);
+  });
+
   it('says that a certificate is required when none was sent', async () => {
     const port = await listen({ ...only, requestCert: true, rejectUnauthorized: true });
     const refused = connect(port).then(connection => connection.readable.getReader().read());
