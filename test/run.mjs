@@ -63,6 +63,10 @@ const STEPS = [
     ['openssl', 'zstd', 'nginx', 'servers', 'go', 'websockets'],
     { after: ['build'] },
   ),
+  vitestStep('libraries', 'Client libraries and gRPC', ['openssl', 'go', 'etcd', 'chromium'], {
+    after: ['build'],
+    install: 'test/libraries',
+  }),
   vitestStep('pack', 'The packed tarballs in other projects', ['openssl', 'zstd', 'nginx', 'chromium'], {
     after: ['build'],
   }),
@@ -163,10 +167,15 @@ function step(id, title, needs, command) {
   return { id, title, needs, run: async () => verdict((await execute(command())).ok) };
 }
 
-/** `workers`: test files at once. Tests with browsers and servers look at times and memory, and run alone. */
-function vitestStep(id, title, needs, { after = [], workers = 1 } = {}) {
+/**
+ * `workers`: test files at once. Tests with browsers and servers look at times and memory, and run alone. `install`: a folder with packages
+ * of its own.
+ */
+function vitestStep(id, title, needs, { after = [], workers = 1, install } = {}) {
   const report = join(scratch, `${id}.json`);
   const run = async () => {
+    if (install && !(await execute(['npm', 'ci', '--prefix', install, '--ignore-scripts'])).ok)
+      return verdict(false);
     const { ok } = await execute([
       ...bin('vitest/vitest.mjs'),
       'run',

@@ -6,12 +6,20 @@ const REQUEST = 'virtual:documented/';
 /** Behind the document's name; what follows names the example. */
 const MARK = '@example-';
 
+/** The package's own modules, by their names. */
+const OWN: Record<string, string | undefined> = {
+  'browser-mtls': 'src/index.ts',
+  'browser-mtls/connect': 'src/connect/index.ts',
+};
+/** Whose imports lead to the libraries that the examples name. */
+const LIBRARIES = resolve('test/libraries/example.ts');
+
 /** Makes modules of the examples in the documents: what the tests run is the text that is read. */
 export const documentedModules: Plugin = {
   name: 'documented-modules',
   enforce: 'pre',
   resolveId(id, importer = '') {
-    if (id === 'browser-mtls' && importer.includes(MARK)) return resolve('src/index.ts');
+    if (importer.includes(MARK)) return OWN[id] ? resolve(OWN[id]) : this.resolve(id, LIBRARIES);
     if (!id.startsWith(REQUEST)) return undefined;
     const [, document = '', name] = /^(.+)\/(\w+)$/.exec(id.slice(REQUEST.length)) ?? [];
     return `/${document}${MARK}${name}.ts`;

@@ -27,6 +27,7 @@ const PACKAGES = [
   { need: 'servers', name: 'caddy', has: () => onPath('caddy') },
   { need: 'servers', name: 'default-jdk-headless', has: () => onPath('javac') },
   { need: 'servers', name: 'maven', has: () => onPath('mvn') },
+  { need: 'etcd', name: 'etcd-server', has: () => onPath('etcd') },
   { need: 'chromium', name: 'chromium', has: () => existsSync('/usr/bin/chromium') },
   { need: 'firefox', name: 'firefox-esr', has: () => existsSync('/usr/bin/firefox-esr') },
   { need: 'webkit', name: 'webkit2gtk-driver', has: () => existsSync('/usr/bin/WebKitWebDriver') },
