@@ -12,6 +12,7 @@ const OPTIONS = {
   'require-tls': { type: 'boolean', default: false },
   resolver: { type: 'string' },
   'dns-server': { type: 'string', multiple: true },
+  'nat64-prefix': { type: 'string', multiple: true },
   origin: { type: 'string', multiple: true },
   token: { type: 'string', multiple: true },
   'token-file': { type: 'string', multiple: true },
@@ -48,6 +49,7 @@ Options
   --require-tls            pages must begin with a TLS ClientHello for the target's name
   --resolver <name>        how names are looked up: dns (default), or system (getaddrinfo)
   --dns-server <address>   a DNS server to ask in place of the system's; repeatable
+  --nat64-prefix <prefix>  a NAT64 prefix of the relay's network, 2001:db8:64::/96; repeatable
   --origin <origin>        an origin of pages that may connect; repeatable (default: none)
                            https://app.example.com, or * for every page
                            a client without Origin (no browser) needs a token, or *
@@ -107,6 +109,7 @@ export function parseCommand(args: string[], environment: NodeJS.ProcessEnv): Co
     allow: values.allow ?? [],
     requireClientHello: values['require-tls'],
     ...parseResolverSettings({ resolver: values.resolver, dnsServers: values['dns-server'] ?? [] }),
+    nat64Prefixes: values['nat64-prefix'] ?? [],
     origins: values.origin ?? [],
     tokens: readTokens(values.token, values['token-file'], environment.RELAY_TOKEN),
     ...readJwt(values),

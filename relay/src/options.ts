@@ -9,6 +9,8 @@ import { parseOrigin } from './admission/origins.js';
 import { parseTokens, type RelayToken } from './admission/tokens.js';
 import type { RelayEvent } from './events.js';
 import { type LimitSettings, limitNames, parseLimits, type RelayLimits } from './limits.js';
+import type { Network } from './policy/ip-address.js';
+import { parseNat64Prefix } from './policy/nat64.js';
 import { parseResolverSettings, type ResolverSettings } from './policy/resolver-settings.js';
 import { parseTargetRule, type TargetRule } from './policy/target-rule.js';
 
@@ -42,6 +44,11 @@ export interface RelayOptions extends RelayLimits {
   /** DNS servers for the resolver `dns`, `10.0.0.53` or `[fd00::53]:5353`. Default `[]`, the system's. */
   dnsServers?: string[];
   /**
+   * Prefixes of NAT64 translators in the relay's network (RFC 6052), besides `64:ff9b::/96`: addresses there have the class of the IPv4
+   * address that they stand for. Default `[]`.
+   */
+  nat64Prefixes?: string[];
+  /**
    * Origins of pages that may connect, as the browser sends them (`https://app.example.com`), or `*` for all. A request without
    * Origin comes from no page: it is served when a token is asked for or `*` is listed. Default `[]`, no page.
    */
@@ -71,6 +78,7 @@ export interface RelaySettings extends LimitSettings, ResolverSettings {
   path: string;
   rules: TargetRule[];
   requireClientHello: boolean;
+  nat64Prefixes: Network[];
   origins: string[];
   /** Ways to be admitted; empty where no token is asked for. */
   ways: Admit[];
@@ -89,6 +97,7 @@ const names: OptionNames<RelayOptions> = {
   requireClientHello: true,
   resolver: true,
   dnsServers: true,
+  nat64Prefixes: true,
   origins: true,
   tokens: true,
   jwt: true,
@@ -116,6 +125,7 @@ export function parseRelayOptions(options: RelayOptions): RelaySettings {
     rules: allow.map(parseTargetRule),
     requireClientHello: options.requireClientHello ?? false,
     ...parseResolverSettings(options),
+    nat64Prefixes: (options.nat64Prefixes ?? []).map(parseNat64Prefix),
     origins: (options.origins ?? []).map(parseOrigin),
     ways: parseWays(options, message => log({ type: 'error', message })),
     proxies: new TrustedProxies(trustedProxies),

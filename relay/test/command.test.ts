@@ -108,6 +108,7 @@ test.each([
   ['a target without a port', ['--allow', 'example.com'], 'host:port'],
   ['a resolver that does not exist', ['--resolver', 'hosts'], '"resolver"'],
   ['a name for a DNS server', ['--dns-server', 'dns.test'], 'DNS server'],
+  ['a NAT64 prefix of another length', ['--nat64-prefix', '2001:db8::/80'], 'NAT64 prefix'],
   ['an origin with a path', ['--origin', 'https://a.test/x'], 'origin'],
   ['a word for a number', ['--idle-timeout', 'never'], 'idleTimeoutMs'],
   ['a bad address', ['--listen', '8080'], 'host:port'],

@@ -16,6 +16,7 @@ import {
   tunnelTo,
   until,
 } from './support/harness.js';
+import { TestPage } from './support/test-page.js';
 
 const DENY = { hostname: 'denied.test', port: 443 };
 
@@ -206,4 +207,14 @@ test('a server that never answers the upgrade', async () => {
     openTimeoutMs: 100,
   });
   await expect(tunnel.connect(DENY)).rejects.toMatchObject({ code: 'ERR_TUNNEL_UNREACHABLE' });
+});
+
+test('an address behind a NAT64 prefix that is named is judged as its IPv4 address', async () => {
+  const { relay, events } = await startRelay({ allow: ['*:*'], nat64Prefixes: ['2400:db8::/96'] });
+  const page = await TestPage.open(relay);
+  page.open(1, 443, '2400:db8::a00:1');
+  expect(await page.reset(1)).toMatchObject({ code: 1 });
+  expect(events).toContainEqual(
+    expect.objectContaining({ denied: '[2400:db8::a00:1]:443 at 2400:db8::a00:1 (private)' }),
+  );
 });

@@ -1,4 +1,5 @@
 import { type IpAddress, ipv4Address, type Network, networkContains, parseNetwork } from './ip-address.js';
+import { translatedBy } from './nat64.js';
 
 /** What an address is good for, by the registries of special-purpose addresses (RFC 6890) and of the clouds. */
 export type AddressClass =
@@ -88,11 +89,32 @@ const EMBEDDINGS: [network: Network, offset: number][] = [
   [network('2002::/16'), 16],
 ];
 const TEREDO = network('2001::/32');
+const GLOBAL = network('2000::/3');
 const LOCAL_NAT64 = network('64:ff9b:1::/48');
 
-/** The class of an address; one that stands for an IPv4 address has the class of that. */
-export function classify(address: IpAddress): ClassRange {
+/**
+ * The class of an address; one that stands for an IPv4 address has the class of that. `nat64Prefixes`: those of the network that the
+ * relay is in.
+ */
+export function classify(address: IpAddress, nat64Prefixes: readonly Network[] = []): ClassRange {
   if (address.family === 4) return rangeOf(address, IPV4_RANGES);
+  return translated(address, nat64Prefixes) ?? classifyIpv6(address);
+}
+
+/** A prefix that is not global is a network's own: then even a global address behind the translator is not reached globally. */
+function translated(address: IpAddress, prefixes: readonly Network[]): ClassRange | undefined {
+  const found = translatedBy(prefixes, address);
+  if (!found) return undefined;
+  const range = rangeOf(found.ipv4, IPV4_RANGES);
+  const { prefixLength } = range;
+  const isGlobal = networkContains(GLOBAL, address);
+  return {
+    class: range.class === 'global' && !isGlobal ? 'private' : range.class,
+    prefixLength: found.bitsBefore(prefixLength) + prefixLength,
+  };
+}
+
+function classifyIpv6(address: IpAddress): ClassRange {
   const { bits } = address;
   if (bits <= 1n) return rangeOf(address, IPV6_RANGES);
   const embedding = EMBEDDINGS.find(([network]) => networkContains(network, address));

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import type { UnreachableReason } from '../../../src/tunnel/wire/codes.js';
 import { formatHostPort, type HostPort } from '../../../src/util/host-port.js';
 import { delay, linkedController } from '../../../src/util/promises.js';
-import { classify } from './address-class.js';
 import { type IpAddress, parseIpAddress } from './ip-address.js';
 import type { NameResolver } from './name-resolver.js';
 import { parseTarget, type Target } from './target.js';
@@ -81,7 +80,9 @@ export class TargetConnector {
     const addresses = distinct(found.filter(address => address !== undefined));
     const admitted = addresses.filter(address => this.#policy.admits(target, address));
     if (admitted.length > 0) return admitted;
-    const places = addresses.slice(0, 3).map(address => `${address.text} (${classify(address).class})`);
+    const places = addresses
+      .slice(0, 3)
+      .map(address => `${address.text} (${this.#policy.classOf(address).class})`);
     throw new TargetDeniedError(`${formatHostPort(target)} at ${places.join(', ')}`);
   }
 }

@@ -1,5 +1,5 @@
-import { type AddressClass, classify } from './address-class.js';
-import { type IpAddress, networkContains } from './ip-address.js';
+import { type AddressClass, type ClassRange, classify } from './address-class.js';
+import { type IpAddress, type Network, networkContains } from './ip-address.js';
 import { isOwnAddress } from './own-addresses.js';
 import { isLocalhost, type Target } from './target.js';
 import type { TargetRule } from './target-rule.js';
@@ -13,11 +13,17 @@ import type { TargetRule } from './target-rule.js';
 export class TargetPolicy {
   readonly #rules: readonly TargetRule[];
   readonly #isOwn: (address: IpAddress) => boolean;
+  readonly #nat64Prefixes: readonly Network[];
 
   /** @param isOwn whether an address is this machine's: what listens there may count on not being reached from outside */
-  constructor(rules: readonly TargetRule[], isOwn = isOwnAddress) {
+  constructor(rules: readonly TargetRule[], isOwn = isOwnAddress, nat64Prefixes: readonly Network[] = []) {
     this.#rules = rules;
     this.#isOwn = isOwn;
+    this.#nat64Prefixes = nat64Prefixes;
+  }
+
+  classOf(address: IpAddress): ClassRange {
+    return classify(address, this.#nat64Prefixes);
   }
 
   /** Whether a rule covers the target, and none of those that narrow the list for this page leaves it out. */
@@ -37,7 +43,7 @@ export class TargetPolicy {
   }
 
   #ruleAdmits(rule: TargetRule, target: Target, address: IpAddress): boolean {
-    const range = classify(address);
+    const range = this.classOf(address);
     switch (rule.host.type) {
       case 'any':
       case 'wildcard':

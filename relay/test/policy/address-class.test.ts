@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { classify } from '../../src/policy/address-class.js';
 import { networkContains, parseIpAddress, parseNetwork } from '../../src/policy/ip-address.js';
+import { parseNat64Prefix } from '../../src/policy/nat64.js';
 
 function classOf(text: string): string | undefined {
   const address = parseIpAddress(text);
@@ -108,6 +109,66 @@ test.each([
 ])('%s is %s', (text, name) => {
   expect(classOf(text)).toBe(name);
 });
+
+/** RFC 6052 section 2.4 writes 192.0.2.33 in each; the last has bits behind the IPv4 address, which a translator ignores. */
+const PREFIXES: [prefix: string, write: (v4: [number, number, number, number]) => string][] = [
+  ['2400:db8::/32', ([a, b, c, d]) => `2400:db8:${hex2(a, b)}:${hex2(c, d)}::`],
+  ['2400:db8:100::/40', ([a, b, c, d]) => `2400:db8:${hex2(1, a)}:${hex2(b, c)}:${hex2(0, d)}::`],
+  ['2400:db8:122::/48', ([a, b, c, d]) => `2400:db8:122:${hex2(a, b)}:${hex2(0, c)}:${hex2(d, 0)}::`],
+  ['2400:db8:122:300::/56', ([a, b, c, d]) => `2400:db8:122:${hex2(3, a)}:${hex2(0, b)}:${hex2(c, d)}::`],
+  ['2400:db8:122:344::/64', ([a, b, c, d]) => `2400:db8:122:344:${hex2(0, a)}:${hex2(b, c)}:${hex2(d, 0)}::`],
+  ['2400:db8:122:344::/96', ([a, b, c, d]) => `2400:db8:122:344::${a}.${b}.${c}.${d}`],
+  ['2400:db8:122::/48', ([a, b, c, d]) => `2400:db8:122:${hex2(a, b)}:${hex2(255, c)}:${hex2(d, 9)}:808:808`],
+];
+
+function hex2(high: number, low: number): string {
+  return ((high << 8) | low).toString(16);
+}
+
+test.each(PREFIXES)(
+  'addresses of the NAT64 prefix %s have the class of their IPv4 address',
+  (prefix, write) => {
+    const prefixes = [parseNat64Prefix('2400:ffff::/96'), parseNat64Prefix(prefix)];
+    for (const [text, name] of IPV4) {
+      const [a = 0, b = 0, c = 0, d = 0] = text.split('.').map(Number);
+      const address = parseIpAddress(write([a, b, c, d]));
+      expect([text, address && classify(address, prefixes).class]).toEqual([text, name]);
+      expect(address && classify(address).class).toBe('global');
+    }
+  },
+);
+
+test('a range behind a translator begins where its IPv4 address does', () => {
+  const lengthIn = (prefix: string, text: string) => {
+    const address = parseIpAddress(text);
+    return address && classify(address, [parseNat64Prefix(prefix)]).prefixLength;
+  };
+  // 10.0.0.0/8 of 48 bits before, 192.168.0.0/16 likewise, 100.64.0.0/10 over the gap.
+  expect(lengthIn('2400::/48', '2400:0:0:a00::')).toBe(56);
+  expect(lengthIn('2400::/48', '2400:0:0:c0a8::')).toBe(64);
+  expect(lengthIn('2400::/56', '2400::64:40:0:0:0')).toBe(74);
+  expect(lengthIn('2400::/96', '2400::10.0.0.1')).toBe(104);
+});
+
+test('behind a prefix that is not global nothing is', () => {
+  const classIn = (prefix: string, text: string) => {
+    const address = parseIpAddress(text);
+    return address && classify(address, [parseNat64Prefix(prefix)]).class;
+  };
+  for (const prefix of ['64:ff9b:1:fffe::/96', 'fd00:64::/96']) {
+    const written = (ipv4: string) => prefix.replace('/96', ipv4);
+    expect(classIn(prefix, written('8.8.8.8'))).toBe('private');
+    expect(classIn(prefix, written('169.254.169.254'))).toBe('metadata');
+    expect(classIn(prefix, written('127.0.0.1'))).toBe('loopback');
+  }
+});
+
+test.each(['', '64:ff9b::', '10.0.0.0/8', '2400::/80', '2400::1/96', '2400::/128', 'nat64.test'])(
+  '%j is no NAT64 prefix',
+  text => {
+    expect(() => parseNat64Prefix(text)).toThrow('NAT64 prefix');
+  },
+);
 
 test.each([
   '',
