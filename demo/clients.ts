@@ -8,6 +8,7 @@ import {
   type StoredIdentity,
 } from 'browser-mtls';
 import type { DemoConfig } from './config.js';
+import { networkListener } from './network-panel.js';
 import { DemoError } from './problems.js';
 import { picker, TrustDesk } from './trust-desk.js';
 
@@ -65,7 +66,8 @@ export class Clients {
 
   async #create(choice: IdentityChoice): Promise<MtlsClient> {
     const { relay, anchors } = this.#config;
-    const common = { tunnel: relay.url, tunnelToken: relay.token, trust: { anchors } };
+    const diagnostics = { onEvent: networkListener(), performanceTimeline: true };
+    const common = { tunnel: relay.url, tunnelToken: relay.token, trust: { anchors }, diagnostics };
     const client = (identify: ChallengeHandler, identities: IdentityStore | [] = []) => {
       const onChallenge = (challenge: Challenge) =>
         challenge.method === 'server-trust' ? this.trust.answer(challenge) : identify(challenge);

@@ -14,6 +14,17 @@ export type { ClientOptions } from './client/client-options.js';
 export { createClient } from './client/create-client.js';
 export type { ConnectionInfo, MtlsClient, PreconnectOptions } from './client/mtls-client.js';
 export type { Socket, SocketInfo, SocketOptions } from './client/socket.js';
+export type { DiagnosticsOptions } from './diagnostics/diagnostics.js';
+export type {
+  ChallengeEvent,
+  ConnectionEvent,
+  DiagnosticEvent,
+  HandshakeEvent,
+  RequestEndEvent,
+  RequestEvent,
+  ResponseEvent,
+  RetryEvent,
+} from './diagnostics/events.js';
 export { type AssetSources, configure } from './engine/configure.js';
 export type { EngineSource } from './engine/load.js';
 export type { WasmSource } from './engine/wasm-source.js';

@@ -1,4 +1,5 @@
 import type { ChallengeHandler } from '../authentication/challenge.js';
+import type { DiagnosticsOptions } from '../diagnostics/diagnostics.js';
 import type { EngineSource } from '../engine/load.js';
 import type { WasmSource } from '../engine/wasm-source.js';
 import type { CookieOptions } from '../http/cookies.js';
@@ -54,6 +55,13 @@ export interface ClientOptions {
    * handler takes does not count. A whole number from 1 to 2^31 - 1; default 30,000.
    */
   connectTimeoutMs?: number;
+  /** Tells what the client does (`docs/diagnostics.md`). Default: nothing. */
+  diagnostics?: DiagnosticsOptions;
+  /**
+   * Is given the secrets of every connection, as lines of an SSLKEYLOGFILE (RFC 9850): whoever has them can read all that is sent and
+   * received. For analysing recorded traffic in development. Default: none.
+   */
+  dangerouslyLogKeys?: (line: string) => void;
   /** How connections are kept, watched and made again. Its defaults fit most uses. */
   pool?: PoolOptions;
   /** Limits of the cookies that `fetch` and `WebSocket` keep and send. */
@@ -79,6 +87,8 @@ const names: OptionNames<ClientOptions> = {
   tlsVersions: true,
   postQuantum: true,
   connectTimeoutMs: true,
+  diagnostics: true,
+  dangerouslyLogKeys: true,
   pool: true,
   cookies: true,
   webSocket: true,
@@ -102,7 +112,7 @@ const trustNames: OptionNames<TrustOptions> = {
 export function checkClientOptions(options: ClientOptions): void {
   const given: Partial<ClientOptions> = options ?? {};
   checkOptionNames(given, names);
-  const { tunnel, identities = [], onChallenge, trust = {}, postQuantum = true } = given;
+  const { tunnel, identities = [], onChallenge, trust = {}, postQuantum = true, dangerouslyLogKeys } = given;
   if (typeof tunnel !== 'string' && typeof tunnel?.connect !== 'function')
     throw new TypeError('"tunnel" must be the address of a relay (ws: or wss:), or an object with connect()');
   if (Array.isArray(identities) ? !isListOf(identities, isIdentity) : typeof identities?.find !== 'function')
@@ -112,6 +122,8 @@ export function checkClientOptions(options: ClientOptions): void {
   if (Array.isArray(identities)) for (const { controls } of identities) checkedControls(controls ?? {});
   if (onChallenge !== undefined && typeof onChallenge !== 'function')
     throw new TypeError('"onChallenge" must be a function');
+  if (dangerouslyLogKeys !== undefined && typeof dangerouslyLogKeys !== 'function')
+    throw new TypeError('"dangerouslyLogKeys" must be a function');
   if (typeof postQuantum !== 'boolean') throw new TypeError('"postQuantum" must be true or false');
   checkOptionNames(trust, trustNames, 'trust.');
   if (trust.evaluate !== undefined && typeof trust.evaluate !== 'function')

@@ -1,6 +1,7 @@
 import { Authentication } from '../authentication/authentication.js';
 import type { RememberedAnswer } from '../authentication/challenge.js';
 import { hostMatcher } from '../authentication/remembered-answers.js';
+import type { Diagnostics } from '../diagnostics/diagnostics.js';
 import type { TrustMaterial } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
 import { ClientRequest } from '../fetch/client-request.js';
@@ -43,18 +44,20 @@ interface Prepared {
   cookies: Cookies;
   timeoutMs: number;
   pins: PinRules;
+  diagnostics: Diagnostics | undefined;
 }
 
 /** @throws MtlsError ERR_ENGINE_LOAD, ERR_CERT_MALFORMED; TypeError for a wrong option */
 export async function startClient(options: ClientOptions, prepared: Prepared): Promise<MtlsClient> {
-  const { tunnel, module, material, pool, cookies, timeoutMs, pins } = prepared;
-  const { trust = {} } = options;
+  const { tunnel, module, material, pool, cookies, timeoutMs, pins, diagnostics } = prepared;
+  const { trust = {}, onChallenge } = options;
   const httpEngine = HttpEngine.create(module);
   const settings = {
     ...material,
-    evaluateServers: options.onChallenge !== undefined || trust.evaluate !== undefined,
+    evaluateServers: onChallenge !== undefined || trust.evaluate !== undefined,
     postQuantum: options.postQuantum ?? true,
     ...(options.tlsVersions && { versions: options.tlsVersions }),
+    dangerouslyLogKeys: options.dangerouslyLogKeys,
   };
   const records = httpEngine.then(it => it.records);
   const [tls, http, reader] = await Promise.all([
@@ -64,11 +67,11 @@ export async function startClient(options: ClientOptions, prepared: Prepared): P
   ]);
   const authentication = new Authentication({
     identities: options.identities ?? [],
-    handler: options.onChallenge,
+    handler: onChallenge && (diagnostics?.observed(onChallenge) ?? onChallenge),
     reader,
   });
   const serverTrust = new ServerTrust({ pins, evaluate: trust.evaluate, reader });
-  const dialer = new Dialer({ tunnel, tls, authentication, serverTrust, timeoutMs });
+  const dialer = new Dialer({ tunnel, tls, authentication, serverTrust, timeoutMs, diagnostics });
   return new Client({
     dialer,
     authentication,
@@ -78,6 +81,7 @@ export async function startClient(options: ClientOptions, prepared: Prepared): P
     cookies,
     webSocket: options.webSocket ?? {},
     decoders: new Decoders(options.decoders),
+    diagnostics,
   });
 }
 
@@ -105,6 +109,7 @@ class Client implements MtlsClient {
     cookies: Cookies;
     webSocket: WebSocketOptions;
     decoders: Decoders;
+    diagnostics: Diagnostics | undefined;
   }) {
     this.#dialer = parts.dialer;
     this.#authentication = parts.authentication;
@@ -112,14 +117,19 @@ class Client implements MtlsClient {
     this.cookies = parts.cookies;
     const connect: Connect = async (origin, signal, alpn) => this.#dial(canonical(origin), { alpn, signal });
     const onAsked = (origin: HostPort) => this.#authentication.noteAsked(canonical(origin));
-    this.#pool = new Pool(parts.http, connect, parts.pool);
+    this.#pool = new Pool(parts.http, connect, { ...parts.pool, observer: parts.diagnostics });
     this.fetch = createFetch(this.#pool, this.cookies, { decoders: parts.decoders, onAsked });
     const connectAsAsked: Connect = (origin, signal, alpn) => {
       onAsked(origin);
       return connect(origin, signal, alpn);
     };
     this.#webSockets = new WebSockets(
-      { engine: parts.http, connect: connectAsAsked, cookies: this.cookies },
+      {
+        engine: parts.http,
+        connect: connectAsAsked,
+        cookies: this.cookies,
+        observer: parts.diagnostics,
+      },
       parts.webSocket,
     );
     this.WebSocket = this.#webSockets.constructorOf;
@@ -193,7 +203,7 @@ function canonical({ hostname, port }: HostPort): HostPort {
   return { hostname: bareHostname(hostname), port };
 }
 
-function plaintextStream({ connection, timings, admission, absence }: Dialed): PlaintextStream {
+function plaintextStream({ connection, connectionId, timings, admission, absence }: Dialed): PlaintextStream {
   const { readable, writable, info } = connection;
   return {
     readable,
@@ -202,6 +212,7 @@ function plaintextStream({ connection, timings, admission, absence }: Dialed): P
     admission,
     info: {
       ...info,
+      connectionId,
       ...(absence !== undefined && { clientCertificateAbsence: absence }),
       timings,
       get bytesSent() {

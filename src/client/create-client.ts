@@ -1,3 +1,4 @@
+import { readDiagnostics } from '../diagnostics/diagnostics.js';
 import { loadEngine } from '../engine/load.js';
 import { Cookies } from '../http/cookies.js';
 import { readPoolOptions } from '../http/pool-options.js';
@@ -26,6 +27,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
     cookies: new Cookies(options.cookies),
     timeoutMs: readConnectTimeout(options.connectTimeoutMs),
     pins: new PinRules(trust.pins),
+    diagnostics: readDiagnostics(options.diagnostics),
   };
   const tunnel = openTunnel(options);
   try {

@@ -1,5 +1,7 @@
 import type { Authentication } from '../authentication/authentication.js';
 import type { ConnectionAuthentication } from '../authentication/connection-authentication.js';
+import type { Diagnostics } from '../diagnostics/diagnostics.js';
+import { DialWatch } from '../diagnostics/dial-watch.js';
 import type { ClientCredential } from '../engine/credential.js';
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
@@ -16,6 +18,7 @@ import { ReadAheadStream } from './read-ahead-stream.js';
 import type { Judge, ServerTrust } from './server-trust.js';
 
 export interface Dialed {
+  connectionId: number;
   connection: TlsConnection;
   timings: { tunnelMs: number; handshakeMs: number };
   admission: Admission;
@@ -48,6 +51,8 @@ export class Dialer {
   #authentication: Authentication;
   #serverTrust: ServerTrust;
   #timeoutMs: number;
+  #diagnostics: Diagnostics | undefined;
+  #connections = 0;
 
   constructor(parts: {
     tunnel: Tunnel;
@@ -56,12 +61,14 @@ export class Dialer {
     serverTrust: ServerTrust;
     /** How long a server may take over its part of a handshake. */
     timeoutMs: number;
+    diagnostics?: Diagnostics | undefined;
   }) {
     this.#tunnel = parts.tunnel;
     this.#tls = parts.tls;
     this.#authentication = parts.authentication;
     this.#serverTrust = parts.serverTrust;
     this.#timeoutMs = parts.timeoutMs;
+    this.#diagnostics = parts.diagnostics;
   }
 
   close(): void {
@@ -100,6 +107,8 @@ export class Dialer {
     target: HostPort,
     { alpn, signal, expectsData, authentication, judge }: AttemptOptions,
   ): Promise<Dialed> {
+    const connectionId = ++this.#connections;
+    const watch = this.#diagnostics && new DialWatch(this.#diagnostics, connectionId, target);
     const startMs = performance.now();
     const { controller, unlink } = linkedController(signal);
     const timer = new HandshakeTimer(this.#timeoutMs, reason => controller.abort(reason));
@@ -110,6 +119,7 @@ export class Dialer {
       const wait = new AnswerWait(timer, stream);
       timer.begin();
       const connectedMs = performance.now();
+      watch?.opened();
       const sessions = authentication.begin();
       const connection = await TlsConnection.connect(this.#tls, stream, {
         hostname: target.hostname,
@@ -128,10 +138,12 @@ export class Dialer {
         expectsData,
         signal: controller.signal,
       });
+      watch?.agreed(connection.info);
       const timings = { tunnelMs: connectedMs - startMs, handshakeMs: performance.now() - connectedMs };
       const basis = authentication.basis({ resumed: connection.info.resumed, sessions });
       return {
         connection,
+        connectionId,
         timings,
         admission: authentication.admission(basis),
         absence: basis.absence,
@@ -139,6 +151,7 @@ export class Dialer {
       };
     } catch (error) {
       controller.abort(error);
+      watch?.failed(error);
       throw stream?.heard === false && isSocketLoss(error) ? new LostUnheard(error) : error;
     } finally {
       timer.stop();

@@ -12,6 +12,7 @@ export const Emission = {
   recordContent: 5,
   keys: 6,
   recordsOpened: 7,
+  keyLog: 8,
   httpConnection: 16,
   httpBytes: 17,
   httpBodyWanted: 18,

@@ -2,6 +2,8 @@ import type { TlsInfo, TlsVersion } from '../tls/types.js';
 
 /** What the layers below HTTP know of a connection. */
 export interface TransportInfo extends TlsInfo {
+  /** The connection's number in its client, from 1. */
+  connectionId: number;
   /** Why the server got no certificate although it asked, now or when the session was made that is resumed, for people. */
   clientCertificateAbsence?: string;
   /** How long the way to the server, and then the TLS handshake, took. */

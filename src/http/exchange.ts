@@ -72,6 +72,7 @@ export class Exchange implements ExchangeListener {
   #answer = deferred<ResponseHead>();
   #end = deferred<Fields>();
   #answered = false;
+  #bodyBytes = 0;
   #over = false;
   /** The response is complete or has failed, but not all that came of it has been taken. */
   #ending: { error?: unknown } | undefined;
@@ -114,6 +115,11 @@ export class Exchange implements ExchangeListener {
       },
       new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
     );
+  }
+
+  /** Of the response's body, as they came. */
+  get bodyBytes(): number {
+    return this.#bodyBytes;
   }
 
   /** Whether any of the request's body was read. */
@@ -165,6 +171,7 @@ export class Exchange implements ExchangeListener {
 
   onData(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#over) return;
+    this.#bodyBytes += bytes.length;
     this.#bodyController?.enqueue(bytes);
     this.#settlePull();
   }

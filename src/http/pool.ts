@@ -1,3 +1,4 @@
+import { mtlsErrorOf } from '../errors.js';
 import { type HostPort, serverOf } from '../util/host-port.js';
 import { delay } from '../util/promises.js';
 import { ExchangeFailure, type OutgoingRequest } from './exchange.js';
@@ -7,7 +8,13 @@ import { clientClosed, OriginPool } from './origin-pool.js';
 import type { Connect } from './plaintext-stream.js';
 import { type PoolOptions, readPoolOptions } from './pool-options.js';
 import type { RawResponse } from './raw-response.js';
+import type { ObservedRequest, RequestObserver } from './request-observer.js';
 import { mayRepeat, Repeatable, Retries } from './retries.js';
+
+interface Sending {
+  signal: AbortSignal | undefined;
+  observed: ObservedRequest | undefined;
+}
 
 /** The connections of a client: made when needed, shared, used again, closed when idle. */
 export class Pool {
@@ -15,12 +22,18 @@ export class Pool {
   #connect: Connect;
   #options: Required<PoolOptions>;
   #heartbeat: Heartbeat;
+  #observer: RequestObserver | undefined;
   #origins = new Map<string, OriginPool>();
   #closed = false;
 
-  constructor(engine: HttpEngine, connect: Connect, options: PoolOptions = {}) {
+  constructor(
+    engine: HttpEngine,
+    connect: Connect,
+    { observer, ...options }: PoolOptions & { observer?: RequestObserver | undefined } = {},
+  ) {
     this.#engine = engine;
     this.#connect = connect;
+    this.#observer = observer;
     this.#options = readPoolOptions(options);
     const { pingIntervalMs: intervalMs, pingTimeoutMs: timeoutMs } = this.#options;
     this.#heartbeat = new Heartbeat(engine, { intervalMs, timeoutMs });
@@ -33,9 +46,11 @@ export class Pool {
    * Rejects with an `MtlsError`, with what `connect` rejected with, or with the signal's reason.
    */
   async send(request: OutgoingRequest, signal?: AbortSignal): Promise<RawResponse> {
+    const observed = this.#observer?.begin(request);
     try {
-      return await this.#sendUntilAnswered(request, signal);
+      return await this.#sendUntilAnswered(request, { signal, observed });
     } catch (error) {
+      observed?.ended({ bodyBytes: 0, error });
       request.body?.abandon(error);
       throw error;
     }
@@ -72,14 +87,15 @@ export class Pool {
     this.#origins.clear();
   }
 
-  async #sendUntilAnswered(request: OutgoingRequest, signal: AbortSignal | undefined): Promise<RawResponse> {
+  async #sendUntilAnswered(request: OutgoingRequest, { signal, observed }: Sending): Promise<RawResponse> {
     const retries = new Retries(request.method, this.#options.reconnectAttempts);
     for (;;) {
       const origin = this.#origin(request.url);
       try {
-        return await this.#attempt(request, origin, signal);
+        return await this.#attempt(request, origin, { signal, observed });
       } catch (error) {
         const pauseMs = retries.pauseAfter(error, origin);
+        observed?.retried(error instanceof Repeatable ? error.failure.reason : error, pauseMs);
         // What ended one connection unseen has probably ended the others.
         if (error instanceof Repeatable && error.failure.processed === 'maybe') origin.closeIdle();
         if (pauseMs > 0) await delay(pauseMs, signal);
@@ -90,7 +106,7 @@ export class Pool {
   async #attempt(
     request: OutgoingRequest,
     origin: OriginPool,
-    signal: AbortSignal | undefined,
+    { signal, observed }: Sending,
   ): Promise<RawResponse> {
     const started = await origin.run(connection => {
       const { proven } = connection;
@@ -102,6 +118,15 @@ export class Pool {
       const { body, trailers } = exchange;
       const failure = () => exchange.bodyFailure;
       const responseMs = performance.now() - startMs;
+      if (observed) {
+        const { protocol, transport } = connection;
+        const { connectionId } = transport;
+        observed.answered({ connectionId, status: head.status, protocol, responseMs });
+        trailers.then(
+          () => observed.ended({ bodyBytes: exchange.bodyBytes }),
+          error => observed.ended({ bodyBytes: exchange.bodyBytes, error: mtlsErrorOf(error) ?? error }),
+        );
+      }
       return { head, body, trailers, failure, connection, responseMs };
     } catch (error) {
       if (!(error instanceof ExchangeFailure)) throw error;

@@ -23,6 +23,14 @@ export interface HandshakeStep {
   failure?: Failure;
 }
 
+/** What the handshakes of one configuration share. */
+export interface HandshakeEngine {
+  instance: Instance;
+  transactions: Transactions;
+  records: RecordEngine;
+  logKeys?: ((line: string) => void) | undefined;
+}
+
 /** The records of a connection until its handshake is complete: the engine's. `RecordLayer` follows. */
 export class HandshakeLayer {
   #instance: Instance;
@@ -30,15 +38,13 @@ export class HandshakeLayer {
   #conversation: Conversation;
   #transmit: Transmit;
   #records: RecordEngine;
+  #logKeys: ((line: string) => void) | undefined;
 
-  constructor(
-    engine: { instance: Instance; transactions: Transactions; records: RecordEngine },
-    handle: number,
-    { respondent, transmit }: HandshakeHost,
-  ) {
+  constructor(engine: HandshakeEngine, handle: number, { respondent, transmit }: HandshakeHost) {
     const { instance, transactions } = engine;
     this.#instance = instance;
     this.#records = engine.records;
+    this.#logKeys = engine.logKeys;
     this.#handle = handle;
     this.#transmit = transmit;
     const name = 'tls_connection_process';
@@ -91,8 +97,16 @@ export class HandshakeLayer {
     for (const { kind, bytes } of emitted) {
       if (kind === Emission.ciphertext) this.#transmit(bytes);
       else if (kind === Emission.handshake) step.agreed = bytes;
+      else if (kind === Emission.keyLog) this.#tellKeys(bytes);
       else if (kind === Emission.failure) step.failure = readFailure(new WireReader(bytes));
     }
     return step;
+  }
+
+  /** Tells the page outside of what goes on here. */
+  #tellKeys(lines: Uint8Array): void {
+    for (const line of new TextDecoder().decode(lines).trimEnd().split('\n')) {
+      Promise.resolve(line).then(this.#logKeys);
+    }
   }
 }

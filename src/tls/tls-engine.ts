@@ -18,6 +18,7 @@ export class TlsEngine {
   #instance: Instance;
   #transactions: Transactions;
   #records: RecordEngine;
+  #logKeys: ((line: string) => void) | undefined;
   #config: number;
   /** Of all its connections. */
   readonly shown = new ShownCertificates();
@@ -38,6 +39,7 @@ export class TlsEngine {
   private constructor(instance: Instance, settings: TlsSettings, records: RecordEngine) {
     this.#instance = instance;
     this.#records = records;
+    this.#logKeys = settings.dangerouslyLogKeys;
     this.#transactions = new Transactions(instance);
     this.versions = readVersions(settings.versions);
     this.#config = handle(instance.call('tls_config_new', [encodeSettings(settings, this.versions)]));
@@ -61,6 +63,7 @@ export class TlsEngine {
       instance: this.#instance,
       transactions: this.#transactions,
       records: this.#records,
+      logKeys: this.#logKeys,
     };
     const object = handle(this.#instance.call('tls_connection_new', [this.#config, target]));
     return new HandshakeLayer(engine, object, host);
@@ -79,6 +82,7 @@ function encodeSettings(settings: TlsSettings, versions: readonly TlsVersion[]):
     .u8(versions.reduce((bits, version) => bits | versionBits[version], 0))
     .u8(settings.evaluateServers ? 1 : 0)
     .u8(settings.postQuantum === false ? 0 : 1)
+    .u8(settings.dangerouslyLogKeys ? 1 : 0)
     .bytes(encodeMaterial(settings))
     .finish();
 }

@@ -45,6 +45,8 @@ export interface TlsSettings extends TrustMaterial {
   postQuantum?: boolean;
   /** Whether `TlsConnectOptions.evaluateServer` is asked about every server. Default: false. */
   evaluateServers?: boolean;
+  /** Takes each line of a key log. Default: there is none. */
+  dangerouslyLogKeys?: ((line: string) => void) | undefined;
 }
 
 export interface TlsConnectOptions {

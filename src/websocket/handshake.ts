@@ -2,6 +2,7 @@ import { MtlsError } from '../errors.js';
 import type { Cookies } from '../http/cookies.js';
 import { type HttpEngine, type ResponseHead, valuesOf } from '../http/http-engine.js';
 import type { Connect } from '../http/plaintext-stream.js';
+import type { ObservedRequest, RequestObserver } from '../http/request-observer.js';
 import { type UpgradedStream, upgrade } from '../http/upgrade.js';
 import { toBase64 } from '../util/encoding.js';
 import { serverOf } from '../util/host-port.js';
@@ -14,6 +15,7 @@ export interface HandshakeParts {
   /** Connects by TLS with the ALPN protocol `http/1.1`. */
   connect: Connect;
   cookies: Cookies;
+  observer?: RequestObserver | undefined;
 }
 
 export interface HandshakeRequest {
@@ -36,7 +38,23 @@ export interface OpenedWebSocket {
  */
 export async function openWebSocket(
   parts: HandshakeParts,
+  request: HandshakeRequest,
+): Promise<OpenedWebSocket> {
+  const observed = parts.observer?.begin({ method: 'GET', url: request.url });
+  try {
+    const opened = await open(parts, request, observed);
+    observed?.ended({ bodyBytes: 0 });
+    return opened;
+  } catch (error) {
+    observed?.ended({ bodyBytes: 0, error });
+    throw error;
+  }
+}
+
+async function open(
+  parts: HandshakeParts,
   { url, protocols, signal }: HandshakeRequest,
+  observed: ObservedRequest | undefined,
 ): Promise<OpenedWebSocket> {
   const key = toBase64(crypto.getRandomValues(new Uint8Array(16)));
   const target = new URL(url.href.replace(/^wss:/, 'https:'));
@@ -45,7 +63,11 @@ export async function openWebSocket(
   const transport = await parts.connect(serverOf(target), signal, ['http/1.1']);
   target.username = '';
   target.password = '';
+  const startMs = performance.now();
   const { head, stream } = await upgrade(parts.engine, transport, { url: target, headers, signal });
+  const { connectionId } = transport.info;
+  const responseMs = performance.now() - startMs;
+  observed?.answered({ connectionId, status: head.status, protocol: 'http/1.1', responseMs });
   try {
     await parts.cookies.store(target, valuesOf(head, 'set-cookie'), clearings);
     if (!stream) throw unexpectedStatus(head.status);

@@ -44,6 +44,7 @@ async function newConnection(): Promise<{ instance: Instance; transactions: Tran
     .u8(3)
     .u8(0)
     .u8(1)
+    .u8(0)
     .bytes(encodeMaterial({ anchors: [certificateDer(pki.ca.cert)] }))
     .finish();
   const config = instance.call('tls_config_new', [settings]).status;
@@ -243,6 +244,7 @@ describe('a call that has to wait', () => {
       .u8(2)
       .u8(0)
       .u8(1)
+      .u8(0)
       .bytes(encodeMaterial({ anchors: [certificateDer(pki.ca.cert)] }))
       .finish();
     const config = instance.call('tls_config_new', [settings]).status;

@@ -12,6 +12,7 @@ pub enum Emission {
     RecordContent = 5,
     Keys = 6,
     RecordsOpened = 7,
+    KeyLog = 8,
     HttpConnection = 16,
     /// What a connection has to send; or, right behind `HttpDataOf`, a piece of that response.
     HttpBytes = 17,

@@ -132,6 +132,9 @@ extern "C" fn tls_external_update_keys(external: i32, direction: u32) -> i32 {
 }
 
 fn report(progress: &Progress) -> i32 {
+    if !progress.key_log.is_empty() {
+        emit(Emission::KeyLog, &progress.key_log);
+    }
     if !progress.ciphertext.is_empty() {
         emit(Emission::Ciphertext, &progress.ciphertext);
     }

@@ -144,6 +144,7 @@ fn settings(anchors: &[&CertificateDer<'_>], versions: u8, ask_trust: bool) -> V
         .u8(versions)
         .u8(u8::from(ask_trust))
         .u8(1)
+        .u8(0)
         .bytes(
             &Writer::default()
                 .list(anchors.iter())

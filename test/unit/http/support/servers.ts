@@ -160,6 +160,7 @@ function plaintextOf(
       { highWaterMark: 0 },
     ),
     info: {
+      connectionId: 1,
       version: 'TLSv1.3',
       alpn,
       cipherSuite: 'TLS_AES_128_GCM_SHA256',

@@ -27,6 +27,7 @@ pub struct Config {
     policy: Arc<Policy>,
     host: Arc<dyn Host>,
     ask_trust: bool,
+    pub(super) logs_keys: bool,
     /// One for each set of pins. rustls resumes a session only with the very verifier that it was made with.
     verifiers: Mutex<Vec<Arc<AskingVerifier>>>,
 }
@@ -39,6 +40,8 @@ pub struct Settings<'a> {
     ask_trust: bool,
     /// Whether post-quantum keys are offered, which make the ClientHello longer than most segments.
     post_quantum: bool,
+    /// Whether connections tell their secrets.
+    logs_keys: bool,
     trust: PolicySettings<'a>,
 }
 
@@ -49,6 +52,7 @@ impl<'a> Settings<'a> {
             versions: reader.u8()?,
             ask_trust: reader.u8()? != 0,
             post_quantum: reader.u8()? != 0,
+            logs_keys: reader.u8()? != 0,
             trust: PolicySettings::read(reader.bytes()?)?,
         };
         reader.finish()?;
@@ -79,6 +83,7 @@ impl Config {
             policy,
             host,
             ask_trust: settings.ask_trust,
+            logs_keys: settings.logs_keys,
             verifiers: Mutex::new(vec![verifier]),
         })
     }

@@ -6,6 +6,7 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{HandshakeKind, ProtocolVersion};
+use zeroize::Zeroizing;
 
 use super::config::Config;
 use super::external::{self, External};
@@ -55,6 +56,8 @@ pub struct Progress {
     /// The handshake has just been completed.
     pub handshake: Option<Handshake>,
     pub failure: Option<Failure>,
+    /// Lines of the key log, where one is kept.
+    pub key_log: Zeroizing<Vec<u8>>,
 }
 
 /// What a handshake agreed on.
@@ -85,7 +88,7 @@ impl Connection {
     pub fn new(config: &Config, target: &Target<'_>) -> Result<Self, Failure> {
         let name = ServerName::try_from(target.hostname.to_owned())
             .map_err(|_| Failure::misuse("not a DNS name or an IP address"))?;
-        let secret = Arc::<HandshakeSecret>::default();
+        let secret = Arc::new(HandshakeSecret::new(config.logs_keys));
         let tls = UnbufferedClientConnection::new_with_alpn(
             config.for_connection(target, secret.clone()),
             name,
@@ -117,6 +120,7 @@ impl Connection {
         self.cipher_changed |= !progress.ciphertext.is_empty()
             && self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_2);
         self.report_handshake(&mut progress);
+        progress.key_log = self.secret.take_key_log();
         progress
     }
 

@@ -7,6 +7,8 @@ use ring::{aead, hkdf};
 use rustls::{CipherSuite, KeyLog};
 use zeroize::Zeroizing;
 
+use super::key_log::KeyLines;
+
 /// The content type of a record in the clear.
 pub(super) const ALERT: u8 = 21;
 const APPLICATION_DATA: u8 = 23;
@@ -18,9 +20,15 @@ const CLOSE_NOTIFY: u8 = 0;
 pub(super) const UNEXPECTED_MESSAGE: u8 = 10;
 const USER_CANCELED: u8 = 90;
 
+const HANDSHAKE_LABEL: &str = "CLIENT_HANDSHAKE_TRAFFIC_SECRET";
+
 /// The secret that protects what the client says up to its Finished (RFC 8446 section 7.1), once TLS 1.3 has it.
 #[derive(Default)]
-pub(super) struct HandshakeSecret(Mutex<Zeroizing<Vec<u8>>>);
+pub(super) struct HandshakeSecret {
+    secret: Mutex<Zeroizing<Vec<u8>>>,
+    /// Every secret of the connection, where the page asked for them.
+    key_log: Option<KeyLines>,
+}
 
 impl fmt::Debug for HandshakeSecret {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,20 +37,38 @@ impl fmt::Debug for HandshakeSecret {
 }
 
 impl KeyLog for HandshakeSecret {
-    fn log(&self, label: &str, _: &[u8], secret: &[u8]) {
-        // TLS 1.2 does not ask before.
-        if !self.will_log(label) {
-            return;
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        if let Some(lines) = &self.key_log {
+            lines.add(label, client_random, secret);
         }
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Zeroizing::new(secret.to_vec());
+        // TLS 1.2 does not ask `will_log` before.
+        if label == HANDSHAKE_LABEL {
+            *self.secret.lock().unwrap_or_else(PoisonError::into_inner) =
+                Zeroizing::new(secret.to_vec());
+        }
     }
 
     fn will_log(&self, label: &str) -> bool {
-        label == "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
+        label == HANDSHAKE_LABEL || self.key_log.is_some()
     }
 }
 
 impl HandshakeSecret {
+    pub(super) fn new(logs_keys: bool) -> Self {
+        Self {
+            secret: Mutex::default(),
+            key_log: logs_keys.then(KeyLines::default),
+        }
+    }
+
+    /// The lines of the key log that are new.
+    pub(super) fn take_key_log(&self) -> Zeroizing<Vec<u8>> {
+        self.key_log
+            .as_ref()
+            .map(KeyLines::take)
+            .unwrap_or_default()
+    }
+
     /// The records that end a handshake in which nothing protected has been sent yet: in the clear as long as there is no secret.
     /// user_canceled is a warning that close_notify follows.
     pub(super) fn alert(&self, alert: u8, suite: Option<CipherSuite>) -> Option<Vec<u8>> {
@@ -50,7 +76,7 @@ impl HandshakeSecret {
             USER_CANCELED => &[[WARNING, USER_CANCELED], [WARNING, CLOSE_NOTIFY]],
             _ => &[[FATAL, alert]],
         };
-        let secret = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
         let mut records = Vec::new();
         for (sequence, content) in (0..).zip(contents) {
             if secret.is_empty() {

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod credential;
 pub mod external;
 pub mod failure;
+mod key_log;
 mod last_words;
 pub mod post_quantum;
 pub mod records;

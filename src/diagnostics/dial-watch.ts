@@ -1,0 +1,40 @@
+import type { TlsInfo } from '../tls/types.js';
+import type { HostPort } from '../util/host-port.js';
+import type { Diagnostics } from './diagnostics.js';
+
+/** Tells how one connection is made. */
+export class DialWatch {
+  #diagnostics: Diagnostics;
+  #server: { connectionId: number; host: string; port: number };
+  #step: 'connection' | 'handshake' = 'connection';
+  #startTime = performance.now();
+
+  constructor(diagnostics: Diagnostics, connectionId: number, { hostname, port }: HostPort) {
+    this.#diagnostics = diagnostics;
+    this.#server = { connectionId, host: hostname, port };
+  }
+
+  /** The way to the server is open; the handshake begins. */
+  opened(): void {
+    this.#diagnostics.emit({ type: 'connection', ...this.#server, ...this.#time() });
+    this.#step = 'handshake';
+    this.#startTime = performance.now();
+  }
+
+  agreed({ version, serverChain: _, ...agreed }: TlsInfo): void {
+    this.#diagnostics.emit({
+      type: 'handshake',
+      ...this.#server,
+      ...this.#time(),
+      agreed: { tlsVersion: version, ...agreed },
+    });
+  }
+
+  failed(error: unknown): void {
+    this.#diagnostics.emit({ type: this.#step, ...this.#server, ...this.#time(), error });
+  }
+
+  #time(): { startTime: number; durationMs: number } {
+    return { startTime: this.#startTime, durationMs: performance.now() - this.#startTime };
+  }
+}
