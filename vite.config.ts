@@ -24,6 +24,10 @@ const attacks = {
   test: { name: 'attacks', include: ['relay/test/attacks/*.test.ts'], testTimeout: 60_000 },
 };
 
+const libraries = project('libraries', 60_000, ['test/setup/web-socket.ts']);
+// Node would give it the other one of the two builds of graphql.
+Object.assign(libraries.test, { server: { deps: { inline: ['graphql-ws'] } } });
+
 /** Files of their own, so that a bundler leaves out whole rooms that an application does not use (`"sideEffects"` in package.json). */
 const rooms = {
   'create-client': 'src/client/create-client.ts',
@@ -105,7 +109,7 @@ export default defineConfig({
       project('unit', 20_000),
       attacks,
       project('interop', 60_000, ['test/setup/web-socket.ts']),
-      project('libraries', 60_000, ['test/setup/web-socket.ts']),
+      libraries,
       project('pack', 180_000),
       project('browser', 180_000),
     ],
