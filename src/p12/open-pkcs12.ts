@@ -101,7 +101,7 @@ export async function inspectPkcs12(
 
 type Importer = typeof import('./import.js');
 
-/** With PKI.js and asn1js. */
+/** With asn1js. */
 export const importerPart = /* @__PURE__ */ new Part<Importer>(() => import('./import.js'), {
   code: 'ERR_ENGINE_LOAD',
   task: 'reads PKCS#12',

@@ -1,9 +1,7 @@
 // The outer structure of a file (RFC 7292, section 4): nothing here needs the password.
-import * as pkijs from 'pkijs';
 import { MtlsError } from '../errors.js';
 import {
   algorithm,
-  algorithmOf,
   atLeastOne,
   type Encryption,
   encryptionOf,
@@ -13,15 +11,18 @@ import {
 } from './algorithms.js';
 import {
   count,
-  guarded,
+  explicit,
+  fields,
+  implicitOctets,
+  is,
   type Node,
+  objectIdentifier,
   octetString,
-  octets,
   type ParsingBudget,
   parse,
   sequence,
 } from './asn1.js';
-import { type Element, elementsOf, firstElement, Tag } from './ber-scan.js';
+import { type Element, elementsOf, firstElement, Tag, unexpected } from './ber-scan.js';
 import { damaged, malformed, unsupported } from './errors.js';
 import { type Cost, costOf } from './import-budget.js';
 
@@ -91,24 +92,20 @@ function parseContent(node: Node): Uint8Array<ArrayBuffer> | Encrypted {
 
 /** EncryptedData (RFC 5652, section 8). */
 function encryptedData(node: Node): Encrypted {
-  return guarded(() => {
-    const { encryptedContentInfo } = new pkijs.EncryptedData({ schema: node });
-    const { contentEncryptionAlgorithm, encryptedContent } = encryptedContentInfo;
-    return {
-      encryption: encryptionOf(algorithmOf(contentEncryptionAlgorithm)),
-      ciphertext: octets(encryptedContent as Node | undefined),
-    };
-  });
+  // The attributes behind it are protected by nothing.
+  const [version, info] = fields(node, { atLeast: 2, atMost: 3 });
+  if (!is(version, Tag.integer)) throw unexpected();
+  const [, encryption, ciphertext] = fields(info, { atLeast: 3, atMost: 3 });
+  return { encryption: encryptionOf(algorithm(encryption)), ciphertext: implicitOctets(ciphertext, 0) };
 }
 
+/** ContentInfo (RFC 5652, section 3). */
 function contentInfo(node: Node | undefined): { type: string; content: Node } {
-  return guarded(() => {
-    const { contentType, content } = new pkijs.ContentInfo({ schema: node });
-    return { type: contentType, content: content as Node };
-  });
+  const [type, content] = fields(node, { atLeast: 2, atMost: 2 });
+  return { type: objectIdentifier(type), content: explicit(content, 0) };
 }
 
-/** MacData (RFC 7292, appendix A). Not by PKI.js, which reads large iteration counts as 0. */
+/** MacData (RFC 7292, appendix A). */
 function parseMac(node: Node): Mac {
   const [digestInfo, salt, iterations] = sequence(node);
   const [digestAlgorithm, digest] = sequence(digestInfo);
