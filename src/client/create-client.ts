@@ -8,7 +8,11 @@ import { Part } from '../util/part.js';
 import { type ClientOptions, checkClientOptions, openTunnel, readConnectTimeout } from './client-options.js';
 import type { MtlsClient } from './mtls-client.js';
 
-/** TLS, HTTP, `fetch` and all else that a client does: loaded beside the engine. */
+/**
+ * TLS, HTTP, `fetch` and all else that a client does: loaded beside the engine.
+ *
+ * @internal
+ */
 export const clientPart = /* @__PURE__ */ new Part(() => import('./client.js'), {
   code: 'ERR_ENGINE_LOAD',
   task: 'speaks TLS and HTTP',

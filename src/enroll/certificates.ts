@@ -10,7 +10,11 @@ import { fromBase64 } from '../util/encoding.js';
 import { checkOptionNames } from '../util/options.js';
 import { Part } from '../util/part.js';
 
-/** With asn1js. */
+/**
+ * With asn1js.
+ *
+ * @internal
+ */
 export const pkcs7Part = /* @__PURE__ */ new Part(() => import('./pkcs7.js'), {
   code: 'ERR_ENGINE_LOAD',
   task: 'reads PKCS#7',

@@ -4,7 +4,11 @@ import type { Format } from './wasm-decoder.js';
 
 type Library = typeof import('./wasm-decoder.js');
 
-/** Loads `decoders.wasm` and feeds it. */
+/**
+ * Loads `decoders.wasm` and feeds it.
+ *
+ * @internal
+ */
 export const decoderPart = /* @__PURE__ */ new Part<Library>(() => import('./wasm-decoder.js'), {
   code: 'ERR_HTTP_DECODING',
   task: 'decodes bodies',

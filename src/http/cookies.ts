@@ -5,7 +5,11 @@ import { Part } from '../util/part.js';
 
 type JarModule = typeof import('./cookie-jar.js');
 
-/** With the public suffix list. */
+/**
+ * With the public suffix list.
+ *
+ * @internal
+ */
 export const jarPart = /* @__PURE__ */ new Part<JarModule>(() => import('./cookie-jar.js'), {
   code: 'ERR_HTTP_COOKIES',
   task: 'keeps cookies',

@@ -4,6 +4,7 @@ import type { ImportEngine, Purpose } from './engine.js';
 import { type Cost, costOf, type ImportBudget } from './import-budget.js';
 import type { Mac } from './structure.js';
 
+/** @internal */
 export const scryptPart = /* @__PURE__ */ new Part(() => import('./scrypt.js'), {
   code: 'ERR_ENGINE_LOAD',
   task: 'derives keys by scrypt',

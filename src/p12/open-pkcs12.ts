@@ -101,7 +101,11 @@ export async function inspectPkcs12(
 
 type Importer = typeof import('./import.js');
 
-/** With asn1js. */
+/**
+ * With asn1js.
+ *
+ * @internal
+ */
 export const importerPart = /* @__PURE__ */ new Part<Importer>(() => import('./import.js'), {
   code: 'ERR_ENGINE_LOAD',
   task: 'reads PKCS#12',

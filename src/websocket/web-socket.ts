@@ -8,7 +8,11 @@ import type { WebSocketConnection, WebSocketEnd, WebSocketListener } from './con
 import { closeEvent, errorEvent } from './events.js';
 import type { HandshakeParts } from './handshake.js';
 
-/** What a WebSocket needs once it has been made. */
+/**
+ * What a WebSocket needs once it has been made.
+ *
+ * @internal
+ */
 export const protocolPart = /* @__PURE__ */ new Part(() => import('./protocol.js'), {
   code: 'ERR_WEBSOCKET_HANDSHAKE',
   task: 'speaks WebSocket',
