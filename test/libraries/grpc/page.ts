@@ -1,18 +1,11 @@
-// What a page does with the gRPC server. `transport` is the example of docs/grpc.md.
+// What a page does with the gRPC server.
 import { create } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { ConnectError, createClient, type Transport } from '@connectrpc/connect';
-import { createClient as createMtlsClient, type MtlsClient, openPkcs12 } from 'browser-mtls';
+import type { MtlsClient } from 'browser-mtls';
+import { clientOfPage } from '../page-client.js';
+import type { PageTask } from '../page-script.js';
 import { Echo } from './generated/echo_pb.js';
-
-export interface Task {
-  tunnel: string;
-  baseUrl: string;
-  /** The .p12 file, in base64, and its password. */
-  file: string;
-  password: string;
-  anchor: string;
-}
 
 export interface Findings {
   who: string;
@@ -23,19 +16,16 @@ export interface Findings {
   failure: { code: number; details: string[] };
 }
 
-type GrpcTransport = (client: MtlsClient, baseUrl: string) => Transport;
+/** The example of docs/grpc.md. */
+export interface Examples {
+  grpcTransport(client: MtlsClient, baseUrl: string): Transport;
+}
 
 /** Makes calls of three kinds. */
-export async function callFromPage(grpcTransport: GrpcTransport, task: Task): Promise<Findings> {
-  const bytes = Uint8Array.from(atob(task.file), it => it.charCodeAt(0));
-  const { identities } = await openPkcs12(new Blob([bytes]), { password: task.password });
-  const client = await createMtlsClient({
-    tunnel: task.tunnel,
-    identities,
-    trust: { anchors: [task.anchor] },
-  });
+export async function callFromPage(examples: Examples, task: PageTask): Promise<Findings> {
+  const client = await clientOfPage(task);
   try {
-    const echo = createClient(Echo, grpcTransport(client, task.baseUrl));
+    const echo = createClient(Echo, examples.grpcTransport(client, task.origin));
     const { value: who } = await echo.say({ value: 'who' });
     let counted = 0;
     for await (const { value } of echo.count({ value: 100 })) counted += Number(value) + 1;
