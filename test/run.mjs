@@ -215,9 +215,12 @@ function failuresOf({ name, message, assertionResults }) {
 }
 
 async function rustTests() {
-  const { ok, output } = await execute([...cargo('test', '--locked'), '-p', 'mtls-engine'], {
-    capture: true,
-  });
+  const { ok, output } = await execute(
+    [...cargo('test', '--locked'), '-p', 'mtls-engine', '-p', 'mtls-chacha20poly1305'],
+    {
+      capture: true,
+    },
+  );
   let passed = 0;
   let failed = 0;
   for (const match of output.matchAll(/^test result: \S+ (\d+) passed; (\d+) failed/gm)) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the engine, browser-mtls.wasm, and the decoders, decoders.wasm; beside them the hash of the sources they were built from.
 # usage: wasm/build.sh [folder]     into that folder; default is this one
+#        ENGINE_FEATURES=ring-chacha20-poly1305 wasm/build.sh     with ring's ChaCha20-Poly1305 for records
 #
 # Needs clang, llvm-ar, wasi-libc's headers (Debian: clang llvm wasi-libc) and wasm-opt (npm's binaryen), and one of:
 #   rustup: the toolchain of rust-toolchain.toml, which it installs, or else its default one, from 1.87 on
@@ -47,6 +48,8 @@ export CC_wasm32_wasip1="$clang" AR_wasm32_wasip1="$ar"
 export CFLAGS_wasm32_wasip1="--sysroot=/usr -isystem $headers -msimd128"
 build=(build --release --locked --target "$target" -p)
 packages=(mtls-abi mtls-decoders)
+# usage: features_of PACKAGE
+features_of() { [ "$1" = mtls-abi ] && [ -n "${ENGINE_FEATURES:-}" ] && echo "--features=$ENGINE_FEATURES" || true; }
 
 # What would be text for nobody: places in the source of panics, which are traps here, and Debug's. No code may read what Debug writes.
 # Both are unstable, which RUSTC_BOOTSTRAP lets stable compilers take.
@@ -67,7 +70,7 @@ if rustup_has_target; then
   rustc=rustc
   flags="$(remap_paths cargo)"
   # One after the other: built together, one would get the features that the other asks for.
-  for package in "${packages[@]}"; do RUSTFLAGS="$flags $small $simd" cargo "${build[@]}" "$package"; done
+  for package in "${packages[@]}"; do RUSTFLAGS="$flags $small $simd" cargo "${build[@]}" "$package" $(features_of "$package"); done
 else
   echo "wasm/build.sh: building with Debian's rustc-web" >&2
   rustc=/usr/bin/rustc
@@ -78,7 +81,7 @@ else
   for package in "${packages[@]}"; do
     RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld \
       RUSTFLAGS="$flags $small $simd -L native=/usr/lib/wasm32-wasi -C link-self-contained=no" \
-      /usr/bin/cargo "${build[@]}" "$package" -Zbuild-std=std,panic_abort
+      /usr/bin/cargo "${build[@]}" "$package" $(features_of "$package") -Zbuild-std=std,panic_abort
   done
 fi
 

@@ -6,12 +6,13 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
-const folders = ['engine/src', 'abi/src', 'decoders/src'];
+const folders = ['engine/src', 'abi/src', 'chacha20poly1305/src', 'decoders/src'];
 const files = [
   'Cargo.toml',
   'Cargo.lock',
   'engine/Cargo.toml',
   'abi/Cargo.toml',
+  'chacha20poly1305/Cargo.toml',
   'decoders/Cargo.toml',
   'build.sh',
   'c-compiler',

@@ -108,6 +108,8 @@ async function outcome(cipher: RecordCipher, records: Uint8Array[]): Promise<str
 
 describe.each(suites)('%s', (_, suite) => {
   const contents = [1, 15, 16, 17, 255, FULL - 1, FULL].map(length => Uint8Array.from(randomBytes(length)));
+  /** Around where four blocks of ChaCha20 end: after 192 bytes, then every 256. */
+  const edges = [191, 192, 193, 447, 448, 449, 4097].map(length => Uint8Array.from(randomBytes(length)));
 
   it.each([0, 1, 2 ** 32 - 2, 2 ** 40])(
     'seals the same bytes by every path, from record %d on',
@@ -116,7 +118,7 @@ describe.each(suites)('%s', (_, suite) => {
       const ciphers = await paths(suite, keys, 'encrypt');
       let number = 0;
       for (const type of [ALERT, HANDSHAKE, DATA]) {
-        for (const content of contents) {
+        for (const content of [...contents, ...edges]) {
           const expected = sealed(suite, keys, { number: number++, type, content }).toString('hex');
           for (const cipher of ciphers)
             expect(Buffer.from(await cipher.seal(type, content)).toString('hex') === expected).toBe(true);
@@ -149,6 +151,14 @@ describe.each(suites)('%s', (_, suite) => {
       `${hex[5]}${hex[6]}`,
       'all',
     ];
+    for (const cipher of await paths(suite, keys, 'decrypt'))
+      expect(await outcome(cipher, records)).toEqual(expected);
+  });
+
+  it('opens records of every kind of length', async () => {
+    const keys = newKeys(suite, 0);
+    const records = edges.map((content, number) => sealed(suite, keys, { number, type: DATA, content }));
+    const expected = [Buffer.concat(edges).toString('hex'), 'all'];
     for (const cipher of await paths(suite, keys, 'decrypt'))
       expect(await outcome(cipher, records)).toEqual(expected);
   });

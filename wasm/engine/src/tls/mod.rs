@@ -9,6 +9,7 @@ pub mod failure;
 mod key_log;
 mod last_words;
 pub mod post_quantum;
+mod record_cipher;
 pub mod records;
 pub mod sessions;
 pub mod target;

@@ -3,15 +3,13 @@
 
 use std::ops::Range;
 
-use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-use super::external::{AES_GCM, CHACHA20_POLY1305};
+use super::external::AES_GCM;
+use super::record_cipher::{Algorithm, RecordCipher, NONCE_BYTES as IV_BYTES, TAG_BYTES};
 use crate::wire::{Malformed, Reader, Writer};
 
 const HEADER_BYTES: usize = 5;
-const TAG_BYTES: usize = 16;
-const IV_BYTES: usize = 12;
 /// How much of the nonce of AES-GCM TLS 1.2 sends along: the end of it.
 const EXPLICIT_NONCE_BYTES: usize = 8;
 const MAX_CONTENT_BYTES: usize = 16_384;
@@ -34,7 +32,7 @@ pub enum Fault {
 /// The keys of one direction.
 pub struct RecordKeys {
     is_tls13: bool,
-    algorithm: &'static aead::Algorithm,
+    algorithm: Algorithm,
     explicit_nonce_bytes: usize,
     key: Zeroizing<Vec<u8>>,
     iv: Zeroizing<[u8; IV_BYTES]>,
@@ -79,12 +77,7 @@ impl RecordKeys {
             TLS_13 => true,
             _ => return Err(Malformed),
         };
-        let algorithm = match (number, key.len()) {
-            (AES_GCM, 16) => &aead::AES_128_GCM,
-            (AES_GCM, 32) => &aead::AES_256_GCM,
-            (CHACHA20_POLY1305, 32) => &aead::CHACHA20_POLY1305,
-            _ => return Err(Malformed),
-        };
+        let algorithm = Algorithm::new(number, key.len()).ok_or(Malformed)?;
         Ok(Self {
             is_tls13,
             algorithm,
@@ -130,7 +123,7 @@ impl RecordKeys {
     /// Moves the content to where the last one ended. Gives its type and length.
     fn open_record(
         &self,
-        key: &LessSafeKey,
+        key: &RecordCipher,
         record: &Record,
         buffer: &mut [u8],
         to: usize,
@@ -145,18 +138,18 @@ impl RecordKeys {
         let explicit = buffer.get(explicit_at..sealed_at).unwrap_or_default();
         let nonce = self.nonce(record.sequence, explicit);
         let window = buffer.get_mut(to..record.end).unwrap_or_default();
-        let from = sealed_at - to..;
+        let from = sealed_at - to;
         if !self.is_tls13 {
-            let data = Aad::from(legacy_additional_data(record.sequence, legacy_type, length));
-            key.open_within(nonce, data, window, from)
-                .map_err(|_| Fault::NotAuthentic)?;
+            let data = legacy_additional_data(record.sequence, legacy_type, length);
+            key.open_within((nonce, &data), window, from)
+                .ok_or(Fault::NotAuthentic)?;
             let fits = length <= MAX_CONTENT_BYTES;
             return fits.then_some((legacy_type, length)).ok_or(Fault::TooLarge);
         }
-        let data = Aad::from(header(APPLICATION_DATA, length + TAG_BYTES));
+        let data = header(APPLICATION_DATA, length + TAG_BYTES);
         let inner = key
-            .open_within(nonce, data, window, from)
-            .map_err(|_| Fault::NotAuthentic)?;
+            .open_within((nonce, &data), window, from)
+            .ok_or(Fault::NotAuthentic)?;
         if inner.len() > MAX_CONTENT_BYTES + 1 {
             return Err(Fault::TooLarge);
         }
@@ -182,7 +175,7 @@ impl RecordKeys {
 
     fn seal_record(
         &self,
-        key: &LessSafeKey,
+        key: &RecordCipher,
         sequence: u64,
         kind: u8,
         content: &[u8],
@@ -194,33 +187,29 @@ impl RecordKeys {
         };
         let sealed_bytes = content.len() + inner_type.len() + TAG_BYTES;
         let header = header(outer_type, self.explicit_nonce_bytes + sealed_bytes);
-        let own = self.nonce(sequence, &[]);
-        let own: &[u8] = own.as_ref();
+        let nonce = self.nonce(sequence, &[]);
         out.extend_from_slice(&header);
-        out.extend_from_slice(own.get(IV_BYTES - self.explicit_nonce_bytes..)?);
+        out.extend_from_slice(nonce.get(IV_BYTES - self.explicit_nonce_bytes..)?);
         let start = out.len();
         out.extend_from_slice(content);
         out.extend_from_slice(inner_type);
-        let nonce = self.nonce(sequence, &[]);
         let sealed = out.get_mut(start..)?;
         let tag = if self.is_tls13 {
-            key.seal_in_place_separate_tag(nonce, Aad::from(header), sealed)
+            key.seal((nonce, &header), sealed)
         } else {
             let data = legacy_additional_data(sequence, kind, content.len());
-            key.seal_in_place_separate_tag(nonce, Aad::from(data), sealed)
+            key.seal((nonce, &data), sealed)
         };
-        out.extend_from_slice(tag.ok()?.as_ref());
+        out.extend_from_slice(&tag?);
         Some(())
     }
 
-    /// Made for each call: ring's own copy of a key is not wiped, and would stay in the heap.
-    fn expand(&self) -> Option<LessSafeKey> {
-        let key = UnboundKey::new(self.algorithm, &self.key).ok()?;
-        Some(LessSafeKey::new(key))
+    fn expand(&self) -> Option<RecordCipher> {
+        self.algorithm.with_key(&self.key)
     }
 
     /// The IV, with the sequence number added without carry to its last eight bytes; or with the peer's own end.
-    fn nonce(&self, sequence: u64, explicit: &[u8]) -> Nonce {
+    fn nonce(&self, sequence: u64, explicit: &[u8]) -> [u8; IV_BYTES] {
         let mut nonce = *self.iv;
         let end = nonce.iter_mut().rev();
         if explicit.is_empty() {
@@ -230,7 +219,7 @@ impl RecordKeys {
             end.zip(explicit.iter().rev())
                 .for_each(|(byte, given)| *byte = *given);
         }
-        Nonce::assume_unique_for_key(nonce)
+        nonce
     }
 }
 
@@ -268,6 +257,7 @@ fn legacy_additional_data(sequence: u64, kind: u8, length: usize) -> [u8; 8 + HE
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    use super::super::external::CHACHA20_POLY1305;
     use super::*;
 
     const SUITES: [(u8, u8, usize); 6] = [
