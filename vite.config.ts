@@ -91,6 +91,7 @@ export default defineConfig({
         elements: 'src/elements/index.ts',
         static: 'src/static.ts',
         connect: 'src/connect/index.ts',
+        'service-worker': 'src/service-worker/index.ts',
         ...rooms,
       },
       formats: ['es'],

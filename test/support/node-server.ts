@@ -189,6 +189,15 @@ async function answer(
       if (ms !== null) setTimeout(() => response.end('late'), Number(ms));
       return;
     }
+    case '/events': {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const everyMs = Number(searchParams.get('every') ?? 10);
+      for (let at = 1; at <= Number(searchParams.get('count')); at++) {
+        (response as ServerResponse).write(`data: ${at}\n\n`);
+        await new Promise(resolve => setTimeout(resolve, everyMs));
+      }
+      return response.end();
+    }
     case '/cut': {
       const declared = searchParams.has('chunked') ? {} : { 'content-length': 1 << 20 };
       response.writeHead(200, declared);
