@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Relay, RelayEvent } from '../../relay/src/index.js';
 import { launchChromium } from '../support/chromium.js';
@@ -115,6 +117,95 @@ inEachEngine(
     }, 30_000);
   },
 );
+
+/** What the tests below keep in their page. */
+interface FrozenPage {
+  tunnel: ReturnType<typeof library.createWebSocketTunnel>;
+  /** What became of each stream, by its name. */
+  echo(name: string): Promise<string>;
+  ticks: number;
+}
+
+/**
+ * Has all processes of pages stand still, or go on. Without a window Chromium shows each page and so freezes none, whatever
+ * `Page.setWebLifecycleState` asks for.
+ */
+async function signalPages(browser: Browser, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  for (const { id } of processInfo.filter(({ type }) => type === 'renderer')) process.kill(id, signal);
+  await session.detach();
+}
+
+describe('a page whose process stands still, in Chromium', () => {
+  it('goes on with its stream afterwards, and opens others; a stream that was lost fails', async () => {
+    const { createRelay } = await builtRelay();
+    // Pings that a page must answer in less time than it is frozen for.
+    const options = { allow: ['127.0.0.1:*'], origins: [pages.origin], pingIntervalMs: 500 };
+    const first = await createRelay({ ...options, log: event => events.push(event) });
+    const { url, address } = first;
+    const browser = await launchChromium();
+    try {
+      const page = await browser.newPage();
+      await page.goto(`${pages.origin}/`);
+      await page.waitForFunction(() => document.title === 'ready');
+      const freeze = () => signalPages(browser, 'SIGSTOP');
+      const resume = () => signalPages(browser, 'SIGCONT');
+      await page.evaluate(
+        ({ url: relayUrl, port }) => {
+          const own = globalThis as unknown as FrozenPage;
+          // The page's own silence, while it is frozen, is longer than these.
+          const keepAlive = { keepAliveIntervalMs: 1_000, keepAliveTimeoutMs: 1_000 };
+          own.tunnel = library.createWebSocketTunnel(relayUrl, keepAlive);
+          own.ticks = 0;
+          setInterval(() => own.ticks++, 50);
+          const streams = new Map<string, ReturnType<typeof own.tunnel.connect>>();
+          own.echo = async name => {
+            try {
+              const opening = streams.get(name) ?? own.tunnel.connect({ hostname: '127.0.0.1', port });
+              streams.set(name, opening);
+              const { readable, writable } = await opening;
+              const writer = writable.getWriter();
+              await writer.write(Uint8Array.of(1, 2, 3));
+              writer.releaseLock();
+              const reader = readable.getReader();
+              const { value } = await reader.read();
+              reader.releaseLock();
+              return `${value?.length} bytes`;
+            } catch (error) {
+              return String((error as { code?: string }).code);
+            }
+          };
+        },
+        { url, port: portOf(echo) },
+      );
+      const echoed = (name: string) =>
+        page.evaluate(it => (globalThis as unknown as FrozenPage).echo(it), name);
+      expect(await echoed('one')).toBe('3 bytes');
+      events.length = 0;
+      const ticksBefore = await page.evaluate(() => (globalThis as unknown as FrozenPage).ticks);
+      await freeze();
+      await delay(4_000);
+      await resume();
+      const ticks = await page.evaluate(() => (globalThis as unknown as FrozenPage).ticks);
+      expect(ticks - ticksBefore).toBeLessThan(40);
+      expect(await echoed('one')).toBe('3 bytes');
+      expect(await echoed('two')).toBe('3 bytes');
+      expect(events.filter(({ type }) => type === 'closed')).toEqual([]);
+
+      await freeze();
+      await first.close();
+      const second = await createRelay({ ...options, listen: `127.0.0.1:${address.port}` });
+      await resume();
+      expect(await echoed('one')).toBe('ERR_TUNNEL_CLOSED');
+      expect(await echoed('three')).toBe('3 bytes');
+      await second.close();
+    } finally {
+      await browser.close();
+      await first.close();
+    }
+  }, 60_000);
+});
 
 describe('a page of the public network and a relay on this machine, in Chromium', () => {
   it.each([
