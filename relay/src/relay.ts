@@ -276,6 +276,7 @@ class WebSocketRelay implements Relay {
     this.#noteSignsOfLife(webSocket);
     const session = new Session(webSocket, {
       ...{ id, settings, budget, gate },
+      charge: frames => guard.charge(frames),
       ...{ resources: this.#resources, remoteAddress: key },
     });
     return new Page(webSocket, { session, guard });

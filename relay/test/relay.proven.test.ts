@@ -237,3 +237,19 @@ test('each open door is told at the start, and a relay without one says nothing'
   ];
   for (const [options, text] of doors) expect(await warnings(options)).toEqual([expect.stringMatching(text)]);
 });
+
+test('streams beyond a limit count for many frames: who asks for them without end waits', async () => {
+  const echo = await startEcho();
+  const { relay } = await startRelay({
+    ...{ allow: [`127.0.0.1:${echo.port}`], maxStreams: 1, framesPerSecond: 1000 },
+  });
+  const page = await TestPage.open(relay);
+  await page.welcome();
+  const startedAt = Date.now();
+  for (let stream = 1; stream <= 100; stream++) page.open(stream, echo.port);
+  await page.reset(100);
+  // What was read together is answered together; what follows waits for a debt of three thousand frames.
+  page.open(101, echo.port);
+  await page.reset(101);
+  expect(Date.now() - startedAt).toBeGreaterThan(2000);
+});

@@ -191,3 +191,23 @@ const countOf = (server: ReturnType<typeof createServer>) =>
 async function turns(): Promise<void> {
   for (let count = 0; count < 5; count++) await new Promise(resolve => setImmediate(resolve));
 }
+
+test('requests sent one behind the other get one answer, and their address counts for more', async () => {
+  const echo = await startEcho();
+  const { relay, events } = await startRelay({
+    ...{ allow: [`127.0.0.1:${echo.port}`], tokens: [TOKEN] },
+    newConnectionsPerSecond: 10,
+  });
+  const socket = await dialRelay(relay, '127.0.0.2');
+  let received = '';
+  socket.on('data', chunk => {
+    received += chunk;
+  });
+  socket.write('GET / HTTP/1.1\r\nHost: relay\r\n\r\n'.repeat(1000));
+  await until(() => socket.closed);
+  expect(received.match(/HTTP\/1.1/g)?.length ?? 0).toBeLessThan(2);
+  const next = await dialRelay(relay, '127.0.0.2');
+  await until(() => next.closed);
+  await until(() => events.some(event => event.type === 'dropped' && event.limit === 'connection-rate'));
+  await serves(relay, echo.port);
+});

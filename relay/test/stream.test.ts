@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { encodeEnd, encodeReset } from '../../src/tunnel/wire/frames.js';
 import {
   connect,
   pageWebSocket,
@@ -11,6 +12,7 @@ import {
   tunnelTo,
   until,
 } from './support/harness.js';
+import { TestPage } from './support/test-page.js';
 
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
 const bytes = (value: string) => new TextEncoder().encode(value);
@@ -230,4 +232,29 @@ test('a page without Origin is served when a token is asked for', async () => {
   );
   await writer.write(bytes('x'));
   expect(text((await reader.read()).value)).toBe('x');
+});
+
+test('a page that ends a stream and resets it leaves no descriptor, and gives its place back once', async () => {
+  const target = await startTarget(socket => socket.resume());
+  const { relay, events } = await startRelay({
+    ...{ allow: [`127.0.0.1:${target.port}`], maxStreamsInAll: 4 },
+  });
+  const page = await TestPage.open(relay);
+  for (const stream of [1, 2, 3]) {
+    page.open(stream, target.port);
+    await page.opened(stream);
+  }
+  // Together, so that the reset comes while the target is still being told of the end.
+  for (const stream of [1, 2, 3]) page.send(encodeEnd(stream), encodeReset({ stream, code: 0, reason: '' }));
+  await until(() => relay.streams === 0);
+  // A target finds out that nobody is there when it speaks.
+  const speaking = setInterval(() => {
+    for (const socket of target.sockets) socket.write('anybody?');
+  }, 20);
+  await until(() => target.sockets.length === 3 && target.sockets.every(({ closed }) => closed));
+  clearInterval(speaking);
+  const closed = events.flatMap(event => (event.type === 'stream-closed' ? event.stream : []));
+  expect(closed).toEqual([1, 2, 3]);
+  for (const stream of [4, 5, 6, 7, 8]) page.open(stream, target.port);
+  expect(await page.reset(8)).toMatchObject({ code: 3, reason: 'streams-in-all' });
 });

@@ -70,6 +70,12 @@ export class Doorkeeper {
     return this.#withinRate(address);
   }
 
+  /** Counts a connection as so many more. */
+  charge(socket: Socket, connections: number): void {
+    const visitor = this.#visitors.get(socket);
+    if (visitor && !visitor.anonymous) this.#rates.of(addressKey(visitor.address)).take(connections);
+  }
+
   /** The page has shown who it is, or the connection is gone. */
   leave(visitor: Visitor): void {
     if (visitor.entry) this.#unproven.leave(visitor.entry);

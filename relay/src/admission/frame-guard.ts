@@ -56,6 +56,12 @@ export class FrameGuard {
     this.#bytes = bytes;
   }
 
+  /** A frame made work of so many more. */
+  charge(frames: number): void {
+    const waitMs = this.#framesWaitMs(frames);
+    if (waitMs > 0) this.#pause(waitMs);
+  }
+
   /** About what the frame that is not complete yet holds. */
   get heldBytes(): number {
     return this.#readBytes + this.#reads * READ_OVERHEAD_BYTES;
@@ -78,10 +84,13 @@ export class FrameGuard {
       if (++this.#objects > MAX_UNPROVEN_OBJECTS) this.#options.onFlood();
       return;
     }
-    const { addressFrames } = this.#options;
-    const waitMs = Math.max(this.#frames.take(1), addressFrames.take(1), this.#bytes.take(bytes));
+    const waitMs = Math.max(this.#framesWaitMs(1), this.#bytes.take(bytes));
     if (waitMs > 0) this.#pause(waitMs);
     else if (++this.#inTurn === MAX_IN_TURN) this.#endTurn();
+  }
+
+  #framesWaitMs(count: number): number {
+    return Math.max(this.#frames.take(count), this.#options.addressFrames.take(count));
   }
 
   /** Lets others have their turn before more is read. */

@@ -17,6 +17,8 @@ export interface FrontOptions {
 
 /** Connections that may wait for a turn of the relay: with few, a flood makes others try again after a second. */
 const BACKLOG = 4096;
+/** What a connection counts for that sends another request behind the first: what is read at a time may hold a thousand. */
+const PIPELINED_CONNECTIONS = 50;
 const REQUEST_TIMEOUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 /**
@@ -25,9 +27,11 @@ const REQUEST_TIMEOUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nCo
  */
 export class Front {
   /** Emits `upgrade`. */
-  readonly http: Server = createHttpServer(refusePlainHttp);
+  readonly http: Server = createHttpServer((request, response) => this.#onRequest(request, response));
   readonly #tcp = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#onConnection(socket));
   readonly #options: FrontOptions;
+  /** Connections that have had the answer to a request. */
+  readonly #answered = new WeakSet<Socket>();
   /** Connections without a WebSocket. */
   readonly #waiting = new Map<Socket, NodeJS.Timeout>();
 
@@ -98,13 +102,24 @@ export class Front {
     socket.resume();
   }
 
+  /** One answer for each connection: what is sent without waiting for it costs far more than it. */
+  #onRequest({ socket }: IncomingMessage, response: ServerResponse): void {
+    if (!this.#answered.has(socket)) {
+      this.#answered.add(socket);
+      refusePlainHttp(response);
+    } else if (!socket.destroyed) {
+      this.#options.doorkeeper.charge(socket, PIPELINED_CONNECTIONS);
+      socket.destroy();
+    }
+  }
+
   #onTimeout(socket: Socket): void {
     socket.once('finish', () => socket.destroy());
     socket.end(REQUEST_TIMEOUT);
   }
 }
 
-function refusePlainHttp(_request: IncomingMessage, response: ServerResponse): void {
+function refusePlainHttp(response: ServerResponse): void {
   response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket', connection: 'close' });
   response.end('This is a browser-mtls relay: it speaks WebSocket.\n');
 }

@@ -88,6 +88,16 @@ class TargetSocket extends Socket {
   }
 }
 
+/**
+ * Ends a connection both ways at once. By a reset, because an orderly end would tell the target that the page had said all that it had
+ * to say, unless that has been told: then Node cannot reset it, and would leave its descriptor open.
+ */
+export function resetTarget(socket: Socket): void {
+  const saidAll = socket.writableEnded && socket.writableLength === 0;
+  if (saidAll) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** What kept a connection from being made, in the words of RESET's reason. */
 function unreachableReason({ code }: NodeJS.ErrnoException): UnreachableReason {
   if (code === 'ECONNREFUSED') return 'refused';

@@ -26,6 +26,8 @@ import { RelayStream, type StreamContext } from './stream.js';
 const REFUSED_TIMEOUT_MS = 1000;
 /** Time for a page's streams to end after GOAWAY. */
 const GOAWAY_TIMEOUT_MS = 300_000;
+/** What a stream beyond a limit counts for: each has an answer, whatever the page asks for next. */
+const REFUSED_STREAM_FRAMES = 50;
 /** What the windows of a socket's streams may grow by. */
 const GROWTH_BYTES = 32 * 1024 * 1024;
 
@@ -36,6 +38,8 @@ export interface SessionOptions {
   resources: RelayResources;
   budget: PageBudget;
   gate: ReadGate;
+  /** Counts a message as so many frames more. */
+  charge: (frames: number) => void;
   /** What the page's lookups count for. */
   remoteAddress: string;
 }
@@ -248,6 +252,7 @@ export class Session {
     this.#lastStream = number;
     const limit = isOpen ? this.#takeStream() : undefined;
     if (limit) {
+      this.#options.charge(REFUSED_STREAM_FRAMES);
       this.#outbox.sendControl(encodeReset({ stream: number, code: ResetCode.limit, reason: limit }));
       return undefined;
     }

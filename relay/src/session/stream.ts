@@ -11,6 +11,7 @@ import { type ClientHelloFault, ClientHelloGate } from '../policy/client-hello.j
 import type { Target } from '../policy/target.js';
 import { TargetDeniedError, TargetUnreachableError } from '../policy/target-error.js';
 import type { TargetRule } from '../policy/target-rule.js';
+import { resetTarget } from '../policy/target-socket.js';
 import type { Outbox } from './outbox.js';
 import { TargetReader } from './target-reader.js';
 import { TargetWriter } from './target-writer.js';
@@ -184,9 +185,9 @@ export class RelayStream {
   /** Ends both directions at once; the page knows, or is gone. */
   abandon(code: ResetCodeNumber | undefined, reason = ''): void {
     if (this.#state === 'over') return;
-    // A reset, because an orderly end would tell the target that the page had said all it had to say.
-    this.#socket?.resetAndDestroy();
+    // Over first: a socket tells its errors while it is reset.
     this.#finish(code, reason);
+    if (this.#socket) resetTarget(this.#socket);
   }
 
   #onConnected(socket: Socket, startedAt: number): void {
@@ -194,7 +195,7 @@ export class RelayStream {
     socket.on('error', error => this.#onError(error));
     socket.on('close', () => this.#onClose());
     if (this.#state === 'over') {
-      socket.resetAndDestroy();
+      resetTarget(socket);
       return;
     }
     this.#state = 'open';

@@ -42,7 +42,15 @@ export async function startSessions(options: RelayOptions, admit?: Admit): Promi
       close: (code, reason) => session.close(code, reason),
     });
     const gate = new ReadGate(webSocket);
-    const parts = { id: sessions.length + 1, settings, resources, budget, gate, remoteAddress: '127.0.0.1' };
+    const parts = {
+      id: sessions.length + 1,
+      settings,
+      resources,
+      budget,
+      gate,
+      charge: () => {},
+      remoteAddress: '127.0.0.1',
+    };
     const session = new Session(webSocket, parts);
     sessions.push(session);
   });
