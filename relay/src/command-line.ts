@@ -173,7 +173,7 @@ function readTokens(
 function tokensOfFile(file: string): string[] {
   const lines = readFileSync(file, 'utf8').split(/\r?\n/);
   const tokens = lines.filter(line => line !== '' && !line.startsWith('#'));
-  if (tokens.length === 0) throw new TypeError(`${file} holds no token: write one a line`);
+  if (tokens.length === 0) throw new TypeError(`"--token-file" must hold one token a line: ${file} has none`);
   return tokens;
 }
 
@@ -181,7 +181,7 @@ function tokensOf(variable: string | undefined): string[] {
   if (variable === undefined) return [];
   const tokens = variable.split(',').filter(token => token !== '');
   if (tokens.length === 0)
-    throw new TypeError('RELAY_TOKEN is set and empty: unset it to ask for no token, or give it one');
+    throw new TypeError('"RELAY_TOKEN" must not be empty: unset it to ask for no token');
   return tokens;
 }
 

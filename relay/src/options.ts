@@ -110,11 +110,11 @@ const names: OptionNames<RelayOptions> = {
 export function parseRelayOptions(options: RelayOptions): RelaySettings {
   checkOptionNames(options, names);
   const { server, listen, path = '/', allow = [], proxyProtocol = false } = options;
-  if (server && listen !== undefined) throw new TypeError('give either listen or server, not both');
-  if (!/^\/[^?#]*$/.test(path)) throw new TypeError('path must begin with a slash and have no query');
+  if (server && listen !== undefined) throw new TypeError('"listen" must not come with "server"');
+  if (!/^\/[^?#]*$/.test(path)) throw new TypeError('"path" must begin with a slash and have no query');
   const trustedProxies = options.trustedProxies ?? [];
   if (proxyProtocol && (server || trustedProxies.length === 0)) {
-    throw new TypeError('proxyProtocol needs trustedProxies, and does not go together with server');
+    throw new TypeError('"proxyProtocol" must come with "trustedProxies", and not with "server"');
   }
   const log = harmless('log', options.log);
   return {
@@ -149,7 +149,7 @@ function parseListen(listen: string): { host: string; port: number } {
   const port = Number(portText);
   if (host === undefined || port > 65535 || (ipv6 !== undefined && !isIPv6(ipv6))) {
     throw new TypeError(
-      `cannot listen on ${JSON.stringify(listen)}: write host:port, as in 127.0.0.1:8080 or [::1]:8080`,
+      `"listen" must be host:port, as in 127.0.0.1:8080 or [::1]:8080, not ${JSON.stringify(listen)}`,
     );
   }
   return { host, port };
@@ -161,7 +161,7 @@ function harmless<Arguments extends unknown[]>(
   callback: ((...args: Arguments) => unknown) | undefined,
 ): (...args: Arguments) => void {
   if (callback === undefined) return () => {};
-  if (typeof callback !== 'function') throw new TypeError(`${name} must be a function`);
+  if (typeof callback !== 'function') throw new TypeError(`"${name}" must be a function`);
   return (...args) => {
     try {
       Promise.resolve(callback(...args)).catch(() => {});

@@ -148,7 +148,7 @@ class WebSocketRelay implements Relay {
   get address(): AddressInfo {
     const address = (this.#front ?? this.#server).address();
     if (address === null || typeof address === 'string') {
-      throw new TypeError('the server that the relay was given does not listen on a TCP port');
+      throw new TypeError('"server" must listen on a TCP port');
     }
     return address;
   }

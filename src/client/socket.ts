@@ -135,7 +135,7 @@ export class TlsSocket implements Socket {
   }
 
   startTls(): never {
-    throw new TypeError('the socket is TLS already');
+    throw new TypeError('"startTls" must be called on a socket without TLS');
   }
 
   #readAhead(): ReadAhead {

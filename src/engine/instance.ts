@@ -133,7 +133,7 @@ export class Instance {
     } catch (cause) {
       this.#failure = new MtlsError(
         'ERR_ENGINE_FAILED',
-        'The engine failed and cannot be used any more: close this client and create another.',
+        'The engine failed and can no longer be used: close this client and create another.',
         { cause },
       );
       throw this.#failure;

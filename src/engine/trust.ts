@@ -113,7 +113,7 @@ export function evaluateChain(
   const input = new WireWriter().bytes(encodeMaterial(material)).list(chain).bytes(encodedDemand).finish();
   const { emitted } = instance.call('trust_evaluate', [input]);
   const evaluation = emitted.find(it => it.kind === Emission.evaluation);
-  if (!evaluation) throw new TypeError('hostname: not a DNS name or an IP address');
+  if (!evaluation) throw new TypeError('"hostname" must be a DNS name or an IP address');
   const reader = new WireReader(evaluation.bytes);
   return { kind: readCertificateFailure(reader), message: reader.str(), path: reader.list() };
 }

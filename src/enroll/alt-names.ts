@@ -25,7 +25,7 @@ type Kind = keyof typeof encoders;
  */
 function encodeAltName(name: string): Der {
   const [kind, value] = split(name);
-  if (value === '') throw new TypeError('a subject alternative name is empty');
+  if (value === '') throw new TypeError('"subjectAltNames" must not have an empty name');
   return encoders[kind](value);
 }
 
@@ -62,21 +62,22 @@ function canonicalDns(name: string): string {
   const [, star = '', rest = ''] = /^(\*\.)?(.*)$/s.exec(name) ?? [];
   const hostname = hostnameOf(rest);
   if (!hostname || isAddress(hostname) || hostname.length > 253)
-    throw new TypeError(`not a DNS name: ${JSON.stringify(name)}`);
+    throw new TypeError(`"subjectAltNames" must have valid DNS names, not ${JSON.stringify(name)}`);
   return star + hostname;
 }
 
 function canonicalEmail(address: string): string {
   const [, local, domain = ''] = /^([\x21-\x3f\x41-\x7e]+)@([^@]+)$/.exec(address) ?? [];
   const hostname = local === undefined ? undefined : hostnameOf(domain);
-  if (!hostname) throw new TypeError(`not an e-mail address: ${JSON.stringify(address)}`);
+  if (!hostname)
+    throw new TypeError(`"subjectAltNames" must have valid e-mail addresses, not ${JSON.stringify(address)}`);
   return `${local}@${hostname}`;
 }
 
 function checkedUri(uri: string): string {
   // Absolute, and in ASCII as it stands: to encode it would make another one of it.
   if (!/^[a-z][a-z\d+.-]*:[\x21-\x7e]+$/i.test(uri) || !URL.canParse(uri))
-    throw new TypeError(`not an absolute URI in ASCII: ${JSON.stringify(uri)}`);
+    throw new TypeError(`"subjectAltNames" must have absolute URIs in ASCII, not ${JSON.stringify(uri)}`);
   return uri;
 }
 
@@ -95,7 +96,8 @@ function isAddress(name: string): boolean {
 
 function addressOctets(address: string): Uint8Array {
   const octets = octetsOf(address);
-  if (!octets) throw new TypeError(`not an IP address: ${JSON.stringify(address)}`);
+  if (!octets)
+    throw new TypeError(`"subjectAltNames" must have valid IP addresses, not ${JSON.stringify(address)}`);
   return octets;
 }
 

@@ -116,7 +116,7 @@ async function readAnswer(reader: CertificateReader, source: CertificateSource):
     read = await readAll(reader, source);
   } catch (cause) {
     if (!(cause instanceof MtlsError) || cause.code !== 'ERR_CERT_MALFORMED') throw cause;
-    const message = `The authority sent something that is no certificate: ${cause.message}`;
+    const message = `The authority sent something else than a certificate. ${cause.message}`;
     throw new MtlsError('ERR_ENROLL_CERTIFICATE', message, { cause });
   }
   if (read.length === 0) throw new MtlsError('ERR_ENROLL_CERTIFICATE', 'The authority sent no certificate.');

@@ -75,7 +75,7 @@ export async function makeEnrolment(
     throw new TypeError('"subjectAltNames" must be a list of strings');
   const isEmpty = subject.length === 2;
   if (isEmpty && subjectAltNames.length === 0)
-    throw new TypeError('"subject" or "subjectAltNames" must name the identity');
+    throw new TypeError('"subject" must name the identity, or "subjectAltNames"');
   signal?.throwIfAborted();
   // Check first, so that nobody is prompted in vain.
   encodeAltNames(subjectAltNames);

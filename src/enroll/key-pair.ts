@@ -76,7 +76,7 @@ const ATTEMPTS = 5;
  */
 export async function generateKeyPair(algorithm: KeyAlgorithmName, wrapping?: Wrapping): Promise<KeyPair> {
   if (!Object.hasOwn(kinds, algorithm))
-    throw new TypeError(`algorithm is one of ${Object.keys(kinds).join(', ')}`);
+    throw new TypeError(`"algorithm" must be one of ${Object.keys(kinds).join(', ')}`);
   const { signAlgorithm, signatureAlgorithm } = kinds[algorithm]();
   // What is to be wrapped, or to become a key for each scheme, has to leave WebCrypto wrapped.
   const extractable = wrapping !== undefined || schemesForKey(algorithm).length > 1;

@@ -18,7 +18,7 @@ export function certificatesOfPkcs7(bytes: Uint8Array<ArrayBuffer>): Uint8Array<
   try {
     certificates = read(bytes);
   } catch (cause) {
-    throw new MtlsError('ERR_CERT_MALFORMED', 'This is no PKCS#7 with certificates.', { cause });
+    throw new MtlsError('ERR_CERT_MALFORMED', 'This is not a PKCS#7 with certificates.', { cause });
   }
   if (certificates.length === 0)
     throw new MtlsError('ERR_CERT_MALFORMED', 'There is no certificate in this PKCS#7.');

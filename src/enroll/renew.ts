@@ -49,8 +49,8 @@ export async function renew(
 ): Promise<Identity> {
   checkOptionNames(options, names);
   if (typeof authority?.renew !== 'function')
-    throw new TypeError('this authority does not renew certificates');
-  if (options.store && !('id' in identity)) throw new TypeError('the identity is not from a store');
+    throw new TypeError('"authority" must have renew(): this one does not renew certificates');
+  if (options.store && !('id' in identity)) throw new TypeError('"identity" must be from the store');
   options.signal?.throwIfAborted();
   return options.newKey
     ? rekey(identity, authority, { ...options, newKey: options.newKey })

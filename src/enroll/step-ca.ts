@@ -80,7 +80,7 @@ class StepCaClient implements StepCa {
   issue(request: Uint8Array, { signal }: { signal?: AbortSignal } = {}): Promise<SingleSource[]> {
     const { token, getToken } = this.#options;
     if (token === undefined && !getToken)
-      throw new TypeError('step-ca issues for a token: give token or getToken');
+      throw new TypeError('"token" must be given, or "getToken": step-ca issues for a token');
     return this.#sign(requestToPem(request), signal);
   }
 

@@ -91,14 +91,15 @@ export function encodeSubject(subject: Subject): Der {
 
 function checkedRdn(rdn: Rdn): Rdn {
   const valid = rdn.length > 0 && rdn.every(it => typeof it?.type === 'string' && it.value !== undefined);
-  if (!valid) throw new TypeError('a subject has attributes with a type and a value');
+  if (!valid) throw new TypeError('"subject" must have attributes with a type and a value');
   return rdn;
 }
 
 function encodeAttribute({ type, value }: Rdn[number]): Der {
   const dotted = type.replace(/^OID\./i, '');
   const known = attributeTypes.get(type.toLowerCase()) ?? typesByOid.get(dotted);
-  if (!known && !/^\d/.test(dotted)) throw new TypeError(`unknown attribute in the subject: ${type}`);
+  if (!known && !/^\d/.test(dotted))
+    throw new TypeError(`"subject" must have known attributes or dotted OIDs, not ${type}`);
   const { oid, ...rule } = known ?? directory(dotted);
   const encoded = typeof value === 'string' ? encodeValue(value, { type, ...rule }) : value;
   return sequence(objectIdentifier(oid), encoded);
@@ -110,9 +111,9 @@ function encodeValue(
 ): Der {
   const length = [...value].length;
   if (length === 0 || length > maxLength)
-    throw new TypeError(`${type} in the subject has 1 to ${maxLength} characters`);
+    throw new TypeError(`"subject" must have 1 to ${maxLength} characters in ${type}`);
   if (LONE_SURROGATE.test(value) || (pattern && !pattern.test(value)))
-    throw new TypeError(`${type} in the subject has characters that it cannot have`);
+    throw new TypeError(`"subject" must have only the characters in ${type} that it may have`);
   return text(tag, value);
 }
 
@@ -127,7 +128,7 @@ function parseText(source: string): Rdn[] {
   for (;;) {
     const [whole, type = ''] = /^\s*((?:OID\.)?[A-Za-z0-9][A-Za-z0-9.-]*) *= */i.exec(rest) ?? [];
     if (whole === undefined)
-      throw new TypeError('not a subject in the form of RFC 4514, e.g. CN=Ada,O=Analytical Engines');
+      throw new TypeError('"subject" must have the form of RFC 4514, e.g. CN=Ada,O=Analytical Engines');
     const { value, length } = parseValue(rest.slice(whole.length));
     rdn.push({ type, value });
     const separator = rest[whole.length + length];
@@ -148,7 +149,7 @@ function parseValue(source: string): { value: string | Der; length: number } {
   const [raw = ''] = /^(?:[^\\,;+"<>]|\\.)*/su.exec(source) ?? [];
   const after = source[raw.length];
   if (after !== undefined && !',;+'.includes(after))
-    throw new TypeError(`${after} in the subject is to be escaped: \\${after}`);
+    throw new TypeError(`"subject" must have ${after} escaped, as \\${after}`);
   // A space at the end counts when it is escaped.
   return { value: unescaped(raw.replace(/(?<!\\)((?:\\\\)*(?:\\ )?) +$/, '$1')), length: raw.length };
 }
@@ -165,14 +166,14 @@ function unescaped(source: string): string {
     }
     const [pair] = HEX_PAIR.exec(rest) ?? [];
     if (!pair && !(rest !== '' && ESCAPABLE.includes(rest.charAt(0))))
-      throw new TypeError('a backslash in the subject escapes a special character, or two hex digits');
+      throw new TypeError('"subject" must have a special character, or two hex digits, after a backslash');
     bytes.push(pair ? Number.parseInt(pair, 16) : rest.charCodeAt(0));
     rest = rest.slice(pair ? 2 : 1);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
   } catch {
-    throw new TypeError('the escaped octets in the subject are not UTF-8');
+    throw new TypeError('"subject" must have UTF-8 as its escaped octets');
   }
 }
 
@@ -181,7 +182,7 @@ function fromHex(hex: string): Der {
   const der = Uint8Array.from(hex.match(/../g) ?? [], pair => Number.parseInt(pair, 16));
   const [tag = 0] = der;
   if (!equalBytes(element(tag, der.subarray(headerLength(der))), der))
-    throw new TypeError('a value in hex in the subject is one DER element');
+    throw new TypeError('"subject" must have one DER element as a value in hex');
   return der;
 }
 

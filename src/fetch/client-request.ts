@@ -110,7 +110,8 @@ function withBody({ input, init, kept }: Prepared, body: BodyInit): Prepared {
   });
   if (isStream(body)) {
     checkStream(body);
-    if (init.keepalive ?? given?.keepalive) throw new TypeError('a stream cannot be sent with keepalive');
+    if (init.keepalive ?? given?.keepalive)
+      throw new TypeError('"keepalive" must not be set with a stream as the body');
     // Its own headers, of which `blob` and `formData` take the type.
     return made(STAND_IN, new Response(body, { headers }));
   }

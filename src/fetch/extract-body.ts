@@ -14,7 +14,7 @@ export function isStream(body: unknown): body is ReadableStream<Uint8Array> {
 
 /** A stream that is read elsewhere, or has been read from, is a TypeError. */
 export function checkStream(stream: ReadableStream): void {
-  if (stream.locked) throw new TypeError('the body is locked: something else reads it already');
+  if (stream.locked) throw new TypeError('"body" must not be locked: something else reads it already');
   // The platform alone knows whether it has been read from.
   new Response(stream);
 }
@@ -52,8 +52,8 @@ export function encodeBody(source: BodyInit): WholeBody | undefined {
 /** Shared memory, and such as can change its size, is a TypeError here as in the platform's fetch (Web IDL, "BufferSource"). */
 function fixedBytes(source: BufferSource): Uint8Array<ArrayBuffer> {
   const buffer: ArrayBuffer & { resizable?: boolean } = ArrayBuffer.isView(source) ? source.buffer : source;
-  if (!isA(buffer, ArrayBuffer)) throw new TypeError('shared memory cannot be sent: send a copy');
-  if (buffer.resizable) throw new TypeError('a resizable ArrayBuffer cannot be sent: send a copy');
+  if (!isA(buffer, ArrayBuffer)) throw new TypeError('"body" must not be shared memory: send a copy');
+  if (buffer.resizable) throw new TypeError('"body" must not be a resizable ArrayBuffer: send a copy');
   // What was transferred away has no bytes, and takes no view.
   return (source.byteLength > 0 && viewOf(source)) || new Uint8Array();
 }
@@ -91,7 +91,7 @@ export function dropBody(source: BodyInit | Request | undefined, reason: unknown
 }
 
 export function usedBody(): TypeError {
-  return new TypeError("the request's body has been used already");
+  return new TypeError('"body" must not have been used already');
 }
 
 /** WebKit gives a form with files back in no way, once it is in a `Request`. */

@@ -58,7 +58,7 @@ export function readFetchRequest(
   const headers = new Headers(init.headers === undefined ? given?.headers : init.headers);
   const { cache, ...options } = readOptions(given, init);
   if ((init.mode ?? given?.mode) === 'no-cors' && !simple.has(method))
-    throw new TypeError(`the mode "no-cors" does not allow the method ${method}`);
+    throw new TypeError(`"method" must be GET, HEAD or POST with the mode "no-cors", not ${method}`);
   const bodyless = method === 'GET' || method === 'HEAD';
   checkBody(init, bodyless && method);
   if (bodyless && given) refuseBody(given, method);
@@ -91,14 +91,14 @@ function removeConnectionFields(headers: Headers): void {
 
 function checkBody({ body, keepalive }: MtlsRequestInit, bodyless: string | false): void {
   if (body === undefined || body === null) return;
-  if (bodyless) throw new TypeError(`a ${bodyless} request cannot have a body`);
+  if (bodyless) throw new TypeError(`"body" must not be given with the method ${bodyless}`);
   if (!isStream(body)) return;
   checkStream(body);
-  if (keepalive) throw new TypeError('a stream cannot be sent with keepalive');
+  if (keepalive) throw new TypeError('"keepalive" must not be set with a stream as the body');
 }
 
 function refuseBody(request: Request, method: string): void {
-  if (keptOf(request)?.body) throw new TypeError(`a ${method} request cannot have a body`);
+  if (keptOf(request)?.body) throw new TypeError(`"body" must not be given with the method ${method}`);
   // Firefox does not show whether a Request has a body, but refuses this as the others do.
   new PlatformRequest(request.clone(), { method });
 }
@@ -114,14 +114,12 @@ function checkAddress(
   { sameOriginOnly, cache }: { sameOriginOnly: boolean; cache: RequestCache },
 ): void {
   if (url.protocol !== 'https:') {
-    throw new TypeError(
-      `${url.protocol} cannot be fetched here: this client speaks TLS only, so the address must be an https: URL`,
-    );
+    throw new TypeError(`"url" must be an https: address, not ${url.protocol}: this client speaks TLS only`);
   }
   if (sameOriginOnly && !isPageOrigin(url))
-    throw new TypeError('the mode "same-origin" allows addresses of the page\'s own origin only');
+    throw new TypeError('"url" must be of the page\'s own origin with the mode "same-origin"');
   if (cache === 'only-if-cached')
-    throw new TypeError('nothing is cached here, and cache is "only-if-cached"');
+    throw new TypeError('"cache" must not be "only-if-cached": nothing is cached here');
 }
 
 async function readBody(
@@ -170,16 +168,15 @@ export function readUrl(text: string): URL {
   try {
     url = new URL(text, baseAddress());
   } catch {
-    throw new TypeError('the address is not a valid URL');
+    throw new TypeError('"url" must be a valid URL');
   }
-  if (url.username || url.password)
-    throw new TypeError('a URL with a user name or a password cannot be fetched');
+  if (url.username || url.password) throw new TypeError('"url" must not have a user name or a password');
   return url;
 }
 
 function readMethod(method: string): string {
-  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) throw new TypeError('the method is not a token');
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) throw new TypeError('"method" must be a token');
   const upper = method.toUpperCase();
-  if (forbidden.has(upper)) throw new TypeError(`the method ${upper} is forbidden`);
+  if (forbidden.has(upper)) throw new TypeError(`"method" must not be ${upper}`);
   return normalised.has(upper) ? upper : method;
 }

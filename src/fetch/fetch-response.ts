@@ -90,7 +90,7 @@ export class FetchResponse extends Response {
     const failure = this.#details.failure?.();
     if (failure) return Promise.reject(failure.reason);
     if (this.bodyUsed || this.body?.locked)
-      return Promise.reject(new TypeError('the body has been read already, or is being read'));
+      return Promise.reject(new TypeError('"body" must not have been read, or be read, already'));
     const bytes = this.body ? readAll(this.body) : Promise.resolve(new Uint8Array(0));
     return bytes.then(convert);
   }
@@ -106,7 +106,7 @@ function protect(headers: Headers): void {
 }
 
 function refuse(): never {
-  throw new TypeError('the headers of a fetched response cannot be changed: make a new Response with others');
+  throw new TypeError('"headers" must not be changed on a fetched response: make a new Response with others');
 }
 
 function textOf(bytes: Uint8Array): string {

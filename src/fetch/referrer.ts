@@ -43,7 +43,7 @@ function urlOf(text: string): URL | undefined {
   try {
     url = new URL(text, globalThis.document?.baseURI ?? page);
   } catch {
-    throw new TypeError('the referrer is not a valid URL');
+    throw new TypeError('"referrer" must be a valid URL');
   }
   return page && url.origin === page.origin ? url : page;
 }

@@ -24,7 +24,7 @@ export interface ProgressListeners {
 export function readProgress({ onUploadProgress, onDownloadProgress }: ProgressListeners): ProgressListeners {
   for (const listener of [onUploadProgress, onDownloadProgress]) {
     if (listener !== undefined && typeof listener !== 'function')
-      throw new TypeError('"onUploadProgress" and "onDownloadProgress" must be functions');
+      throw new TypeError('"onUploadProgress" must be a function, and so must "onDownloadProgress"');
   }
   return { onUploadProgress, onDownloadProgress };
 }

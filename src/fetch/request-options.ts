@@ -28,8 +28,7 @@ const others = ['body', 'headers', 'keepalive', 'onDownloadProgress', 'onUploadP
 /** Reads each member of an `init` once, as the platform does (Web IDL, "dictionary types"). Misuse is a TypeError. */
 export function readInit(init: MtlsRequestInit | null | undefined): MtlsRequestInit {
   if (init === undefined || init === null) return {};
-  if (typeof init !== 'object' && typeof init !== 'function')
-    throw new TypeError('the second argument of fetch must be an object');
+  if (typeof init !== 'object' && typeof init !== 'function') throw new TypeError('"init" must be an object');
   const given = init as Record<string, unknown>;
   const read: Record<string, unknown> = {};
   for (const name of [...texts, ...others].sort()) {
@@ -72,7 +71,7 @@ export function readOptions(request: Request | undefined, init: MtlsRequestInit)
   const mode = init.mode ?? request?.mode;
   const cache = init.cache ?? request?.cache ?? 'default';
   if (cache === 'only-if-cached' && mode !== 'same-origin')
-    throw new TypeError('"only-if-cached" goes with the mode "same-origin"');
+    throw new TypeError('"cache" must not be "only-if-cached" without the mode "same-origin"');
   return {
     cache,
     credentials: init.credentials ?? request?.credentials ?? 'same-origin',

@@ -21,7 +21,7 @@ export function readerOf(stream: ReadableStream<Uint8Array>): BodyReader {
       const { done, value } = await reader.read();
       if (done) return undefined;
       if (isA(value, Uint8Array)) return value;
-      throw new TypeError("the chunks of a request's body must be Uint8Arrays");
+      throw new TypeError('"body" must have chunks of Uint8Array');
     },
     cancel(reason) {
       reader.cancel(reason).catch(() => {});

@@ -42,7 +42,7 @@ function parsePattern(pattern: string): HostPattern {
   const validWildcard = !wildcard || (name && hostname?.includes('.') && !isIpv4(hostname));
   if (!hostname || !validPort || !validWildcard)
     throw new TypeError(
-      `not a host pattern: ${JSON.stringify(pattern)} (for instance: example.com, *.example.com:8443)`,
+      `"hosts" must be patterns such as example.com or *.example.com:8443, not ${JSON.stringify(pattern)}`,
     );
   return { hostname, wildcard: Boolean(wildcard), ...(port && { port: Number(port) }) };
 }
@@ -61,7 +61,7 @@ function isIpv4(hostname: string): boolean {
 export function bareHostname(hostname: string): string {
   const bare = withoutBrackets(canonicalHostname(hostname));
   if (bare) return bare;
-  throw new TypeError(`hostname: not a DNS name or an IP address: ${JSON.stringify(hostname)}`);
+  throw new TypeError(`"hostname" must be a DNS name or an IP address, not ${JSON.stringify(hostname)}`);
 }
 
 function canonicalHostname(hostname: string): string {

@@ -41,7 +41,7 @@ async function readResponse(
   response: Response,
   { maxBytes, signal }: ReadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (response.bodyUsed) throw new TypeError('the body of the response has been read already');
+  if (response.bodyUsed) throw new TypeError('"source" must be a Response whose body has not been read');
   if (!response.ok) throw malformed(`There is no file: the server answered ${response.status}.`);
   const reader = response.body?.getReader();
   if (!reader) return new Uint8Array();

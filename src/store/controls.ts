@@ -79,7 +79,9 @@ export function changedControls(
   const [before, after] = [controls, changed].map(it => it.userVerification ?? 'none');
   if (before !== after && after === 'required' && requiredLate) throw requiredLate();
   if (before !== after)
-    throw new TypeError('"controls.userVerification" cannot be changed: it is set when an identity is added');
+    throw new TypeError(
+      '"controls.userVerification" must not be changed: it is set when an identity is added',
+    );
   return changed;
 }
 

@@ -254,7 +254,7 @@ export class TlsConnection implements PlaintextChannel {
 
   async #write(chunk: Uint8Array): Promise<void> {
     if (!isA(chunk, Uint8Array)) {
-      const error = new TypeError('a connection takes chunks of Uint8Array');
+      const error = new TypeError('"chunk" must be a Uint8Array');
       this.#abandon(error);
       throw error;
     }

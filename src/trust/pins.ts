@@ -66,6 +66,6 @@ function readPin(pin: string): Uint8Array {
   const digest = fromBase64(base64);
   if (digest?.length === SHA256_BYTES) return digest;
   throw new TypeError(
-    `not a pin: ${JSON.stringify(pin)} (the base64 of a SHA-256, for instance sha256/ and 44 characters)`,
+    `"pins" must be the base64 of a SHA-256, for instance sha256/ and 44 characters, not ${JSON.stringify(pin)}`,
   );
 }

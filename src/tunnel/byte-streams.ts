@@ -97,7 +97,7 @@ export class ByteStreams implements TunnelStream, StreamHandlers {
 
   async #write(chunk: Uint8Array): Promise<void> {
     if (!(chunk instanceof Uint8Array)) {
-      const error = new TypeError('a tunnel takes chunks of Uint8Array');
+      const error = new TypeError('"chunk" must be a Uint8Array');
       this.#giveUp(error);
       throw error;
     }

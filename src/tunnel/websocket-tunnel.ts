@@ -120,7 +120,7 @@ function parseSettings(url: string, options: WebSocketTunnelOptions): SocketsSet
   checkedInteger('openTimeoutMs', openTimeoutMs, { min: 0, max: MAX_TIMER_MS });
   checkedInteger('sockets', sockets, { min: 1, max: MAX_SOCKETS });
   if (typeof WebSocket !== 'function')
-    throw new TypeError('there is no global WebSocket here: give one as the option WebSocket');
+    throw new TypeError('"WebSocket" must be given here: there is no global WebSocket');
   const keepAlive = parseKeepAlive(options);
   return { url, token, sockets, ...parseWindows(options), openTimeoutMs, keepAlive, WebSocket };
 }

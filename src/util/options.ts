@@ -12,7 +12,7 @@ export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
  */
 export function checkOptionNames(options: object, known: object, path = ''): void {
   if (options === null || typeof options !== 'object')
-    throw new TypeError(path ? `"${path.slice(0, -1)}" must be an object` : 'options must be an object');
+    throw new TypeError(path ? `"${path.slice(0, -1)}" must be an object` : '"options" must be an object');
   const unknown = Object.keys(options).find(name => !Object.hasOwn(known, name));
   if (unknown === undefined) return;
   const names = Object.keys(known).sort();

@@ -37,7 +37,7 @@ function parseProxy(text: string): Network {
   const network = parseNetwork(String(text));
   if (network) return network;
   throw new TypeError(
-    `cannot read the proxy ${JSON.stringify(text)}: write an address or a network, as in 10.0.0.7 or 10.0.0.0/8`,
+    `"trustedProxies" must be addresses or networks, as in 10.0.0.7 or 10.0.0.0/8, not ${JSON.stringify(text)}`,
   );
 }
 

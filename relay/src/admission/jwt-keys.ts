@@ -77,8 +77,7 @@ function readKey(key: string | JsonWebKey | { keys: JsonWebKey[] }): JsonWebKey[
   if (typeof key !== 'string')
     return 'keys' in key ? (key.keys as JsonWebKey[]).map(readJwk) : [readJwk(key)];
   if (!key.includes('-----BEGIN')) return readKey(parseJson(key));
-  if (key.includes('PRIVATE KEY'))
-    throw new TypeError('"jwt.keys" has a private key: give the relay the public one');
+  if (key.includes('PRIVATE KEY')) throw new TypeError('"jwt.keys" must be public keys: one is private');
   const blocks = key.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? [];
   return blocks.map(block => exportJwk(() => createPublicKey(block)));
 }
@@ -88,13 +87,13 @@ function parseJson(text: string): JsonWebKey {
     const value = JSON.parse(text);
     if (value !== null && typeof value === 'object') return value;
   } catch {}
-  throw new TypeError('"jwt.keys" has a text that is neither PEM nor JSON');
+  throw new TypeError('"jwt.keys" must be PEM or JSON texts: one is neither');
 }
 
 /** Keeps what says which tokens the key is for. */
 function readJwk(jwk: JsonWebKey): JsonWebKey {
   if (jwk.d !== undefined || jwk.k !== undefined) {
-    throw new TypeError('"jwt.keys" has a private or a secret key: give the relay the public one');
+    throw new TypeError('"jwt.keys" must be public keys: one is private or secret');
   }
   const { kid, alg, use } = jwk;
   const known = Object.fromEntries(
@@ -108,10 +107,10 @@ function exportJwk(read: () => KeyObject): JsonWebKey {
   try {
     key = read();
   } catch {
-    throw new TypeError('"jwt.keys" has a key that cannot be read: write a public key as PEM or JWK');
+    throw new TypeError('"jwt.keys" must be public keys as PEM or JWK: one cannot be read');
   }
   if ((key.asymmetricKeyDetails?.modulusLength ?? MIN_RSA_BITS) < MIN_RSA_BITS) {
-    throw new TypeError(`"jwt.keys" has an RSA key of less than ${MIN_RSA_BITS} bits`);
+    throw new TypeError(`"jwt.keys" must have RSA keys of at least ${MIN_RSA_BITS} bits`);
   }
   return key.export({ format: 'jwk' });
 }

@@ -10,7 +10,7 @@ export function parseOrigin(origin: string): string {
   // A URL may have a * in its host; here it would only look like a pattern.
   if (!parsed || parsed.origin === 'null' || parsed.href !== `${parsed.origin}/` || origin.includes('*')) {
     throw new TypeError(
-      `cannot read the origin ${JSON.stringify(origin)}: write scheme, host and port as the browser does, as in https://app.example.com`,
+      `"origins" must be scheme, host and port as browsers write them, as in https://app.example.com, not ${JSON.stringify(origin)}`,
     );
   }
   return parsed.origin;

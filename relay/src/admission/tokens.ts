@@ -27,12 +27,12 @@ export function parseTokens(tokens: (string | RelayToken)[]): KnownToken[] {
   return tokens.map((entry, index) => {
     const { name, token } = typeof entry === 'string' ? { name: `token-${index + 1}`, token: entry } : entry;
     if (typeof name !== 'string' || !NAME.test(name)) {
-      throw new TypeError('the name of a token must be 1 to 64 letters, digits and "_", "." or "-"');
+      throw new TypeError('"tokens" must have names of 1 to 64 letters, digits and "_", "." or "-"');
     }
     const length = typeof token === 'string' ? Buffer.byteLength(token) : 0;
     if (length < MIN_TOKEN_BYTES || length > MAX_TOKEN_BYTES) {
       throw new TypeError(
-        `the token ${name} must be a string of ${MIN_TOKEN_BYTES} to ${MAX_TOKEN_BYTES} bytes: make one with "openssl rand -base64 24"`,
+        `"tokens" must be strings of ${MIN_TOKEN_BYTES} to ${MAX_TOKEN_BYTES} bytes, and ${name} is not: make one with "openssl rand -base64 24"`,
       );
     }
     return { name, digest: digestOf(token) };

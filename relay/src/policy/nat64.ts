@@ -12,7 +12,7 @@ export function parseNat64Prefix(text: string): Network {
   const prefix = parseNetwork(String(text));
   if (prefix?.family === 6 && LENGTHS.includes(prefix.prefixLength)) return prefix;
   throw new TypeError(
-    `cannot read the NAT64 prefix ${JSON.stringify(text)}: write an IPv6 network of ${LENGTHS.join(', ')} bits, as in 2001:db8:64::/96`,
+    `"nat64Prefixes" must be IPv6 networks of ${LENGTHS.join(', ')} bits, as in 2001:db8:64::/96, not ${JSON.stringify(text)}`,
   );
 }
 

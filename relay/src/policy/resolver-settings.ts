@@ -17,7 +17,7 @@ export function parseResolverSettings(options: {
   if (resolver !== 'dns' && resolver !== 'system')
     throw new TypeError('"resolver" must be "dns" or "system"');
   if (resolver === 'system' && dnsServers.length > 0) {
-    throw new TypeError('give DNS servers only to the resolver "dns": "system" has its own');
+    throw new TypeError('"dnsServers" must not come with the resolver "system", which has its own');
   }
   return { resolver, dnsServers: dnsServers.map(parseDnsServer) };
 }
@@ -28,6 +28,6 @@ function parseDnsServer(server: string): string {
   const isAddress = ipv6 === undefined ? isIPv4(ipv4) : isIPv6(ipv6);
   if (isAddress && Number(port) >= 1 && Number(port) <= 65535) return server;
   throw new TypeError(
-    `cannot read the DNS server ${JSON.stringify(server)}: write an address, with or without a port, as in 10.0.0.53 or [fd00::53]:53`,
+    `"dnsServers" must be addresses, with or without a port, as in 10.0.0.53 or [fd00::53]:53, not ${JSON.stringify(server)}`,
   );
 }

@@ -30,7 +30,7 @@ export function parseTargetRule(pattern: string): TargetRule {
   if (host && 1 <= firstPort && firstPort <= lastPort && lastPort <= 65535)
     return { host, firstPort, lastPort };
   throw new TypeError(
-    `cannot read the target ${JSON.stringify(pattern)}: write host:port, as in localhost:8443, *.example.com:443, 10.0.0.0/8:*, [fd00::/8]:8000-8099`,
+    `"allow" must be host:port, as in localhost:8443, *.example.com:443, 10.0.0.0/8:* or [fd00::/8]:8000-8099, not ${JSON.stringify(pattern)}`,
   );
 }
 

@@ -166,7 +166,7 @@ test('behind a prefix that is not global nothing is', () => {
 test.each(['', '64:ff9b::', '10.0.0.0/8', '2400::/80', '2400::1/96', '2400::/128', 'nat64.test'])(
   '%j is no NAT64 prefix',
   text => {
-    expect(() => parseNat64Prefix(text)).toThrow('NAT64 prefix');
+    expect(() => parseNat64Prefix(text)).toThrow('"nat64Prefixes" must be');
   },
 );
 

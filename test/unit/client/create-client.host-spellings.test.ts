@@ -96,6 +96,6 @@ it.each(['localhost..', '.', 'a b', '', '[::1%lo]', 'example.com/path'])(
 it('sends nothing to a name that ends in two dots', async () => {
   const { hostnames, tunnel } = noting();
   const { client } = await stage.visitor({ tunnel });
-  await expect(client.fetch('https://localhost../')).rejects.toThrow(/not a DNS name/);
+  await expect(client.fetch('https://localhost../')).rejects.toThrow(/must be a DNS name/);
   expect(hostnames.size).toBe(0);
 });
