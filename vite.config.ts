@@ -112,6 +112,7 @@ export default defineConfig({
       project('interop', 60_000, ['test/setup/web-socket.ts']),
       libraries,
       project('pack', 180_000),
+      project('docs', 300_000),
       project('browser', 180_000),
     ],
   },

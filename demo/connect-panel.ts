@@ -57,7 +57,7 @@ export function startConnectPanel(
 
   async function run(signal: AbortSignal): Promise<void> {
     const url = address();
-    const relayBefore = await relayReport();
+    const relayBefore = config.hasRecord ? await relayReport() : undefined;
     const startedAt = performance.now();
     const client = await clients.get(choice.value);
     const sendsBody = hasBody(method.value);
@@ -71,10 +71,9 @@ export function startConnectPanel(
     });
     const totalMs = performance.now() - startedAt;
     const who = whoAmI(body.bodyText);
-    const relayAfter = await relayReport({
-      ...(relayBefore && { since: relayBefore.position }),
-      ...(who?.client && { text: commonName(who.client.subject) }),
-    });
+    const text = who?.client && commonName(who.client.subject);
+    const relayAfter =
+      relayBefore && (await relayReport({ since: relayBefore.position, ...(text && { text }) }));
     const info = client.connectionInfo(response);
     const reused = info !== undefined && seenBefore(info);
     const exchange: Exchange = {
@@ -153,10 +152,13 @@ export function startConnectPanel(
     byId('body-field', HTMLElement).hidden = !hasBody(method.value);
     if (hasBody(method.value) && path.value === '/') path.value = '/echo';
   });
-  target.addEventListener('change', () => {
+  const showCustom = () => {
     byId('custom-target-field', HTMLElement).hidden = target.value !== CUSTOM;
-  });
+  };
+  target.addEventListener('change', showCustom);
   fillTargets(target, config.targets);
+  byId('custom-target-hint', HTMLElement).hidden = config.targets.length === 0;
+  showCustom();
 
   return {
     origin,
@@ -196,10 +198,14 @@ function fillTargets(select: HTMLSelectElement, targets: Target[]): void {
   const good = targets.filter(({ expect }) => !expect);
   const bad = targets.filter(({ expect }) => expect);
   select.append(
-    h('optgroup', { label: 'Ask for a client certificate' }, ...good.map(option)),
-    h('optgroup', { label: 'Must be refused' }, ...bad.map(option)),
+    ...group('Ask for a client certificate', good.map(option)),
+    ...group('Must be refused', bad.map(option)),
     h('option', { value: CUSTOM }, 'Another address …'),
   );
+}
+
+function group(label: string, options: HTMLElement[]): HTMLElement[] {
+  return options.length > 0 ? [h('optgroup', { label }, ...options)] : [];
 }
 
 /** The choice is kept when the list changes, unless the chosen identity is gone. */

@@ -10,7 +10,7 @@ import {
   type StoredIdentity,
   stepCa,
 } from 'browser-mtls';
-import type { DemoConfig } from './config.js';
+import type { LocalConfig } from './config.js';
 import { readControls } from './controls-form.js';
 import { button, byId, h } from './dom.js';
 import { log } from './log.js';
@@ -24,7 +24,7 @@ export interface EnrollPanel {
   renew(identity: StoredIdentity): Promise<void>;
 }
 
-export function startEnrollPanel(store: IdentityStore, config: DemoConfig): EnrollPanel {
+export function startEnrollPanel(store: IdentityStore, config: LocalConfig): EnrollPanel {
   const form = byId('enroll-form', HTMLFormElement);
   const name = byId('enroll-name', HTMLInputElement);
   const status = byId('enroll-status', HTMLElement);
@@ -111,7 +111,7 @@ export function startEnrollPanel(store: IdentityStore, config: DemoConfig): Enro
   };
 }
 
-function connection({ relay, anchors }: DemoConfig) {
+function connection({ relay, anchors }: LocalConfig) {
   return { tunnel: relay.url, tunnelToken: relay.token, trust: { anchors } };
 }
 

@@ -1,6 +1,6 @@
 import type { IdentityStore, StoredIdentity } from 'browser-mtls';
 import type { IdentityErrorDetail, IdentityImportDetail } from 'browser-mtls/elements';
-import type { DemoConfig, Sample } from './config.js';
+import type { LocalConfig, Sample } from './config.js';
 import { readControls } from './controls-form.js';
 import { button, byId, h } from './dom.js';
 import { nameOf } from './identities-panel.js';
@@ -9,7 +9,7 @@ import { problemBox, problemOf } from './problems.js';
 import { describeVerification } from './verification.js';
 
 /** The element does the import; the panel has what is around it: samples, files from an address, the controls. */
-export function startImportPanel(store: IdentityStore, config: DemoConfig | undefined): void {
+export function startImportPanel(store: IdentityStore, config: LocalConfig | undefined): void {
   const importer = byId('importer', HTMLElement) as HTMLElementTagNameMap['identity-import'];
   const url = byId('p12-url', HTMLInputElement);
   const problems = byId('import-error', HTMLElement);
@@ -63,7 +63,7 @@ export function startImportPanel(store: IdentityStore, config: DemoConfig | unde
   if (config) offerSamples(config, sample => fetchFile(sample.url));
 }
 
-function offerSamples({ samples, password }: DemoConfig, onChoose: (sample: Sample) => void): void {
+function offerSamples({ samples, password }: LocalConfig, onChoose: (sample: Sample) => void): void {
   const items = samples.map(sample => {
     const choose = button(sample.title, () => onChoose(sample), {
       'data-testid': 'sample',

@@ -70,6 +70,9 @@ const STEPS = [
   vitestStep('pack', 'The packed tarballs in other projects', ['openssl', 'zstd', 'nginx', 'chromium'], {
     after: ['build'],
   }),
+  vitestStep('docs', 'The documentation as a site, in Chromium', ['openssl', 'zstd', 'chromium'], {
+    after: ['build'],
+  }),
   vitestStep(
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',
