@@ -35,6 +35,8 @@ const guide = [
       page('PKCS#12 files', 'pkcs12'),
       page('Keychain', 'keychain'),
       page('Enrolment', 'enrolment'),
+      page('Diagnostics', 'diagnostics'),
+      page('Libraries', 'libraries'),
       page('gRPC', 'grpc'),
     ],
   },
