@@ -1,7 +1,8 @@
+import * as pkijs from 'pkijs';
 import {
   children,
   count,
-  fields,
+  guarded,
   is,
   type Node,
   objectIdentifier,
@@ -178,10 +179,12 @@ export interface Algorithm {
   parameters: Node | undefined;
 }
 
-/** AlgorithmIdentifier (RFC 5280, section 4.1.1.2). */
 export function algorithm(node: Node | undefined): Algorithm {
-  const [oid, parameters] = fields(node, { atLeast: 1, atMost: 2 });
-  return { oid: objectIdentifier(oid), parameters };
+  return guarded(() => algorithmOf(new pkijs.AlgorithmIdentifier({ schema: node })));
+}
+
+export function algorithmOf({ algorithmId, algorithmParams }: pkijs.AlgorithmIdentifier): Algorithm {
+  return { oid: algorithmId, parameters: algorithmParams as Node | undefined };
 }
 
 /** How the MAC is keyed and made. */
@@ -234,11 +237,12 @@ export function saltOf(node: Node | undefined): Uint8Array<ArrayBuffer> {
   return salt;
 }
 
-/** PBES2-params (RFC 8018, appendix A.4). */
 function pbes2(parameters: Node | undefined): Pbes2 {
-  const [derivationNode, cipherNode] = fields(parameters, { atLeast: 2, atMost: 2 });
-  const { keyLength, ...derivation } = keyDerivation(algorithm(derivationNode));
-  return { kind: 'pbes2', derivation, ...pbes2Cipher(algorithm(cipherNode), keyLength) };
+  const { keyDerivationFunc, encryptionScheme } = guarded(
+    () => new pkijs.PBES2Params({ schema: parameters }),
+  );
+  const { keyLength, ...derivation } = keyDerivation(algorithmOf(keyDerivationFunc));
+  return { kind: 'pbes2', derivation, ...pbes2Cipher(algorithmOf(encryptionScheme), keyLength) };
 }
 
 function pbes2Cipher(
@@ -289,7 +293,7 @@ function keyDerivation({ oid, parameters }: Algorithm): KeyDerivation {
   throw unsupportedAlgorithm(oid);
 }
 
-/** PBKDF2-params (RFC 8018, appendix A.2). */
+/** PBKDF2-params (RFC 8018, appendix A.2). Not by PKI.js, which reads large iteration counts as 0. */
 function pbkdf2(parameters: Node | undefined): KeyDerivation {
   const [salt, iterations, ...optional] = sequence(parameters);
   if (is(salt, Tag.sequence)) throw unsupported('PBKDF2 with a salt from another source');

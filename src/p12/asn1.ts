@@ -43,8 +43,8 @@ export function parse(element: Element, budget?: ParsingBudget): Node {
   });
 }
 
-/** asn1js throws errors of many kinds at damaged input. */
-function guarded<T>(read: () => T): T {
+/** asn1js and PKI.js throw errors of many kinds at damaged input. */
+export function guarded<T>(read: () => T): T {
   try {
     return read();
   } catch (cause) {
@@ -73,16 +73,6 @@ export function sequence(node: Node | undefined): Node[] {
   return children(node);
 }
 
-/** The elements of a SEQUENCE that has no others than these. */
-export function fields(
-  node: Node | undefined,
-  { atLeast, atMost }: { atLeast: number; atMost: number },
-): Node[] {
-  const found = sequence(node);
-  if (found.length < atLeast || found.length > atMost) throw unexpected();
-  return found;
-}
-
 /** What is inside an explicit tag. */
 export function explicit(node: Node | undefined, tag: number): Node {
   const inner = isContext(node, tag) ? children(node)[0] : undefined;
@@ -108,12 +98,6 @@ export function octets(node: Node | undefined): Uint8Array<ArrayBuffer> {
 export function octetString(node: Node | undefined): Uint8Array<ArrayBuffer> {
   if (!is(node, Tag.octetString)) throw unexpected();
   return octets(node);
-}
-
-/** The bytes of an OCTET STRING with an implicit tag. */
-export function implicitOctets(node: Node | undefined, tag: number): Uint8Array<ArrayBuffer> {
-  if (!isContext(node, tag)) throw unexpected();
-  return node.idBlock.isConstructed ? concatenated(children(node).map(octetString)) : octets(node);
 }
 
 /** More octets than any number has that is counted to. */

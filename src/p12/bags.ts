@@ -1,11 +1,11 @@
 // The bags inside a SafeContents (RFC 7292, section 4.2).
+import * as pkijs from 'pkijs';
 import { MtlsError } from '../errors.js';
 import { toHex } from '../util/encoding.js';
-import { algorithm, encryptionOf } from './algorithms.js';
+import { algorithmOf, encryptionOf } from './algorithms.js';
 import {
-  children,
   explicit,
-  fields,
+  guarded,
   is,
   type Node,
   objectIdentifier,
@@ -164,13 +164,17 @@ function isBag(element: Element): boolean {
 
 const isKey = (type: string | undefined) => type === KEY || type === SHROUDED_KEY;
 
-/** EncryptedPrivateKeyInfo (RFC 5208, section 6). */
 function shrouded(node: Node): Encrypted {
-  const [encryption, ciphertext] = fields(node, { atLeast: 2, atMost: 2 });
-  return { encryption: encryptionOf(algorithm(encryption)), ciphertext: octetString(ciphertext) };
+  return guarded(() => {
+    const { encryptionAlgorithm, encryptedData } = new pkijs.PKCS8ShroudedKeyBag({ schema: node });
+    return {
+      encryption: encryptionOf(algorithmOf(encryptionAlgorithm)),
+      ciphertext: octetString(encryptedData),
+    };
+  });
 }
 
-/** CertBag (RFC 7292, section 4.2.3). Undefined for one of another kind. */
+/** CertBag (RFC 7292, section 4.2.3). Not by PKI.js, which parses the certificate too. Undefined for one of another kind. */
 function certificateOf(node: Node): Uint8Array<ArrayBuffer> | undefined {
   const [kind, wrapped] = sequence(node);
   return objectIdentifier(kind) === X509_CERTIFICATE ? octetString(explicit(wrapped, 0)) : undefined;
@@ -187,9 +191,8 @@ const MAX_ATTRIBUTE_BYTES = 8_192;
 
 /** The first one of each type counts. */
 function readAttribute(node: Node, found: Attributes): void {
-  const [id, values] = fields(node, { atLeast: 2, atMost: 2 });
-  const type = objectIdentifier(id);
-  const [value] = is(values, Tag.set) ? children(values) : [];
+  const { type, values } = new pkijs.Attribute({ schema: node });
+  const [value] = values as Node[];
   if (!value) return;
   if (type === FRIENDLY_NAME && found.friendlyName === undefined) {
     const text = readText(value);

@@ -1,7 +1,9 @@
 // The outer structure of a file (RFC 7292, section 4): nothing here needs the password.
+import * as pkijs from 'pkijs';
 import { MtlsError } from '../errors.js';
 import {
   algorithm,
+  algorithmOf,
   atLeastOne,
   type Encryption,
   encryptionOf,
@@ -11,18 +13,15 @@ import {
 } from './algorithms.js';
 import {
   count,
-  explicit,
-  fields,
-  implicitOctets,
-  is,
+  guarded,
   type Node,
-  objectIdentifier,
   octetString,
+  octets,
   type ParsingBudget,
   parse,
   sequence,
 } from './asn1.js';
-import { type Element, elementsOf, firstElement, Tag, unexpected } from './ber-scan.js';
+import { type Element, elementsOf, firstElement, Tag } from './ber-scan.js';
 import { damaged, malformed, unsupported } from './errors.js';
 import { type Cost, costOf } from './import-budget.js';
 
@@ -92,20 +91,24 @@ function parseContent(node: Node): Uint8Array<ArrayBuffer> | Encrypted {
 
 /** EncryptedData (RFC 5652, section 8). */
 function encryptedData(node: Node): Encrypted {
-  // The attributes behind it are protected by nothing.
-  const [version, info] = fields(node, { atLeast: 2, atMost: 3 });
-  if (!is(version, Tag.integer)) throw unexpected();
-  const [, encryption, ciphertext] = fields(info, { atLeast: 3, atMost: 3 });
-  return { encryption: encryptionOf(algorithm(encryption)), ciphertext: implicitOctets(ciphertext, 0) };
+  return guarded(() => {
+    const { encryptedContentInfo } = new pkijs.EncryptedData({ schema: node });
+    const { contentEncryptionAlgorithm, encryptedContent } = encryptedContentInfo;
+    return {
+      encryption: encryptionOf(algorithmOf(contentEncryptionAlgorithm)),
+      ciphertext: octets(encryptedContent as Node | undefined),
+    };
+  });
 }
 
-/** ContentInfo (RFC 5652, section 3). */
 function contentInfo(node: Node | undefined): { type: string; content: Node } {
-  const [type, content] = fields(node, { atLeast: 2, atMost: 2 });
-  return { type: objectIdentifier(type), content: explicit(content, 0) };
+  return guarded(() => {
+    const { contentType, content } = new pkijs.ContentInfo({ schema: node });
+    return { type: contentType, content: content as Node };
+  });
 }
 
-/** MacData (RFC 7292, appendix A). */
+/** MacData (RFC 7292, appendix A). Not by PKI.js, which reads large iteration counts as 0. */
 function parseMac(node: Node): Mac {
   const [digestInfo, salt, iterations] = sequence(node);
   const [digestAlgorithm, digest] = sequence(digestInfo);

@@ -12,8 +12,8 @@ import { writePkcs12 } from '../support/pkcs12.js';
 import { freePort, type RunningProgram, startProgram } from '../support/process.js';
 import { installedVersion, makeProject, packPackage, type Tarball } from '../support/tarball.js';
 
-/** Stands in the chunk that reads PKCS#12 and nowhere else, minified or not. */
-const IMPORTER_MARK = 'GOST R 34.11-94';
+/** A name that stands in PKI.js and nowhere else, minified or not. */
+const PKIJS_MARK = 'AuthenticatedSafe';
 
 const MAIN = `import { createClient, evaluateTrust, MtlsError, openPkcs12 } from 'browser-mtls';
 import { IdentityPicker } from 'browser-mtls/elements';
@@ -150,10 +150,10 @@ function decodedBytes(page: Page): Promise<number> {
   );
 }
 
-/** The scripts that read PKCS#12. */
+/** The scripts with PKI.js in them. */
 async function holdMark(scripts: Map<string, Promise<string>>): Promise<string[]> {
   const found: string[] = [];
-  for (const [url, text] of scripts) if ((await text).includes(IMPORTER_MARK)) found.push(url);
+  for (const [url, text] of scripts) if ((await text).includes(PKIJS_MARK)) found.push(url);
   return found;
 }
 

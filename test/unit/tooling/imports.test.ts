@@ -38,7 +38,7 @@ const CASES: [place: string, specifier: string, verdict: 'allowed' | 'refused'][
   ['trust', '../identity/types.js', 'allowed'],
   ['trust', '../tls/connection.js', 'refused'],
   ['p12', '../identity/types.js', 'allowed'],
-  ['p12', 'pkijs', 'refused'],
+  ['p12', 'pkijs', 'allowed'],
   ['p12', 'asn1js', 'allowed'],
   ['p12', '../store/store.js', 'refused'],
   ['identity', 'pkijs', 'refused'],
