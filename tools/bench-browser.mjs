@@ -12,6 +12,7 @@ import { gzipSync } from 'node:zlib';
 import { WebSocketServer } from 'ws';
 import { ensurePki } from '../demo/pki.mjs';
 import { writeBlocks } from './bench-parts.mjs';
+import { report } from './bench-report.mjs';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ROUNDS = 7;
@@ -76,14 +77,7 @@ process.exit();
 function print({ results, error }) {
   if (error) throw new Error(`the page failed: ${error}`);
   console.log(`in Chromium; median of ${ROUNDS}, in turn\n`);
-  for (const { title, entries } of results) {
-    console.log(title);
-    for (const { name, ms } of entries) {
-      const ratio = ms / entries[0].ms;
-      console.log(`  ${name.padEnd(44)} ${ms.toFixed(1).padStart(9)} ms  ${ratio.toFixed(2).padStart(6)} x`);
-    }
-    console.log();
-  }
+  for (const { title, entries } of results) report(title, entries);
 }
 
 function deferred() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm run bench`: the package as built, beside a peer or a bare baseline in the same run, in Node. Ratios count; times are this machine's.
+// Part of `npm run bench`: the package as built, beside a peer or a bare baseline in the same run, in Node. Ratios count; times are this machine's.
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
@@ -16,6 +16,7 @@ import { ensurePki } from '../demo/pki.mjs';
 import { createClient, createWebSocketTunnel, evaluateTrust, openPkcs12 } from '../dist/index.js';
 import { createRelay } from '../relay/dist/index.js';
 import { clientPem, drain, openssl, writeBlocks } from './bench-parts.mjs';
+import { report } from './bench-report.mjs';
 import { medianTimes } from './median-times.js';
 
 globalThis.WebSocket ??= WebSocket;
@@ -52,14 +53,8 @@ async function compare(title, entries, rounds = ROUNDS) {
     entries.map(([, run]) => run),
     rounds,
   );
-  console.log(rounds === ROUNDS ? title : `${title} (median of ${rounds})`);
-  for (const [index, [name]] of entries.entries()) {
-    const ratio = medians[index] / medians[0];
-    console.log(
-      `  ${name.padEnd(44)} ${medians[index].toFixed(1).padStart(9)} ms  ${ratio.toFixed(2).padStart(6)} x`,
-    );
-  }
-  console.log();
+  const rows = entries.map(([name], index) => ({ name, ms: medians[index] }));
+  report(rounds === ROUNDS ? title : `${title} (median of ${rounds})`, rows);
 }
 
 async function downloads() {
