@@ -113,6 +113,7 @@ export default defineConfig({
       libraries,
       project('pack', 180_000),
       project('docs', 300_000),
+      project('bundlers', 600_000),
       project('browser', 180_000),
     ],
   },

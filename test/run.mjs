@@ -73,6 +73,9 @@ const STEPS = [
   vitestStep('docs', 'The documentation as a site, in Chromium', ['openssl', 'zstd', 'chromium'], {
     after: ['build'],
   }),
+  vitestStep('bundlers', 'Applications built by each bundler', ['openssl', 'zstd', 'chromium'], {
+    after: ['build'],
+  }),
   vitestStep(
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',

@@ -11,17 +11,13 @@ export async function manifestProblems(tarball: Tarball): Promise<string[]> {
   return messages.map(message => formatMessage(message, pkg, { color: false }) ?? message.code);
 }
 
-/**
- * What @arethetypeswrong/cli says about the types of a packed package of ES modules; empty when it finds nothing.
- * @param assets subpaths that are not modules
- */
-export function typeProblems(tarball: Tarball, assets: string[] = []): string {
-  const exclude = assets.length > 0 ? ['--exclude-entrypoints', ...assets] : [];
+/** What @arethetypeswrong/cli says about the types of a packed package of ES modules; empty when it finds nothing. */
+export function typeProblems(tarball: Tarball): string {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [
       'node_modules/@arethetypeswrong/cli/dist/index.js',
-      ...[tarball.path, '--profile', 'esm-only', '--format', 'ascii', '--no-color', ...exclude],
+      ...[tarball.path, '--profile', 'esm-only', '--format', 'ascii', '--no-color'],
     ],
     { encoding: 'utf8' },
   );

@@ -1,0 +1,2 @@
+import './assets.js';
+import './main.js';

@@ -1,0 +1,3 @@
+import { tried } from './try-all.js';
+
+globalThis.tryAll = tried;

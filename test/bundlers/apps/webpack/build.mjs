@@ -1,0 +1,13 @@
+import { join } from 'node:path';
+import webpack from 'webpack';
+
+const options = {
+  mode: 'production',
+  entry: { main: './main.js', workers: './workers.js' },
+  output: { path: join(import.meta.dirname, 'out/assets') },
+};
+webpack(options, (error, stats) => {
+  if (!error && !stats.hasErrors()) return;
+  console.error(error ?? stats.toString());
+  process.exitCode = 1;
+});

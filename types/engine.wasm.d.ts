@@ -1,0 +1,5 @@
+import type { EngineSource } from '../dist/index.js';
+
+/** What the bundler makes of the file, as `configure` takes it: most give its address, some a compiled module. */
+declare const engine: EngineSource;
+export default engine;
