@@ -38,6 +38,7 @@ export interface CertificateAuthority {
   ): AuthorityAnswer | Promise<AuthorityAnswer>;
 }
 
+/** Options of `enroll`. */
 export interface EnrollOptions {
   /** Ends the enrolment; it rejects with the signal's reason. */
   signal?: AbortSignal;

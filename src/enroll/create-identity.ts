@@ -11,6 +11,7 @@ import { checkSupport, generateKeyPair, type KeyAlgorithmName } from './key-pair
 import { makeRequest } from './request.js';
 import { encodeSubject, type Subject } from './subject.js';
 
+/** Options of `createIdentity`. */
 export interface CreateIdentityOptions {
   /** Whose identity it is to be. Default: no name, which takes alternative names in its place. */
   subject?: Subject;

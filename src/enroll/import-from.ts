@@ -5,6 +5,7 @@ import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { orAborted } from '../util/promises.js';
 import { download, httpUrl } from './http.js';
 
+/** The question for a password that `importFrom` asks. */
 export interface PasswordQuestion {
   /** Set when the file is open, and a key in it has a password of its own (`keyPassword`). */
   of?: 'key';
@@ -14,6 +15,7 @@ export interface PasswordQuestion {
   error?: MtlsError;
 }
 
+/** Options of `importFrom`. */
 export interface ImportFromOptions extends OpenPkcs12Options {
   /**
    * Asks the person for the password when none is given, for that of the key when it has one of its own, and again as long as it is

@@ -8,6 +8,7 @@ import { createReader, issuedChain } from './certificates.js';
 import { makeEnrolment } from './create-identity.js';
 import type { KeyAlgorithmName } from './key-pair.js';
 
+/** Options of `renew`. */
 export interface RenewOptions {
   /** Where the identity is kept: the renewed one takes its place in one transaction. Default: it is in memory alone. */
   store?: IdentityStore;

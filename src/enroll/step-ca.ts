@@ -7,6 +7,7 @@ import type { SingleSource } from './certificates.js';
 import { certificateLimit, download, httpUrl, unlessAborted } from './http.js';
 import { requestToPem } from './request.js';
 
+/** Options of `stepCa`. */
 export interface StepCaOptions {
   /** Where step-ca is, e.g. `https://ca.example.com`; `https://127.0.0.1:9000` for one on this machine. */
   url: string | URL;

@@ -11,6 +11,7 @@ import { readSource } from './source.js';
 export type { ImportProgress } from './import-budget.js';
 export type { Pkcs12Limits } from './limits.js';
 
+/** Options of `openPkcs12`. */
 export interface OpenPkcs12Options {
   /** Default: none. An empty password is read both as empty and as absent, which files tell apart. */
   password?: string;

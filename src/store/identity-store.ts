@@ -20,6 +20,7 @@ import { Vault } from './vault.js';
 import { webAuthnVerification } from './webauthn-verification.js';
 import { rewrapKey, type Wrapping } from './wrapped-key.js';
 
+/** Options of `IdentityStore.open`. */
 export interface StoreOptions {
   /** Of the IndexedDB database. Default: `browser-mtls`. */
   name?: string;

@@ -13,6 +13,7 @@ export interface PassphraseQuestion {
   signal?: AbortSignal;
 }
 
+/** Options of `passphraseVerification`. */
 export interface PassphraseOptions {
   /** Asks the person; undefined means that they declined. */
   ask(question: PassphraseQuestion): Promise<string | undefined> | string | undefined;

@@ -3,6 +3,7 @@ import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from
 import { unreadableKey } from './errors.js';
 import type { UserVerification, VerificationSubject } from './user-verification.js';
 
+/** Options of `webAuthnVerification`. */
 export interface WebAuthnOptions {
   /** The relying party: the page's host or a domain above it. Default: the page's host. */
   rpId?: string;
