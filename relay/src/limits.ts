@@ -35,6 +35,8 @@ export interface RelayLimits {
   maxStreamsPerSubject?: number;
   /** New streams a second on one WebSocket, and twice as many at once; 0 no limit, default 100. */
   newStreamsPerSecond?: number;
+  /** The same of all WebSockets of one address; default 500. */
+  newStreamsPerSecondPerAddress?: number;
   /** Frames and small reads a second of one WebSocket, beyond which it waits; 0 no limit, default 20,000. */
   framesPerSecond?: number;
   /** The same of all WebSockets of one address; default 50,000. */
@@ -104,6 +106,12 @@ export const LIMITS = {
   maxStreamsPerAddress: count('max-streams-per-address', 2048, 'the same of one address'),
   maxStreamsPerSubject: perSubject('max-streams-per-subject', 512),
   newStreamsPerSecond: count('new-streams-per-second', 100, 'new streams on one WebSocket', 0),
+  newStreamsPerSecondPerAddress: count(
+    'new-streams-per-second-per-address',
+    500,
+    'new streams of one address',
+    0,
+  ),
   framesPerSecond: count('frames-per-second', 20_000, 'frames of one WebSocket', 0),
   framesPerSecondPerAddress: count('frames-per-second-per-address', 50_000, 'frames of one address', 0),
   bytesPerSecond: {

@@ -238,6 +238,21 @@ test('each open door is told at the start, and a relay without one says nothing'
   for (const [options, text] of doors) expect(await warnings(options)).toEqual([expect.stringMatching(text)]);
 });
 
+test('new streams of an address have a rate, whatever their WebSockets, and other addresses their own', async () => {
+  const echo = await startEcho();
+  const { relay } = await startRelay({
+    ...{ allow: [`127.0.0.1:${echo.port}`], newStreamsPerSecondPerAddress: 2 },
+  });
+  const pages = [await TestPage.open(relay), await TestPage.open(relay)];
+  for (const page of pages) for (let stream = 1; stream <= 8; stream++) page.open(stream, echo.port);
+  for (const page of pages)
+    expect(await page.reset(8)).toMatchObject({ code: 3, reason: 'stream-rate-per-address' });
+  const WebSocket = pageWebSocket(undefined, { localAddress: '127.0.0.2' });
+  const { reader, writer } = await connect(tunnelTo(relay, { WebSocket }), echo.port);
+  await writer.write(Uint8Array.of(1));
+  expect((await reader.read()).value).toEqual(Uint8Array.of(1));
+});
+
 test('streams beyond a limit count for many frames: who asks for them without end waits', async () => {
   const echo = await startEcho();
   const { relay } = await startRelay({

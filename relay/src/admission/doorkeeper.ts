@@ -2,9 +2,8 @@ import type { Socket } from 'node:net';
 import type { LimitSettings } from '../limits.js';
 import { addressKey, normaliseAddress } from './address.js';
 import type { TrustedProxies } from './client-address.js';
-import { rateOf } from './page-budget.js';
 import { type DoorLimit, Tally } from './tally.js';
-import { BucketsByAddress } from './token-bucket.js';
+import { BucketsByAddress, rateOf } from './token-bucket.js';
 import { type Unproven, UnprovenBudget } from './unproven.js';
 
 /** A TCP connection from its first moment on. */

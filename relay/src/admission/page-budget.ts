@@ -5,7 +5,7 @@ import { type Admit, type Admitted, admit, type Refused } from './admission.js';
 import { Alarm } from './alarm.js';
 import type { GuessThrottle } from './guesses.js';
 import type { Holder, ProvenBudget } from './proven.js';
-import { TokenBucket } from './token-bucket.js';
+import { rateOf, TokenBucket } from './token-bucket.js';
 
 /** Why a page is not let in: the code and reason of the WebSocket's close. */
 export interface Refusal {
@@ -103,9 +103,10 @@ export class PageBudget {
 
   /** Counts a stream that opens, or tells the limit that forbids it. Each that was counted ends with `releaseStream`. */
   takeStream(): StreamLimit | undefined {
-    const { proven } = this.#options;
+    const { proven, key } = this.#options;
     if (this.#streams >= this.maxStreams) return 'streams';
     if (!this.#newStreams.tryTake()) return 'stream-rate';
+    if (!proven.newStreams.of(key).tryTake()) return 'stream-rate-per-address';
     const limit = this.#holder && proven.streams.enter(this.#holder);
     if (!limit) this.#streams++;
     return limit;
@@ -128,11 +129,6 @@ export class PageBudget {
     if (this.#holder) this.#options.proven.sockets.leave(this.#holder);
     this.#holder = undefined;
   }
-}
-
-/** A rate that may be doubled for a second. */
-export function rateOf(perSecond: number): { perSecond: number; burst: number } {
-  return { perSecond, burst: 2 * perSecond };
 }
 
 /** Bytes each second, and a second's worth at once. */

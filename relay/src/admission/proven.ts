@@ -1,5 +1,6 @@
 import type { SocketLimit, StreamLimit } from '../../../src/tunnel/wire/codes.js';
 import { LIMITS, type LimitSettings } from '../limits.js';
+import { BucketsByAddress, rateOf } from './token-bucket.js';
 
 /** Who something counts for. */
 export interface Holder {
@@ -24,7 +25,8 @@ interface Bounds<Limit> {
 
 export interface ProvenLimits
   extends Pick<LimitSettings, 'maxConnections' | 'maxConnectionsPerAddress' | 'maxConnectionsPerSubject'>,
-    Pick<LimitSettings, 'maxStreamsInAll' | 'maxStreamsPerAddress' | 'maxStreamsPerSubject'> {}
+    Pick<LimitSettings, 'maxStreamsInAll' | 'maxStreamsPerAddress' | 'maxStreamsPerSubject'>,
+    Pick<LimitSettings, 'newStreamsPerSecondPerAddress'> {}
 
 /** Counts things of one kind for those who hold them. */
 export class HolderBudget<Limit> {
@@ -70,7 +72,11 @@ export class ProvenBudget {
   /** Of all of their WebSockets: each has a bound of its own besides. */
   readonly streams: HolderBudget<StreamLimit>;
 
+  /** New streams, by address. */
+  readonly newStreams: BucketsByAddress;
+
   constructor(limits: ProvenLimits) {
+    this.newStreams = new BucketsByAddress(rateOf(limits.newStreamsPerSecondPerAddress));
     this.sockets = new HolderBudget({
       inAll: { max: limits.maxConnections, reached: 'connections' },
       perAddress: { max: limits.maxConnectionsPerAddress, reached: 'connections-per-address' },

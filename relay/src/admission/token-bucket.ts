@@ -4,6 +4,11 @@ export interface Rate {
   burst: number;
 }
 
+/** A rate that may be doubled for a second. */
+export function rateOf(perSecond: number): Rate {
+  return { perSecond, burst: 2 * perSecond };
+}
+
 /** A token bucket. */
 export class TokenBucket {
   readonly #rate: Rate;

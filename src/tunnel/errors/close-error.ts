@@ -150,6 +150,8 @@ function streamLimitMessage(reason: string): string {
       return 'The relay has as many streams with this token as it allows: end some, or raise --max-streams-per-subject.';
     case 'stream-rate':
       return 'The relay has had too many new streams of this page lately: try again later, or raise --new-streams-per-second.';
+    case 'stream-rate-per-address':
+      return 'The relay has had too many new streams from this address lately: try again later, or raise --new-streams-per-second-per-address.';
     case 'lookups':
       return 'The relay resolves as many names as it allows: try again later.';
     default:

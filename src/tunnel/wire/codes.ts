@@ -49,5 +49,6 @@ export type StreamLimit =
   | 'streams-per-address'
   | 'streams-per-subject'
   | 'stream-rate'
+  | 'stream-rate-per-address'
   | 'memory'
   | 'lookups';
