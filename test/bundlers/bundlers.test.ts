@@ -255,7 +255,7 @@ test('a page of a Manifest V3 extension', async () => {
   const policy = blockOf(DOCUMENT, ({ heading }) => heading === 'Extensions');
   const manifest = { manifest_version: 3, name: 'App', version: '1', ...JSON.parse(policy) };
   const files = { 'out/manifest.json': JSON.stringify(manifest), 'out/page.html': pageOf('main.js') };
-  const app = workspace.makeApp('extension', { from: 'webpack', files });
+  const app = workspace.makeApp('extension', { from: 'rspack', files });
   app.run('build.mjs');
   const folder = app.path('out');
   const flags = [`--disable-extensions-except=${folder}`, `--load-extension=${folder}`];
