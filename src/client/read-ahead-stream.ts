@@ -1,20 +1,22 @@
-import type { TunnelStream } from '../tunnel/tunnel.js';
+import type { DirectStream, DirectWriter } from '../tunnel/direct-writer.js';
 
 /** More than a server says before it waits for the client: what comes beyond it is not read ahead. */
 const MAX_AHEAD_BYTES = 64 * 1024;
 
 /** A stream that notices the other side's end while nobody reads. */
-export class ReadAheadStream implements TunnelStream {
+export class ReadAheadStream implements DirectStream {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
+  readonly direct: DirectWriter | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #ahead: Promise<ReadableStreamReadResult<Uint8Array>>[] = [];
   #aheadBytes = 0;
   #end: { error?: unknown } | undefined;
   #heard = false;
 
-  constructor({ readable, writable }: TunnelStream) {
+  constructor({ readable, writable, direct }: DirectStream) {
     this.writable = writable;
+    this.direct = direct;
     this.#reader = readable.getReader();
     this.#reader.closed.catch(() => {});
     this.readable = new ReadableStream(

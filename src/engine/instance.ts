@@ -10,7 +10,7 @@ import {
 import { Outcomes } from './outcomes.js';
 import { type Environment, realEnvironment, wasiImports } from './wasi.js';
 
-/** A piece of memory that the engine handed out during a call; the bytes are a copy. */
+/** A piece of memory that the engine handed out during a call. The bytes are a copy; where it lends them, they are good until the next call. */
 export interface Emitted {
   kind: Emission;
   bytes: Uint8Array<ArrayBuffer>;
@@ -47,6 +47,7 @@ const plainContext: CallContext = { environment: realEnvironment, ask: () => und
 export class Instance {
   #module: WebAssembly.Module;
   #exports: Exports;
+  #memory = new Uint8Array(0);
   #context: CallContext = plainContext;
   #emitted: Emitted[] = [];
   #answer: Uint8Array | undefined;
@@ -107,7 +108,9 @@ export class Instance {
 
   /** The linear memory as it is now; a call may replace its buffer. */
   memory(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#exports.memory.buffer as ArrayBuffer);
+    const { buffer } = this.#exports.memory;
+    if (this.#memory.buffer !== buffer) this.#memory = new Uint8Array(buffer as ArrayBuffer);
+    return this.#memory;
   }
 
   /**
@@ -157,6 +160,22 @@ export class Instance {
     return [pointer, length];
   }
 
+  /** Copies pieces of memory, whose places are pairs of pointer and length, into one. */
+  #joined(places: number, count: number): Uint8Array<ArrayBuffer> {
+    const memory = this.memory();
+    const pairs = new Uint32Array(memory.buffer, places, 2 * count);
+    let length = 0;
+    for (let at = 1; at < pairs.length; at += 2) length += pairs[at] as number;
+    const joined = new Uint8Array(length);
+    for (let at = 0, end = 0; at < pairs.length; at += 2) {
+      const start = pairs[at] as number;
+      const piece = memory.subarray(start, start + (pairs[at + 1] as number));
+      joined.set(piece, end);
+      end += piece.length;
+    }
+    return joined;
+  }
+
   #export(name: string): (...args: number[]) => number {
     const found = this.#exports[name];
     if (!found) throw new TypeError(`the engine has no function ${name}`);
@@ -176,6 +195,13 @@ export class Instance {
           kind: readEmission(kind),
           bytes: this.memory().slice(pointer, pointer + length),
         });
+      },
+      emit_pieces: (kind: number, places: number, count: number) => {
+        this.#emitted.push({ kind: readEmission(kind), bytes: this.#joined(places, count) });
+      },
+      lend: (kind: number, pointer: number, length: number) => {
+        const bytes = this.memory().subarray(pointer, pointer + length);
+        this.#emitted.push({ kind: readEmission(kind), bytes });
       },
       ask: (number: number, pointer: number, length: number) => {
         const kind = readQuestion(number);

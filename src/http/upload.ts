@@ -3,8 +3,8 @@ import type { HttpEngine } from './http-engine.js';
 import { type OnProgress, ProgressCounter } from './progress.js';
 import type { RequestBody } from './request-body.js';
 
-/** What the engine is given at once. */
-const PIECE_BYTES = 64 * 1024;
+/** What the engine is given at once, and how often the page is told how far an upload is. */
+const PIECE_BYTES = 128 * 1024;
 /** A body that is no larger comes along with its request's head: whoever reads that has most likely read it all. */
 const SMALL_BODY_BYTES = 16 * 1024;
 

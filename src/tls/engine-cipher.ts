@@ -2,14 +2,12 @@ import {
   ContentType,
   type EngineOutput,
   type EngineTarget,
-  notAuthentic,
   type OpenedRecords,
   type RecordCipher,
-  tooLarge,
-  withoutType,
+  recordFaults,
+  type Transmit,
 } from './record-cipher.js';
-import type { EngineSealed, OpeningFault, RecordEngine } from './record-engine.js';
-import type { RecordFault } from './record-fault.js';
+import type { RecordEngine } from './record-engine.js';
 import type { TrafficKeys } from './traffic-keys.js';
 import type { TlsVersion } from './types.js';
 
@@ -17,12 +15,6 @@ import type { TlsVersion } from './types.js';
 const MAX_BATCH_BYTES = 288 * 1024;
 
 const nothing = new Uint8Array(0);
-
-const recordFaults: Record<OpeningFault, () => RecordFault> = {
-  'not authentic': notAuthentic,
-  'too large': tooLarge,
-  'no type': withoutType,
-};
 
 /** Seals and opens records in the engine, many in one call. */
 export class EngineCipher implements RecordCipher {
@@ -43,12 +35,24 @@ export class EngineCipher implements RecordCipher {
   }
 
   seal(type: number, content: Uint8Array): Uint8Array {
-    return this.#counted(this.#engine.seal(this.#keys, content, { sequence: this.#sequence, type }));
+    let sealed: Uint8Array = nothing;
+    this.#engine.seal(this.#keys, { content, type, sequence: this.#sequence }, ({ bytes, records }) => {
+      this.#sequence += records;
+      sealed = bytes.slice();
+    });
+    return sealed;
   }
 
-  sealOutput({ target, take }: EngineOutput): Uint8Array {
-    if (target?.engine !== this.#engine) return this.seal(ContentType.applicationData, take() ?? nothing);
-    return this.#counted(this.#engine.sealOutput(this.#keys, target.connection, this.#sequence));
+  sealOutput({ target, take }: EngineOutput, transmit: Transmit): void {
+    if (target?.engine !== this.#engine) {
+      transmit(this.seal(ContentType.applicationData, take() ?? nothing));
+      return;
+    }
+    const place = { connection: target.connection, sequence: this.#sequence };
+    this.#engine.sealOutput(this.#keys, place, ({ bytes, records, roomBytes }) => {
+      this.#sequence += records;
+      transmit(bytes, roomBytes);
+    });
   }
 
   open(records: readonly Uint8Array[], target: EngineTarget | undefined): OpenedRecords {
@@ -72,11 +76,6 @@ export class EngineCipher implements RecordCipher {
 
   free(): void {
     this.#engine.freeKeys(this.#keys);
-  }
-
-  #counted({ bytes, records }: EngineSealed): Uint8Array {
-    this.#sequence += records;
-    return bytes;
   }
 }
 

@@ -6,8 +6,8 @@ import { WireReader } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
 import { ExternalConnection } from './external-connection.js';
 import { type Failure, readFailure } from './failure.js';
+import type { Transmit } from './record-cipher.js';
 import type { RecordEngine } from './record-engine.js';
-import type { Transmit } from './record-layer.js';
 import { readKeys } from './traffic-keys.js';
 
 /** Answers the questions of a handshake, and sends what it says. */

@@ -1,4 +1,4 @@
-import type { RecordEngine } from './record-engine.js';
+import type { OpeningFault, RecordEngine } from './record-engine.js';
 import { Alert, RecordFault } from './record-fault.js';
 import type { TlsVersion } from './types.js';
 
@@ -30,6 +30,12 @@ export interface EngineTarget {
   connection: number;
 }
 
+/**
+ * Puts ciphertext on its way, without waiting for room. Called in the order of the records. With `roomBytes` the bytes are good for the
+ * call alone, and so many in front of them may be written over.
+ */
+export type Transmit = (ciphertext: Uint8Array<ArrayBufferLike>, roomBytes?: number) => void;
+
 /** What an HTTP connection has to send. */
 export interface EngineOutput {
   target: EngineTarget | undefined;
@@ -47,8 +53,8 @@ export interface RecordCipher {
   readonly isUsedUp: boolean;
   /** The whole records for content of any length. */
   seal(type: number, content: Uint8Array): Promise<Uint8Array> | Uint8Array;
-  /** The whole records for application data. */
-  sealOutput(output: EngineOutput): Promise<Uint8Array> | Uint8Array;
+  /** Transmits the whole records for application data. */
+  sealOutput(output: EngineOutput, transmit: Transmit): Promise<void> | void;
   /** Begins to open whole records, if that can be done beside other work. `open` is to follow for each of them, in this order. */
   announce?(records: readonly Uint8Array[]): void;
   /**
@@ -83,3 +89,9 @@ export function tooLarge(): RecordFault {
 export function withoutType(): RecordFault {
   return RecordFault.protocol(Alert.unexpectedMessage, 'a record has no content type');
 }
+
+export const recordFaults: Record<OpeningFault, () => RecordFault> = {
+  'not authentic': notAuthentic,
+  'too large': tooLarge,
+  'no type': withoutType,
+};

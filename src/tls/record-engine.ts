@@ -25,10 +25,15 @@ export interface EngineOpened {
   fault: OpeningFault | undefined;
 }
 
-/** Records, one behind the other. */
+/** What may be written over in front of records that the engine lends: the twin is in wasm/abi/src/records.rs. */
+const ROOM_BYTES = 8;
+
+/** Records, one behind the other, as a view that is good until the next call. */
 export interface EngineSealed {
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   records: number;
+  /** Bytes in front of the view that may be written over. */
+  roomBytes: number;
 }
 
 /** Calls the engine, takes what concerns the caller out of what it emits, and has the rest delivered. */
@@ -87,24 +92,39 @@ export class RecordEngine {
   /** The first record gets the number `sequence`. */
   seal(
     keys: number,
-    content: Uint8Array,
-    { sequence, type }: { sequence: number; type: number },
-  ): EngineSealed {
-    return sealed(this.#run('records_seal', [keys, ...halves(sequence), type, [content]]));
+    { content, sequence, type }: { content: Uint8Array; sequence: number; type: number },
+    use: (sealed: EngineSealed) => void,
+  ): void {
+    this.#run('records_seal', [keys, ...halves(sequence), type, [content]], result => use(sealed(result)));
   }
 
   /** Seals what an HTTP connection of the instance has to send. */
-  sealOutput(keys: number, connection: number, sequence: number): EngineSealed {
-    return sealed(this.#run('records_seal_http', [keys, ...halves(sequence), connection]));
+  sealOutput(
+    keys: number,
+    { connection, sequence }: { connection: number; sequence: number },
+    use: (sealed: EngineSealed) => void,
+  ): void {
+    this.#run('records_seal_http', [keys, ...halves(sequence), connection], result => use(sealed(result)));
   }
 
-  #run(name: string, args: readonly Argument[]): CallResult {
+  /**
+   * `use` comes before anything else that the call has emitted is delivered, which may lead to the next call. What it throws is thrown
+   * behind that: others wait for it.
+   */
+  #run(name: string, args: readonly Argument[], use: (result: CallResult) => void = () => {}): CallResult {
     const result: CallResult = { status: 0, emitted: [] };
+    let failure: { error: unknown } | undefined;
     this.#call(name, args, (status, emitted) => {
       result.status = status;
       for (let at = emitted.length - 1; at >= 0; at--)
         if (isRecords(emitted[at])) result.emitted.unshift(...emitted.splice(at, 1));
+      try {
+        use(result);
+      } catch (error) {
+        failure = { error };
+      }
     });
+    if (failure) throw failure.error;
     return result;
   }
 }
@@ -117,7 +137,7 @@ function isRecords(emitted: Emitted | undefined): boolean {
 function sealed({ status, emitted }: CallResult): EngineSealed {
   const records = emitted.find(it => it.kind === Emission.ciphertext);
   if (status < 0 || !records) throw unusable();
-  return { bytes: records.bytes, records: status };
+  return { bytes: records.bytes, records: status, roomBytes: ROOM_BYTES };
 }
 
 function readFault(number: number): OpeningFault | undefined {

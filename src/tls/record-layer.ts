@@ -1,5 +1,4 @@
 import { MtlsError } from '../errors.js';
-import { concatenated } from '../util/bytes.js';
 import { EngineCipher } from './engine-cipher.js';
 import type { ExternalConnection } from './external-connection.js';
 import type { Failure } from './failure.js';
@@ -11,6 +10,7 @@ import {
   type EngineTarget,
   type RecordCipher,
   type RecordContent,
+  type Transmit,
 } from './record-cipher.js';
 import { Alert, AlertLevel, RecordFault } from './record-fault.js';
 import { type CutRecords, RecordReader } from './record-reader.js';
@@ -29,9 +29,6 @@ export interface Received {
   /** The layer itself has failed: the engine, say. */
   broken?: { by: unknown };
 }
-
-/** Puts ciphertext on its way, without waiting for room. Called in the order of the records. */
-export type Transmit = (ciphertext: Uint8Array) => void;
 
 const HandshakeType = {
   helloRequest: 0,
@@ -131,20 +128,20 @@ export class RecordLayer {
 
   /** Seals and transmits; resolves when that is done. */
   send(plaintext: Uint8Array): Promise<void> {
-    return this.#sendData(cipher => cipher.seal(ContentType.applicationData, plaintext));
+    return this.#sendData(async cipher =>
+      this.#transmit(await cipher.seal(ContentType.applicationData, plaintext)),
+    );
   }
 
   /** The same for what an HTTP connection has to send. */
   sendOutput(output: EngineOutput): Promise<void> {
-    return this.#sendData(cipher => cipher.sealOutput(output));
+    return this.#sendData(cipher => cipher.sealOutput(output, this.#transmit));
   }
 
-  #sendData(seal: (cipher: RecordCipher) => Promise<Uint8Array> | Uint8Array): Promise<void> {
+  #sendData(send: (cipher: RecordCipher) => Promise<void> | void): Promise<void> {
     return this.#inTurn(async () => {
-      const isDue = this.#updateIsDue || this.#sealing.isUsedUp;
-      const announced = isDue ? await this.#updateSendKeys() : undefined;
-      const records = await seal(this.#sealing);
-      return announced ? concatenated([announced, records]) : records;
+      if (this.#updateIsDue || this.#sealing.isUsedUp) this.#transmit(await this.#updateSendKeys());
+      await send(this.#sealing);
     });
   }
 
@@ -162,8 +159,8 @@ export class RecordLayer {
     this.#opening.free();
   }
 
-  #inTurn(seal: () => Promise<Uint8Array> | Uint8Array): Promise<void> {
-    const done = this.#turn.then(async () => this.#transmit(await seal()));
+  #inTurn(send: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(send);
     // Behind a failure nothing follows: the number of its record is missing.
     this.#turn = done;
     done.catch(() => {});
@@ -172,7 +169,9 @@ export class RecordLayer {
 
   async #sendAlert(level: number, alert: number): Promise<void> {
     if (this.#closed) return;
-    await this.#inTurn(() => this.#sealing.seal(ContentType.alert, Uint8Array.of(level, alert)));
+    await this.#inTurn(async () =>
+      this.#transmit(await this.#sealing.seal(ContentType.alert, Uint8Array.of(level, alert))),
+    );
   }
 
   /** All at once, taken in order. After new keys, what was opened with the old ones is opened again. */
@@ -294,7 +293,7 @@ async function createCipher(
   { version, keys, use }: { version: TlsVersion; keys: TrafficKeys; use: 'encrypt' | 'decrypt' },
 ): Promise<RecordCipher> {
   if (keys.algorithm === Algorithm.chacha20Poly1305) return new EngineCipher(records, version, keys);
-  return WebCryptoCipher.create(version, keys, use);
+  return WebCryptoCipher.create(version, keys, { use, engine: records });
 }
 
 /** Nothing may come in TLS 1.2 but the request for another handshake; the alert says no (RFC 5246 section 7.4.1.1). */

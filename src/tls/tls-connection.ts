@@ -9,7 +9,7 @@ import { ConnectionHistory } from './connection-history.js';
 import { isCertificateRefusal } from './failure.js';
 import type { HandshakeLayer } from './handshake-layer.js';
 import type { PlaintextChannel, PlaintextSink } from './plaintext-channel.js';
-import type { EngineOutput, EngineTarget } from './record-cipher.js';
+import { type EngineOutput, type EngineTarget, MAX_CONTENT_BYTES } from './record-cipher.js';
 import { type Received, RecordLayer } from './record-layer.js';
 import type { CutRecords } from './record-reader.js';
 import type { TlsEngine } from './tls-engine.js';
@@ -17,8 +17,8 @@ import { readInfo } from './tls-info.js';
 import { Transport } from './transport.js';
 import type { TlsConnectOptions, TlsInfo } from './types.js';
 
-/** What is encrypted at once, so that a large write does not hold several copies of itself. */
-const WRITE_SLICE_BYTES = 64 * 1024;
+/** What is encrypted at once, so that a large write does not hold several copies of itself: records that fit into a message of the tunnel. */
+const WRITE_SLICE_BYTES = 15 * MAX_CONTENT_BYTES;
 
 /** Chunks that are read while records are opened beside. */
 const MAX_AHEAD = 2;
@@ -246,10 +246,10 @@ export class TlsConnection implements PlaintextChannel {
   }
 
   /** How it ends shows at the next write, and where the stream is read. */
-  #transmit = (ciphertext: Uint8Array): void => {
+  #transmit = (ciphertext: Uint8Array, roomBytes?: number): void => {
     if (this.#freed) throw this.#failure ?? closedError();
     this.#history.noteSent(ciphertext);
-    this.#transport.write(ciphertext);
+    this.#transport.write(ciphertext, roomBytes);
   };
 
   async #write(chunk: Uint8Array): Promise<void> {

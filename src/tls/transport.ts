@@ -1,4 +1,4 @@
-import type { TunnelStream } from '../tunnel/tunnel.js';
+import type { DirectStream, DirectWriter } from '../tunnel/direct-writer.js';
 import { Turns } from '../util/turns.js';
 
 /** How long a server may take to hang up on a connection that has failed. */
@@ -8,10 +8,12 @@ const PARTING_MS = 2_000;
 export class Transport {
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #direct: DirectWriter | undefined;
   #turns = new Turns();
   #endWaiting: (reason: unknown) => void = () => {};
 
-  constructor(stream: TunnelStream) {
+  constructor(stream: DirectStream) {
+    this.#direct = stream.direct;
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();
     // These promises only repeat what reading and writing tell.
@@ -23,16 +25,17 @@ export class Transport {
     return this.#reader.read();
   }
 
-  /** Does not wait for room. */
-  write(bytes: Uint8Array): void {
-    this.#writer.write(bytes).catch(() => {});
+  /** Does not wait for room. With `roomBytes` the bytes are good for the call alone, and so many in front of them may be written over. */
+  write(bytes: Uint8Array, roomBytes?: number): void {
+    if (this.#direct) this.#direct.write(bytes, roomBytes);
+    else this.#writer.write(roomBytes === undefined ? bytes : bytes.slice()).catch(() => {});
   }
 
   /** Resolves when there is room; rejects when there will be none, or by `endWaiting`. */
   untilWritable(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#endWaiting = reject;
-      this.#writer.ready.then(() => resolve(), reject);
+      this.#untilReady().then(resolve, reject);
     });
   }
 
@@ -63,6 +66,12 @@ export class Transport {
     }
     clearTimeout(timer);
     this.giveUp();
+  }
+
+  async #untilReady(): Promise<void> {
+    await this.#writer.ready;
+    for (let drained = this.#direct?.drained(); drained; drained = this.#direct?.drained()) await drained;
+    await this.#writer.ready;
   }
 
   giveUp(reason?: unknown): void {

@@ -10,10 +10,13 @@ import {
   type RecordContent,
   recordHeader,
   TAG_BYTES,
+  type Transmit,
   tooLarge,
   withoutType,
 } from './record-cipher.js';
+import type { RecordEngine } from './record-engine.js';
 import { RecordFault } from './record-fault.js';
+import { SmallRecords } from './small-records.js';
 import type { TrafficKeys } from './traffic-keys.js';
 import type { TlsVersion } from './types.js';
 
@@ -26,12 +29,17 @@ const EXPLICIT_NONCE_BYTES = 8;
 
 const nothing = new Uint8Array(0);
 
+type Opened = { opened: RecordContent } | { fault: unknown };
+
 interface AeadParameters {
   nonce: Uint8Array<ArrayBuffer>;
   additionalData: Uint8Array<ArrayBuffer>;
 }
 
-/** AES-GCM by WebCrypto, which is many times as fast as WebAssembly without AES instructions. */
+/**
+ * AES-GCM by WebCrypto, which is many times as fast as WebAssembly without AES instructions. Small records go to the engine: there a call
+ * costs less, and nobody waits for it.
+ */
 export class WebCryptoCipher implements RecordCipher {
   readonly version: TlsVersion;
   #key: CryptoKey;
@@ -42,23 +50,29 @@ export class WebCryptoCipher implements RecordCipher {
   #waiting: readonly Uint8Array[] = [];
   /** How many of them have been begun after all: a chunk may hold thousands. */
   #passed = 0;
-  /** Begun, and not yet taken. */
-  #begun: Promise<RecordContent>[] = [];
+  /** Begun, and not yet taken: what a small record carries is known. */
+  #begun: (Promise<RecordContent> | Opened)[] = [];
+  #small: SmallRecords;
 
   /** Wipes the key's bytes. */
   static async create(
     version: TlsVersion,
     keys: TrafficKeys,
-    use: 'encrypt' | 'decrypt',
+    { use, engine }: { use: 'encrypt' | 'decrypt'; engine: RecordEngine },
   ): Promise<WebCryptoCipher> {
+    const small = new SmallRecords(engine, version, keys);
     const key = await crypto.subtle.importKey('raw', keys.key, 'AES-GCM', false, [use]);
     keys.key.fill(0);
-    return new WebCryptoCipher(version, key, keys);
+    return new WebCryptoCipher({ version, key, small }, keys);
   }
 
-  private constructor(version: TlsVersion, key: CryptoKey, { iv, sequence }: TrafficKeys) {
+  private constructor(
+    { version, key, small }: { version: TlsVersion; key: CryptoKey; small: SmallRecords },
+    { iv, sequence }: TrafficKeys,
+  ) {
     this.version = version;
     this.#key = key;
+    this.#small = small;
     this.#iv = iv;
     this.#sequence = sequence;
   }
@@ -67,15 +81,20 @@ export class WebCryptoCipher implements RecordCipher {
     return this.#sequence >= MAX_RECORDS;
   }
 
-  async seal(type: number, content: Uint8Array): Promise<Uint8Array> {
+  seal(type: number, content: Uint8Array): Promise<Uint8Array> | Uint8Array {
+    if (this.#small.takes(content)) return this.#small.seal(type, content, this.#sequence++);
+    return this.#sealAll(type, content);
+  }
+
+  async #sealAll(type: number, content: Uint8Array): Promise<Uint8Array> {
     const parts: Promise<Uint8Array[]>[] = [];
     for (let start = 0; start < content.length; start += MAX_CONTENT_BYTES)
       parts.push(this.#seal(type, content.subarray(start, start + MAX_CONTENT_BYTES)));
     return concatenated((await Promise.all(parts)).flat());
   }
 
-  sealOutput({ take }: EngineOutput): Promise<Uint8Array> {
-    return this.seal(ContentType.applicationData, take() ?? nothing);
+  async sealOutput({ take }: EngineOutput, transmit: Transmit): Promise<void> {
+    transmit(await this.seal(ContentType.applicationData, take() ?? nothing));
   }
 
   announce(records: readonly Uint8Array[]): void {
@@ -100,6 +119,7 @@ export class WebCryptoCipher implements RecordCipher {
 
   free(): void {
     this.#waiting = [];
+    this.#small.free();
   }
 
   /** In the order of the records' numbers. */
@@ -107,9 +127,7 @@ export class WebCryptoCipher implements RecordCipher {
     const end = this.#passed + MAX_OPEN_AT_ONCE - this.#begun.length;
     for (const record of this.#waiting.slice(this.#passed, end)) {
       this.#passed++;
-      const opening = this.#open(record);
-      opening.catch(() => {});
-      this.#begun.push(opening);
+      this.#begun.push(this.#small.isSmall(record) ? this.#openSmall(record) : this.#openLarge(record));
     }
     if (this.#passed >= this.#waiting.length) [this.#waiting, this.#passed] = [[], 0];
   }
@@ -117,11 +135,28 @@ export class WebCryptoCipher implements RecordCipher {
   /** What the first one that has been begun carries. */
   async #next(): Promise<RecordContent> {
     try {
-      return (await this.#begun[0]) as RecordContent;
+      const [first] = this.#begun;
+      if (!first || !('fault' in first || 'opened' in first)) return (await first) as RecordContent;
+      if ('fault' in first) throw first.fault;
+      return first.opened;
     } finally {
       this.#begun.shift();
       this.#begin();
     }
+  }
+
+  #openSmall(record: Uint8Array): Opened {
+    try {
+      return { opened: this.#small.open(record, this.#sequence++) };
+    } catch (fault) {
+      return { fault };
+    }
+  }
+
+  #openLarge(record: Uint8Array): Promise<RecordContent> {
+    const opening = this.#open(record);
+    opening.catch(() => {});
+    return opening;
   }
 
   /** The pieces of one record. */

@@ -1,13 +1,17 @@
 import { MtlsError } from '../errors.js';
 import { deferred } from '../util/promises.js';
+import type { DirectStream, DirectWriter } from './direct-writer.js';
 import type { RelayedStream, StreamHandlers } from './socket/relayed-stream.js';
-import type { TunnelStream } from './tunnel.js';
 import { ChunkQueue } from './wire/chunk-queue.js';
 
 /** The two byte streams of a page over one stream of the tunnel. */
-export class ByteStreams implements TunnelStream, StreamHandlers {
+export class ByteStreams implements DirectStream, StreamHandlers {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
+  readonly direct: DirectWriter = {
+    write: (bytes, roomBytes) => this.#send(bytes, roomBytes),
+    drained: () => (this.#full ? this.#writing.promise : undefined),
+  };
 
   readonly #stream: RelayedStream;
   readonly #signal: AbortSignal | undefined;
@@ -20,6 +24,8 @@ export class ByteStreams implements TunnelStream, StreamHandlers {
   readonly #received = new ChunkQueue();
   /** A read is waiting. */
   #wanted = false;
+  /** Something that was written has not been sent. */
+  #full = false;
   #writing = deferred<void>();
 
   /** The target has sent END. */
@@ -60,6 +66,7 @@ export class ByteStreams implements TunnelStream, StreamHandlers {
   }
 
   onDrain(): void {
+    this.#full = false;
     this.#writing.resolve();
   }
 
@@ -101,11 +108,17 @@ export class ByteStreams implements TunnelStream, StreamHandlers {
       this.#giveUp(error);
       throw error;
     }
-    if (!this.#failure && !this.#stream.write(chunk)) {
-      this.#writing = deferred();
-      await this.#writing.promise;
-    }
+    this.#send(chunk);
+    if (this.#full) await this.#writing.promise;
     if (this.#failure) throw this.#failure.error;
+  }
+
+  #send(bytes: Uint8Array, roomBytes?: number): void {
+    if (this.#failure) return;
+    const sent = roomBytes === undefined ? this.#stream.write(bytes) : this.#stream.lend(bytes, roomBytes);
+    if (sent || this.#full) return;
+    this.#full = true;
+    this.#writing = deferred();
   }
 
   #end(): void {

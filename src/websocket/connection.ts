@@ -4,11 +4,13 @@ import { isBlob } from '../platform.js';
 import { concatenated } from '../util/bytes.js';
 import { Wakeup } from '../util/promises.js';
 import { CloseCode, Opcode } from './codes.js';
-import { encodeFrame, FrameError } from './frames.js';
+import { encodeFrames, FrameError, type OutgoingFrame } from './frames.js';
 import { MessageReader } from './message-reader.js';
 
 /** A message is sent in frames of no more, so that a pong need not wait for its end. */
 const FRAME_BYTES = 64 * 1024;
+/** So much is written at once, and that is what a pong may wait for. */
+const WRITE_BYTES = 3 * FRAME_BYTES;
 /** How long the server may take to answer our Close, and then to end the connection. */
 const CLOSE_TIMEOUT_MS = 10_000;
 const LINGER_MS = 2_000;
@@ -132,7 +134,7 @@ export class WebSocketConnection {
         if (this.#queue.length === 0) await this.#writing.wait();
         continue;
       }
-      await writer.write(concatenated(frames));
+      await writer.write(encodeFrames(frames));
       if (bytes) this.#listener.onSent(bytes);
       if (close) this.#onCloseSent();
     }
@@ -144,37 +146,35 @@ export class WebSocketConnection {
     first.payload = new Uint8Array(await first.payload.arrayBuffer());
   }
 
-  /** What goes out next, small frames together. */
-  #gather(): { frames: Uint8Array[]; bytes: number; close: boolean } {
-    const frames: Uint8Array[] = [];
+  /** What goes out next, frames together. */
+  #gather(): { frames: OutgoingFrame[]; bytes: number; close: boolean } {
+    const frames: OutgoingFrame[] = [];
     let bytes = 0;
-    if (this.#pong) frames.push(encodeFrame(Opcode.pong, this.#pong));
+    if (this.#pong) frames.push({ opcode: Opcode.pong, payload: this.#pong });
     this.#pong = undefined;
-    for (let next = this.#nextPiece(0); next; next = this.#nextPiece(bytes)) {
-      frames.push(encodeFrame(next.opcode, next.piece, next.final));
-      bytes += next.piece.length;
-      if (!next.final) break;
+    for (let next = this.#nextFrame(0); next; next = this.#nextFrame(bytes)) {
+      frames.push(next);
+      bytes += next.payload.length;
     }
     const close = this.#close !== undefined && this.#queue.length === 0;
-    if (close && this.#close) frames.push(encodeFrame(Opcode.close, this.#close));
+    if (close && this.#close) frames.push({ opcode: Opcode.close, payload: this.#close });
     return { frames, bytes, close };
   }
 
-  /** `before` is what goes out before it: behind something else only a whole message follows. */
-  #nextPiece(before: number): { opcode: number; piece: Uint8Array; final: boolean } | undefined {
+  /** `before` is what goes out before it. */
+  #nextFrame(before: number): OutgoingFrame | undefined {
     const [first] = this.#queue;
     if (!first || isBlob(first.payload)) return undefined;
-    const { payload } = first;
-    if (before > 0 && before + payload.length > FRAME_BYTES) return undefined;
     const opcode = this.#offset === 0 ? first.opcode : Opcode.continuation;
-    const piece = payload.subarray(this.#offset, this.#offset + FRAME_BYTES);
-    this.#offset += piece.length;
-    const final = this.#offset === payload.length;
+    const payload = first.payload.subarray(this.#offset, this.#offset + FRAME_BYTES);
+    if (before > 0 && before + payload.length > WRITE_BYTES) return undefined;
+    this.#offset += payload.length;
+    const final = this.#offset === first.payload.length;
     if (final) {
       this.#queue.shift();
       this.#offset = 0;
     }
-    return { opcode, piece, final };
+    return { opcode, payload, final };
   }
 
   /** The server may have said why before it stopped reading, and that is read first; then the end shows there as well. */
@@ -229,7 +229,8 @@ export class WebSocketConnection {
 
   async #sendLast(code: number): Promise<void> {
     const { writer } = this.#stream;
-    await writer.write(encodeFrame(Opcode.close, closePayload(code, new Uint8Array(0))));
+    const payload = closePayload(code, new Uint8Array(0));
+    await writer.write(encodeFrames([{ opcode: Opcode.close, payload }]));
     await writer.close();
   }
 

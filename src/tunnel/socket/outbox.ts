@@ -22,6 +22,7 @@ export interface Sender {
 /** The part of a WebSocket that an outbox uses. */
 interface Wire {
   readonly bufferedAmount: number;
+  readonly extensions: string;
   send(message: Uint8Array<ArrayBuffer>): void;
 }
 
@@ -58,6 +59,19 @@ export class Outbox {
     this.#creditBytes += bytes;
     this.flush();
     return this.#creditBytes <= MAX_SOCKET_WINDOW_BYTES;
+  }
+
+  /**
+   * Sends a message of DATA that is good for this call alone, if it has not to wait for anything. An extension may compress it later, so
+   * there is none then.
+   */
+  sendNow(message: Uint8Array<ArrayBuffer>): boolean {
+    const bytes = message.length - DATA_HEADER_BYTES;
+    const othersWait = this.#flushing || this.#ready.size > 0;
+    if (othersWait || bytes > this.#creditBytes || this.#wire.extensions || this.#isFull()) return false;
+    this.#creditBytes -= bytes;
+    this.#wire.send(message);
+    return true;
   }
 
   flush(): void {

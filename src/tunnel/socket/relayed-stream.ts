@@ -1,8 +1,8 @@
 import type { HostPort } from '../../util/host-port.js';
 import { resetError } from '../errors/close-error.js';
 import { ResetCode } from '../wire/codes.js';
-import { encodeCredit, encodeData, encodeEnd, encodeReset } from '../wire/frames.js';
-import { MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from '../wire/limits.js';
+import { encodeCredit, encodeData, encodeEnd, encodeReset, writeDataHeader } from '../wire/frames.js';
+import { DATA_HEADER_BYTES, MAX_DATA_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from '../wire/limits.js';
 import type { ReceiveWindow } from '../wire/receive-window.js';
 import type { Outbox, Sender } from './outbox.js';
 
@@ -59,6 +59,25 @@ export class RelayedStream implements Sender {
     this.#waiting.push(bytes);
     this.#link.outbox.add(this);
     return this.#waiting.length === 0;
+  }
+
+  /**
+   * The same for bytes that are good for this call alone: a message of their own is sent from where they are, behind a header in the
+   * room in front of them; otherwise they are copied.
+   */
+  lend(bytes: Uint8Array, roomBytes: number): boolean {
+    const isOpen = !this.#over && this.#localEnd === 'none' && this.#waiting.length === 0;
+    const most = Math.min(this.#creditBytes, MAX_DATA_BYTES);
+    if (isOpen && roomBytes >= DATA_HEADER_BYTES && bytes.length > 0 && bytes.length <= most) {
+      const start = bytes.byteOffset - DATA_HEADER_BYTES;
+      const message = new Uint8Array(bytes.buffer as ArrayBuffer, start, DATA_HEADER_BYTES + bytes.length);
+      writeDataHeader(message, this.number);
+      if (this.#link.outbox.sendNow(message)) {
+        this.#creditBytes -= bytes.length;
+        return true;
+      }
+    }
+    return this.write(bytes.slice());
   }
 
   /** Ends this direction, behind all that was written. */

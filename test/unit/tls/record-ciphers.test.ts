@@ -1,6 +1,7 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Instance } from '../../../src/engine/instance.js';
+import { type ExchangeListener, HttpEngine } from '../../../src/http/http-engine.js';
 import { EngineCipher } from '../../../src/tls/engine-cipher.js';
 import type { ExternalConnection } from '../../../src/tls/external-connection.js';
 import { ContentType, type RecordCipher } from '../../../src/tls/record-cipher.js';
@@ -9,6 +10,7 @@ import { RecordLayer } from '../../../src/tls/record-layer.js';
 import { Algorithm, type TrafficKeys } from '../../../src/tls/traffic-keys.js';
 import type { TlsVersion } from '../../../src/tls/types.js';
 import { WebCryptoCipher } from '../../../src/tls/web-crypto-cipher.js';
+import { DATA_HEADER_BYTES } from '../../../src/tunnel/wire/limits.js';
 import { engineModule } from '../../support/engine.js';
 
 const TAG_BYTES = 16;
@@ -32,6 +34,15 @@ const suites: [string, Suite][] = (['TLSv1.2', 'TLSv1.3'] as const).flatMap(vers
   ],
 ]);
 
+const exchangeListener: ExchangeListener = {
+  onBodyWanted: () => {},
+  onBodyStopped: () => {},
+  onHead: () => {},
+  onData: () => {},
+  onEnd: () => {},
+  onFailed: () => {},
+};
+
 let engine: RecordEngine;
 
 beforeAll(async () => {
@@ -44,7 +55,7 @@ async function paths(suite: Suite, keys: TrafficKeys, use: 'encrypt' | 'decrypt'
   const copy = () => ({ ...keys, key: keys.key.slice() });
   const byEngine = new EngineCipher(engine, suite.version, copy());
   if (suite.algorithm === Algorithm.chacha20Poly1305) return [byEngine];
-  return [byEngine, await WebCryptoCipher.create(suite.version, copy(), use)];
+  return [byEngine, await WebCryptoCipher.create(suite.version, copy(), { use, engine })];
 }
 
 function newKeys({ algorithm, keyBytes }: Suite, sequence: number): TrafficKeys {
@@ -107,7 +118,10 @@ async function outcome(cipher: RecordCipher, records: Uint8Array[]): Promise<str
 }
 
 describe.each(suites)('%s', (_, suite) => {
-  const contents = [1, 15, 16, 17, 255, FULL - 1, FULL].map(length => Uint8Array.from(randomBytes(length)));
+  // Small ones and others by turns.
+  const contents = [1, FULL, 15, 1025, 16, 1024, 17, 255, FULL - 1].map(length =>
+    Uint8Array.from(randomBytes(length)),
+  );
   /** Around where four blocks of ChaCha20 end: after 192 bytes, then every 256. */
   const edges = [191, 192, 193, 447, 448, 449, 4097].map(length => Uint8Array.from(randomBytes(length)));
 
@@ -138,7 +152,7 @@ describe.each(suites)('%s', (_, suite) => {
 
   it.each([0, 2 ** 32 - 2, 2 ** 40])('opens the same by every path, from record %d on', async from => {
     const keys = newKeys(suite, from);
-    const types = [DATA, DATA, HANDSHAKE, DATA, ALERT, DATA, DATA];
+    const types = [DATA, DATA, HANDSHAKE, DATA, ALERT, DATA, DATA, DATA, DATA];
     const records = contents.map((content, number) =>
       sealed(suite, keys, { number, type: types[number] ?? DATA, content }),
     );
@@ -148,7 +162,7 @@ describe.each(suites)('%s', (_, suite) => {
       `${HANDSHAKE}: ${hex[2]}`,
       `${hex[3]}`,
       `${ALERT}: ${hex[4]}`,
-      `${hex[5]}${hex[6]}`,
+      hex.slice(5).join(''),
       'all',
     ];
     for (const cipher of await paths(suite, keys, 'decrypt'))
@@ -161,6 +175,33 @@ describe.each(suites)('%s', (_, suite) => {
     const expected = [Buffer.concat(edges).toString('hex'), 'all'];
     for (const cipher of await paths(suite, keys, 'decrypt'))
       expect(await outcome(cipher, records)).toEqual(expected);
+  });
+
+  it('seals what HTTP has to send as if that had been taken out before', async () => {
+    const http = await HttpEngine.create(engineModule());
+    const request = () => {
+      const connection = http.openConnection('http/1.1', { onState: () => {}, onEngineFailed: () => {} });
+      const head = { method: 'GET', url: 'https://a.example/', headers: [], bodyLength: 0 };
+      http.begin(connection, head, exchangeListener);
+      return connection;
+    };
+    const content = http.take(request()) as Uint8Array;
+    const keys = newKeys(suite, 3);
+    const cipher = new EngineCipher(http.records, suite.version, { ...keys, key: keys.key.slice() });
+    const sent: Buffer[] = [];
+    for (let number = 0; number < 2; number++) {
+      const connection = request();
+      const target = { engine: http.records, connection };
+      const rooms: unknown[] = [];
+      cipher.sealOutput({ target, take: () => undefined }, (bytes, roomBytes = 0) => {
+        rooms.push(roomBytes >= DATA_HEADER_BYTES && bytes.byteOffset >= roomBytes);
+        sent.push(Buffer.from(bytes));
+      });
+      expect(rooms).toEqual([true]);
+      expect(http.take(connection)).toBeUndefined();
+    }
+    const expected = [0, 1].map(number => sealed(suite, keys, { number, type: DATA, content }));
+    expect(sent).toEqual(expected);
   });
 
   it('opens more records than fit in one call', async () => {
@@ -197,13 +238,16 @@ describe.each(suites)('%s', (_, suite) => {
       ['a record shorter than a tag', (good, evil) => [good, shortened(evil, evil.length - 5 - 15)]],
       ['an empty record', good => [good, recordHeader(DATA, 0)]],
     ])('%s', async (_, attack) => {
-      const keys = newKeys(suite, 7);
-      const record = (number: number, content: string) =>
-        sealed(suite, keys, { number, type: DATA, content: Buffer.from(content) });
-      const records = attack(record(0, 'good'), record(1, 'evil'), record(2, 'later'));
-      const expected = [Buffer.from('good').toString('hex'), BAD];
-      for (const cipher of await paths(suite, keys, 'decrypt'))
-        expect(await outcome(cipher, records)).toEqual(expected);
+      // Small records, and those that are too large for the engine's AES.
+      for (const times of [1, 400]) {
+        const keys = newKeys(suite, 7);
+        const record = (number: number, content: string) =>
+          sealed(suite, keys, { number, type: DATA, content: Buffer.from(content.repeat(times)) });
+        const records = attack(record(0, 'good'), record(1, 'evil'), record(2, 'later'));
+        const expected = [Buffer.from('good'.repeat(times)).toString('hex'), BAD];
+        for (const cipher of await paths(suite, keys, 'decrypt'))
+          expect(await outcome(cipher, records)).toEqual(expected);
+      }
     });
 
     it('too much content', async () => {

@@ -5,13 +5,14 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mtls_engine::http::connection::{Ping, Protocol};
 use mtls_engine::http::event::{write_end, write_handle, Event};
 use mtls_engine::http::failure::Failure;
 use mtls_engine::http::{Http, RequestHead};
 
-use crate::imports::{emit, Emission};
-use crate::memory::input;
+use crate::imports::{emit, emit_pieces, Emission};
+use crate::memory::{input, take_buffer};
 use crate::{FAILED, OK, UNKNOWN_HANDLE};
 
 thread_local! {
@@ -57,10 +58,10 @@ extern "C" fn http_connection_close(connection: i32) -> i32 {
     known(run(|http| http.close(connection)))
 }
 
-/// Input: plaintext from the server.
+/// Input, in [`crate::memory::mtls_buffer`]: plaintext from the server.
 #[no_mangle]
-extern "C" fn http_connection_receive(connection: i32, pointer: *const u8, len: usize) -> i32 {
-    known(receive(connection, input(pointer, len)))
+extern "C" fn http_connection_receive(connection: i32, _: *const u8, len: usize) -> i32 {
+    known(receive(connection, take_buffer().into_bytes(len)))
 }
 
 /// The server has ended its side as it should.
@@ -114,10 +115,11 @@ extern "C" fn http_request_new(connection: i32, pointer: *const u8, len: usize) 
     }
 }
 
-/// Input: the piece of the body that was asked for.
+/// Input, in [`crate::memory::mtls_buffer`]: the piece of the body that was asked for.
 #[no_mangle]
-extern "C" fn http_request_send(request: i32, pointer: *const u8, len: usize) -> i32 {
-    known(run(|http| http.send(request, input(pointer, len))))
+extern "C" fn http_request_send(request: i32, _: *const u8, len: usize) -> i32 {
+    let piece = take_buffer().into_bytes(len);
+    known(run(|http| http.send(request, piece)))
 }
 
 #[no_mangle]
@@ -144,7 +146,7 @@ extern "C" fn http_response_pull(request: i32) -> i32 {
 }
 
 /// Plaintext from records that this instance has opened.
-pub fn receive(connection: i32, plaintext: &[u8]) -> bool {
+pub fn receive(connection: i32, plaintext: Bytes) -> bool {
     run(|http| http.receive(connection, plaintext))
 }
 
@@ -187,7 +189,7 @@ fn tell(event: &Event) {
         Event::ResponseHead(request, head) => emit(Emission::HttpHead, &head.write(*request)),
         Event::ResponseData(request, data) => {
             emit(Emission::HttpDataOf, &write_handle(*request));
-            emit(Emission::HttpBytes, data);
+            emit_pieces(Emission::HttpBytes, data);
         }
         Event::ResponseEnd(request, trailers) => {
             emit(Emission::HttpEnd, &write_end(*request, trailers));

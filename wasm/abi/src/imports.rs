@@ -33,6 +33,12 @@ pub enum Emission {
 extern "C" {
     #[link_name = "emit"]
     fn host_emit(kind: u32, pointer: *const u8, len: usize);
+    /// Pieces that become one.
+    #[link_name = "emit_pieces"]
+    fn host_emit_pieces(kind: u32, places: *const Place, count: usize);
+    /// Memory that the host may use, and write, until the next call.
+    #[link_name = "lend"]
+    fn host_lend(kind: u32, pointer: *mut u8, len: usize);
     /// The answer's length; negative: there is none yet.
     #[link_name = "ask"]
     fn host_ask(kind: u32, pointer: *const u8, len: usize) -> i32;
@@ -44,6 +50,36 @@ extern "C" {
 pub fn emit(kind: Emission, bytes: &[u8]) {
     // SAFETY: the host reads `len` bytes at `pointer` before it returns.
     unsafe { host_emit(kind as u32, bytes.as_ptr(), bytes.len()) }
+}
+
+/// Where a piece is.
+#[repr(C)]
+struct Place {
+    pointer: *const u8,
+    len: usize,
+}
+
+/// Emits pieces as one.
+pub fn emit_pieces<T: AsRef<[u8]>>(kind: Emission, pieces: &[T]) {
+    if let [piece] = pieces {
+        return emit(kind, piece.as_ref());
+    }
+    let place = |piece: &T| Place {
+        pointer: piece.as_ref().as_ptr(),
+        len: piece.as_ref().len(),
+    };
+    let places: Vec<Place> = pieces.iter().map(place).collect();
+    // SAFETY: the host reads `count` places, and what is there, before it returns.
+    unsafe { host_emit_pieces(kind as u32, places.as_ptr(), places.len()) }
+}
+
+/// Emits without a copy. `bytes` has to stay where it is, and nothing may be allocated, until the call returns; `room` bytes in
+/// front are the host's too.
+pub fn lend(kind: Emission, bytes: &mut [u8], room: usize) {
+    if let Some(lent) = bytes.get_mut(room..) {
+        // SAFETY: the host writes inside `bytes` alone, and stops using them before the next call.
+        unsafe { host_lend(kind as u32, lent.as_mut_ptr(), lent.len()) }
+    }
 }
 
 /// The one host of this instance.

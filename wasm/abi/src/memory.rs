@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 
+use mtls_engine::bulk::Bulk;
 use zeroize::Zeroize;
 
 thread_local! {
     /// Kept from call to call: memory of its own would have to be cleared for each, twice.
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static BUFFER: RefCell<Bulk> = RefCell::default();
 }
 
 /// Memory for `len` bytes, until [`mtls_free`].
@@ -33,17 +34,17 @@ unsafe extern "C" fn mtls_free(pointer: *mut u8, len: usize) {
 /// Where the host puts `len` bytes of bulk data, the input of the next call alone. They are not wiped.
 #[no_mangle]
 pub extern "C" fn mtls_buffer(len: usize) -> *mut u8 {
-    with_buffer(|buffer| {
-        if buffer.len() < len {
-            buffer.resize(len, 0);
+    BUFFER.with_borrow_mut(|buffer| {
+        if buffer.as_ref().len() < len {
+            *buffer = Bulk::with_room(len);
         }
-        buffer.as_mut_ptr()
+        buffer.as_mut().as_mut_ptr()
     })
 }
 
-/// Gives what the host has put there.
-pub fn with_buffer<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    BUFFER.with_borrow_mut(act)
+/// Takes what the host has put there.
+pub fn take_buffer() -> Bulk {
+    BUFFER.take()
 }
 
 /// Makes sure that the next `len` bytes of allocations do not grow the linear memory: growth cannot be rolled back.
@@ -57,7 +58,6 @@ pub fn input<'a>(pointer: *const u8, len: usize) -> &'a [u8] {
     if len == 0 {
         return &[];
     }
-    // SAFETY: the host passes memory from `mtls_alloc` or `mtls_buffer`, and neither frees nor writes it during the call. A function
-    // that takes it leaves the buffer alone.
+    // SAFETY: the host passes memory from `mtls_alloc`, and neither frees nor writes it during the call.
     unsafe { std::slice::from_raw_parts(pointer, len) }
 }

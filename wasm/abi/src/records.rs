@@ -1,17 +1,23 @@
 //! `records_…`: the records of TLS connections after their handshakes, and the way between them and HTTP in the same instance.
 
+use std::cell::RefCell;
+
 use mtls_engine::tls::records::RecordKeys;
 
 use crate::handles::Handles;
 use crate::http;
-use crate::imports::{emit, Emission};
-use crate::memory::{input, with_buffer};
+use crate::imports::{emit, lend, Emission};
+use crate::memory::{input, take_buffer};
 use crate::{FAILED, OK, UNKNOWN_HANDLE};
 
 const APPLICATION_DATA: u8 = 23;
+/// What the host may write in front of sealed records: the twin is in `src/tls/record-engine.ts`.
+const ROOM: usize = 8;
 
 thread_local! {
     static KEYS: Handles<RecordKeys> = const { Handles::new() };
+    /// The records that were sealed last.
+    static SEALED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Input: see [`RecordKeys::read`]. Returns a handle.
@@ -40,27 +46,25 @@ extern "C" fn records_open(
     _: *const u8,
     len: usize,
 ) -> i32 {
-    with_buffer(|buffer| {
-        let Some(records) = buffer.get_mut(..len) else {
-            return FAILED;
-        };
-        let Some(opened) =
-            KEYS.with(|all| all.with(keys, |it| it.open(number(high, low), records)))
-        else {
-            return UNKNOWN_HANDLE;
-        };
-        emit(Emission::RecordsOpened, &opened.write(records));
+    let mut buffer = take_buffer();
+    let Some(records) = buffer.as_mut().get_mut(..len) else {
+        return FAILED;
+    };
+    let Some(opened) = KEYS.with(|all| all.with(keys, |it| it.open(number(high, low), records)))
+    else {
+        return UNKNOWN_HANDLE;
+    };
+    emit(Emission::RecordsOpened, &opened.write(records));
+    if connection > 0 {
+        http::receive(connection, buffer.into_bytes(opened.data_bytes));
+    } else if opened.data_bytes > 0 {
         let data = records.get(..opened.data_bytes).unwrap_or_default();
-        if connection > 0 {
-            http::receive(connection, data);
-        } else if !data.is_empty() {
-            emit(Emission::RecordContent, data);
-        }
-        OK
-    })
+        emit(Emission::RecordContent, data);
+    }
+    OK
 }
 
-/// Seals what is in [`crate::memory::mtls_buffer`]. Emits the records; returns how many there are.
+/// Seals what is in [`crate::memory::mtls_buffer`]. Lends the records, with [`ROOM`] in front; returns how many there are.
 #[no_mangle]
 extern "C" fn records_seal(
     keys: i32,
@@ -70,16 +74,17 @@ extern "C" fn records_seal(
     _: *const u8,
     len: usize,
 ) -> i32 {
-    with_buffer(|buffer| {
-        let kind = u8::try_from(kind).unwrap_or_default();
-        let Some(content) = buffer.get(..len) else {
-            return FAILED;
-        };
-        seal(keys, number(high, low), kind, content)
-    })
+    let buffer = take_buffer();
+    let kind = u8::try_from(kind).unwrap_or_default();
+    let Some(content) = buffer.as_ref().get(..len) else {
+        return FAILED;
+    };
+    let sealed = seal(keys, number(high, low), kind, content);
+    lend_sealed(sealed);
+    sealed
 }
 
-/// Seals what the HTTP connection has to send. Emits the records; returns how many there are.
+/// Seals what the HTTP connection has to send. Lends the records, with [`ROOM`] in front; returns how many there are.
 #[no_mangle]
 extern "C" fn records_seal_http(keys: i32, high: u32, low: u32, connection: i32) -> i32 {
     let Some(output) = http::take(connection) else {
@@ -87,17 +92,27 @@ extern "C" fn records_seal_http(keys: i32, high: u32, low: u32, connection: i32)
     };
     let sealed = seal(keys, number(high, low), APPLICATION_DATA, &output);
     http::report();
+    // Last: what is lent is good until something is allocated.
+    lend_sealed(sealed);
     sealed
 }
 
 fn seal(keys: i32, first: u64, kind: u8, content: &[u8]) -> i32 {
-    match KEYS.with(|all| all.with(keys, |it| it.seal(first, kind, content))) {
-        Some(Some((records, count))) => {
-            emit(Emission::Ciphertext, &records);
-            i32::try_from(count).unwrap_or(FAILED)
-        }
+    let sealed = SEALED.with_borrow_mut(|out| {
+        out.clear();
+        out.resize(ROOM, 0);
+        KEYS.with(|all| all.with(keys, |it| it.seal_into(first, kind, content, out)))
+    });
+    match sealed {
+        Some(Some(count)) => i32::try_from(count).unwrap_or(FAILED),
         Some(None) => FAILED,
         None => UNKNOWN_HANDLE,
+    }
+}
+
+fn lend_sealed(sealed: i32) {
+    if sealed >= 0 {
+        SEALED.with_borrow_mut(|out| lend(Emission::Ciphertext, out, ROOM));
     }
 }
 

@@ -4,6 +4,7 @@
 //! what only the host can answer (which certificate, a signature, a person's trust) is asked through [`host::Host`].
 #![forbid(unsafe_code)]
 
+pub mod bulk;
 pub mod host;
 pub mod http;
 pub mod pki;

@@ -11,8 +11,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::event::{Event, Events};
 use super::failure::Aborted;
 
-/// What is given to hyper at once. Tomcat up to 10.1.44 loses its place among h2 frames that are four times as long.
-const FRAME_BYTES: usize = 4096;
+/// What is given to an h2 connection at once. Tomcat up to 10.1.44 loses its place among frames that are four times as long.
+pub const H2_FRAME_BYTES: usize = 4096;
 
 /// The host's end of a body. Holds at most the pieces that it was asked for.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub struct BodySource(Rc<RefCell<State>>);
 struct State {
     request: i32,
     events: Events,
+    /// What is given to hyper at once.
+    frame_bytes: usize,
     piece: Option<Bytes>,
     ended: bool,
     aborted: bool,
@@ -32,10 +34,11 @@ struct State {
 }
 
 impl BodySource {
-    pub fn new(request: i32, length: Option<u64>, events: Events) -> Self {
+    pub fn new(request: i32, length: Option<u64>, frame_bytes: usize, events: Events) -> Self {
         Self(Rc::new(RefCell::new(State {
             request,
             events,
+            frame_bytes,
             piece: None,
             ended: length == Some(0),
             aborted: false,
@@ -50,7 +53,7 @@ impl BodySource {
     }
 
     /// False if this piece was not asked for, or does not fit the announced length.
-    pub fn send(&self, bytes: &[u8]) -> bool {
+    pub fn send(&self, bytes: Bytes) -> bool {
         let mut state = self.0.borrow_mut();
         let fits = state
             .remaining
@@ -59,7 +62,7 @@ impl BodySource {
             return false;
         }
         state.wanted = false;
-        state.piece = Some(Bytes::copy_from_slice(bytes));
+        state.piece = Some(bytes);
         state.wake();
         true
     }
@@ -106,7 +109,7 @@ impl Body for RequestBody {
             return Poll::Ready(Some(Err(Aborted)));
         }
         if let Some(mut piece) = state.piece.take() {
-            let data = piece.split_to(piece.len().min(FRAME_BYTES));
+            let data = piece.split_to(piece.len().min(state.frame_bytes));
             let len = data.len() as u64;
             state.remaining = state.remaining.map(|left| left.saturating_sub(len));
             state.piece = Some(piece).filter(|rest| !rest.is_empty());

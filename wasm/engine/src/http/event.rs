@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
 use super::failure::Failure;
@@ -18,7 +19,8 @@ pub enum Event {
     /// Nobody reads the rest of the request's body.
     BodyStopped(i32),
     ResponseHead(i32, ResponseHead),
-    ResponseData(i32, Vec<u8>),
+    /// Pieces, one behind the other.
+    ResponseData(i32, Vec<Bytes>),
     ResponseEnd(i32, HeaderMap),
     /// The request, or its response's body, has failed. Nothing follows for this request.
     Failed(i32, Failure),

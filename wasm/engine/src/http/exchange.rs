@@ -5,6 +5,7 @@ use std::future::{poll_fn, Future};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Response, StatusCode, Version};
@@ -22,7 +23,7 @@ use super::pipe::{Flow, Pipe};
 use super::stream_number;
 
 /// One pull gives no more than about this much.
-const PULL_BYTES: usize = 64 * 1024;
+const PULL_BYTES: usize = 256 * 1024;
 
 /// The host's demand for the next piece of the response's body.
 #[derive(Clone, Default)]
@@ -100,9 +101,10 @@ async fn receive(mut response: Response<Incoming>, demand: &Demand, reporter: &R
     while !body.is_end_stream() {
         demand.next().await;
         let (data, rest) = read(&mut body).await;
-        missing = missing.saturating_sub(data.len() as u64);
+        let length = length_of(&data);
+        missing = missing.saturating_sub(length as u64);
         if let Some(flow) = &flow {
-            flow.take(data.len());
+            flow.take(length);
         }
         reporter.data(data);
         match rest {
@@ -164,9 +166,9 @@ enum Rest {
 }
 
 /// Waits for one frame, and takes along what has already come behind it.
-async fn read(body: &mut Incoming) -> (Vec<u8>, Rest) {
+async fn read(body: &mut Incoming) -> (Vec<Bytes>, Rest) {
     let mut data = Vec::new();
-    while data.len() < PULL_BYTES && !body.is_end_stream() {
+    while length_of(&data) < PULL_BYTES && !body.is_end_stream() {
         let next = if data.is_empty() {
             body.frame().await
         } else {
@@ -179,7 +181,7 @@ async fn read(body: &mut Incoming) -> (Vec<u8>, Rest) {
             None => return (data, Rest::End(HeaderMap::new())),
             Some(Err(error)) => return (data, Rest::Failed(error)),
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(bytes) => data.extend_from_slice(&bytes),
+                Ok(bytes) => data.push(bytes),
                 Err(frame) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
                     return (data, Rest::End(trailers));
@@ -188,6 +190,10 @@ async fn read(body: &mut Incoming) -> (Vec<u8>, Rest) {
         }
     }
     (data, Rest::More)
+}
+
+fn length_of(pieces: &[Bytes]) -> usize {
+    pieces.iter().map(Bytes::len).sum()
 }
 
 fn head_of(response: &mut Response<Incoming>) -> ResponseHead {
@@ -213,7 +219,8 @@ impl Reporter {
         self.events.push(event);
     }
 
-    fn data(&self, data: Vec<u8>) {
+    fn data(&self, mut data: Vec<Bytes>) {
+        data.retain(|piece| !piece.is_empty());
         if !data.is_empty() {
             self.tell(Event::ResponseData(self.request, data));
         }

@@ -27,13 +27,14 @@ mod windows;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_executor::LocalPool;
 use futures_util::future::{abortable, AbortHandle};
 use futures_util::task::LocalSpawnExt;
 use http::header::UPGRADE;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
-use self::body::BodySource;
+use self::body::{BodySource, H2_FRAME_BYTES};
 use self::clock::Clock;
 use self::connection::{Connection, Ping, Protocol};
 use self::event::{Event, Events};
@@ -156,7 +157,7 @@ impl Http {
         self.with(connection, Connection::close)
     }
 
-    pub fn receive(&mut self, connection: i32, bytes: &[u8]) -> bool {
+    pub fn receive(&mut self, connection: i32, bytes: Bytes) -> bool {
         self.with(connection, |it| it.pipe.receive(bytes))
     }
 
@@ -197,7 +198,11 @@ impl Http {
             Err(failure) => return Some(Err(failure)),
         };
         let upgrades = request.headers().contains_key(UPGRADE);
-        let body = BodySource::new(handle, head.body_length, self.events.clone());
+        let frame_bytes = match connection.protocol() {
+            Protocol::H1 => usize::MAX,
+            Protocol::H2 => H2_FRAME_BYTES,
+        };
+        let body = BodySource::new(handle, head.body_length, frame_bytes, self.events.clone());
         connection.pipe.note_request();
         let answer = connection.send(request.map(|()| body.body()))?;
         let reporter = Reporter {
@@ -230,7 +235,7 @@ impl Http {
     }
 
     /// A piece of the request's body, which [`Event::BodyWanted`] has asked for.
-    pub fn send(&mut self, request: i32, bytes: &[u8]) -> bool {
+    pub fn send(&mut self, request: i32, bytes: Bytes) -> bool {
         let sent = self
             .exchanges
             .get(&request)

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -16,8 +16,10 @@ use super::faults::Faults;
 use super::frames::{growth_of, Frames};
 use super::sent::Sent;
 
-/// How much hyper may write before the host has to take it.
-const OUTPUT_LIMIT: usize = 64 * 1024;
+/// How much hyper may write before the host has to take it: its 16 records of TLS 1.3 fill a message of the tunnel.
+const OUTPUT_LIMIT: usize = 256 * 1024 - 16 * 22;
+/// From this much on, more is likely to follow.
+const BULK_BYTES: usize = 4096;
 
 /// The host's end. [`Pipe::io`] gives hyper's.
 #[derive(Clone, Default)]
@@ -63,7 +65,7 @@ impl Pipe {
         PipeIo(self.clone())
     }
 
-    pub fn receive(&self, bytes: &[u8]) {
+    pub fn receive(&self, bytes: Bytes) {
         let mut state = self.0.borrow_mut();
         if state.end != End::Open || state.released || bytes.is_empty() {
             return;
@@ -75,18 +77,18 @@ impl Pipe {
                 if all_read {
                     frames.faults.note_read();
                 }
-                let passed = frames.pass(bytes);
+                let passed = frames.pass(&bytes);
                 let answers = std::mem::take(&mut frames.answers);
                 state.answer(&answers);
-                passed
+                passed.into()
             }
-            None => bytes.to_vec(),
+            None => bytes,
         };
         if bytes.is_empty() {
             return;
         }
         state.unread += bytes.len();
-        state.incoming.push_back(bytes.into());
+        state.incoming.push_back(bytes);
         wake(&mut state.reader);
     }
 
@@ -213,6 +215,36 @@ impl Pipe {
 }
 
 impl State {
+    fn write(&mut self, pieces: &[IoSlice<'_>], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.end == End::Failed {
+            // Over HTTP/1.1 hyper would give up what it has yet to read, and learns of the failure behind that.
+            return match self.frames {
+                Some(_) => Poll::Ready(Err(failure())),
+                None => Poll::Pending,
+            };
+        }
+        let wanted: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let mut room = OUTPUT_LIMIT.saturating_sub(self.outgoing.len());
+        if room == 0 && wanted > 0 {
+            self.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if self.outgoing.is_empty() && wanted >= BULK_BYTES {
+            self.outgoing.reserve(OUTPUT_LIMIT);
+        }
+        let mut written = 0;
+        for piece in pieces {
+            let accepted = piece.get(..room.min(piece.len())).unwrap_or_default();
+            room -= accepted.len();
+            written += accepted.len();
+            match self.frames {
+                Some(_) => self.sent.pass(accepted, &mut self.outgoing),
+                None => self.outgoing.extend_from_slice(accepted),
+            }
+        }
+        Poll::Ready(Ok(written))
+    }
+
     fn answer(&mut self, frames: &[u8]) {
         self.sent.add(frames, &mut self.outgoing);
     }
@@ -307,31 +339,20 @@ impl Write for PipeIo {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut state = self.0 .0.borrow_mut();
-        if state.end == End::Failed {
-            // Over HTTP/1.1 hyper would give up what it has yet to read, and learns of the failure behind that.
-            return match state.frames {
-                Some(_) => Poll::Ready(Err(failure())),
-                None => Poll::Pending,
-            };
-        }
-        let room = OUTPUT_LIMIT.saturating_sub(state.outgoing.len());
-        if room == 0 && !bytes.is_empty() {
-            state.writer = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        let accepted = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        let State {
-            frames,
-            sent,
-            outgoing,
-            ..
-        } = &mut *state;
-        match frames {
-            Some(_) => sent.pass(accepted, outgoing),
-            None => outgoing.extend_from_slice(accepted),
-        }
-        Poll::Ready(Ok(accepted.len()))
+        self.0 .0.borrow_mut().write(&[IoSlice::new(bytes)], cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0 .0.borrow_mut().write(pieces, cx)
+    }
+
+    /// So that hyper does not join what it writes.
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

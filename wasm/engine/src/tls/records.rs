@@ -160,17 +160,30 @@ impl RecordKeys {
 
     /// The records for content of any length, the first of which gets this number; and how many there are.
     pub fn seal(&self, first: u64, kind: u8, content: &[u8]) -> Option<(Vec<u8>, u32)> {
+        let mut out = Vec::new();
+        let records = self.seal_into(first, kind, content, &mut out)?;
+        Some((out, records))
+    }
+
+    /// The same behind what `out` has already.
+    pub fn seal_into(
+        &self,
+        first: u64,
+        kind: u8,
+        content: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<u32> {
         let key = self.expand()?;
         let overhead = HEADER_BYTES + self.explicit_nonce_bytes + 1 + TAG_BYTES;
         let count = content.len().div_ceil(MAX_CONTENT_BYTES);
-        let mut out = Vec::with_capacity(content.len() + count * overhead);
+        out.reserve(content.len() + count * overhead);
         let mut records = 0;
         for piece in content.chunks(MAX_CONTENT_BYTES) {
             let sequence = first.checked_add(records.into())?;
-            self.seal_record(&key, sequence, kind, piece, &mut out)?;
+            self.seal_record(&key, sequence, kind, piece, out)?;
             records += 1;
         }
-        Some((out, records))
+        Some(records)
     }
 
     fn seal_record(

@@ -94,7 +94,7 @@ fn a_whole_answer_is_given_although_the_connection_fails_beside_an_upload() {
     client.receive(&answer);
     client.pull(upload);
     client.receive_failed();
-    client.http.send(upload, &[0; 60_000]);
+    client.http.send(upload, vec![0; 60_000].into());
     client.collect();
     while client.outcome(upload).trailers.is_none() && client.outcome(upload).failure.is_none() {
         client.pull(upload);

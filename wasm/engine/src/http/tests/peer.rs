@@ -70,7 +70,7 @@ impl Client {
                 Event::BodyWanted(it) => self.outcome(it).wanted += 1,
                 Event::BodyStopped(it) => self.outcome(it).stopped = true,
                 Event::ResponseHead(it, head) => self.outcome(it).head = Some(head),
-                Event::ResponseData(it, data) => self.outcome(it).body.extend(data),
+                Event::ResponseData(it, data) => self.outcome(it).body.extend(data.concat()),
                 Event::ResponseEnd(it, trailers) => self.outcome(it).trailers = Some(trailers),
                 Event::Failed(it, failure) => self.outcome(it).failure = Some(failure),
             }
@@ -122,7 +122,8 @@ impl Client {
     }
 
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.http.receive(self.connection, bytes);
+        self.http
+            .receive(self.connection, Bytes::copy_from_slice(bytes));
         self.collect();
     }
 
@@ -293,7 +294,7 @@ pub fn exchange(client: &mut Client, server: &mut Server, unread_limit: usize) {
         server.run();
         let mut moved = false;
         if client.state.output > 0 {
-            server.pipe.receive(&client.take());
+            server.pipe.receive(client.take().into());
             moved = true;
         }
         if client.state.output_ended && client.state.output == 0 {
