@@ -8,6 +8,7 @@ const entries = {
   index: 'browser-mtls',
   elements: 'browser-mtls/elements',
   connect: 'browser-mtls/connect',
+  'service-worker': 'browser-mtls/service-worker',
 };
 const api = JSON.parse(existsSync(apiFile) ? readFileSync(apiFile, 'utf8') : '[]').map(it => ({
   ...it,
@@ -36,6 +37,7 @@ const guide = [
       page('Keychain', 'keychain'),
       page('Enrolment', 'enrolment'),
       page('Diagnostics', 'diagnostics'),
+      page('Service worker', 'service-worker'),
       page('Libraries', 'libraries'),
       page('gRPC', 'grpc'),
     ],

@@ -30,7 +30,7 @@ export function routeRequests(options: RouteOptions): void {
   const origins = new Set(readOrigins(options.origins));
   const scope = globalThis as unknown as WorkerScope;
   if (!('ServiceWorkerGlobalScope' in globalThis))
-    throw new TypeError('routeRequests must be called in a service worker; a page calls serveRequests');
+    throw new TypeError('"routeRequests" must be called in a service worker; a page calls serveRequests');
   scope.addEventListener('fetch', event => {
     if (origins.has(new URL(event.request.url).origin)) event.respondWith(answer(scope, event));
   });

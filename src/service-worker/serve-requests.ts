@@ -26,7 +26,8 @@ export function serveRequests(client: Pick<MtlsClient, 'fetch'>, options: ServeO
   if (typeof client?.fetch !== 'function')
     throw new TypeError('"client" must be a client, as createClient returns it');
   const workers = globalThis.navigator?.serviceWorker;
-  if (!workers) throw new TypeError('serveRequests must be called in a page that may have a service worker');
+  if (!workers)
+    throw new TypeError('"serveRequests" must be called in a page that may have a service worker');
   const onMessage = ({ data, ports: [port], source }: MessageEvent) => {
     if (data?.type !== ASK || !port) return;
     serve({ client, onError, port, worker: source as ServiceWorker | null });
