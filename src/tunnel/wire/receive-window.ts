@@ -3,6 +3,9 @@ import { MAX_WINDOW_BYTES } from './limits.js';
 /** Where a window lasts shorter than this, sending credit takes more time than the network. */
 const SHORTEST_MS = 2;
 
+/** After such a pause the sender had nothing to say. What comes behind a lost segment comes sooner. */
+const IDLE_MS = 1_000;
+
 /** What the windows of a socket's streams may grow by, all together: a bound for its memory. */
 export class GrowthBudget {
   #spareBytes: number;
@@ -64,8 +67,7 @@ export class ReceiveWindow {
   /** Counts what has come; `false` when the sender had no credit for it. */
   receive(bytes: number): boolean {
     const now = performance.now();
-    // After such a pause it was not the window that held the sender up.
-    if (now - this.#receivedAt >= (this.#longestMs() ?? 0)) {
+    if (now - this.#receivedAt >= Math.max(IDLE_MS, this.#longestMs() ?? 0)) {
       this.#measuredBytes = 0;
       this.#measuredSince = now;
     }
