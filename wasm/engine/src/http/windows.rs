@@ -1,6 +1,7 @@
 //! The windows of the bodies that an h2 client receives (RFC 9113 section 6.9). Each begins small and grows with the path: to
 //! twice what its reader takes in a round trip, while that is taken. So the window doubles in each round trip that it fills, a
-//! transfer over a distance need not wait for it, and a reader that stops holds little.
+//! transfer over a distance need not wait for it, and a reader that stops holds little. The next body on the connection soon has
+//! the window that the last one needed.
 //!
 //! h2 gives all streams one window, and hyper fixes it. So h2 is told a limit that nothing reaches, the server is told
 //! [`START`], and what readers have taken is granted from here: `sent.rs` keeps the two apart.
@@ -53,6 +54,8 @@ pub struct Windows {
     /// Of the connection's window, taken by what came on those.
     dropped: u32,
     growth: u32,
+    /// The window that the last larger body needed.
+    needed: u32,
     asked_at: Option<Instant>,
     round_trip: Option<Duration>,
 }
@@ -69,6 +72,8 @@ struct Window {
     ended: bool,
     /// Since when the reader has taken so many bytes.
     round: Option<(Instant, u32)>,
+    /// Twice the most that it has taken in a round trip.
+    needed: u32,
 }
 
 impl Windows {
@@ -99,6 +104,7 @@ impl Windows {
             claimed: false,
             ended: false,
             round: None,
+            needed: 0,
         });
     }
 
@@ -155,6 +161,9 @@ impl Windows {
     pub fn release(&mut self, stream: u32) {
         if let Some(window) = self.streams.remove(&stream) {
             self.growth -= window.size - START;
+            if window.needed >= START {
+                self.needed = window.needed;
+            }
         }
     }
 
@@ -171,30 +180,42 @@ impl Windows {
         window.unclaimed += bytes;
         if let Some(round_trip) = self.round_trip {
             let room = MAX_GROWTH - self.growth;
-            self.growth += window.grow(round_trip, room, (now, bytes));
+            window.count(round_trip, (now, bytes));
+            // A short body needs no grant.
+            let expected = if window.is_due() { self.needed } else { 0 };
+            self.growth += window.grow(expected, room);
         }
         window.grant(stream)
     }
 }
 
 impl Window {
-    /// Counts what is read in a round trip, and grows to twice as much; tells by how much.
-    fn grow(&mut self, round_trip: Duration, room: u32, (now, bytes): (Instant, u32)) -> u32 {
+    /// Counts what is read in a round trip.
+    fn count(&mut self, round_trip: Duration, (now, bytes): (Instant, u32)) {
         let (since, before) = self.round.unwrap_or((now, 0));
         let is_over = now.saturating_duration_since(since) >= round_trip;
         let (since, before) = if is_over { (now, 0) } else { (since, before) };
         let read = before.saturating_add(bytes);
         self.round = Some((since, read));
-        let wanted = read.saturating_mul(2).min(MAX);
+        self.needed = self.needed.max(read.saturating_mul(2).min(MAX));
+    }
+
+    /// Grows to what is needed, or expected to be; tells by how much.
+    fn grow(&mut self, expected: u32, room: u32) -> u32 {
+        let wanted = self.needed.max(expected);
         let growth = wanted.saturating_sub(self.size).min(room);
         self.size += growth;
         self.unclaimed += growth;
         growth
     }
 
+    fn is_due(&self) -> bool {
+        self.unclaimed >= self.size / 4
+    }
+
     /// Grants in steps of a quarter, so that the server hears of it before it has to wait.
     fn grant(&mut self, stream: u32) -> Option<Grant> {
-        if self.ended || self.unclaimed < self.size / 4 {
+        if self.ended || !self.is_due() {
             return None;
         }
         let bytes = std::mem::take(&mut self.unclaimed);

@@ -71,6 +71,21 @@ fn a_window_doubles_in_each_round_trip_that_it_fills_up_to_its_limit() {
 }
 
 #[test]
+fn a_larger_body_begins_with_the_window_that_the_last_one_needed() {
+    let round_trip = Duration::from_millis(50);
+    let mut path = Path::new(round_trip);
+    path.open(1);
+    path.window_after(1, 4, round_trip);
+    path.windows.release(1);
+    path.open(3);
+    assert_eq!(path.windows.take(3, START / 8, path.now), None);
+    path.windows.release(3);
+    path.open(5);
+    let granted = path.read(5, START / 4);
+    assert!(granted > 6 * START, "{granted}");
+}
+
+#[test]
 fn a_window_stays_where_the_reader_is_slower_than_the_path() {
     let round_trip = Duration::from_millis(50);
     let mut path = Path::new(round_trip);
