@@ -54,14 +54,14 @@ test('a client is made although no relay answers; its requests say so', async ()
 
 test('a client that cannot be made leaves no WebSocket', async () => {
   const { url, pages } = await startScriptedRelay(polite);
-  const failing = createClient({
-    tunnel: url,
-    tunnelOptions: platform,
-    engine: (async () => {
-      await expect.poll(() => pages[0]?.of('ping')).toHaveLength(1);
+  // An engine that breaks off when the WebSocket is open.
+  const body = new ReadableStream<Uint8Array>({
+    async pull() {
+      while (!pages[0]?.of('ping').length) await sleep(5);
       throw new Error('no engine');
-    })() as never,
+    },
   });
+  const failing = createClient({ tunnel: url, tunnelOptions: platform, engine: new Response(body) });
   await expect(failing).rejects.toThrow();
   await expect.poll(() => pages[0]?.closeCode).toBe(1000);
 });
