@@ -290,7 +290,7 @@ fn completes_with_and_without_client_certificate() {
             assert_eq!(scene.handshake().version, number);
             assert_eq!(scene.handshake().alpn, b"h2");
             assert_eq!(scene.handshake().server_chain, [leaf.der.to_vec()]);
-            assert!(scene.handshake().cipher_suite.contains("AES_128_GCM"));
+            assert!(scene.handshake().cipher_suite.contains("CHACHA20_POLY1305"));
             assert_eq!(
                 scene.server.peer_certificates().map(<[_]>::to_vec),
                 client_auth.map(|_| vec![client.der])
