@@ -61,7 +61,7 @@ const STEPS = [
     'interop',
     'Interop: real servers',
     ['openssl', 'zstd', 'nginx', 'servers', 'go', 'websockets'],
-    { after: ['build'] },
+    { after: ['build'], workers: 2 },
   ),
   vitestStep('libraries', 'Client libraries and gRPC', ['openssl', 'go', 'etcd', 'chromium'], {
     after: ['build'],
@@ -174,7 +174,7 @@ function step(id, title, needs, command) {
 }
 
 /**
- * `workers`: test files at once. Tests with browsers and servers look at times and memory, and run alone. `install`: a folder with packages
+ * `workers`: test files at once. Tests in browsers look at times and memory, and run alone. `install`: a folder with packages
  * of its own.
  */
 function vitestStep(id, title, needs, { after = [], workers = 1, install } = {}) {
