@@ -26,6 +26,7 @@ import { parseRelayOptions, type RelayOptions, type RelaySettings } from './opti
 import { createConnector } from './policy/create-connector.js';
 import { ReadGate } from './session/read-gate.js';
 import { Session } from './session/session.js';
+import { SignsOfLife } from './session/signs-of-life.js';
 
 /** A running relay. */
 export interface Relay {
@@ -109,9 +110,7 @@ class WebSocketRelay implements Relay {
   readonly #proven: ProvenBudget;
   readonly #addressFrames: BucketsByAddress;
   readonly #resources: RelayResources;
-  /** Pings in a row that had no answer. */
-  readonly #missedPings = new WeakMap<WebSocket, number>();
-  #pingTimer: NodeJS.Timeout | undefined;
+  readonly #signsOfLife = new SignsOfLife(() => this.#webSocketServer.clients);
   #memoryWatch: MemoryWatch | undefined;
   #descriptorWatch: DescriptorWatch | undefined;
   #lastId = 0;
@@ -140,7 +139,7 @@ class WebSocketRelay implements Relay {
     const onError = (error: Error) => log({ type: 'error', message: loggable(error.message) });
     await this.#front?.listen(this.#settings, onError);
     for (const message of openDoors(this.#settings)) log({ type: 'warning', message });
-    if (pingIntervalMs > 0) this.#pingTimer = setInterval(() => this.#ping(), pingIntervalMs).unref();
+    this.#signsOfLife.start(pingIntervalMs);
     this.#memoryWatch = new MemoryWatch(() => this.#pages.values(), maxBufferedBytes);
     this.#descriptorWatch = new DescriptorWatch(message => log({ type: 'error', message }));
   }
@@ -170,7 +169,7 @@ class WebSocketRelay implements Relay {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#pingTimer);
+    this.#signsOfLife.close();
     this.#memoryWatch?.close();
     this.#descriptorWatch?.close();
     this.#server.off('upgrade', this.#onUpgrade);
@@ -273,32 +272,13 @@ class WebSocketRelay implements Relay {
       goAway: () => session.goAway(),
       close: (code, reason) => session.close(code, reason),
     });
-    this.#noteSignsOfLife(webSocket);
+    this.#signsOfLife.watch(webSocket);
     const session = new Session(webSocket, {
       ...{ id, settings, budget, gate },
       charge: frames => guard.charge(frames),
       ...{ resources: this.#resources, remoteAddress: key },
     });
     return new Page(webSocket, { session, guard });
-  }
-
-  /** Behind a slow upload an answer to a ping may come late. */
-  #noteSignsOfLife(webSocket: WebSocket): void {
-    const alive = () => this.#missedPings.set(webSocket, 0);
-    webSocket.on('message', alive);
-    webSocket.on('pong', alive);
-  }
-
-  #ping(): void {
-    for (const webSocket of this.#webSocketServer.clients) {
-      const missed = this.#missedPings.get(webSocket) ?? 0;
-      if (missed >= 2) {
-        webSocket.terminate();
-        continue;
-      }
-      this.#missedPings.set(webSocket, missed + 1);
-      if (webSocket.readyState === webSocket.OPEN) webSocket.ping(ignore);
-    }
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type OpenFrame,
   SOCKET,
 } from '../../../src/tunnel/wire/frames.js';
-import { INITIAL_CREDIT_BYTES, INITIAL_STREAMS, PROTOCOL_VERSION } from '../../../src/tunnel/wire/limits.js';
+import { INITIAL_STREAMS, PROTOCOL_VERSION } from '../../../src/tunnel/wire/limits.js';
 import type { PageBudget, Refusal } from '../admission/page-budget.js';
 import { loggable } from '../events.js';
 import { MemoryBoundBudget, type RelayResources } from '../memory/resources.js';
@@ -20,6 +20,7 @@ import type { RelaySettings } from '../options.js';
 import { Outbox } from './outbox.js';
 import type { ReadGate } from './read-gate.js';
 import { RoundTrip } from './round-trip.js';
+import { SocketCredit } from './socket-credit.js';
 import { RelayStream, type StreamContext } from './stream.js';
 
 /** Time for a refused page to take the close code. */
@@ -51,6 +52,7 @@ export class Session {
   readonly #startedAt = performance.now();
   readonly #outbox: Outbox;
   readonly #roundTrip: RoundTrip;
+  readonly #credit: SocketCredit;
   readonly #streams = new Map<number, RelayStream>();
   #state: 'hello' | 'admitting' | 'open' | 'closed' = 'hello';
   #context: StreamContext | undefined;
@@ -63,11 +65,6 @@ export class Session {
   #streamCount = 0;
   #bytesFromPage = 0;
   #bytesFromTarget = 0;
-
-  /** What the page may still send on all of its streams. */
-  #openBytes = INITIAL_CREDIT_BYTES;
-  /** Received, and not granted again. */
-  #receivedBytes = 0;
 
   /** The PING behind GOAWAY: with its answer, all that the page opened before it knew of GOAWAY is here. */
   #goAwayPing: number | undefined;
@@ -82,6 +79,7 @@ export class Session {
       onDrain: () => this.#outbox.isOverfull || gate.open('queue'),
     });
     this.#roundTrip = new RoundTrip(this.#outbox);
+    this.#credit = new SocketCredit(settings.maxWindowBytes);
     webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     webSocket.on('ping', data => this.#onPing(data));
     webSocket.on('error', error => this.#onWebSocketError(error));
@@ -222,7 +220,7 @@ export class Session {
   #open(): void {
     this.#state = 'open';
     const { settings, budget } = this.#options;
-    this.#openBytes += settings.maxWindowBytes - INITIAL_CREDIT_BYTES;
+    this.#credit.open();
     this.#outbox.sendControl(
       encodeWelcome({
         socketWindowBytes: settings.maxWindowBytes,
@@ -270,9 +268,8 @@ export class Session {
   }
 
   #onData(number: number, payload: Uint8Array): string | undefined {
-    this.#openBytes -= payload.length;
-    if (this.#openBytes < 0) return 'more DATA than the socket was granted';
-    this.#grantCredit(payload.length);
+    if (!this.#credit.receive(payload.length)) return 'more DATA than the socket was granted';
+    this.#grantCredit();
     return this.#onStream(number, stream => stream.receive(payload), 'DATA out of turn');
   }
 
@@ -302,16 +299,12 @@ export class Session {
     this.#startTimer(this.#options.settings.idleTimeoutMs, () => this.close(CloseCode.idle, ''));
   }
 
-  // The socket's own window, round trip and pauses
+  // The socket's own window and round trip
 
-  /** Gives back what was received, whatever becomes of it: so a stalled stream holds up no other. */
-  #grantCredit(bytes: number): void {
-    this.#receivedBytes += bytes;
-    if (this.#state !== 'open') return;
-    if (this.#receivedBytes < this.#options.settings.maxWindowBytes / 4) return;
-    this.#outbox.sendControl(encodeCredit(SOCKET, this.#receivedBytes));
-    this.#openBytes += this.#receivedBytes;
-    this.#receivedBytes = 0;
+  #grantCredit(): void {
+    const bytes = this.#credit.takeGrant();
+    if (bytes === 0) return;
+    this.#outbox.sendControl(encodeCredit(SOCKET, bytes));
     this.#roundTrip.refresh();
   }
 
