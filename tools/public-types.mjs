@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Removes the declarations in dist that no public name needs: they are nearly half of them.
+// In a package's folder: removes the declarations in dist that no public name needs, nearly half of them.
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
