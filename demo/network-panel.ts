@@ -84,8 +84,10 @@ function addRow(what: string, title: string, result: string, took: string): HTML
   const row = h('tr', {}, h('td', { title }, what), h('td', {}, result), h('td', {}, took));
   body.append(row);
   if (body.rows.length > MAX_ROWS) body.deleteRow(0);
-  const box = body.closest('.log-box');
-  if (box) box.scrollTop = box.scrollHeight;
+  const box = byId('network-box', HTMLElement);
+  box.hidden = false;
+  byId('network-empty', HTMLElement).hidden = true;
+  box.scrollTop = box.scrollHeight;
   return row;
 }
 
