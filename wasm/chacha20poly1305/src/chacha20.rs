@@ -5,8 +5,8 @@ use std::ops::{Add, BitXor};
 use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use crate::lanes::{transpose, Lanes, LANES};
+use crate::piece::{Piece, KEY_BYTES, NONCE_BYTES, PIECE_BYTES};
 use crate::poly1305::Poly1305;
-use crate::{Piece, KEY_BYTES, NONCE_BYTES, PIECE_BYTES};
 
 pub const BLOCK_BYTES: usize = 64;
 pub const BLOCK_PIECES: usize = BLOCK_BYTES / PIECE_BYTES;

@@ -7,6 +7,7 @@
 
 mod chacha20;
 mod lanes;
+mod piece;
 mod poly1305;
 #[cfg(test)]
 mod tests;
@@ -18,15 +19,10 @@ use zeroize::Zeroizing;
 
 use chacha20::{ChaCha20, Keystream, BATCH_BYTES, BLOCK_BYTES, BLOCK_PIECES};
 use lanes::Lanes;
+use piece::{Piece, PIECE_BYTES};
 use poly1305::Poly1305;
 
-pub const KEY_BYTES: usize = 32;
-pub const NONCE_BYTES: usize = 12;
-pub const TAG_BYTES: usize = 16;
-
-/// What a vector holds and Poly1305 takes at once.
-const PIECE_BYTES: usize = 16;
-type Piece = [u8; PIECE_BYTES];
+pub use piece::{KEY_BYTES, NONCE_BYTES, TAG_BYTES};
 
 /// The data is not what was sealed with this key, nonce and additional data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,11 +170,4 @@ impl Pass {
             to.copy_from_slice(&(Lanes::load(piece) ^ (*key & self.after)).store());
         }
     }
-}
-
-/// With zeros behind it.
-fn padded(short: &[u8]) -> Piece {
-    let mut piece = Piece::default();
-    piece.iter_mut().zip(short).for_each(|(to, it)| *to = *it);
-    piece
 }

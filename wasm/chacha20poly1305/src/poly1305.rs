@@ -4,7 +4,7 @@
 use subtle::{Choice, ConditionallySelectable};
 use zeroize::{DefaultIsZeroes, Zeroize};
 
-use crate::{padded, Piece, PIECE_BYTES, TAG_BYTES};
+use crate::piece::{padded, Piece, PIECE_BYTES, TAG_BYTES};
 
 type Limbs = [u64; 5];
 

@@ -1,6 +1,6 @@
 use std::ops::{Add, BitAnd, BitXor};
 
-use crate::Piece;
+use crate::piece::Piece;
 
 #[derive(Clone, Copy)]
 pub struct Lanes([u32; 4]);

@@ -4,7 +4,7 @@ use core::arch::wasm32::{
 };
 use std::ops::{Add, BitAnd, BitXor};
 
-use crate::Piece;
+use crate::piece::Piece;
 
 #[derive(Clone, Copy)]
 pub struct Lanes(v128);
