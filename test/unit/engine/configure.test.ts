@@ -159,15 +159,16 @@ it('a response that was read before is told', async () => {
   await expect(loadEngine(response)).rejects.toThrow(/its body was read before\. Give it once/);
 });
 
+const asset = {
+  option: 'engine',
+  subject: 'The engine',
+  file: 'engine.wasm',
+  code: 'ERR_ENGINE_LOAD',
+} as const;
+
 it('a bundle without an address of its own is told to configure one', async () => {
   const { Delivery } = await import('../../../src/engine/asset.js');
   const { AssetLoader } = await import('../../../src/engine/asset-loader.js');
-  const asset = {
-    option: 'engine',
-    subject: 'The engine',
-    file: 'engine.wasm',
-    code: 'ERR_ENGINE_LOAD',
-  } as const;
   const read = (source: string) => Delivery.of(asset, source);
   // Scripts that are not modules have no import.meta.url, and bundlers leave undefined in its place.
   const loader = new AssetLoader(asset, read, () => new URL('../engine.wasm', undefined));
@@ -184,12 +185,6 @@ it.each([
   ['/dist/engine.wasm', '/dist/engine.wasm'],
 ])('a module that Vite 5 to 7 moved finds its files: %s', async (moved, found) => {
   const { AssetLoader } = await import('../../../src/engine/asset-loader.js');
-  const asset = {
-    option: 'engine',
-    subject: 'The engine',
-    file: 'engine.wasm',
-    code: 'ERR_ENGINE_LOAD',
-  } as const;
   const loader = new AssetLoader(
     asset,
     async (source: string) => source,
