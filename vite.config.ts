@@ -105,7 +105,6 @@ export default defineConfig({
   },
   test: {
     environment: 'node',
-    setupFiles: ['test/setup/node.ts'],
     projects: [
       project('unit', 20_000),
       attacks,
