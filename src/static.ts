@@ -7,10 +7,10 @@ import { decoderPart } from './fetch/decoders.js';
 import { decodeInWasm, loadDecoders } from './fetch/wasm-decoder.js';
 import { LimitedJar, setsForHost } from './http/cookie-jar.js';
 import { jarPart } from './http/cookies.js';
-import { scryptPart } from './p12/derivations.js';
+import { scryptPart } from './p12/decryption/derivations.js';
+import { scryptAsync } from './p12/decryption/scrypt.js';
 import { importFile, inspectFile } from './p12/import.js';
 import { importerPart } from './p12/open-pkcs12.js';
-import { scryptAsync } from './p12/scrypt.js';
 import { openWebSocket, WebSocketConnection } from './websocket/protocol.js';
 import { protocolPart } from './websocket/web-socket.js';
 

@@ -1,11 +1,12 @@
 // The parts of a file, each of which costs itself alone when it cannot be read.
 import { MtlsError } from '../errors.js';
-import type { Encryption } from './algorithms.js';
-import { BagReader, type Bags } from './bags.js';
-import type { Decryption } from './decrypt.js';
+import { encryptionCost, macCost } from './algorithms/costs.js';
+import type { Encryption } from './algorithms/encryption.js';
+import type { Cost, ImportBudget } from './budget/import-budget.js';
+import type { Decryption } from './decryption/decrypt.js';
 import { damaged, malformed } from './errors.js';
-import type { Cost, ImportBudget } from './import-budget.js';
-import { type Content, type Encrypted, encryptionCost, macCost, type Pfx, readContent } from './structure.js';
+import { BagReader, type Bags } from './structure/bags.js';
+import { type Content, type Encrypted, type Pfx, readContent } from './structure/structure.js';
 
 /** The SafeContents of a file; those in clear are read before the engine is even loaded. */
 export class Contents {

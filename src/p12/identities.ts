@@ -4,11 +4,12 @@ import { ChainFinder, identityChains } from '../identity/chain.js';
 import { firstElement } from '../identity/distinguished-names.js';
 import type { Identity } from '../identity/types.js';
 import { SignatureChecks } from '../identity/verify-certificate.js';
-import type { Bags, CertificateBag, KeyBag, UnusableBag } from './bags.js';
-import type { Decryption } from './decrypt.js';
+import type { Decryption } from './decryption/decrypt.js';
 import { damaged } from './errors.js';
-import { type FileCertificate, type Match, matchKey, Owners, refuseStranger } from './match-keys.js';
+import { type Match, matchKey } from './keys/match-keys.js';
+import { type FileCertificate, Owners, refuseStranger } from './keys/owners.js';
 import type { Pkcs12, UnsupportedKey } from './pkcs12.js';
+import type { Bags, CertificateBag, KeyBag, UnusableBag } from './structure/bags.js';
 
 /**
  * The identities of a file; undefined when the password has opened nothing.

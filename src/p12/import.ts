@@ -1,15 +1,15 @@
 // The way through a file. Loaded on demand, with PKI.js and asn1js behind it.
 import type { EngineSource } from '../engine/load.js';
 import { loadEngine } from '../engine/load.js';
+import type { ImportBudget } from './budget/import-budget.js';
 import { Contents } from './contents.js';
-import { Decryption, type DecryptionOptions } from './decrypt.js';
-import { ImportEngine } from './engine.js';
+import { Decryption, type DecryptionOptions } from './decryption/decrypt.js';
+import { ImportEngine } from './decryption/engine.js';
 import { malformed } from './errors.js';
 import { collect } from './identities.js';
-import type { ImportBudget } from './import-budget.js';
 import type { Pkcs12, Pkcs12Inspection } from './pkcs12.js';
-import { recogniseOther } from './recognise.js';
-import { type Pfx, parsePfx } from './structure.js';
+import { recogniseOther } from './structure/recognise.js';
+import { type Pfx, parsePfx } from './structure/structure.js';
 
 export interface ImportOptions extends DecryptionOptions {
   engine: EngineSource | undefined;

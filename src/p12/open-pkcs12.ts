@@ -2,14 +2,14 @@ import type { EngineSource } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { Part } from '../util/part.js';
+import { ImportBudget, type ImportProgress } from './budget/import-budget.js';
+import { checkedLimits, type Pkcs12Limits } from './budget/limits.js';
 import { damaged } from './errors.js';
-import { ImportBudget, type ImportProgress } from './import-budget.js';
-import { checkedLimits, type Pkcs12Limits } from './limits.js';
 import type { Pkcs12, Pkcs12Inspection } from './pkcs12.js';
 import { readSource } from './source.js';
 
-export type { ImportProgress } from './import-budget.js';
-export type { Pkcs12Limits } from './limits.js';
+export type { ImportProgress } from './budget/import-budget.js';
+export type { Pkcs12Limits } from './budget/limits.js';
 
 /** Options of `openPkcs12`. */
 export interface OpenPkcs12Options {

@@ -2,8 +2,8 @@
 // each element and each arc of an object identifier. The scan refuses what would block the page, and splits long lists, so that
 // their elements are parsed one at a time.
 
-import type { MtlsError } from '../errors.js';
-import { damaged } from './errors.js';
+import type { MtlsError } from '../../errors.js';
+import { damaged } from '../errors.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,6 +1,6 @@
 // What a private key says about itself (PKCS#8: RFC 5208, RFC 5958).
-import { type Der, encode, tagged } from '../identity/der.js';
-import { uncompressedPoint } from '../identity/ec-point.js';
+import { type Der, encode, tagged } from '../../identity/der.js';
+import { uncompressedPoint } from '../../identity/ec-point.js';
 import {
   Tag as DerTag,
   ecPublicKey,
@@ -9,7 +9,7 @@ import {
   publicKeyInfo,
   rsaEncryption,
   rsaPublicKey,
-} from '../identity/public-key.js';
+} from '../../identity/public-key.js';
 import {
   bitString,
   children,
@@ -24,8 +24,8 @@ import {
   sequence,
   Tag,
   unexpected,
-} from './asn1.js';
-import { firstElement } from './ber-scan.js';
+} from '../asn1/asn1.js';
+import { firstElement } from '../asn1/ber-scan.js';
 
 const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
 const RSASSA_PSS = '1.2.840.113549.1.1.10';

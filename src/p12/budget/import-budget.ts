@@ -1,8 +1,7 @@
-import { MtlsError } from '../errors.js';
-import { orAborted } from '../util/promises.js';
-import { Turns } from '../util/turns.js';
-import type { Pbkdf2, Scrypt } from './algorithms.js';
-import { damaged } from './errors.js';
+import { MtlsError } from '../../errors.js';
+import { orAborted } from '../../util/promises.js';
+import { Turns } from '../../util/turns.js';
+import { damaged } from '../errors.js';
 import type { Pkcs12Limits } from './limits.js';
 
 /** How far the key derivations of an import are, in iterations; `total` may grow when encrypted content turns up more. */
@@ -19,18 +18,6 @@ export interface Cost {
 
 /** On average, of parts and bags: honest ones have about fifty. */
 const MAX_ELEMENTS_EACH = 100;
-
-const HASH_BLOCK_BYTES = 128;
-
-/** @internal */
-export function costOf(derivation: Pbkdf2 | Scrypt | { kind?: never; iterations: number }): Cost {
-  if (derivation.kind !== 'scrypt') return { iterations: derivation.iterations, memoryBytes: 0 };
-  const { cost, blockSize, parallelization } = derivation;
-  return {
-    iterations: 2 * cost * blockSize * parallelization,
-    memoryBytes: HASH_BLOCK_BYTES * blockSize * (cost + parallelization),
-  };
-}
 
 /** What an import may cost: planned before it is spent, and reported as it is. */
 export class ImportBudget {

@@ -1,16 +1,10 @@
 // The outer structure of a file (RFC 7292, section 4): nothing here needs the password.
 import * as pkijs from 'pkijs';
-import { MtlsError } from '../errors.js';
-import {
-  algorithm,
-  algorithmOf,
-  atLeastOne,
-  type Encryption,
-  encryptionOf,
-  type MacScheme,
-  macScheme,
-  saltOf,
-} from './algorithms.js';
+import { MtlsError } from '../../errors.js';
+import { algorithm, algorithmOf } from '../algorithms/algorithm.js';
+import { type Encryption, encryptionOf } from '../algorithms/encryption.js';
+import { atLeastOne, saltOf } from '../algorithms/key-derivation.js';
+import { type MacScheme, macScheme } from '../algorithms/mac-scheme.js';
 import {
   count,
   guarded,
@@ -20,10 +14,9 @@ import {
   type ParsingBudget,
   parse,
   sequence,
-} from './asn1.js';
-import { type Element, elementsOf, firstElement, Tag } from './ber-scan.js';
-import { damaged, malformed, unsupported } from './errors.js';
-import { type Cost, costOf } from './import-budget.js';
+} from '../asn1/asn1.js';
+import { type Element, elementsOf, firstElement, Tag } from '../asn1/ber-scan.js';
+import { damaged, malformed, unsupported } from '../errors.js';
 
 export interface Encrypted {
   encryption: Encryption;
@@ -121,12 +114,4 @@ function parseMac(node: Node): Mac {
     // PBMAC1 has a count of its own, and writers put anything here.
     iterations: scheme.kind === 'pbmac1' ? times : atLeastOne(times),
   };
-}
-
-export function macCost({ scheme, iterations }: Mac): Cost {
-  return costOf(scheme.kind === 'pbmac1' ? scheme.derivation : { iterations });
-}
-
-export function encryptionCost(encryption: Encryption): Cost {
-  return costOf(encryption.kind === 'pbes2' ? encryption.derivation : { iterations: encryption.iterations });
 }

@@ -1,4 +1,4 @@
-import { checkedInteger, checkOptionNames } from '../util/options.js';
+import { checkedInteger, checkOptionNames } from '../../util/options.js';
 /** What a hostile file may make an import do at most. Each is checked before the work or the memory is spent. */
 export interface Pkcs12Limits {
   /** Of the file. Default: 10,485,760 (10 MiB). */

@@ -1,7 +1,7 @@
 // Names what people take for a PKCS#12 file by mistake.
-import { textKind } from '../util/text-kind.js';
-import { objectIdentifier, parse } from './asn1.js';
-import { firstElement, inside, isContextElement, isElement, Tag } from './ber-scan.js';
+import { textKind } from '../../util/text-kind.js';
+import { objectIdentifier, parse } from '../asn1/asn1.js';
+import { firstElement, inside, isContextElement, isElement, Tag } from '../asn1/ber-scan.js';
 
 const BINARY_AS_TEXT = 'binary data that something has read or saved as text: take its bytes';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Der } from '../../../src/enroll/der.js';
-import { type OpenPkcs12Options, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
-import { engineModule } from '../../support/engine.js';
-import { commonName, forge } from '../../support/forged-certificates.js';
+import type { Der } from '../../../../src/enroll/der.js';
+import { type OpenPkcs12Options, openPkcs12 } from '../../../../src/p12/open-pkcs12.js';
+import { engineModule } from '../../../support/engine.js';
+import { commonName, forge } from '../../../support/forged-certificates.js';
 import {
   bmp,
   certificateBag,
@@ -14,8 +14,8 @@ import {
   shroudedKeyBag,
   tripleDes,
   widened,
-} from '../../support/odd-pkcs12.js';
-import { OpensslFiles } from '../../support/openssl-files.js';
+} from '../../../support/odd-pkcs12.js';
+import { OpensslFiles } from '../../../support/openssl-files.js';
 
 const ITERATIONS = 10;
 

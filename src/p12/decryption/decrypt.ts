@@ -1,11 +1,13 @@
-import type { MtlsError } from '../errors.js';
-import type { Encryption, HashName, Pbes1, Pbes2, Pkcs12Pbe } from './algorithms.js';
+import type { MtlsError } from '../../errors.js';
+import { encryptionCost, macCost } from '../algorithms/costs.js';
+import type { Encryption, Pbes1, Pbes2, Pkcs12Pbe } from '../algorithms/encryption.js';
+import type { HashName } from '../algorithms/hashes.js';
+import type { ImportBudget } from '../budget/import-budget.js';
+import type { Encrypted, Mac, Pfx } from '../structure/structure.js';
 import { Derivations, inWebCrypto, webCryptoCipher, webCryptoHashes } from './derivations.js';
 import { type EngineCipher, type ImportEngine, Purpose } from './engine.js';
-import { otherPassword, wrongPassword } from './errors.js';
-import type { ImportBudget } from './import-budget.js';
 import { type Form, Passwords, type Use } from './password.js';
-import { type Encrypted, encryptionCost, type Mac, macCost, type Pfx } from './structure.js';
+import { otherPassword, wrongPassword } from './password-errors.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

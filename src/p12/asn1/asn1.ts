@@ -1,10 +1,10 @@
 // A thin reading layer over asn1js: views instead of copies, bounded, and errors of one kind.
 
 import * as asn1js from 'asn1js';
-import { MtlsError } from '../errors.js';
-import { concatenated } from '../util/bytes.js';
+import { MtlsError } from '../../errors.js';
+import { concatenated } from '../../util/bytes.js';
+import { damaged } from '../errors.js';
 import { type Element, MAX_DEPTH, MAX_PARSED_ELEMENTS, parsingCost, Tag, unexpected } from './ber-scan.js';
-import { damaged } from './errors.js';
 
 export { Tag, unexpected } from './ber-scan.js';
 

@@ -1,9 +1,9 @@
 import { type KeyObject, randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Der, element, objectIdentifier, sequence, Tag, text } from '../../../src/enroll/der.js';
-import { inspectPkcs12, type OpenPkcs12Options, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
-import { engineModule } from '../../support/engine.js';
-import { commonName, forge, makeKey } from '../../support/forged-certificates.js';
+import { type Der, element, objectIdentifier, sequence, Tag, text } from '../../../../src/enroll/der.js';
+import { inspectPkcs12, type OpenPkcs12Options, openPkcs12 } from '../../../../src/p12/open-pkcs12.js';
+import { engineModule } from '../../../support/engine.js';
+import { commonName, forge, makeKey } from '../../../support/forged-certificates.js';
 import {
   bmp,
   certificateBag,
@@ -14,7 +14,7 @@ import {
   pkcs8Of,
   shroudedKeyBag,
   tripleDes,
-} from '../../support/odd-pkcs12.js';
+} from '../../../support/odd-pkcs12.js';
 
 // Work is counted, not timed.
 

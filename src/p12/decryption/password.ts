@@ -1,4 +1,4 @@
-import { equalBytes } from '../util/bytes.js';
+import { equalBytes } from '../../util/bytes.js';
 
 // Passwords are texts, keys are derived from bytes, and producers do not agree on the way between the two.
 

@@ -1,8 +1,9 @@
 // The bags inside a SafeContents (RFC 7292, section 4.2).
 import * as pkijs from 'pkijs';
-import { MtlsError } from '../errors.js';
-import { toHex } from '../util/encoding.js';
-import { algorithmOf, encryptionOf } from './algorithms.js';
+import { MtlsError } from '../../errors.js';
+import { toHex } from '../../util/encoding.js';
+import { algorithmOf } from '../algorithms/algorithm.js';
+import { encryptionOf } from '../algorithms/encryption.js';
 import {
   explicit,
   guarded,
@@ -15,10 +16,17 @@ import {
   sequence,
   Tag,
   unexpected,
-} from './asn1.js';
-import { type Element, elementsOf, explicitElement, firstElement, inside, isElement } from './ber-scan.js';
-import { damaged, malformed } from './errors.js';
-import type { ImportBudget } from './import-budget.js';
+} from '../asn1/asn1.js';
+import {
+  type Element,
+  elementsOf,
+  explicitElement,
+  firstElement,
+  inside,
+  isElement,
+} from '../asn1/ber-scan.js';
+import type { ImportBudget } from '../budget/import-budget.js';
+import { damaged, malformed } from '../errors.js';
 import type { Encrypted } from './structure.js';
 
 interface Attributes {

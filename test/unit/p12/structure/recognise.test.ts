@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openPkcs12 } from '../../../src/p12/open-pkcs12.js';
-import { engineModule } from '../../support/engine.js';
-import { OpensslFiles } from '../../support/openssl-files.js';
+import { openPkcs12 } from '../../../../src/p12/open-pkcs12.js';
+import { engineModule } from '../../../support/engine.js';
+import { OpensslFiles } from '../../../support/openssl-files.js';
 
 let files: OpensslFiles;
 beforeAll(() => {

@@ -1,11 +1,11 @@
-import { Emission } from '../engine/abi.js';
-import { Instance } from '../engine/instance.js';
-import { WireWriter } from '../engine/wire.js';
-import { CertificateReader } from '../identity/certificate-reader.js';
-import { concatenated } from '../util/bytes.js';
-import { nextTask } from '../util/turns.js';
-import type { HashName } from './algorithms.js';
-import type { ImportBudget } from './import-budget.js';
+import { Emission } from '../../engine/abi.js';
+import { Instance } from '../../engine/instance.js';
+import { WireWriter } from '../../engine/wire.js';
+import { CertificateReader } from '../../identity/certificate-reader.js';
+import { concatenated } from '../../util/bytes.js';
+import { nextTask } from '../../util/turns.js';
+import type { HashName } from '../algorithms/hashes.js';
+import type { ImportBudget } from '../budget/import-budget.js';
 
 // The numbers of wasm/engine/src/pki/hash.rs, pbe.rs and derivation.rs.
 const hashNumbers: Record<HashName, number> = {

@@ -1,8 +1,10 @@
-import { Part } from '../util/part.js';
-import type { Encryption, Pbes2, Pbkdf2, Scrypt } from './algorithms.js';
+import { Part } from '../../util/part.js';
+import { costOf } from '../algorithms/costs.js';
+import type { Encryption, Pbes2 } from '../algorithms/encryption.js';
+import type { Pbkdf2, Scrypt } from '../algorithms/key-derivation.js';
+import type { Cost, ImportBudget } from '../budget/import-budget.js';
+import type { Mac } from '../structure/structure.js';
 import type { ImportEngine, Purpose } from './engine.js';
-import { type Cost, costOf, type ImportBudget } from './import-budget.js';
-import type { Mac } from './structure.js';
 
 /** @internal */
 export const scryptPart = /* @__PURE__ */ new Part(() => import('./scrypt.js'), {
