@@ -163,6 +163,7 @@ const TEXTS: Record<MtlsErrorCode | PageCode, Text> = {
     'The connection was ended before it was taken in.',
   ],
   ERR_WEBSOCKET_CLOSED: ['The WebSocket was cut', 'Open it again.'],
+  ERR_INSECURE_CONTEXT: ['This page is not a secure context', 'Open it over https:, or at localhost.'],
   ERR_ENGINE_LOAD: ['The TLS engine did not load', 'Reload the page; the browser’s console may tell more.'],
   ERR_ENGINE_FAILED: ['The TLS engine stopped', 'Reload the page, and please report what led to it.'],
   ERR_CLIENT_CLOSED: ['The connection was closed', 'Connect again.'],

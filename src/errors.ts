@@ -74,6 +74,7 @@ export type MtlsErrorCode =
   | 'ERR_WEBSOCKET_TOO_LARGE'
   | 'ERR_WEBSOCKET_CLOSED'
   // the engine and the client themselves
+  | 'ERR_INSECURE_CONTEXT'
   | 'ERR_ENGINE_LOAD'
   | 'ERR_ENGINE_FAILED'
   | 'ERR_CLIENT_CLOSED';

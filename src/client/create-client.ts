@@ -5,6 +5,7 @@ import { readPoolOptions } from '../http/pool-options.js';
 import { readMaterial } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
 import { Part } from '../util/part.js';
+import { requireWebCrypto } from '../util/web-crypto.js';
 import { type ClientOptions, checkClientOptions, openTunnel, readConnectTimeout } from './client-options.js';
 import type { MtlsClient } from './mtls-client.js';
 
@@ -21,10 +22,12 @@ export const clientPart = /* @__PURE__ */ new Part(() => import('./client.js'), 
 /**
  * Makes a client: loads the engine (once per page) and what uses it, and meanwhile opens the WebSocket to the relay.
  *
- * @throws MtlsError ERR_ENGINE_LOAD, ERR_TRUST_ROOTS_LOAD, ERR_CERT_MALFORMED (an anchor, a revocation list); TypeError for a wrong option
+ * @throws MtlsError ERR_INSECURE_CONTEXT, ERR_ENGINE_LOAD, ERR_TRUST_ROOTS_LOAD, ERR_CERT_MALFORMED (an anchor, a revocation list);
+ *   TypeError for a wrong option
  */
 export async function createClient(options: ClientOptions): Promise<MtlsClient> {
   checkClientOptions(options);
+  requireWebCrypto();
   const { trust = {} } = options;
   const checked = {
     pool: readPoolOptions(options.pool),

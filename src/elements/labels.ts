@@ -46,6 +46,7 @@ export const importLabels: ImportLabels = {
     ERR_STORE_UNAVAILABLE: 'The browser refuses to store it',
     ERR_VERIFICATION_FAILED: 'It was not confirmed',
     ERR_VERIFICATION_UNAVAILABLE: 'This browser cannot ask for confirmation',
+    ERR_INSECURE_CONTEXT: 'This page has to be opened over https:',
     ERR_ENGINE_LOAD: 'A part of the page could not be loaded',
   },
   otherError: 'The import failed',

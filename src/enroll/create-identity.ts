@@ -3,6 +3,7 @@ import type { Identity, IdentityControls, StoredIdentity } from '../identity/typ
 import { checkedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
+import { requireWebCrypto } from '../util/web-crypto.js';
 import { encodeAltNames } from './alt-names.js';
 import { createReader } from './certificates.js';
 import type { Der } from './der.js';
@@ -78,6 +79,7 @@ export async function makeEnrolment(
   if (isEmpty && subjectAltNames.length === 0)
     throw new TypeError('"subject" must name the identity, or "subjectAltNames"');
   signal?.throwIfAborted();
+  requireWebCrypto();
   // Check first, so that nobody is prompted in vain.
   encodeAltNames(subjectAltNames);
   const reader = await createReader(engine);

@@ -67,7 +67,9 @@ function certificatesIn(text: string, origin: Origin): Uint8Array<ArrayBuffer>[]
 export function missingFrom(text: string, wanted: string, origin: Origin): MtlsError {
   const place = placeOf(origin);
   const kind = text.trim() === '' ? 'empty' : (textKind(text) ?? 'text without a PEM block');
-  const advice = origin.address ? 'Check the address' : 'Check where it comes from';
+  const advice = origin.address
+    ? 'Check the address, and that the file is there: many servers answer with a page when it is not'
+    : 'Check where it comes from';
   const message = `There is no ${wanted} in ${place}: it is ${kind}. ${advice}.`;
   return new MtlsError('ERR_CERT_MALFORMED', message);
 }

@@ -2,6 +2,7 @@ import type { EngineSource } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { Part } from '../util/part.js';
+import { requireWebCrypto } from '../util/web-crypto.js';
 import { ImportBudget, type ImportProgress } from './budget/import-budget.js';
 import { checkedLimits, type Pkcs12Limits } from './budget/limits.js';
 import { damaged } from './errors.js';
@@ -59,7 +60,7 @@ export const openPkcs12Names: OptionNames<OpenPkcs12Options> = {
  * @throws MtlsError ERR_P12_PASSWORD when the password is wrong or missing; ERR_P12_KEY_PASSWORD when it is right, and no identity
  *   can be opened without `keyPassword`, or with this one; ERR_P12_MALFORMED when the file is damaged,
  *   cut short or something else; ERR_P12_UNSUPPORTED, naming the algorithm, before the password matters where the file
- *   shows it; ERR_P12_TOO_EXPENSIVE before any work is done; ERR_ENGINE_LOAD.
+ *   shows it; ERR_P12_TOO_EXPENSIVE before any work is done; ERR_INSECURE_CONTEXT; ERR_ENGINE_LOAD.
  */
 export async function openPkcs12(
   source: BufferSource | Blob | Response,
@@ -74,6 +75,7 @@ export async function openPkcs12(
   if (typeof sealedCopy !== 'boolean') throw new TypeError('"sealedCopy" must be true or false');
   const limits = checkedLimits({ ...options.limits, ...(maxIterations !== undefined && { maxIterations }) });
   signal?.throwIfAborted();
+  requireWebCrypto();
   return withFile(source, { limits, signal }, (file, { importFile }) =>
     importFile(file, {
       ...{ password, keyPassword, sealedCopy, engine },

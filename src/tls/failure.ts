@@ -32,7 +32,7 @@ export interface ClientCertificateState {
 const certificateFailures: Record<CertificateFailureCode, string> = {
   ERR_TLS_CERT_NAME: "The server's certificate is for another name",
   ERR_TLS_CERT_EXPIRED: "The server's certificate or one of its issuers' has expired",
-  ERR_TLS_CERT_NOT_YET_VALID: "The server's certificate is not valid yet: check this device's clock",
+  ERR_TLS_CERT_NOT_YET_VALID: "The server's certificate is not valid yet",
   ERR_TLS_CERT_UNTRUSTED: "The server's certificate is not trusted",
   ERR_TLS_CERT_REVOKED: "The server's certificate has been revoked",
   ERR_TLS_CERT_PURPOSE: "The server's certificate is for another purpose",
@@ -44,7 +44,14 @@ const certificateFailures: Record<CertificateFailureCode, string> = {
 /** The error that a failed certificate verification is reported as. */
 export function certificateError(kind: CertificateFailureKind, message: string): MtlsError {
   const code = certificateFailureCodes[kind];
-  return new MtlsError(code, `${certificateFailures[code]}: ${message}.`);
+  return new MtlsError(code, `${certificateFailures[code]}: ${message}.${dateAdvice(code)}`);
+}
+
+function dateAdvice(code: CertificateFailureCode): string {
+  const isExpired = code === 'ERR_TLS_CERT_EXPIRED';
+  if (!isExpired && code !== 'ERR_TLS_CERT_NOT_YET_VALID') return '';
+  const now = new Date().toISOString().replace('T', ' ').slice(0, 19);
+  return ` ${isExpired ? 'Renew it, or correct' : 'Correct'} this device's clock, which says ${now} UTC.`;
 }
 
 /** Alerts that say what is wrong with a client certificate (RFC 8446 section 6.2). */

@@ -57,6 +57,14 @@ test('fetch rejects as fetch does, with the MtlsError as its cause', async () =>
   });
 });
 
+test.each([
+  [2, /expired on .* UTC\. Renew it, or correct this device's clock, which says 20\d\d-\S+ \S+ UTC\.$/],
+  [3, /is not valid before .* UTC\. Correct this device's clock, which says 20\d\d-\S+ \S+ UTC\.$/],
+])('the message about dates names the time of this device', async (index, message) => {
+  const url = `https://localhost:${nginx.ports[index * VERSIONS.length]}/`;
+  await expect(client.fetch(url)).rejects.toThrow(message);
+});
+
 describe('on the way there', () => {
   const codeBy = (way: { url: string }) =>
     withClient({ relay: way, ca: pki.ca.cert }, other =>

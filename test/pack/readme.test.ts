@@ -1,13 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MtlsClient } from '../../src/index.js';
 import { complaintsOf, launchChromium } from '../support/chromium.js';
 import { blockOf } from '../support/documented.js';
-import { OpensslPki } from '../support/openssl-pki.js';
 import { startPages } from '../support/pages.js';
-import { writePkcs12 } from '../support/pkcs12.js';
 import { type RunningProgram, startProgram } from '../support/process.js';
 import { freePorts, ServerFolder } from '../support/servers/folder.js';
 import { installedVersion, makeProject, npm, packPackage, type Tarball } from '../support/tarball.js';
@@ -20,7 +18,6 @@ declare global {
   var client: MtlsClient;
 }
 
-const pki = new OpensslPki('Test CA');
 const folder = new ServerFolder('readme');
 const programs: RunningProgram[] = [];
 let ports: { server: string; relay: string };
@@ -28,6 +25,8 @@ let tarball: Tarball;
 let project: ReturnType<typeof makeProject>;
 
 beforeAll(async () => {
+  const commands = blockOf('docs/servers.md', it => it.heading === 'Test certificates');
+  execFileSync('sh', ['-ec', commands], { cwd: folder.path, stdio: 'pipe' });
   const [server, relay] = (await freePorts(2)).map(String) as [string, string];
   ports = { server, relay };
   tarball = packPackage();
@@ -40,7 +39,6 @@ afterAll(async () => {
   project?.remove();
   tarball?.remove();
   folder.remove();
-  pki.close();
 });
 
 /** A block of the README, with the ports of this test. */
@@ -56,19 +54,12 @@ function buildApp(): string {
   const app = join(project.folder, 'app');
   writeFileSync(join(app, 'src/main.ts'), `${block('ts')}\nglobalThis.client = client;\n`);
   writeFileSync(join(app, 'src/global.d.ts'), 'declare var client: import("browser-mtls").MtlsClient;\n');
-  writeFileSync(join(app, 'public/ca.pem'), pki.ca.cert);
+  writeFileSync(join(app, 'public/ca.pem'), readFileSync(join(folder.path, 'ca.pem')));
   execFileSync('npm', ['run', 'build'], { cwd: app, stdio: 'pipe' });
   return join(app, 'dist');
 }
 
 function startNginx(): RunningProgram {
-  const { cert, key } = pki.issue({
-    subject: '/CN=localhost',
-    altNames: 'DNS:localhost',
-    usage: 'serverAuth',
-  });
-  const files = { 'server.pem': cert, 'server.key': key, 'ca.pem': pki.ca.cert };
-  for (const [name, content] of Object.entries(files)) folder.write(name, content);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const paths = temporary.map(name => `${name}_temp_path ${folder.path}/${name};`).join('\n');
   const config = folder.write(
@@ -93,22 +84,17 @@ function startRelayCommand(origin: string): RunningProgram {
   return startProgram(process.execPath, ['relay/dist/cli.js', ...args, ...listen]);
 }
 
-test('the README leads from npm create vite to the first answer, and to one at the next visit', async () => {
+test('the README leads from npm create vite to the first answer, to one at the next visit, and from http: to https:', async () => {
   const pages = await startPages({ folders: { '/': buildApp() } });
   programs.push(startNginx(), startRelayCommand(pages.origin));
   for (const program of programs) await program.listensOn([Number(ports.server), Number(ports.relay)]);
-  const browser = await launchChromium();
+  const browser = await launchChromium(['--host-resolver-rules=MAP insecure.test 127.0.0.1']);
   try {
     const page = await browser.newPage();
     const complaints = complaintsOf(page);
     await page.goto(`${pages.origin}/index.html`);
     const importer = page.locator('identity-import');
-    const file = writePkcs12(pki.issue({ subject: '/CN=Ada', usage: 'clientAuth' }), { password: 'secret' });
-    await importer.locator('[part="file"]').setInputFiles({
-      name: 'ada.p12',
-      mimeType: 'application/x-pkcs12',
-      buffer: Buffer.from(file),
-    });
+    await importer.locator('[part="file"]').setInputFiles(join(folder.path, 'ada.p12'));
     await importer.locator('[part="password"]').fill('secret');
     await importer.locator('[part="submit"]').click();
     await expect.poll(() => page.textContent('pre'), { timeout: 20_000 }).toBe('Hello, CN=Ada\n');
@@ -119,6 +105,10 @@ test('the README leads from npm create vite to the first answer, and to one at t
     const answer = await page.evaluate(async it => (await globalThis.client.fetch(it)).text(), url);
     expect(answer).toBe('Hello, CN=Ada\n');
     expect(complaints).toEqual([]);
+
+    await page.goto(`${pages.origin.replace('127.0.0.1', 'insecure.test')}/index.html`);
+    const message = expect.stringMatching(/^error: .*insecure\.test:\d+, is not a secure context/);
+    await expect.poll(() => complaints, { timeout: 20_000 }).toContainEqual(message);
   } finally {
     await browser.close();
     await pages.stop();
