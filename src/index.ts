@@ -66,19 +66,19 @@ export {
   type Pkcs12Limits,
 } from './p12/open-pkcs12.js';
 export type { Pkcs12, Pkcs12Inspection, UnsupportedKey } from './p12/pkcs12.js';
-export type { ChangeListener } from './store/changes.js';
-export type { IdentityChange } from './store/identity-change.js';
 export { IdentityStore, type StoreOptions } from './store/identity-store.js';
-export type { JournalEntry } from './store/journal.js';
+export type { IdentityQuery } from './store/query.js';
+export type { JournalEntry } from './store/records/journal.js';
+export type { UnreadableIdentity } from './store/records/records.js';
+export type { ChangeListener } from './store/tabs/changes.js';
+export type { IdentityChange } from './store/tabs/identity-change.js';
 export {
   type PassphraseOptions,
   type PassphraseQuestion,
   passphraseVerification,
-} from './store/passphrase-verification.js';
-export type { IdentityQuery } from './store/query.js';
-export type { UnreadableIdentity } from './store/records.js';
-export type { UserVerification, VerificationSubject } from './store/user-verification.js';
-export { type WebAuthnOptions, webAuthnVerification } from './store/webauthn-verification.js';
+} from './store/verification/passphrase-verification.js';
+export type { UserVerification, VerificationSubject } from './store/verification/user-verification.js';
+export { type WebAuthnOptions, webAuthnVerification } from './store/verification/webauthn-verification.js';
 export { type EvaluateTrustOptions, evaluateTrust } from './trust/evaluate-trust.js';
 export type { RootsSource } from './trust/mozilla-roots.js';
 export type {

@@ -1,7 +1,7 @@
 import { MtlsError } from '../errors.js';
 import type { CertificateReader } from '../identity/certificate-reader.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
-import type { AnswerRecord } from '../store/schema.js';
+import type { AnswerRecord } from '../store/records/schema.js';
 import { formatHostPort, type HostPort } from '../util/host-port.js';
 import type { Candidates } from './candidates.js';
 import type { RememberedAnswer } from './challenge.js';

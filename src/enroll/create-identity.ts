@@ -87,7 +87,12 @@ export async function makeEnrolment(
   const id = crypto.randomUUID();
   const name = reader.describeName(subject);
   const label = controls.label ?? (name || (subjectAltNames[0] ?? ''));
-  const wrapping = await store?.prepareWrapping({ id, label, controls, ...(signal && { signal }) });
+  const wrapping = await store?.enrolments.prepareWrapping({
+    id,
+    label,
+    controls,
+    ...(signal && { signal }),
+  });
   signal?.throwIfAborted();
   const { wrapped, ...pair } = await generateKeyPair(algorithm, wrapping);
   const request = await makeRequest(pair, { subject, subjectAltNames });
@@ -103,7 +108,7 @@ export async function makeEnrolment(
     createdAt: new Date(),
   };
   if (!store) return new PendingEnrolment(record, { place: inMemory, reader });
-  await store.putEnrolment(record);
+  await store.enrolments.put(record);
   return new PendingEnrolment<Identity>(record, { place: inStore(store, record), reader });
 }
 
@@ -117,7 +122,7 @@ export async function pendingEnrolments(
   store: IdentityStore,
   { engine }: { engine?: EngineSource } = {},
 ): Promise<Enrolment<StoredIdentity>[]> {
-  const records = await store.getEnrolments();
+  const records = await store.enrolments.all();
   if (records.length === 0) return [];
   const reader = await createReader(engine);
   return records.map(record => new PendingEnrolment(record, { place: inStore(store, record), reader }));

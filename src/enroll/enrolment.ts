@@ -3,7 +3,7 @@ import type { CertificateReader } from '../identity/certificate-reader.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { changedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
-import type { EnrolmentRecord } from '../store/schema.js';
+import type { EnrolmentRecord } from '../store/records/schema.js';
 import { type CertificateSource, issuedChain } from './certificates.js';
 import { requestToPem } from './request.js';
 
@@ -42,8 +42,8 @@ interface Place<Result extends Identity> {
 /** @internal */
 export function inStore(store: IdentityStore, record: EnrolmentRecord): Place<StoredIdentity> {
   return {
-    keep: (identity, options) => store.completeEnrolment(record, identity, options),
-    forget: () => store.deleteEnrolment(record.id),
+    keep: (identity, options) => store.enrolments.complete(record, identity, options),
+    forget: () => store.enrolments.delete(record.id),
   };
 }
 

@@ -2,7 +2,7 @@ import { MtlsError } from '../errors.js';
 import { ecdsaToDer } from '../identity/ecdsa-signature.js';
 import { encryptKey } from '../identity/sealed-key.js';
 import { schemesForKey } from '../identity/signature-schemes.js';
-import { type WrappedKey, type Wrapping, wrapKey } from '../store/wrapped-key.js';
+import { type WrappedKey, type Wrapping, wrapKey } from '../store/verification/wrapped-key.js';
 import { type Der, element, objectIdentifier, sequence, Tag } from './der.js';
 
 /** The kinds of keys that `createIdentity` makes; named as in `Certificate.keyAlgorithm`. */

@@ -1,7 +1,7 @@
 import { MtlsError } from '../errors.js';
 import { assertAllowed } from '../identity/assert-allowed.js';
 import type { HostPort } from '../util/host-port.js';
-import type { IdentityRecord } from './schema.js';
+import type { IdentityRecord } from './records/schema.js';
 
 /**
  * Whether the controls let an identity be used with a target now; what unlocks a wrapped key is asked elsewhere.

@@ -4,21 +4,22 @@ import { forgetSealedCopy, hasSealedCopy } from '../identity/sealed-key.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import type { HostPort } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
-import { AnswerRecords } from './answer-records.js';
 import { assertUsable, isLocked } from './assert-usable.js';
-import { type BrowserSession, joinSession } from './browser-session.js';
-import { type ChangeListener, Changes } from './changes.js';
 import { changedControls, checkedControls, checkKeys } from './controls.js';
 import { noSealedCopy } from './errors.js';
-import { type JournalEntry, withEntry } from './journal.js';
 import { compileQuery, type IdentityQuery } from './query.js';
-import { isReadableIdentity, readableEntries } from './readable.js';
-import { Records, type UnreadableIdentity } from './records.js';
-import { type EnrolmentRecord, type IdentityRecord, ownChains, present, toRecord } from './schema.js';
-import type { UserVerification } from './user-verification.js';
-import { Vault } from './vault.js';
-import { webAuthnVerification } from './webauthn-verification.js';
-import { rewrapKey, type Wrapping } from './wrapped-key.js';
+import { AnswerRecords } from './records/answer-records.js';
+import { EnrolmentRecords } from './records/enrolment-records.js';
+import { type JournalEntry, withEntry } from './records/journal.js';
+import { isReadableIdentity, readableEntries } from './records/readable.js';
+import { Records, type UnreadableIdentity } from './records/records.js';
+import { type IdentityRecord, ownChains, present, toRecord } from './records/schema.js';
+import { type BrowserSession, joinSession } from './tabs/browser-session.js';
+import { type ChangeListener, Changes } from './tabs/changes.js';
+import type { UserVerification } from './verification/user-verification.js';
+import { Vault } from './verification/vault.js';
+import { webAuthnVerification } from './verification/webauthn-verification.js';
+import { prepareWrapping, rewrapKey } from './verification/wrapped-key.js';
 
 /** Options of `IdentityStore.open`. */
 export interface StoreOptions {
@@ -47,6 +48,8 @@ const names: OptionNames<StoreOptions> = { name: true, verification: true, unloc
 export class IdentityStore {
   /** @internal For clients. */
   readonly answers: AnswerRecords;
+  /** @internal For `createIdentity` and what follows it. */
+  readonly enrolments: EnrolmentRecords;
   #records: Records;
   #changes: Changes;
   #vault: Vault;
@@ -87,6 +90,10 @@ export class IdentityStore {
   }) {
     this.#records = parts.records;
     this.answers = new AnswerRecords(parts.name, parts.records);
+    this.enrolments = new EnrolmentRecords(parts.records, {
+      verification: parts.verification,
+      insert: (record, replaced) => this.#insert(record, replaced),
+    });
     this.#session = parts.session;
     this.#verification = parts.verification;
     this.#changes = new Changes(parts.name, () => parts.records.ids());
@@ -128,7 +135,7 @@ export class IdentityStore {
     this.#sessionOf(checked);
     if (checked.userVerification === 'required' && !hasSealedCopy(identity.keys)) throw noSealedCopy();
     const id = crypto.randomUUID();
-    const wrapping = await this.prepareWrapping({
+    const wrapping = await prepareWrapping(this.#verification, {
       id,
       controls: checked,
       label: checked.label ?? identity.certificate.subject,
@@ -267,51 +274,6 @@ export class IdentityStore {
     this.answers.close();
     this.#session?.leave();
     this.#records.close();
-  }
-
-  /** @internal For `createIdentity`: asks the person where the controls require it; otherwise undefined. */
-  async prepareWrapping(options: {
-    id: string;
-    label: string;
-    controls: IdentityControls;
-    signal?: AbortSignal;
-  }): Promise<Wrapping | undefined> {
-    const { id, label, controls, signal } = options;
-    if (controls.userVerification !== 'required') return undefined;
-    const { method } = this.#verification;
-    const asked = this.#verification.prepare({ id, label }, { ...(signal && { signal }) });
-    const { wrappingKey, parameters } = await asked;
-    return { wrappingKey, method, parameters };
-  }
-
-  /** @internal For `createIdentity`. */
-  async putEnrolment(record: EnrolmentRecord): Promise<void> {
-    await this.#records.change(transaction => transaction.objectStore('enrolments').put(record));
-  }
-
-  /** @internal For `pendingEnrolments`. */
-  async getEnrolments(): Promise<EnrolmentRecord[]> {
-    return (await this.#records.enrolments()).readable;
-  }
-
-  /** @internal For `Enrolment.cancel`. */
-  async deleteEnrolment(id: string): Promise<void> {
-    await this.#records.change(transaction => transaction.objectStore('enrolments').delete(id));
-  }
-
-  /**
-   * @internal For `Enrolment.complete`: the identity takes the place of the enrolment, with its id and its wrapped key, and of
-   * the identity that it renews, if any.
-   * @throws MtlsError ERR_IDENTITY_DUPLICATE, ERR_IDENTITY_NOT_FOUND (there is no such enrolment any more)
-   */
-  async completeEnrolment(
-    enrolment: EnrolmentRecord,
-    identity: Identity,
-    options: { controls: IdentityControls; replaces?: string },
-  ): Promise<StoredIdentity> {
-    const { id, wrapped } = enrolment;
-    const record = toRecord(identity, { id, controls: checkedControls(options.controls), wrapped });
-    return this.#insert(record, { enrolment: id, replaces: options.replaces });
   }
 
   /**

@@ -16,7 +16,7 @@ import {
   type StoredIdentity,
   stepCa,
 } from '../../src/index.js';
-import { passphraseVerification } from '../../src/store/passphrase-verification.js';
+import { passphraseVerification } from '../../src/store/verification/passphrase-verification.js';
 import { codeOf, startRelay } from '../support/client.js';
 import { documented } from '../support/documented.js';
 import { engineModule } from '../support/engine.js';

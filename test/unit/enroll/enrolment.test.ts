@@ -12,7 +12,7 @@ import {
   renew,
   type StoredIdentity,
 } from '../../../src/index.js';
-import { passphraseVerification } from '../../../src/store/passphrase-verification.js';
+import { passphraseVerification } from '../../../src/store/verification/passphrase-verification.js';
 import { toBase64 } from '../../../src/util/encoding.js';
 import { codeOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';

@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createIdentity, IdentityStore, type KeyAlgorithmName } from '../../../src/index.js';
-import { passphraseVerification } from '../../../src/store/passphrase-verification.js';
+import { passphraseVerification } from '../../../src/store/verification/passphrase-verification.js';
 import { engineModule } from '../../support/engine.js';
 import { watchKeys } from '../../support/exportable-keys.js';
 

@@ -4,9 +4,9 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { keyAccessOf } from '../../../src/identity/key-access.js';
 import type { Identity, IdentityControls } from '../../../src/identity/types.js';
 import { openPkcs12 } from '../../../src/p12/open-pkcs12.js';
-import type { IdentityChange } from '../../../src/store/identity-change.js';
 import { IdentityStore } from '../../../src/store/identity-store.js';
-import { passphraseVerification } from '../../../src/store/passphrase-verification.js';
+import type { IdentityChange } from '../../../src/store/tabs/identity-change.js';
+import { passphraseVerification } from '../../../src/store/verification/passphrase-verification.js';
 import type { HostPort } from '../../../src/util/host-port.js';
 import { engineModule } from '../../support/engine.js';
 import { OpensslFiles } from '../../support/openssl-files.js';

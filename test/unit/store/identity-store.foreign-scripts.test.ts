@@ -4,10 +4,10 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { keyAccessOf } from '../../../src/identity/key-access.js';
 import type { Identity } from '../../../src/identity/types.js';
 import { createIdentity, pendingEnrolments } from '../../../src/index.js';
-import { type IdentityChange, readChange } from '../../../src/store/identity-change.js';
 import { IdentityStore } from '../../../src/store/identity-store.js';
-import { passphraseVerification } from '../../../src/store/passphrase-verification.js';
-import { webAuthnVerification } from '../../../src/store/webauthn-verification.js';
+import { type IdentityChange, readChange } from '../../../src/store/tabs/identity-change.js';
+import { passphraseVerification } from '../../../src/store/verification/passphrase-verification.js';
+import { webAuthnVerification } from '../../../src/store/verification/webauthn-verification.js';
 import { identityOf } from '../../support/client.js';
 import { engineModule } from '../../support/engine.js';
 import { type KeyPair, OpensslPki } from '../../support/openssl-pki.js';

@@ -1,6 +1,6 @@
-import { MtlsError } from '../errors.js';
-import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../util/options.js';
-import { unreadableKey } from './errors.js';
+import { MtlsError } from '../../errors.js';
+import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../../util/options.js';
+import { unreadableKey } from '../errors.js';
 import type { UserVerification, VerificationSubject } from './user-verification.js';
 
 /** Options of `webAuthnVerification`. */

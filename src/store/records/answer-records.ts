@@ -1,4 +1,4 @@
-import { openChannel } from './channel.js';
+import { openChannel } from '../tabs/channel.js';
 import { isReadableAnswer } from './readable.js';
 import type { Records } from './records.js';
 import type { AnswerRecord } from './schema.js';

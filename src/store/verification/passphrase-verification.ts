@@ -1,6 +1,6 @@
-import { MtlsError } from '../errors.js';
-import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
-import { unreadableKey } from './errors.js';
+import { MtlsError } from '../../errors.js';
+import { checkedInteger, checkOptionNames, type OptionNames } from '../../util/options.js';
+import { unreadableKey } from '../errors.js';
 import type { UserVerification, VerificationSubject } from './user-verification.js';
 
 /** What `ask` is told. */

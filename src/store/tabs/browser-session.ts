@@ -1,14 +1,16 @@
 // A session is the time while some tab of the origin has the store open. No event tells of its end: a tab that opens the store
 // finds out that it is alone, and then what belonged to the session before is over.
 
-import { unavailable } from './errors.js';
-import { isSessionId } from './readable.js';
+import { unavailable } from '../errors.js';
 
 /** Whoever reloads the last tab has it back within this time. */
 const RELOAD_GRACE_MS = 30_000;
 
 /** Joining takes milliseconds; a tab that is suspended meanwhile, or a script that holds the locks, takes for ever. */
 const LOCK_TIMEOUT_MS = 10_000;
+
+/** UUIDs are shorter. */
+const MAX_SESSION_ID_LENGTH = 100;
 
 /** In sessionStorage, which outlives a reload and ends with its tab. Not a secret. */
 interface Marker {
@@ -96,4 +98,9 @@ function writeMarker(name: string, marker: Marker): void {
   } catch {
     // Without it a reload of the last tab ends the session: the safe side.
   }
+}
+
+/** A session's id, as tabs share it. */
+export function isSessionId(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_SESSION_ID_LENGTH;
 }

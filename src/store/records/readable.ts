@@ -1,13 +1,11 @@
 // Records as they are read back. Another program or another version may have written them, and any script of the origin.
-import type { Certificate } from '../identity/types.js';
-import { isListOf } from '../util/lists.js';
-import { areControls } from './controls.js';
+import type { Certificate } from '../../identity/types.js';
+import { isListOf } from '../../util/lists.js';
+import { areControls } from '../controls.js';
+import { isSessionId } from '../tabs/browser-session.js';
+import type { WrappedKey } from '../verification/wrapped-key.js';
 import type { JournalEntry } from './journal.js';
 import type { AnswerRecord, EnrolmentRecord, IdentityRecord } from './schema.js';
-import type { WrappedKey } from './wrapped-key.js';
-
-/** UUIDs are shorter. */
-const MAX_SESSION_ID_LENGTH = 100;
 
 /**
  * Whether a record has what an identity is made of. Controls that this version would not have taken are controls that it cannot
@@ -68,11 +66,6 @@ export function readableEntries(record: unknown): JournalEntry[] {
   const { entries } = (record ?? {}) as { entries?: Partial<JournalEntry>[] };
   if (!Array.isArray(entries)) return [];
   return Object.values(entries).filter((it): it is JournalEntry => isTime(it?.at) && isText(it?.host));
-}
-
-/** A session's id, as tabs share it. */
-export function isSessionId(value: unknown): value is string {
-  return isText(value) && value.length > 0 && value.length <= MAX_SESSION_ID_LENGTH;
 }
 
 /** Whether there are keys that cannot be exported, or a wrapped one in their place. */

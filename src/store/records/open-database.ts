@@ -1,5 +1,5 @@
 import { type IDBPDatabase, openDB } from 'idb';
-import { storeError, unavailable } from './errors.js';
+import { storeError, unavailable } from '../errors.js';
 import { SCHEMA_VERSION, type StoreSchema, upgrade } from './schema.js';
 
 /** Another tab's older version lets go at once, unless it is suspended. */

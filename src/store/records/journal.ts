@@ -1,4 +1,4 @@
-import { formatHostPort, type HostPort } from '../util/host-port.js';
+import { formatHostPort, type HostPort } from '../../util/host-port.js';
 import type { JournalRecord } from './schema.js';
 
 /** A use of an identity. */

@@ -1,6 +1,8 @@
-import { type EncryptedKey, encryptKey, reencryptKey } from '../identity/sealed-key.js';
-import { schemesForKey } from '../identity/signature-schemes.js';
-import { noSealedCopy, unreadableKey } from './errors.js';
+import { type EncryptedKey, encryptKey, reencryptKey } from '../../identity/sealed-key.js';
+import { schemesForKey } from '../../identity/signature-schemes.js';
+import type { IdentityControls } from '../../identity/types.js';
+import { noSealedCopy, unreadableKey } from '../errors.js';
+import type { UserVerification } from './user-verification.js';
 
 /** A private key at rest under a key that only the person's confirmation gives. */
 export interface WrappedKey extends EncryptedKey {
@@ -13,6 +15,25 @@ export interface WrappedKey extends EncryptedKey {
 export interface Wrapping extends Pick<WrappedKey, 'method' | 'parameters'> {
   /** AES-GCM, with the usage `wrapKey`. */
   wrappingKey: CryptoKey;
+}
+
+/** The identity that a wrapping is made for. */
+export interface WrappingRequest {
+  id: string;
+  label: string;
+  controls: IdentityControls;
+  signal?: AbortSignal;
+}
+
+/** Asks the person where the controls require it; otherwise undefined. */
+export async function prepareWrapping(
+  verification: UserVerification,
+  { id, label, controls, signal }: WrappingRequest,
+): Promise<Wrapping | undefined> {
+  if (controls.userVerification !== 'required') return undefined;
+  const asked = verification.prepare({ id, label }, { ...(signal && { signal }) });
+  const { wrappingKey, parameters } = await asked;
+  return { wrappingKey, method: verification.method, parameters };
 }
 
 /** @param privateKey can be exported */

@@ -1,10 +1,18 @@
-import { MtlsError } from '../errors.js';
-import { MAX_TIMER_MS } from '../util/options.js';
-import { SharedTask } from '../util/promises.js';
-import { unavailable } from './errors.js';
-import type { IdentityRecord } from './schema.js';
+import { MtlsError } from '../../errors.js';
+import type { Certificate, IdentityControls } from '../../identity/types.js';
+import { MAX_TIMER_MS } from '../../util/options.js';
+import { SharedTask } from '../../util/promises.js';
+import { unavailable } from '../errors.js';
 import type { UserVerification } from './user-verification.js';
 import { unwrapKeys, type WrappedKey } from './wrapped-key.js';
+
+/** An identity at rest whose key is wrapped. */
+interface WrappedIdentity {
+  id: string;
+  chain: readonly Certificate[];
+  wrapped: WrappedKey;
+  controls: IdentityControls;
+}
 
 interface Unlocked {
   keys: CryptoKey[];
@@ -37,7 +45,7 @@ export class Vault {
   }
 
   /** The keys of an identity; asks the person when they are not there, once for all who wait. */
-  async keysOf(record: IdentityRecord & { wrapped: WrappedKey }, signal?: AbortSignal): Promise<CryptoKey[]> {
+  async keysOf(record: WrappedIdentity, signal?: AbortSignal): Promise<CryptoKey[]> {
     signal?.throwIfAborted();
     const { id } = record;
     const entry = this.#current(id);
@@ -88,7 +96,7 @@ export class Vault {
     return undefined;
   }
 
-  async #unlock(record: IdentityRecord & { wrapped: WrappedKey }, signal: AbortSignal): Promise<CryptoKey[]> {
+  async #unlock(record: WrappedIdentity, signal: AbortSignal): Promise<CryptoKey[]> {
     const { id, wrapped, controls, chain } = record;
     const { verification, unlockedForMs, onChange } = this.#options;
     if (wrapped.method !== verification.method) {

@@ -5,8 +5,8 @@ import type {
   IdentityControls,
   StoredIdentity,
   TrustResult,
-} from '../identity/types.js';
-import type { WrappedKey } from './wrapped-key.js';
+} from '../../identity/types.js';
+import type { WrappedKey } from '../verification/wrapped-key.js';
 
 /** An identity at rest. No secret is in it but CryptoKeys that cannot be exported, or a wrapped key. */
 export interface IdentityRecord {

@@ -1,7 +1,7 @@
 // The identities' records in the database: each change is one transaction over all that it concerns.
 import type { IDBPDatabase, IDBPTransaction, StoreNames } from 'idb';
-import { MtlsError } from '../errors.js';
-import { storeError } from './errors.js';
+import { MtlsError } from '../../errors.js';
+import { storeError } from '../errors.js';
 import { openDatabase } from './open-database.js';
 import { isReadableEnrolment, isReadableIdentity } from './readable.js';
 import type { EnrolmentRecord, IdentityRecord, StoreSchema } from './schema.js';
