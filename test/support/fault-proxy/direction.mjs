@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 /** What one lost packet takes along. */
 const SEGMENT_BYTES = 1460;
 const DEFAULT_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -38,11 +36,11 @@ export class Direction {
   #queue = [];
   #queuedBytes = 0;
   #lastAt = 0;
-  #offset = 0;
   #over = false;
   #timer;
   #waiting = false;
-  /** Bytes that were passed on. */
+  /** Bytes that came in, and bytes that were passed on. */
+  takenBytes = 0;
   passedBytes = 0;
 
   /**
@@ -78,16 +76,16 @@ export class Direction {
 
   #take(bytes) {
     const { silentAfterBytes = Infinity, cut, queueBytes = DEFAULT_QUEUE_BYTES } = this.#faults();
-    const room = Math.min(silentAfterBytes, cut?.afterBytes ?? Infinity) - this.#offset;
-    this.#offset += bytes.length;
+    const room = Math.min(silentAfterBytes, cut?.afterBytes ?? Infinity) - this.takenBytes;
+    this.takenBytes += bytes.length;
     if (room > 0) this.#enqueue({ bytes: bytes.subarray(0, room) });
-    if (cut && this.#offset >= cut.afterBytes) this.#enqueue({ end: cut.how });
+    if (cut && this.takenBytes >= cut.afterBytes) this.#enqueue({ end: cut.how });
     if (this.#queuedBytes > queueBytes) this.#from.pause();
   }
 
   #enqueue(item) {
     if (this.#over) return;
-    if (item.end && this.#offset >= (this.#faults().silentAfterBytes ?? Infinity)) return;
+    if (item.end && this.takenBytes >= (this.#faults().silentAfterBytes ?? Infinity)) return;
     this.#queue.push({ ...item, at: this.#arrival(item.bytes?.length ?? 0) });
     this.#queuedBytes += item.bytes?.length ?? 0;
     this.#pump();

@@ -1,5 +1,4 @@
 import { connect, createServer } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import { Direction } from './direction.mjs';
 
 /**
@@ -53,9 +52,18 @@ export class FaultProxy {
     for (const link of this.#links) link.end(how);
   }
 
+  /** Bytes that came in so far. */
+  get takenBytes() {
+    return this.#sums('takenBytes');
+  }
+
   /** Bytes that were passed on so far. */
   get passedBytes() {
-    const sum = name => this.#links.reduce((total, link) => total + link[name].passedBytes, 0);
+    return this.#sums('passedBytes');
+  }
+
+  #sums(what) {
+    const sum = name => this.#links.reduce((total, link) => total + link[name][what], 0);
     return { toServer: sum('toServer'), toClient: sum('toClient') };
   }
 

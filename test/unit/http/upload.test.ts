@@ -61,22 +61,23 @@ async function settled(counted: { bytes: number }): Promise<number> {
 for (const protocol of ['h2', 'http/1.1'] as const) {
   describe(`an upload over ${protocol}`, () => {
     it('stops when the server reads no more, and goes on when it does', async () => {
-      let resume = () => {};
+      const resumes: (() => void)[] = [];
       let received = 0;
       await start(protocol, (request, response) => {
-        resume = () => {
+        resumes.push(() => {
           request.on('data', (chunk: Buffer) => {
             received += chunk.length;
             if (received > 16 * MIB) response.end('enough');
           });
-        };
+        });
       });
       const upload = endless();
       const fetching = tested.fetch(url(server), { method: 'POST', body: upload.stream });
+      await until(() => resumes.length === 1);
       // The sockets' own buffers hold the larger part of it.
       expect(await settled(upload)).toBeLessThan(12 * MIB);
       expect(tested.engine.memoryBytes).toBeLessThan(8 * MIB);
-      resume();
+      resumes[0]?.();
       const response = await fetching;
       expect(await response.text()).toBe('enough');
     });
