@@ -18,7 +18,6 @@ import { openDoors } from './doors.js';
 import { loggable } from './events.js';
 import { DescriptorWatch } from './front/descriptor-watch.js';
 import { Front } from './front/front.js';
-import { tellAtOnce } from './front/synchronous-events.js';
 import { forwardedForOf, offersSubprotocol, pathOf, refuse, refuseUnlessTaken } from './front/upgrade.js';
 import { type MemoryHolder, MemoryWatch } from './memory/memory-watch.js';
 import { RelayResources } from './memory/resources.js';
@@ -265,7 +264,7 @@ class WebSocketRelay implements Relay {
       onAdmitted: ({ subject }, bytesPerSecond) => {
         this.#doorkeeper.leave(visitor);
         guard.setProven(byteBucket(bytesPerSecond));
-        tellAtOnce(webSocket);
+        gate.tellAtOnce();
         const named = subject === undefined ? {} : { subject: loggable(subject) };
         settings.log({ type: 'admitted', connection: id, ...named });
       },

@@ -10,8 +10,10 @@ const READ_OVERHEAD_BYTES = 512;
 /** Frames and small reads of a page before it is admitted: HELLO, the first messages of a few streams, and pings. */
 const MAX_UNPROVEN_OBJECTS = 512;
 
-/** Frames of a page that are heard before others have their turn, and what else was read with them. */
+/** Frames of a page that are heard before others have their turn. */
 const MAX_IN_TURN = 64;
+/** A page that is not read cannot be seen to go: so often it is written to. */
+const LOOK_INTERVAL_MS = 1000;
 
 export interface FrameGuardOptions {
   gate: ReadGate;
@@ -28,6 +30,7 @@ export interface FrameGuardOptions {
  * is over a rate, so that TCP holds it back; one that is not yet is cut off.
  */
 export class FrameGuard {
+  readonly #webSocket: WebSocket;
   readonly #options: FrameGuardOptions;
   readonly #frames: TokenBucket;
   /** Set when the page is admitted: the bytes that it may send. */
@@ -39,8 +42,10 @@ export class FrameGuard {
   #timer: NodeJS.Timeout | undefined;
   /** Frames since others had their turn. */
   #inTurn = 0;
+  #lookedAt = 0;
 
   constructor(webSocket: WebSocket, socket: Duplex, options: FrameGuardOptions) {
+    this.#webSocket = webSocket;
     this.#options = options;
     this.#frames = new TokenBucket(options.frames);
     const onFrame = (data: RawData) => this.#onFrame(data instanceof Uint8Array ? data.length : 0);
@@ -58,8 +63,7 @@ export class FrameGuard {
 
   /** A frame made work of so many more. */
   charge(frames: number): void {
-    const waitMs = this.#framesWaitMs(frames);
-    if (waitMs > 0) this.#pause(waitMs);
+    this.#spend(frames, 0);
   }
 
   /** About what the frame that is not complete yet holds. */
@@ -84,13 +88,19 @@ export class FrameGuard {
       if (++this.#objects > MAX_UNPROVEN_OBJECTS) this.#options.onFlood();
       return;
     }
-    const waitMs = Math.max(this.#framesWaitMs(1), this.#bytes.take(bytes));
-    if (waitMs > 0) this.#pause(waitMs);
-    else if (++this.#inTurn === MAX_IN_TURN) this.#endTurn();
+    this.#spend(1, bytes);
   }
 
-  #framesWaitMs(count: number): number {
-    return Math.max(this.#frames.take(count), this.#options.addressFrames.take(count));
+  #spend(frames: number, bytes: number): void {
+    const { addressFrames } = this.#options;
+    const waitMs = Math.max(
+      this.#frames.take(frames),
+      addressFrames.take(frames),
+      this.#bytes?.take(bytes) ?? 0,
+    );
+    if (waitMs > 0) this.#pause(waitMs);
+    if (this.#inTurn < MAX_IN_TURN && this.#inTurn + frames >= MAX_IN_TURN) this.#endTurn();
+    this.#inTurn += frames;
   }
 
   /** Lets others have their turn before more is read. */
@@ -107,6 +117,16 @@ export class FrameGuard {
     const { gate } = this.#options;
     gate.close('rate');
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => gate.open('rate'), waitMs);
+    this.#look();
+    const isLong = waitMs > LOOK_INTERVAL_MS;
+    const goOn = () => (isLong ? this.#pause(waitMs - LOOK_INTERVAL_MS) : gate.open('rate'));
+    this.#timer = setTimeout(goOn, isLong ? LOOK_INTERVAL_MS : waitMs);
+  }
+
+  /** Writing to a connection that is gone fails, and ends the WebSocket with all that it holds. */
+  #look(): void {
+    if (performance.now() - this.#lookedAt < LOOK_INTERVAL_MS) return;
+    this.#lookedAt = performance.now();
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping(() => {});
   }
 }

@@ -27,7 +27,8 @@ import { RelayStream, type StreamContext } from './stream.js';
 const REFUSED_TIMEOUT_MS = 1000;
 /** Time for a page's streams to end after GOAWAY. */
 const GOAWAY_TIMEOUT_MS = 300_000;
-/** What a stream beyond a limit counts for: each has an answer, whatever the page asks for next. */
+/** What a stream costs more than another message, and one beyond a limit: each has an answer, whatever the page asks for next. */
+const STREAM_FRAMES = 16;
 const REFUSED_STREAM_FRAMES = 50;
 /** What the windows of a socket's streams may grow by. */
 const GROWTH_BYTES = 32 * 1024 * 1024;
@@ -254,6 +255,7 @@ export class Session {
       this.#outbox.sendControl(encodeReset({ stream: number, code: ResetCode.limit, reason: limit }));
       return undefined;
     }
+    if (isOpen) this.#options.charge(STREAM_FRAMES);
     clearTimeout(this.#timer);
     const stream = new RelayStream(number, { hostname, port }, this.#context);
     this.#streams.set(number, stream);
