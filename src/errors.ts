@@ -113,3 +113,17 @@ export function mtlsErrorOf(error: unknown): MtlsError | undefined {
   }
   return undefined;
 }
+
+/**
+ * Code and message of any error, for where the error itself cannot go: those of the MtlsError that caused it, otherwise its own. An
+ * error without a code is told by its name: that of a DOMException is a number without a meaning.
+ *
+ * @internal
+ */
+export function describeError(error: unknown): { code: string; message: string } {
+  const { code, name, message } = Object(mtlsErrorOf(error) ?? error) as Record<string, unknown>;
+  return {
+    code: String(typeof code === 'string' ? code : (name ?? error)),
+    message: String(message ?? error),
+  };
+}

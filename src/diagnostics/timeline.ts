@@ -1,3 +1,4 @@
+import { describeError } from '../errors.js';
 import type {
   ConnectionEvent,
   DiagnosticEvent,
@@ -78,7 +79,8 @@ function measure(
   name: string,
   details: Record<string, unknown>,
 ): void {
-  const told = { ...details, error: error === undefined ? undefined : codeOf(error) };
+  // An error itself cannot be cloned everywhere.
+  const told = { ...details, error: error === undefined ? undefined : describeError(error).code };
   const properties = Object.entries(told)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => [key, String(value)]);
@@ -95,10 +97,4 @@ function measure(
       },
     },
   });
-}
-
-/** An error itself cannot be cloned everywhere. */
-function codeOf(error: unknown): string {
-  const { code, name } = Object(error) as { code?: unknown; name?: unknown };
-  return String(code ?? name ?? error);
 }

@@ -1,3 +1,4 @@
+import { describeError } from '../errors.js';
 import { isListOf } from '../util/lists.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { ASK, type RequestMessage, type ToPage, type ToWorker } from './messages.js';
@@ -60,10 +61,9 @@ async function answer(scope: WorkerScope, event: FetchEvent): Promise<Response> 
     return await response;
   } catch (error) {
     const { origin, pathname } = new URL(request.url);
-    const { code, message } = Object(error) as { code?: string; message?: string };
-    const reason = [code, message ?? String(error)].filter(Boolean).join(': ');
+    const { code, message } = describeError(error);
     if (!request.signal.aborted)
-      console.error(`browser-mtls: ${request.method} ${origin}${pathname}: ${reason}`);
+      console.error(`browser-mtls: ${request.method} ${origin}${pathname}: ${code}: ${message}`);
     return Response.error();
   }
 }

@@ -1,5 +1,5 @@
 import type { MtlsClient } from '../client/mtls-client.js';
-import { mtlsErrorOf } from '../errors.js';
+import { describeError } from '../errors.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { ASK, BEAT, BEAT_INTERVAL_MS, type RequestMessage, type ToPage, type ToWorker } from './messages.js';
 
@@ -70,9 +70,7 @@ function serve({ client, onError, port, worker }: Service): void {
       say({ type: 'head', status, statusText, headers: [...headers], hasBody: body !== null });
       if (body) await transfer(body, wanted);
     } catch (error) {
-      const { code = 'ERR_FAILED', message } =
-        mtlsErrorOf(error) ?? (Object(error) as Error & { code?: string });
-      say({ type: 'failed', code: String(code), message: String(message ?? error) });
+      say({ type: 'failed', ...describeError(error) });
       if (!controller.signal.aborted) onError?.(error, { method: request.method, url });
     } finally {
       clearInterval(beat);

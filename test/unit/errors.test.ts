@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MtlsError, mtlsErrorOf } from '../../src/errors.js';
+import { describeError, MtlsError, mtlsErrorOf } from '../../src/errors.js';
 
 const reason = new MtlsError('ERR_TUNNEL_CLOSED', 'The tunnel broke.');
 const wrapped = new TypeError('fetch failed', { cause: reason });
@@ -44,4 +44,15 @@ describe('mtlsErrorOf', () => {
     (other as Error & { errors: unknown[] }).errors = [one, reason];
     expect(mtlsErrorOf(one)).toBe(reason);
   });
+});
+
+it.each<[unknown, string, string]>([
+  [new Error('Network Error', { cause: wrapped }), 'ERR_TUNNEL_CLOSED', 'The tunnel broke.'],
+  [new DOMException('enough', 'AbortError'), 'AbortError', 'enough'],
+  [Object.assign(new Error('no'), { code: 'ENOENT' }), 'ENOENT', 'no'],
+  [new RangeError('far'), 'RangeError', 'far'],
+  ['text', 'text', 'text'],
+  [undefined, 'undefined', 'undefined'],
+])('describeError tells %j', (error, code, message) => {
+  expect(describeError(error)).toEqual({ code, message });
 });
