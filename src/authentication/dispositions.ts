@@ -27,12 +27,14 @@ export function checkDisposition(given: Disposition): Disposition {
 export function identityOf(credential: IdentityCredential | TrustCredential | undefined): IdentityCredential {
   const { identity, intermediates = [] } = (credential ?? {}) as Partial<IdentityCredential>;
   if (!isIdentity(identity))
-    throw new TypeError('"credential.identity" must be an identity, as in the candidates of the challenge');
+    throw new TypeError(
+      '"answer.credential.identity" must be an identity, as in the candidates of the challenge',
+    );
   if (!isListOf(intermediates, isCertificate))
     throw new TypeError(
-      '"credential.intermediates" must be a list of certificates, as parseCertificates returns it',
+      '"answer.credential.intermediates" must be a list of certificates, as parseCertificates returns it',
     );
-  checkOptionNames(credential as object, identityNames, 'credential.');
+  checkOptionNames(credential as object, identityNames, 'answer.credential.');
   return credential as IdentityCredential;
 }
 
@@ -44,13 +46,13 @@ export function identityOf(credential: IdentityCredential | TrustCredential | un
 export function trustOf(credential: IdentityCredential | TrustCredential | undefined): TrustCredential {
   const { trust } = (credential ?? {}) as Partial<TrustCredential>;
   if (trust !== true)
-    throw new TypeError('"credential" must be { trust: true } in the answer to a server-trust challenge');
-  checkOptionNames(credential as object, trustNames, 'credential.');
+    throw new TypeError('"answer.credential.trust" must be true in the answer to a server-trust challenge');
+  checkOptionNames(credential as object, trustNames, 'answer.credential.');
   return credential as TrustCredential;
 }
 
 /** @throws TypeError */
 export function persistenceOf({ persistence = 'session' }: { persistence?: Persistence }): Persistence {
   if (persistences.includes(persistence)) return persistence;
-  throw new TypeError('"credential.persistence" must be none, session or permanent');
+  throw new TypeError('"answer.credential.persistence" must be none, session or permanent');
 }

@@ -1,5 +1,6 @@
 import type { ChallengeHandler } from '../authentication/challenge.js';
 import type { DiagnosticsOptions } from '../diagnostics/diagnostics.js';
+import { checkSource } from '../engine/configure.js';
 import type { EngineSource } from '../engine/load.js';
 import type { WasmSource } from '../engine/wasm-source.js';
 import type { CookieOptions } from '../http/cookies.js';
@@ -11,7 +12,7 @@ import type { IdentityStore } from '../store/identity-store.js';
 import type { TrustOptions } from '../trust/options.js';
 import type { Tunnel } from '../tunnel/tunnel.js';
 import {
-  createWebSocketTunnel,
+  openTunnel as openWebSocketTunnel,
   tunnelOptionNames,
   type WebSocketTunnelOptions,
 } from '../tunnel/websocket-tunnel.js';
@@ -125,6 +126,7 @@ export function checkClientOptions(options: ClientOptions): void {
   if (dangerouslyLogKeys !== undefined && typeof dangerouslyLogKeys !== 'function')
     throw new TypeError('"dangerouslyLogKeys" must be a function');
   if (typeof postQuantum !== 'boolean') throw new TypeError('"postQuantum" must be true or false');
+  if (given.decoders !== undefined) checkSource(given.decoders, { name: 'decoders', isWasm: true });
   checkOptionNames(trust, trustNames, 'trust.');
   if (trust.evaluate !== undefined && typeof trust.evaluate !== 'function')
     throw new TypeError('"trust.evaluate" must be a function');
@@ -138,7 +140,7 @@ export function readConnectTimeout(value: number = DEFAULT_CONNECT_TIMEOUT_MS): 
 /** @throws TypeError for what is not an address, and for a token or options without one */
 export function openTunnel({ tunnel, tunnelToken, tunnelOptions }: ClientOptions): Tunnel {
   if (typeof tunnel === 'string')
-    return createWebSocketTunnel(tunnel, ownOptions(tunnelToken, tunnelOptions));
+    return openWebSocketTunnel(tunnel, ownOptions(tunnelToken, tunnelOptions), argumentNames);
   if (tunnelToken !== undefined)
     throw new TypeError('"tunnelToken" must come with the address of a relay as "tunnel"');
   if (tunnelOptions !== undefined)
@@ -146,11 +148,13 @@ export function openTunnel({ tunnel, tunnelToken, tunnelOptions }: ClientOptions
   return tunnel;
 }
 
+const argumentNames = { url: 'tunnel', token: 'tunnelToken', path: 'tunnelOptions.' };
+
 function ownOptions(
   token: ClientOptions['tunnelToken'],
   options: WebSocketTunnelOptions | undefined = {},
 ): WebSocketTunnelOptions {
-  checkOptionNames(options, tunnelOptionNames, 'tunnelOptions.');
+  checkOptionNames(options, tunnelOptionNames, argumentNames.path);
   if ('token' in options) throw new TypeError('"tunnelOptions.token" must be given as "tunnelToken"');
   return token === undefined ? options : { ...options, token };
 }

@@ -33,7 +33,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
     pool: readPoolOptions(options.pool),
     cookies: new Cookies(options.cookies),
     timeoutMs: readConnectTimeout(options.connectTimeoutMs),
-    pins: new PinRules(trust.pins),
+    pins: new PinRules(trust.pins, 'trust.pins'),
     diagnostics: readDiagnostics(options.diagnostics),
   };
   const tunnel = openTunnel(options);

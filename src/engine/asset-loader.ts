@@ -1,6 +1,6 @@
 import { baseAddress } from '../platform.js';
 import { type Asset, Delivery } from './asset.js';
-import { configuredSource } from './configure.js';
+import { checkSource, configuredSource } from './configure.js';
 import type { WasmSource } from './wasm-source.js';
 
 /** Loads an asset once for each source. A failed attempt with an address is not remembered. */
@@ -20,9 +20,11 @@ export class AssetLoader<Source extends WasmSource, Loaded> {
 
   /**
    * @param source Default: the configured one, otherwise the file beside the module
-   * @throws MtlsError with the asset's code
+   * @param name what messages call the source
+   * @throws MtlsError with the asset's code; TypeError for another kind of value
    */
-  async load(source?: Source): Promise<Loaded> {
+  async load(source?: Source, name: string = this.#asset.option): Promise<Loaded> {
+    if (source !== undefined) checkSource(source, { name, isWasm: this.#asset.option !== 'mozillaRoots' });
     const configured = configuredSource(this.#asset.option) as Source | undefined;
     const chosen = source ?? configured ?? (this.#besideModule() as Source);
     if (typeof chosen === 'object' && !(chosen instanceof URL)) return this.#loadObject(chosen);

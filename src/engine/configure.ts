@@ -27,7 +27,7 @@ let isUsed = false;
 export function configure(sources: AssetSources): void {
   checkOptionNames(sources, names);
   const given = Object.entries(sources).filter(([, source]) => source !== undefined);
-  for (const [name, source] of given) checkSource(name, source);
+  for (const [name, source] of given) checkSource(source, { name, isWasm: name !== 'mozillaRoots' });
   if (isUsed) throw new TypeError('"configure" must be called before the first use of this library');
   for (const [name, source] of given) configured.set(name, source);
 }
@@ -38,10 +38,11 @@ export function configuredSource(name: keyof AssetSources): WasmSource | undefin
   return configured.get(name);
 }
 
-function checkSource(name: string, source: unknown): void {
+/** @throws TypeError */
+export function checkSource(source: unknown, { name, isWasm }: { name: string; isWasm: boolean }): void {
   if (typeof source === 'string' || source instanceof URL || isA(source, Response) || viewOf(source)) return;
   const isModule = isA(source, WebAssembly.Module, 'WebAssembly.Module');
-  if (isModule && name !== 'mozillaRoots') return;
-  const others = name === 'mozillaRoots' ? 'or bytes' : 'bytes or a WebAssembly.Module';
+  if (isModule && isWasm) return;
+  const others = isWasm ? 'bytes or a WebAssembly.Module' : 'or bytes';
   throw new TypeError(`"${name}" must be an address, a Response, ${others}`);
 }

@@ -16,8 +16,8 @@ const PATTERN =
  *
  * @throws TypeError
  */
-export function checkHostPatterns(patterns: readonly string[]): void {
-  for (const pattern of patterns) parsePattern(pattern);
+export function checkHostPatterns(patterns: readonly string[], option: string): void {
+  for (const pattern of patterns) parsePattern(pattern, option);
 }
 
 /**
@@ -26,15 +26,17 @@ export function checkHostPatterns(patterns: readonly string[]): void {
  */
 export function hostsAllow(patterns: readonly string[], hostname: string, port: number): boolean {
   const wanted = canonicalHostname(hostname);
-  return patterns.map(parsePattern).some(pattern => {
-    if (pattern.port !== undefined && pattern.port !== port) return false;
-    if (!pattern.wildcard) return wanted === pattern.hostname;
-    const dot = wanted.indexOf('.');
-    return dot > 0 && wanted.slice(dot + 1) === pattern.hostname;
-  });
+  return patterns
+    .map(it => parsePattern(it))
+    .some(pattern => {
+      if (pattern.port !== undefined && pattern.port !== port) return false;
+      if (!pattern.wildcard) return wanted === pattern.hostname;
+      const dot = wanted.indexOf('.');
+      return dot > 0 && wanted.slice(dot + 1) === pattern.hostname;
+    });
 }
 
-function parsePattern(pattern: string): HostPattern {
+function parsePattern(pattern: string, option = 'hosts'): HostPattern {
   const { wildcard, ipv6, name, port } = PATTERN.exec(pattern)?.groups ?? {};
   const hostname = ipv6 ? canonicalIpv6(ipv6) : name && canonicalName(name);
   const validPort = port === undefined || (Number(port) > 0 && Number(port) < 65_536);
@@ -42,7 +44,7 @@ function parsePattern(pattern: string): HostPattern {
   const validWildcard = !wildcard || (name && hostname?.includes('.') && !isIpv4(hostname));
   if (!hostname || !validPort || !validWildcard)
     throw new TypeError(
-      `"hosts" must be patterns such as example.com or *.example.com:8443, not ${JSON.stringify(pattern)}`,
+      `"${option}" must have patterns such as example.com or *.example.com:8443, not ${JSON.stringify(pattern)}`,
     );
   return { hostname, wildcard: Boolean(wildcard), ...(port && { port: Number(port) }) };
 }

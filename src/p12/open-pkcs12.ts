@@ -73,7 +73,7 @@ export async function openPkcs12(
   if (keyPassword !== undefined && typeof keyPassword !== 'string')
     throw new TypeError('"keyPassword" must be a string');
   if (typeof sealedCopy !== 'boolean') throw new TypeError('"sealedCopy" must be true or false');
-  const limits = checkedLimits({ ...options.limits, ...(maxIterations !== undefined && { maxIterations }) });
+  const limits = checkedLimits(options.limits, maxIterations);
   signal?.throwIfAborted();
   requireWebCrypto();
   return withFile(source, { limits, signal }, (file, { importFile }) =>

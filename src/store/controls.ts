@@ -13,7 +13,7 @@ const checks: Record<keyof IdentityControls, (value: unknown) => void> = {
   hosts(value) {
     if (!isListOf(value, it => typeof it === 'string'))
       throw new TypeError('"controls.hosts" must be a list of host patterns');
-    checkHostPatterns(value);
+    checkHostPatterns(value, 'controls.hosts');
   },
   persistence: oneOf('persistence', ['permanent', 'session']),
   userVerification: oneOf('userVerification', ['none', 'required']),

@@ -20,10 +20,11 @@ const loader = /* @__PURE__ */ new AssetLoader<RootsSource, Uint8Array<ArrayBuff
  * The certificates that Mozilla trusts to issue for servers, DER; loaded once for each source. Default: the configured source,
  * otherwise the file that comes with the package.
  *
- * @throws MtlsError ERR_TRUST_ROOTS_LOAD
+ * @param option the option's name in messages
+ * @throws MtlsError ERR_TRUST_ROOTS_LOAD; TypeError for another kind of value
  */
-export function loadMozillaRoots(source?: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
-  return loader.load(source);
+export function loadMozillaRoots(source?: RootsSource, option?: string): Promise<Uint8Array<ArrayBuffer>[]> {
+  return loader.load(source, option);
 }
 
 async function read(source: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {

@@ -74,7 +74,7 @@ export async function readMaterial(sources: TrustSources, path = ''): Promise<Tr
   const [ownAnchors, crls, publicAnchors] = await Promise.all([
     readAll(own, `${path}anchors`, parsePemOrDer),
     readAll(listOf(sources.crls), `${path}crls`, parseRevocationList),
-    own.length < anchors.length ? loadMozillaRoots(sources.mozillaRoots) : [],
+    own.length < anchors.length ? loadMozillaRoots(sources.mozillaRoots, `${path}mozillaRoots`) : [],
   ]);
   return { anchors: ownAnchors, crls, publicAnchors };
 }

@@ -19,13 +19,16 @@ export type PinsByHost = Readonly<Record<string, HostPins>>;
 export class PinRules {
   #rules: { pattern: string; pins: KeyPins }[];
 
-  /** @throws TypeError for a malformed pattern or pin, or a host without any pin */
-  constructor(byHost: PinsByHost = {}) {
+  /**
+   * @param option the option's name in messages
+   * @throws TypeError for a malformed pattern or pin, or a host without any pin
+   */
+  constructor(byHost: PinsByHost = {}, option = 'pins') {
     if (byHost === null || typeof byHost !== 'object' || Array.isArray(byHost))
-      throw new TypeError('"pins" must be an object with host patterns as its keys');
+      throw new TypeError(`"${option}" must be an object with host patterns as its keys`);
     const patterns = Object.keys(byHost);
-    checkHostPatterns(patterns);
-    this.#rules = patterns.map(pattern => ({ pattern, pins: readPins(byHost[pattern] ?? []) }));
+    checkHostPatterns(patterns, option);
+    this.#rules = patterns.map(pattern => ({ pattern, pins: readPins(byHost[pattern] ?? [], option) }));
   }
 
   /** Undefined: nothing is pinned for that host. */
@@ -46,26 +49,28 @@ function fits(pattern: string, hostname: string, port: number | undefined): bool
 }
 
 /** @throws TypeError */
-export function readPins(pins: HostPins): KeyPins {
+export function readPins(pins: HostPins, option = 'pins'): KeyPins {
   const isList = Array.isArray(pins);
   const { sha256, replacesAnchors } = isList
     ? { sha256: pins as readonly string[], replacesAnchors: false }
     : (pins as Exclude<HostPins, readonly string[]>);
   if (!Array.isArray(sha256) || sha256.length === 0)
-    throw new TypeError('"pins" must have a list of one pin or more for each host');
+    throw new TypeError(`"${option}" must have a list of one pin or more for each host`);
   if (!isList && replacesAnchors !== true)
-    throw new TypeError('"pins" must have { sha256, replacesAnchors: true }, or a list alone, for each host');
-  return { sha256: sha256.map(readPin), replacesAnchors };
+    throw new TypeError(
+      `"${option}" must have { sha256, replacesAnchors: true }, or a list alone, for each host`,
+    );
+  return { sha256: sha256.map(it => readPin(it, option)), replacesAnchors };
 }
 
 const SHA256_BYTES = 32;
 
-function readPin(pin: string): Uint8Array {
+function readPin(pin: string, option: string): Uint8Array {
   const text = typeof pin === 'string' ? pin.trim() : '';
   const base64 = /^sha256\/(.*)$/.exec(text)?.[1] ?? /^pin-sha256="(.*)"$/.exec(text)?.[1] ?? text;
   const digest = fromBase64(base64);
   if (digest?.length === SHA256_BYTES) return digest;
   throw new TypeError(
-    `"pins" must be the base64 of a SHA-256, for instance sha256/ and 44 characters, not ${JSON.stringify(pin)}`,
+    `"${option}" must be the base64 of a SHA-256, for instance sha256/ and 44 characters, not ${JSON.stringify(pin)}`,
   );
 }

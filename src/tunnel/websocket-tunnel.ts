@@ -85,8 +85,27 @@ export interface WebSocketTunnel extends Tunnel {
  * A `TypeError` for a wrong argument.
  */
 export function createWebSocketTunnel(url: string, options: WebSocketTunnelOptions = {}): WebSocketTunnel {
-  const sockets = new TunnelSockets(parseSettings(url, options));
-  if (parseConnectAt(options.connectAt) === 'creation') sockets.preopen();
+  return openTunnel(url, options, { url: 'url', token: 'token', path: '' });
+}
+
+/** What messages call the arguments. */
+export interface TunnelArgumentNames {
+  url: string;
+  token: string;
+  /** What stands before the names of the other options. */
+  path: string;
+}
+
+/** @internal */
+export function openTunnel(
+  url: string,
+  options: WebSocketTunnelOptions,
+  names: TunnelArgumentNames,
+): WebSocketTunnel {
+  checkOptionNames(options, tunnelOptionNames, names.path);
+  const connectAt = parseConnectAt(options, names.path);
+  const sockets = new TunnelSockets(parseSettings(url, options, names));
+  if (connectAt === 'creation') sockets.preopen();
   return {
     async connect(address, { signal } = {}) {
       const target = parseAddress(address);
@@ -111,46 +130,57 @@ export const tunnelOptionNames: OptionNames<WebSocketTunnelOptions> = {
   WebSocket: true,
 };
 
-function parseSettings(url: string, options: WebSocketTunnelOptions): SocketsSettings {
-  checkOptionNames(options, tunnelOptionNames);
+function parseSettings(
+  url: string,
+  options: WebSocketTunnelOptions,
+  names: TunnelArgumentNames,
+): SocketsSettings {
+  const { path } = names;
   const { token = '', openTimeoutMs = 20_000, sockets = 1, WebSocket = platformWebSocket() } = options;
   if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || url.includes('#'))
-    throw new TypeError('"url" must be a ws: or wss: URL without a fragment');
-  checkTokenSource(token);
-  checkedInteger('openTimeoutMs', openTimeoutMs, { min: 0, max: MAX_TIMER_MS });
-  checkedInteger('sockets', sockets, { min: 1, max: MAX_SOCKETS });
+    throw new TypeError(`"${names.url}" must be a ws: or wss: URL without a fragment`);
+  checkTokenSource(token, names.token);
+  checkedInteger(`${path}openTimeoutMs`, openTimeoutMs, { min: 0, max: MAX_TIMER_MS });
+  checkedInteger(`${path}sockets`, sockets, { min: 1, max: MAX_SOCKETS });
   if (typeof WebSocket !== 'function')
-    throw new TypeError('"WebSocket" must be given here: there is no global WebSocket');
-  const keepAlive = parseKeepAlive(options);
-  return { url, token, sockets, ...parseWindows(options), openTimeoutMs, keepAlive, WebSocket };
+    throw new TypeError(`"${path}WebSocket" must be a WebSocket class, where there is no global one`);
+  const keepAlive = parseKeepAlive(options, path);
+  return { url, token, sockets, ...parseWindows(options, path), openTimeoutMs, keepAlive, WebSocket };
 }
 
 function parseConnectAt(
-  connectAt: WebSocketTunnelOptions['connectAt'] = 'creation',
+  { connectAt = 'creation' }: WebSocketTunnelOptions,
+  path: string,
 ): 'creation' | 'first-use' {
   if (connectAt !== 'creation' && connectAt !== 'first-use')
-    throw new TypeError('"connectAt" must be "creation" or "first-use"');
+    throw new TypeError(`"${path}connectAt" must be "creation" or "first-use"`);
   return connectAt;
 }
 
-function parseWindows({
-  windowBytes = MIB,
-  maxWindowBytes = MAX_WINDOW_BYTES,
-  socketWindowBytes = 16 * MIB,
-}: WebSocketTunnelOptions) {
-  checkedInteger('windowBytes', windowBytes, { min: MIN_WINDOW_BYTES, max: MAX_WINDOW_BYTES });
-  checkedInteger('maxWindowBytes', maxWindowBytes, { min: windowBytes, max: MAX_WINDOW_BYTES });
+function parseWindows(
+  {
+    windowBytes = MIB,
+    maxWindowBytes = MAX_WINDOW_BYTES,
+    socketWindowBytes = 16 * MIB,
+  }: WebSocketTunnelOptions,
+  path: string,
+) {
+  checkedInteger(`${path}windowBytes`, windowBytes, { min: MIN_WINDOW_BYTES, max: MAX_WINDOW_BYTES });
+  checkedInteger(`${path}maxWindowBytes`, maxWindowBytes, { min: windowBytes, max: MAX_WINDOW_BYTES });
   const socketRange = { min: MIN_WINDOW_BYTES, max: MAX_SOCKET_WINDOW_BYTES };
-  checkedInteger('socketWindowBytes', socketWindowBytes, socketRange);
+  checkedInteger(`${path}socketWindowBytes`, socketWindowBytes, socketRange);
   return { windowBytes, maxWindowBytes, socketWindowBytes };
 }
 
-function parseKeepAlive({
-  keepAliveIntervalMs: intervalMs = 15_000,
-  keepAliveTimeoutMs: timeoutMs = 30_000,
-}: WebSocketTunnelOptions): KeepAliveOptions {
-  checkedInteger('keepAliveIntervalMs', intervalMs, { min: 1_000, max: MAX_TIMER_MS, or: 0 });
-  checkedInteger('keepAliveTimeoutMs', timeoutMs, { min: 1_000, max: MAX_TIMER_MS });
+function parseKeepAlive(
+  {
+    keepAliveIntervalMs: intervalMs = 15_000,
+    keepAliveTimeoutMs: timeoutMs = 30_000,
+  }: WebSocketTunnelOptions,
+  path: string,
+): KeepAliveOptions {
+  checkedInteger(`${path}keepAliveIntervalMs`, intervalMs, { min: 1_000, max: MAX_TIMER_MS, or: 0 });
+  checkedInteger(`${path}keepAliveTimeoutMs`, timeoutMs, { min: 1_000, max: MAX_TIMER_MS });
   return { intervalMs, timeoutMs };
 }
 

@@ -47,10 +47,16 @@ const MAX_LIMIT = 0xffff_ffff;
 /** The walk recurses. */
 const MAX_NESTING = 40;
 
-/** @throws TypeError */
-export function checkedLimits(given: Partial<Pkcs12Limits> = {}): Pkcs12Limits {
+/**
+ * @param maxIterations the option beside `limits`, which comes before that in it
+ * @throws TypeError
+ */
+export function checkedLimits(given: Partial<Pkcs12Limits> = {}, maxIterations?: number): Pkcs12Limits {
   checkOptionNames(given, defaults, 'limits.');
   for (const [name, value] of Object.entries(given))
     checkedInteger(`limits.${name}`, value, { min: 1, max: name === 'maxNesting' ? MAX_NESTING : MAX_LIMIT });
-  return { ...defaults, ...given };
+  const limits = { ...defaults, ...given };
+  if (maxIterations !== undefined)
+    limits.maxIterations = checkedInteger('maxIterations', maxIterations, { min: 1, max: MAX_LIMIT });
+  return limits;
 }

@@ -6,11 +6,11 @@ import { MAX_TOKEN_BYTES } from '../wire/limits.js';
 /** The token for a relay, or who gives it: each WebSocket asks anew. */
 export type TokenSource = string | (() => string | Promise<string>);
 
-/** @throws TypeError */
-export function checkTokenSource(source: TokenSource): void {
+/** @throws TypeError that names the option */
+export function checkTokenSource(source: TokenSource, option: string): void {
   if (typeof source === 'function' || (typeof source === 'string' && isToken(source))) return;
   throw new TypeError(
-    `"token" must be a string of at most ${MAX_TOKEN_BYTES} bytes, or a function that gives one`,
+    `"${option}" must be a string of at most ${MAX_TOKEN_BYTES} bytes, or a function that gives one`,
   );
 }
 

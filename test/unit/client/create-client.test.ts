@@ -303,19 +303,22 @@ describe('challenges', () => {
   it.each<[unknown, RegExp]>([
     [undefined, /disposition/],
     [{ disposition: 'perhaps' }, /use-credential, default, reject or cancel/],
-    [{ disposition: 'use-credential' }, /"credential.identity" must be an identity/],
+    [{ disposition: 'use-credential' }, /"answer.credential.identity" must be an identity/],
     [
       { disposition: 'use-credential', credential: { trust: true } },
-      /"credential.identity" must be an identity/,
+      /"answer.credential.identity" must be an identity/,
     ],
-    [{ disposition: 'use-credential', credential: 'Ada' }, /"credential.identity" must be an identity/],
+    [
+      { disposition: 'use-credential', credential: 'Ada' },
+      /"answer.credential.identity" must be an identity/,
+    ],
     [
       { disposition: 'use-credential', credential: { identity: null } },
-      /"credential.identity" must be an identity/,
+      /"answer.credential.identity" must be an identity/,
     ],
     [
       { disposition: 'use-credential', credential: { identity: { keys: [] } } },
-      /"credential.identity" must be an identity/,
+      /"answer.credential.identity" must be an identity/,
     ],
   ])('take %j for no answer to a client certificate challenge', async (answer, message) => {
     const client = await clientWith({
@@ -344,7 +347,7 @@ describe('challenges', () => {
             },
     });
     await expect(presentedBy(client, await listen())).rejects.toThrow(
-      /"credential.intermediates" must be a list/,
+      /"answer.credential.intermediates" must be a list/,
     );
   });
 

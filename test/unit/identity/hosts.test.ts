@@ -61,5 +61,5 @@ it.each([
   '[example.com]',
   'a%2eb.com',
 ])('refuses the pattern %j', pattern => {
-  expect(() => checkHostPatterns([pattern])).toThrow(TypeError);
+  expect(() => checkHostPatterns([pattern], 'hosts')).toThrow(TypeError);
 });
