@@ -1,41 +1,54 @@
 // The encoding of everything structured that crosses the ABI; its twin is wasm/engine/src/wire.rs.
 
-import { concatenated } from '../util/bytes.js';
+import { fromLatin1 } from '../util/encoding.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
+/** Room for the head of a usual request. */
+const FIRST_BYTES = 512;
+
 /** Little-endian integers and length-prefixed bytes, written in order. */
 export class WireWriter {
-  #parts: Uint8Array[] = [];
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
 
-  #integer(value: number, size: 1 | 2 | 4): this {
-    const bytes = new Uint8Array(size);
-    for (let i = 0; i < size; i++) bytes[i] = (value >>> (8 * i)) & 0xff;
-    this.#parts.push(bytes);
+  u8(value: number): this {
+    const at = this.#advance(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
-  u8(value: number): this {
-    return this.#integer(value, 1);
-  }
-
   u16(value: number): this {
-    return this.#integer(value, 2);
+    const at = this.#advance(2);
+    this.#view.setUint16(at, value, true);
+    return this;
   }
 
   u32(value: number): this {
-    return this.#integer(value, 4);
+    const at = this.#advance(4);
+    this.#view.setUint32(at, value, true);
+    return this;
   }
 
   bytes(value: Uint8Array): this {
     this.u32(value.length);
-    this.#parts.push(value);
+    const at = this.#advance(value.length);
+    this.#bytes.set(value, at);
     return this;
   }
 
   str(value: string): this {
     return this.bytes(encoder.encode(value));
+  }
+
+  /** Each character as the byte of its number. */
+  latin1(value: string): this {
+    this.u32(value.length);
+    const start = this.#advance(value.length);
+    for (let at = 0; at < value.length; at++) this.#bytes[start + at] = value.charCodeAt(at);
+    return this;
   }
 
   list(items: readonly Uint8Array[]): this {
@@ -44,8 +57,25 @@ export class WireWriter {
     return this;
   }
 
+  /** The only copy of what was written: whoever wipes it leaves nothing behind. */
   finish(): Uint8Array<ArrayBuffer> {
-    return concatenated(this.#parts);
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Where so many bytes go; it may replace the memory. */
+  #advance(size: number): number {
+    const at = this.#length;
+    this.#length += size;
+    if (this.#length > this.#bytes.length) this.#grow();
+    return at;
+  }
+
+  #grow(): void {
+    const outgrown = this.#bytes;
+    this.#bytes = new Uint8Array(2 * this.#length);
+    this.#bytes.set(outgrown);
+    this.#view = new DataView(this.#bytes.buffer);
+    outgrown.fill(0);
   }
 }
 
@@ -85,6 +115,13 @@ export class WireReader {
 
   str(): string {
     return decoder.decode(this.bytes());
+  }
+
+  /** The text whose characters have the bytes as their numbers. */
+  latin1(): string {
+    const length = this.u32();
+    const start = this.#view.byteOffset + this.#advance(length);
+    return fromLatin1(new Uint8Array(this.#view.buffer, start, length));
   }
 
   list(): Uint8Array<ArrayBuffer>[] {

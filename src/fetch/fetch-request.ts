@@ -25,7 +25,7 @@ export interface FetchRequest extends ProgressListeners {
 }
 
 /** Fields that belong to the connection, not to the caller (RFC 9110 section 7.6.1, and the body's framing). */
-const connectionFields = [
+const connectionFields = new Set([
   'connection',
   'content-length',
   'expect',
@@ -35,7 +35,7 @@ const connectionFields = [
   'trailer',
   'transfer-encoding',
   'upgrade',
-];
+]);
 
 /** Method names that fetch accepts in any case (Fetch standard, "normalize a method"). */
 const normalised = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']);
@@ -84,9 +84,11 @@ export function readFetchRequest(
 }
 
 function removeConnectionFields(headers: Headers): void {
-  for (const name of connectionFields) headers.delete(name);
-  // The one value that h2 knows (RFC 9113 section 8.2.2), and gRPC asks for.
-  if (headers.get('te')?.toLowerCase() !== 'trailers') headers.delete('te');
+  for (const name of [...headers.keys()]) {
+    // The one value that h2 knows (RFC 9113 section 8.2.2), and gRPC asks for.
+    const isNeedless = name === 'te' && headers.get('te')?.toLowerCase() !== 'trailers';
+    if (isNeedless || connectionFields.has(name)) headers.delete(name);
+  }
 }
 
 function checkBody({ body, keepalive }: MtlsRequestInit, bodyless: string | false): void {

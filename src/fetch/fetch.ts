@@ -110,17 +110,19 @@ async function checked(response: RawResponse, integrity: string): Promise<RawRes
 
 async function send({ pool, cookies }: Connections, request: FetchRequest): Promise<RawResponse> {
   const { method, url, headers, body, signal, onUploadProgress } = request;
-  const sent = new Headers(headers);
+  const added: [name: string, value: string][] = [];
   // Of a body without a length, hyper finds the framing; no body is said to be empty where one is usual.
   const length = body ? body.length : method === 'POST' || method === 'PUT' ? 0 : undefined;
-  if (length !== undefined) sent.set('content-length', String(length));
+  if (length !== undefined) added.push(['content-length', String(length)]);
   const referer = refererTo(url, request.referrer);
-  if (referer !== undefined && !sent.has('referer')) sent.set('referer', referer);
+  if (referer !== undefined && !headers.has('referer')) added.push(['referer', referer]);
   const withCookies = allowsCookies(request.credentials, url);
   const { clearings } = cookies;
   // What the caller says himself stands.
-  const cookie = withCookies && !sent.has('cookie') ? await cookies.header(url) : undefined;
-  if (cookie !== undefined) sent.set('cookie', cookie);
+  const cookie = withCookies && !headers.has('cookie') ? await cookies.header(url) : undefined;
+  if (cookie !== undefined) added.push(['cookie', cookie]);
+  // A redirect may need them as they are.
+  const sent = added.length > 0 ? new Headers([...headers, ...added]) : headers;
   const response = await pool.send({ method, url, headers: sent, body, onUploadProgress }, signal);
   if (!withCookies) return response;
   try {

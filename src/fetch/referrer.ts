@@ -29,9 +29,9 @@ const LONGEST = 4096;
 export function readReferrer(request: Request | undefined, init: MtlsRequestInit): Referrer | undefined {
   const policy = init.referrerPolicy ?? request?.referrerPolicy ?? '';
   const text = init.referrer ?? request?.referrer ?? 'about:client';
-  const url = text === '' ? undefined : urlOf(text);
-  if (!url || (policy === '' && text === 'about:client')) return undefined;
-  return { url, policy };
+  if (text === '' || (policy === '' && text === 'about:client')) return undefined;
+  const url = urlOf(text);
+  return url && { url, policy };
 }
 
 /** The page's address, or one of its origin (Fetch standard, "new Request", "referrer"); undefined without a page. */

@@ -22,8 +22,9 @@ const allowed = {
 } as const;
 
 /** Members of `RequestInit` that are texts: what is none is made one. */
-const texts = [...Object.keys(allowed), 'duplex', 'integrity', 'method', 'referrer'];
+const texts = new Set([...Object.keys(allowed), 'duplex', 'integrity', 'method', 'referrer']);
 const others = ['body', 'headers', 'keepalive', 'onDownloadProgress', 'onUploadProgress', 'signal', 'window'];
+const members = [...texts, ...others].sort();
 
 /** Reads each member of an `init` once, as the platform does (Web IDL, "dictionary types"). Misuse is a TypeError. */
 export function readInit(init: MtlsRequestInit | null | undefined): MtlsRequestInit {
@@ -31,9 +32,9 @@ export function readInit(init: MtlsRequestInit | null | undefined): MtlsRequestI
   if (typeof init !== 'object' && typeof init !== 'function') throw new TypeError('"init" must be an object');
   const given = init as Record<string, unknown>;
   const read: Record<string, unknown> = {};
-  for (const name of [...texts, ...others].sort()) {
+  for (const name of members) {
     const value = given[name];
-    if (value !== undefined) read[name] = texts.includes(name) ? `${value}` : value;
+    if (value !== undefined) read[name] = texts.has(name) ? `${value}` : value;
   }
   const { signal } = read;
   if (signal !== undefined && signal !== null && !isA(signal, AbortSignal))

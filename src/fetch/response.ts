@@ -1,14 +1,12 @@
 import { MtlsError } from '../errors.js';
 import { rememberConnection } from '../http/connection-info.js';
-import type { Fields } from '../http/http-engine.js';
 import type { RawResponse } from '../http/raw-response.js';
 import { FetchResponse, type ResponseFields } from './fetch-response.js';
 import { rememberTrailers } from './trailers.js';
+import { visible } from './visible-fields.js';
 
 /** Statuses whose responses have no body (Fetch standard, "null body status"). */
 const nullBodyStatuses = new Set([204, 205, 304]);
-/** Fields that a page does not see (Fetch standard, "forbidden response-header name"). */
-const hiddenFields = new Set(['set-cookie', 'set-cookie2']);
 /** Servers answer with more (999), but no `Response` can be made with it. */
 const HIGHEST_STATUS = 599;
 /** What is read of a body that nobody wants, so that its connection can be used again. */
@@ -24,8 +22,6 @@ export function makeResponse(
   if (bodyless) discard(body);
   const { status, statusText } = head;
   const headers = visible(head.headers);
-  const trailers = raw.trailers.then(fields => new Headers(visible(fields)));
-  trailers.catch(() => {});
   const fields: ResponseFields = {
     url: withoutFragment(request.url),
     redirected: request.redirected,
@@ -40,7 +36,7 @@ export function makeResponse(
       failure,
       onCreated: it => {
         rememberConnection(it, source);
-        rememberTrailers(it, trailers);
+        rememberTrailers(it, raw.trailers);
       },
     });
   } catch (cause) {
@@ -51,10 +47,6 @@ export function makeResponse(
   }
 }
 
-function visible(fields: Fields): Fields {
-  return fields.filter(([name]) => !hiddenFields.has(name));
-}
-
 /** What `redirect: 'manual'` gives for a redirect (Fetch standard, "opaque-redirect filtered response"). */
 export function makeOpaqueRedirect(url: URL): Response {
   const fields: ResponseFields = {
@@ -63,7 +55,7 @@ export function makeOpaqueRedirect(url: URL): Response {
     type: 'opaqueredirect',
     status: 0,
   };
-  const onCreated = (it: Response) => rememberTrailers(it, Promise.resolve(new Headers()));
+  const onCreated = (it: Response) => rememberTrailers(it, Promise.resolve([]));
   return new FetchResponse(null, {}, { fields, onCreated });
 }
 

@@ -1,6 +1,9 @@
-const known = new WeakMap<Response, Promise<Headers>>();
+import type { Fields } from '../http/http-engine.js';
+import { visible } from './visible-fields.js';
 
-export function rememberTrailers(response: Response, trailers: Promise<Headers>): void {
+const known = new WeakMap<Response, Promise<Fields>>();
+
+export function rememberTrailers(response: Response, trailers: Promise<Fields>): void {
   known.set(response, trailers);
 }
 
@@ -8,5 +11,5 @@ export function rememberTrailers(response: Response, trailers: Promise<Headers>)
 export async function trailersOf(response: Response): Promise<Headers> {
   const trailers = known.get(response);
   if (!trailers) throw new TypeError('"response" must be a Response of client.fetch');
-  return new Headers(await trailers);
+  return new Headers(visible(await trailers));
 }

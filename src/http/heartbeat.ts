@@ -20,17 +20,30 @@ export class Heartbeat {
   hold(holder: object): void {
     if (!this.ping) return;
     this.#holders.add(holder);
-    if (this.#timer !== undefined) return;
+    if (this.#timer !== undefined) {
+      keepProcess(this.#timer, true);
+      return;
+    }
     // A page that was busy or asleep has answers yet to read: it shall not take its own silence for the server's.
     const longestMs = this.ping.timeoutMs / 4;
     // After a pause as long as the interval, the next request goes out with a ping: what may have died meanwhile shows soon.
     this.#beat(this.ping.intervalMs);
-    this.#timer = setInterval(() => this.#beat(longestMs), Math.max(TICK_MS, longestMs / 2));
+    this.#timer = setInterval(
+      () => {
+        if (this.#holders.size > 0) this.#beat(longestMs);
+        else this.#stop();
+      },
+      Math.max(TICK_MS, longestMs / 2),
+    );
   }
 
+  /** The timer goes on until its next turn: requests one after the other need none of their own. */
   release(holder: object): void {
     this.#holders.delete(holder);
-    if (this.#holders.size > 0) return;
+    if (this.#holders.size === 0) keepProcess(this.#timer, false);
+  }
+
+  #stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
@@ -46,4 +59,11 @@ export class Heartbeat {
       clearInterval(this.#timer);
     }
   }
+}
+
+/** In Node, a timer keeps the process alive unless told otherwise. */
+function keepProcess(timer: ReturnType<typeof setInterval> | undefined, keep: boolean): void {
+  if (typeof timer !== 'object') return;
+  if (keep) timer.ref();
+  else timer.unref();
 }

@@ -9,7 +9,6 @@ import {
 import { type Argument, type CallResult, type Emitted, Instance } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { RecordEngine } from '../tls/record-engine.js';
-import { fromLatin1, toLatin1 } from '../util/encoding.js';
 
 export interface ConnectionState {
   /** Received bytes that the engine does not want to read now. */
@@ -301,15 +300,14 @@ function readState(reader: WireReader): ConnectionState {
 
 function readHead(reader: WireReader): ResponseHead {
   const status = reader.u16();
-  const statusText = fromLatin1(reader.bytes());
+  const statusText = reader.latin1();
   return { status, statusText, headers: readFields(reader) };
 }
 
 /** Names and values by turns. */
 function readFields(reader: WireReader): Fields {
-  const texts = reader.list().map(fromLatin1);
   const fields: Fields = [];
-  for (let i = 0; i + 1 < texts.length; i += 2) fields.push([texts[i] ?? '', texts[i + 1] ?? '']);
+  for (let left = reader.u32(); left > 1; left -= 2) fields.push([reader.latin1(), reader.latin1()]);
   return fields;
 }
 
@@ -323,11 +321,13 @@ function readFailure(reader: WireReader): HttpFailure {
 }
 
 function encodeHead({ method, url, headers, bodyLength }: RequestHead): Uint8Array {
-  const fields = [...headers].flatMap(([name, value]) => [toLatin1(name), toLatin1(value)]);
-  return new WireWriter()
+  const fields = [...headers];
+  const writer = new WireWriter()
     .str(method)
     .str(url)
-    .list(fields)
+    .u32(2 * fields.length);
+  for (const [name, value] of fields) writer.latin1(name).latin1(value);
+  return writer
     .u8(bodyLength === undefined ? 0 : 1)
     .u32((bodyLength ?? 0) % 2 ** 32)
     .u32(Math.floor((bodyLength ?? 0) / 2 ** 32))

@@ -19,6 +19,13 @@ interface Limits {
   maxConnectionsPerOrigin: number;
 }
 
+interface IdleTimer {
+  timer: ReturnType<typeof setTimeout>;
+  firesMs: number;
+  /** When the connection is closed, if no request comes. */
+  endMs: number;
+}
+
 type ConnectToOrigin = (signal: AbortSignal, alpn: readonly string[]) => Promise<PlaintextStream>;
 
 /** The connections to one origin, and the requests that wait for one. */
@@ -30,7 +37,7 @@ export class OriginPool {
   #connections = new Set<HttpConnection>();
   /** Those that take no request any more, and still have some in progress. */
   #retired = new Set<HttpConnection>();
-  #idleTimers = new Map<HttpConnection, ReturnType<typeof setTimeout>>();
+  #idleTimers = new Map<HttpConnection, IdleTimer>();
   #attempts = new Set<AbortController>();
   #waiters = new Set<Waiter>();
   /** What the last connection spoke: how many to open is not known before. */
@@ -71,7 +78,7 @@ export class OriginPool {
   /** Has a connection made, unless there is one that takes a request now. */
   async preconnect(signal?: AbortSignal): Promise<void> {
     const connection = await this.#wait(it => it, { takes: false, signal });
-    if (this.#connections.has(connection) && connection.idle) this.#startIdleTimer(connection);
+    if (this.#connections.has(connection) && connection.idle) this.#noteIdle(connection);
   }
 
   #wait<T>(
@@ -153,7 +160,6 @@ export class OriginPool {
     for (const waiter of this.#waiters) {
       const connection = this.#available();
       if (!connection) break;
-      this.#stopIdleTimer(connection);
       waiter.start(connection);
     }
     const wanted = this.#wantedAttempts();
@@ -256,7 +262,7 @@ export class OriginPool {
     // Not inside the engine's telling of what happened.
     queueMicrotask(() => {
       this.#serve();
-      if (this.#connections.has(connection) && connection.idle) this.#startIdleTimer(connection);
+      if (this.#connections.has(connection) && connection.idle) this.#noteIdle(connection);
     });
   }
 
@@ -272,19 +278,32 @@ export class OriginPool {
     if (!connection.over) this.#retired.add(connection);
   }
 
-  #startIdleTimer(connection: HttpConnection): void {
-    if (this.#idleTimers.has(connection)) return;
-    const timer: ReturnType<typeof setTimeout> = setTimeout(
-      () => this.#retire(connection),
-      Math.min(this.#limits.idleTimeoutMs, connection.idleLimitMs ?? Infinity),
-    );
+  /** The timer outlasts requests: only one that would come too late is set anew. */
+  #noteIdle(connection: HttpConnection): void {
+    const limitMs = Math.min(this.#limits.idleTimeoutMs, connection.idleLimitMs ?? Infinity);
+    const endMs = performance.now() + limitMs;
+    const running = this.#idleTimers.get(connection);
+    if (running) running.endMs = endMs;
+    if (!running || running.firesMs > endMs) this.#setIdleTimer(connection, endMs);
+  }
+
+  #setIdleTimer(connection: HttpConnection, endMs: number): void {
+    this.#stopIdleTimer(connection);
+    const timer = setTimeout(() => this.#onIdleTimer(connection), endMs - performance.now());
     // In Node, a connection that nobody uses shall not keep the process alive.
     if (typeof timer === 'object') timer.unref();
-    this.#idleTimers.set(connection, timer);
+    this.#idleTimers.set(connection, { timer, firesMs: endMs, endMs });
+  }
+
+  #onIdleTimer(connection: HttpConnection): void {
+    const { endMs = 0 } = this.#idleTimers.get(connection) ?? {};
+    if (!connection.idle) this.#idleTimers.delete(connection);
+    else if (endMs > performance.now()) this.#setIdleTimer(connection, endMs);
+    else this.#retire(connection);
   }
 
   #stopIdleTimer(connection: HttpConnection): void {
-    clearTimeout(this.#idleTimers.get(connection));
+    clearTimeout(this.#idleTimers.get(connection)?.timer);
     this.#idleTimers.delete(connection);
   }
 }

@@ -21,6 +21,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
 
 /** The text whose characters have the bytes as their numbers (Infra Standard, "isomorphic decode"). */
 export function fromLatin1(bytes: Uint8Array): string {
+  if (bytes.length <= 8192) return String.fromCharCode.apply(null, bytes as unknown as number[]);
   let text = '';
   for (let start = 0; start < bytes.length; start += 8192) {
     // A spread would go through an iterator, which is many times slower.
