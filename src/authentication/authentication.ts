@@ -1,15 +1,15 @@
-import type { CertificateReader } from '../identity/certificate-reader.js';
+import type { CertificateReader } from '../identity/certificates/certificate-reader.js';
 import type { ListedIdentity } from '../identity/types.js';
 import type { HostPort } from '../util/host-port.js';
+import { RememberedAnswers } from './answers/remembered-answers.js';
+import { StoredAnswers } from './answers/stored-answers.js';
 import type { ChallengeHandler } from './challenge.js';
 import { Challenges } from './challenges.js';
 import { ConnectionAuthentication } from './connection-authentication.js';
 import { Foresight } from './foresight.js';
 import { Identities, type IdentitySource } from './identities.js';
 import { IdentityUsage } from './identity-usage.js';
-import { RememberedAnswers } from './remembered-answers.js';
 import { Reviews } from './reviews.js';
-import { StoredAnswers } from './stored-answers.js';
 
 /** Decides, for every connection of a client, which identity is shown and which server is trusted. */
 export class Authentication {

@@ -1,20 +1,20 @@
 import { MtlsError } from '../errors.js';
-import type { CertificateReader } from '../identity/certificate-reader.js';
-import { schemeName } from '../identity/scheme-names.js';
+import type { CertificateReader } from '../identity/certificates/certificate-reader.js';
+import { schemeName } from '../identity/signatures/scheme-names.js';
 import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
 import { formatHostPort, type HostPort } from '../util/host-port.js';
-import { offeredIds } from './candidates.js';
+import type { HostAnswers } from './answers/host-answers.js';
+import type { ServerVerdict } from './answers/server-verdict.js';
+import type { Given } from './answers/shared-answer.js';
+import type { StoredAnswers } from './answers/stored-answers.js';
 import type { ChallengeHandler, Disposition, IdentityCredential } from './challenge.js';
-import type { Choice, ChosenIdentity } from './choice.js';
-import { defaultChoice } from './default-choice.js';
+import { offeredIds } from './choice/candidates.js';
+import type { Choice, ChosenIdentity } from './choice/choice.js';
+import { defaultChoice } from './choice/default-choice.js';
+import type { KnownIdentities } from './choice/known-identities.js';
 import { checkDisposition, identityOf, persistenceOf, trustOf } from './dispositions.js';
 import { dropOutdatedRejection, type Foresight } from './foresight.js';
-import type { HostAnswers } from './host-answers.js';
 import { asStored, type Identities } from './identities.js';
-import type { KnownIdentities } from './known-identities.js';
-import type { ServerVerdict } from './server-verdict.js';
-import type { Given } from './shared-answer.js';
-import type { StoredAnswers } from './stored-answers.js';
 
 /** Answers the two challenges of a connection: by what is remembered, by the handler, or without one by the default. */
 export class Challenges {

@@ -2,25 +2,25 @@ import type { ClientCredential } from '../engine/credential.js';
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
 import { assertAllowed } from '../identity/assert-allowed.js';
-import type { CertificateReader } from '../identity/certificate-reader.js';
+import type { CertificateReader } from '../identity/certificates/certificate-reader.js';
 import { type KeyAccess, keyAccessOf } from '../identity/key-access.js';
-import { credentialOf } from '../identity/signing.js';
+import { credentialOf } from '../identity/signatures/signing.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
 import { isCertificateRefusal } from '../tls/failure.js';
 import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
 import { toHex } from '../util/encoding.js';
 import type { HostPort } from '../util/host-port.js';
-import { chainToSend } from './accepted-chain.js';
-import { type Basis, newBasis } from './basis.js';
-import { unsupportedSchemes } from './candidates.js';
+import { type Basis, newBasis } from './answers/basis.js';
+import type { HostAnswers } from './answers/host-answers.js';
+import type { ServerVerdict } from './answers/server-verdict.js';
 import type { Challenges } from './challenges.js';
-import type { Choice, ChosenIdentity } from './choice.js';
-import type { HostAnswers } from './host-answers.js';
+import { chainToSend } from './choice/accepted-chain.js';
+import { unsupportedSchemes } from './choice/candidates.js';
+import type { Choice, ChosenIdentity } from './choice/choice.js';
+import type { KnownIdentities } from './choice/known-identities.js';
 import type { Identities } from './identities.js';
 import type { IdentityUsage } from './identity-usage.js';
-import type { KnownIdentities } from './known-identities.js';
 import type { Resumable, Reviews } from './reviews.js';
-import type { ServerVerdict } from './server-verdict.js';
 
 /** The parts of a client that decide. */
 export interface Deciders {

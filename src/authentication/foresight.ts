@@ -1,11 +1,11 @@
-import type { CertificateReader } from '../identity/certificate-reader.js';
+import type { CertificateReader } from '../identity/certificates/certificate-reader.js';
 import type { CertificateRequest } from '../tls/types.js';
-import { type Candidates, offeredIds, sortIdentities } from './candidates.js';
-import { type Choice, isSameChoice } from './choice.js';
-import { defaultChoice } from './default-choice.js';
-import type { HostAnswers } from './host-answers.js';
-import { currentIn, type KnownIdentities } from './known-identities.js';
-import type { StoredAnswers } from './stored-answers.js';
+import type { HostAnswers } from './answers/host-answers.js';
+import type { StoredAnswers } from './answers/stored-answers.js';
+import { type Candidates, offeredIds, sortIdentities } from './choice/candidates.js';
+import { type Choice, isSameChoice } from './choice/choice.js';
+import { defaultChoice } from './choice/default-choice.js';
+import { currentIn, type KnownIdentities } from './choice/known-identities.js';
 
 /** Tells what would be shown to a server, as far as nobody has to be asked for it. */
 export class Foresight {

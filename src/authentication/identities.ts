@@ -2,8 +2,8 @@ import { hostsAllow } from '../identity/hosts.js';
 import { keyAccessOf } from '../identity/key-access.js';
 import type { ListedIdentity, StoredIdentity } from '../identity/types.js';
 import type { HostPort } from '../util/host-port.js';
-import type { KnownIdentities } from './known-identities.js';
-import type { AnswerStore, StoredAnswers } from './stored-answers.js';
+import type { AnswerStore, StoredAnswers } from './answers/stored-answers.js';
+import type { KnownIdentities } from './choice/known-identities.js';
 
 /** Where identities come from: a store, or a list. */
 export interface IdentitySource {

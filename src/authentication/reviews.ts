@@ -2,14 +2,14 @@ import { hostsAllow } from '../identity/hosts.js';
 import { keyAccessOf } from '../identity/key-access.js';
 import type { StoredIdentity } from '../identity/types.js';
 import type { HostPort } from '../util/host-port.js';
-import type { Basis } from './basis.js';
-import { isSameChoice } from './choice.js';
+import type { Basis } from './answers/basis.js';
+import type { HostAnswers } from './answers/host-answers.js';
+import type { StoredAnswers } from './answers/stored-answers.js';
+import { isSameChoice } from './choice/choice.js';
+import { currentIn, type KnownIdentities } from './choice/known-identities.js';
 import type { Foresight } from './foresight.js';
-import type { HostAnswers } from './host-answers.js';
 import type { Identities } from './identities.js';
 import type { IdentityUsage } from './identity-usage.js';
-import { currentIn, type KnownIdentities } from './known-identities.js';
-import type { StoredAnswers } from './stored-answers.js';
 
 /** The sessions that a connection may resume. */
 export interface Resumable {

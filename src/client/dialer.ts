@@ -5,7 +5,7 @@ import { DialWatch } from '../diagnostics/dial-watch.js';
 import type { ClientCredential } from '../engine/credential.js';
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
-import { verifySignature } from '../identity/verify-signature.js';
+import { verifySignature } from '../identity/signatures/verify-signature.js';
 import { TlsConnection } from '../tls/tls-connection.js';
 import type { TlsEngine } from '../tls/tls-engine.js';
 import { isSocketLoss } from '../tunnel/errors/close-error.js';

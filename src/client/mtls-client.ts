@@ -1,6 +1,6 @@
 import type { RememberedAnswer } from '../authentication/challenge.js';
-import type { MtlsRequestClass } from '../fetch/client-request.js';
 import type { MtlsFetch } from '../fetch/fetch.js';
+import type { MtlsRequestClass } from '../fetch/request/client-request.js';
 import type { ResponseTransport } from '../http/connection-info.js';
 import type { ClientCookies } from '../http/cookies.js';
 import type { Certificate } from '../identity/types.js';

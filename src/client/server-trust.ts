@@ -1,7 +1,7 @@
-import type { ServerVerdict } from '../authentication/server-verdict.js';
+import type { ServerVerdict } from '../authentication/answers/server-verdict.js';
 import type { CertificateFailureCode, KeyPins } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
-import type { CertificateReader } from '../identity/certificate-reader.js';
+import type { CertificateReader } from '../identity/certificates/certificate-reader.js';
 import type { TrustResult } from '../identity/types.js';
 import type { ServerTrustQuestion } from '../tls/types.js';
 import type { TrustAnswer, TrustOptions, TrustQuestion } from '../trust/options.js';

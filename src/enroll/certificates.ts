@@ -1,9 +1,9 @@
 import { type EngineSource, loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
-import { CertificateReader, type ReadCertificate } from '../identity/certificate-reader.js';
-import { ChainFinder, identityChains } from '../identity/chain.js';
-import { isDer, parsePemOrDer, pemBlocks } from '../identity/pem.js';
-import { plainPublicKey } from '../identity/public-key.js';
+import { CertificateReader, type ReadCertificate } from '../identity/certificates/certificate-reader.js';
+import { ChainFinder, identityChains } from '../identity/certificates/chain.js';
+import { isDer, parsePemOrDer, pemBlocks } from '../identity/certificates/pem.js';
+import { plainPublicKey } from '../identity/keys/public-key.js';
 import type { Certificate, Identity } from '../identity/types.js';
 import { equalBytes, viewOf } from '../util/bytes.js';
 import { fromBase64 } from '../util/encoding.js';

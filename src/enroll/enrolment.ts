@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import type { CertificateReader } from '../identity/certificate-reader.js';
+import type { CertificateReader } from '../identity/certificates/certificate-reader.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { changedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';

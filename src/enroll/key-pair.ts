@@ -1,7 +1,7 @@
 import { MtlsError } from '../errors.js';
-import { ecdsaToDer } from '../identity/ecdsa-signature.js';
-import { encryptKey } from '../identity/sealed-key.js';
-import { schemesForKey } from '../identity/signature-schemes.js';
+import { encryptKey } from '../identity/keys/sealed-key.js';
+import { ecdsaToDer } from '../identity/signatures/ecdsa-signature.js';
+import { schemesForKey } from '../identity/signatures/signature-schemes.js';
 import { type WrappedKey, type Wrapping, wrapKey } from '../store/verification/wrapped-key.js';
 import { type Der, element, objectIdentifier, sequence, Tag } from './der.js';
 

@@ -1,5 +1,5 @@
 // Certification requests: PKCS#10 (RFC 2986), with the extensions asked for (RFC 2985, section 5.4.2).
-import { toPem } from '../identity/pem.js';
+import { toPem } from '../identity/certificates/pem.js';
 import { encodeAltNames } from './alt-names.js';
 import { bitString, type Der, element, objectIdentifier, sequence, setOf, Tag } from './der.js';
 import type { KeyPair } from './key-pair.js';

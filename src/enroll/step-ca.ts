@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import { parsePemOrDer } from '../identity/pem.js';
+import { parsePemOrDer } from '../identity/certificates/pem.js';
 import { toHex } from '../util/encoding.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { CertificateAuthority } from './authority.js';

@@ -1,9 +1,9 @@
 // From bags to identities: what cannot be used does not stand in the way of the rest.
 import { MtlsError, type MtlsErrorCode } from '../errors.js';
-import { ChainFinder, identityChains } from '../identity/chain.js';
-import { firstElement } from '../identity/distinguished-names.js';
+import { ChainFinder, identityChains } from '../identity/certificates/chain.js';
+import { firstElement } from '../identity/certificates/distinguished-names.js';
+import { SignatureChecks } from '../identity/certificates/verify-certificate.js';
 import type { Identity } from '../identity/types.js';
-import { SignatureChecks } from '../identity/verify-certificate.js';
 import type { Decryption } from './decryption/decrypt.js';
 import { damaged } from './errors.js';
 import { type Match, matchKey } from './keys/match-keys.js';

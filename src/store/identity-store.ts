@@ -1,6 +1,6 @@
 import { MtlsError } from '../errors.js';
 import { setKeyAccess } from '../identity/key-access.js';
-import { forgetSealedCopy, hasSealedCopy } from '../identity/sealed-key.js';
+import { forgetSealedCopy, hasSealedCopy } from '../identity/keys/sealed-key.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import type { HostPort } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';

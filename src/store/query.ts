@@ -1,4 +1,4 @@
-import { comparableText, issuedByOneOf } from '../identity/distinguished-names.js';
+import { comparableText, issuedByOneOf } from '../identity/certificates/distinguished-names.js';
 import { hostsAllow } from '../identity/hosts.js';
 import type { StoredIdentity } from '../identity/types.js';
 import { viewOf } from '../util/bytes.js';

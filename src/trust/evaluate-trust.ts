@@ -7,10 +7,10 @@ import {
   type TrustDemand,
   type TrustFinding,
 } from '../engine/trust.js';
-import { CertificateReader } from '../identity/certificate-reader.js';
-import { ChainFinder } from '../identity/chain.js';
+import { CertificateReader } from '../identity/certificates/certificate-reader.js';
+import { ChainFinder } from '../identity/certificates/chain.js';
+import { parsePemOrDer } from '../identity/certificates/pem.js';
 import { bareHostname } from '../identity/hosts.js';
-import { parsePemOrDer } from '../identity/pem.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
 import { viewOf } from '../util/bytes.js';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';

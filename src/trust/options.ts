@@ -1,6 +1,6 @@
 import type { TrustMaterial } from '../engine/trust.js';
 import { MtlsError } from '../errors.js';
-import { isDer, missingFrom, type Origin, parsePemOrDer, pemBlocks } from '../identity/pem.js';
+import { isDer, missingFrom, type Origin, parsePemOrDer, pemBlocks } from '../identity/certificates/pem.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
 import { isA } from '../platform.js';
 import { viewOf } from '../util/bytes.js';

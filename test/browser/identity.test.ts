@@ -13,7 +13,7 @@ import { type Key, OpensslFiles } from '../support/openssl-files.js';
 const PAGE = `<!doctype html><title>identities</title><link rel="icon" href="data:,"><script type="module">
   import { openPkcs12 } from '/src/p12/open-pkcs12.ts';
   import { IdentityStore } from '/src/store/identity-store.ts';
-  import { credentialOf } from '/src/identity/signing.ts';
+  import { credentialOf } from '/src/identity/signatures/signing.ts';
   globalThis.tested = { openPkcs12, IdentityStore, credentialOf };
 </script>`;
 
@@ -21,7 +21,7 @@ declare global {
   var tested: {
     openPkcs12: typeof import('../../src/p12/open-pkcs12.js').openPkcs12;
     IdentityStore: typeof import('../../src/store/identity-store.js').IdentityStore;
-    credentialOf: typeof import('../../src/identity/signing.js').credentialOf;
+    credentialOf: typeof import('../../src/identity/signatures/signing.js').credentialOf;
   };
 }
 

@@ -1,7 +1,7 @@
 import { Emission } from '../../engine/abi.js';
 import { Instance } from '../../engine/instance.js';
 import { WireWriter } from '../../engine/wire.js';
-import { CertificateReader } from '../../identity/certificate-reader.js';
+import { CertificateReader } from '../../identity/certificates/certificate-reader.js';
 import { concatenated } from '../../util/bytes.js';
 import { nextTask } from '../../util/turns.js';
 import type { HashName } from '../algorithms/hashes.js';

@@ -1,6 +1,6 @@
 import { encode } from '../../identity/der.js';
-import { sealKey } from '../../identity/sealed-key.js';
-import { type SchemeAlgorithms, schemesForKey } from '../../identity/signature-schemes.js';
+import { sealKey } from '../../identity/keys/sealed-key.js';
+import { type SchemeAlgorithms, schemesForKey } from '../../identity/signatures/signature-schemes.js';
 import type { Attempt, Decryption } from '../decryption/decrypt.js';
 import { damaged, unsupported } from '../errors.js';
 import type { KeyBag } from '../structure/bags.js';

@@ -1,5 +1,5 @@
-import type { SchemeAlgorithms } from '../../identity/signature-schemes.js';
-import type { SignatureCheck } from '../../identity/verify-certificate.js';
+import type { SignatureCheck } from '../../identity/certificates/verify-certificate.js';
+import type { SchemeAlgorithms } from '../../identity/signatures/signature-schemes.js';
 import type { Decryption } from '../decryption/decrypt.js';
 import type { KeyBag } from '../structure/bags.js';
 import { type LoadedKey, loadAll, loadings, seal } from './load-key.js';

@@ -1,8 +1,8 @@
-import type { ReadCertificate } from '../../identity/certificate-reader.js';
-import { grouped } from '../../identity/grouped.js';
-import { plainPublicKey } from '../../identity/public-key.js';
-import { schemesForKey } from '../../identity/signature-schemes.js';
+import type { ReadCertificate } from '../../identity/certificates/certificate-reader.js';
+import { plainPublicKey } from '../../identity/keys/public-key.js';
+import { schemesForKey } from '../../identity/signatures/signature-schemes.js';
 import { toBase64 } from '../../util/encoding.js';
+import { grouped } from '../../util/lists.js';
 import type { ImportBudget } from '../budget/import-budget.js';
 import { damaged, unsupported } from '../errors.js';
 import type { KeyBag } from '../structure/bags.js';

@@ -1,6 +1,6 @@
 // What a private key says about itself (PKCS#8: RFC 5208, RFC 5958).
 import { type Der, encode, tagged } from '../../identity/der.js';
-import { uncompressedPoint } from '../../identity/ec-point.js';
+import { uncompressedPoint } from '../../identity/keys/ec-point.js';
 import {
   Tag as DerTag,
   ecPublicKey,
@@ -9,7 +9,7 @@ import {
   publicKeyInfo,
   rsaEncryption,
   rsaPublicKey,
-} from '../../identity/public-key.js';
+} from '../../identity/keys/public-key.js';
 import {
   bitString,
   children,

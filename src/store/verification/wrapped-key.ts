@@ -1,5 +1,5 @@
-import { type EncryptedKey, encryptKey, reencryptKey } from '../../identity/sealed-key.js';
-import { schemesForKey } from '../../identity/signature-schemes.js';
+import { type EncryptedKey, encryptKey, reencryptKey } from '../../identity/keys/sealed-key.js';
+import { schemesForKey } from '../../identity/signatures/signature-schemes.js';
 import type { IdentityControls } from '../../identity/types.js';
 import { noSealedCopy, unreadableKey } from '../errors.js';
 import type { UserVerification } from './user-verification.js';

@@ -1,5 +1,5 @@
-import type { MtlsRequestClass } from '../../../src/fetch/client-request.js';
 import type { MtlsFetch } from '../../../src/fetch/fetch.js';
+import type { MtlsRequestClass } from '../../../src/fetch/request/client-request.js';
 
 export interface CaseContext {
   fetch: MtlsFetch;

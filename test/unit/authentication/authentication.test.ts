@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Authentication } from '../../../src/authentication/authentication.js';
-import { CertificateReader } from '../../../src/identity/certificate-reader.js';
+import { CertificateReader } from '../../../src/identity/certificates/certificate-reader.js';
 import { type KeyAccess, setKeyAccess } from '../../../src/identity/key-access.js';
 import type { Identity, StoredIdentity } from '../../../src/identity/types.js';
 import { identityOf } from '../../support/client.js';

@@ -18,7 +18,7 @@ async function freshLibrary() {
   const [{ configure }, { loadEngine }, { loadDecoders }, { loadMozillaRoots }] = await Promise.all([
     import('../../../src/engine/configure.js'),
     import('../../../src/engine/load.js'),
-    import('../../../src/fetch/wasm-decoder.js'),
+    import('../../../src/fetch/decoding/wasm-decoder.js'),
     import('../../../src/trust/mozilla-roots.js'),
   ]);
   return { configure, loadEngine, loadDecoders, loadMozillaRoots };

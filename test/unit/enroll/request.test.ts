@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { schemesForKey } from '../../../src/identity/signature-schemes.js';
+import { schemesForKey } from '../../../src/identity/signatures/signature-schemes.js';
 import { createIdentity, type KeyAlgorithmName, type Subject } from '../../../src/index.js';
 import { engineModule } from '../../support/engine.js';
 import { RequestSigner } from './support/openssl.js';

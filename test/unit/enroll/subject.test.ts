@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeSubject } from '../../../src/enroll/subject.js';
-import { CertificateReader } from '../../../src/identity/certificate-reader.js';
+import { CertificateReader } from '../../../src/identity/certificates/certificate-reader.js';
 import { createIdentity, parseCertificates, type Subject } from '../../../src/index.js';
 import { engineModule } from '../../support/engine.js';
 import { RequestSigner } from './support/openssl.js';

@@ -1,8 +1,8 @@
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { expect, it } from 'vitest';
-import { ClientRequest } from '../../../src/fetch/client-request.js';
-import { FetchResponse } from '../../../src/fetch/fetch-response.js';
+import { ClientRequest } from '../../../src/fetch/request/client-request.js';
+import { FetchResponse } from '../../../src/fetch/response/fetch-response.js';
 
 const address = 'https://example.com/';
 const fields = { url: address, redirected: false, type: 'basic' } as const;

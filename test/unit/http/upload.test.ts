@@ -1,6 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from 'vitest';
-import { ClientRequest } from '../../../src/fetch/client-request.js';
+import { ClientRequest } from '../../../src/fetch/request/client-request.js';
 import type { Exchange } from '../../../src/http/exchange.js';
 import type { HttpConnection } from '../../../src/http/http-connection.js';
 import type { BodyProgress } from '../../../src/http/progress.js';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { hasSealedCopy, reencryptKey } from '../../../src/identity/sealed-key.js';
+import { hasSealedCopy, reencryptKey } from '../../../src/identity/keys/sealed-key.js';
 import { openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { engineModule } from '../../support/engine.js';
 import { watchKeys } from '../../support/exportable-keys.js';

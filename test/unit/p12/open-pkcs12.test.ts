@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Emission } from '../../../src/engine/abi.js';
 import { Instance } from '../../../src/engine/instance.js';
-import { isKeyFor, schemesForKey } from '../../../src/identity/signature-schemes.js';
+import { isKeyFor, schemesForKey } from '../../../src/identity/signatures/signature-schemes.js';
 import type { Identity } from '../../../src/identity/types.js';
 import { type OpenPkcs12Options, openPkcs12 } from '../../../src/p12/open-pkcs12.js';
 import { engineModule } from '../../support/engine.js';

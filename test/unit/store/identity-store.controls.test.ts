@@ -497,7 +497,7 @@ describe('find', () => {
   it('knows the DER names that a server sends', async () => {
     await store.add(bob);
     const { der } = bob.chain[0] as (typeof bob.chain)[number];
-    const { issuerName } = await import('../../../src/identity/distinguished-names.js');
+    const { issuerName } = await import('../../../src/identity/certificates/distinguished-names.js');
     const issuer = issuerName(der) as Uint8Array<ArrayBuffer>;
     expect(await store.find({ issuer })).toHaveLength(1);
     expect(await store.find({ issuer: issuer.slice().buffer })).toHaveLength(1);

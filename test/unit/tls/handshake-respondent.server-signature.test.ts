@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { verifySignature } from '../../../src/identity/verify-signature.js';
+import { verifySignature } from '../../../src/identity/signatures/verify-signature.js';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
 import type { HandshakeSignature, TlsConnectOptions, TlsSettings } from '../../../src/tls/types.js';
