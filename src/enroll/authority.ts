@@ -10,7 +10,7 @@ import { bodyOf, certificateLimit, unlessAborted } from './http.js';
  * What an authority answers: the issued certificate and its issuers, as far as it gives them, in any form and order. Of a
  * `Response`, the status is looked at and the body is read.
  */
-export type AuthorityAnswer = CertificateSource | Response | readonly (SingleSource | Response)[];
+export type AuthorityAnswer = CertificateSource;
 
 /**
  * Whoever issues certificates: `stepCa`, or a few lines for any other (`docs/enrolment.md`). Its functions reject with an
@@ -109,7 +109,7 @@ export async function ask(
   asked.catch(() => {});
   return unlessAborted(signal, who, async () => {
     const answer = await asked;
-    const parts: readonly (SingleSource | Response)[] = Array.isArray(answer) ? answer : [answer];
+    const parts: readonly SingleSource[] = Array.isArray(answer) ? answer : [answer];
     return Promise.all(
       parts.map(it => (it instanceof Response ? bodyOf(it, { who, ...certificateLimit }) : it)),
     );

@@ -2,6 +2,7 @@ import { type EngineSource, loadEngine } from '../engine/load.js';
 import { MtlsError } from '../errors.js';
 import { CertificateReader, type ReadCertificate } from '../identity/certificates/certificate-reader.js';
 import { ChainFinder, identityChains } from '../identity/certificates/chain.js';
+import { type Container, contentOf } from '../identity/certificates/contents.js';
 import { isDer, parsePemOrDer, pemBlocks } from '../identity/certificates/pem.js';
 import { plainPublicKey } from '../identity/keys/public-key.js';
 import type { Certificate, Identity } from '../identity/types.js';
@@ -22,11 +23,12 @@ export const pkcs7Part = /* @__PURE__ */ new Part(() => import('./pkcs7.js'), {
 
 /**
  * Certificates as authorities send them: PEM text or bytes (one or several blocks), DER, a PKCS#7 with certificates only (DER,
- * PEM, or base64 alone as EST sends it), a `Certificate`, or a list of these, in any order.
+ * PEM, or base64 alone as EST sends it), a `Certificate`, a `Response`, `Blob` or `File` with one of these in it, or a list of them, in
+ * any order.
  */
 export type CertificateSource = SingleSource | readonly SingleSource[];
 
-export type SingleSource = string | BufferSource | Certificate;
+export type SingleSource = string | BufferSource | Certificate | Container;
 
 export async function createReader(engine: EngineSource | undefined): Promise<CertificateReader> {
   return CertificateReader.create(await loadEngine(engine));
@@ -53,9 +55,8 @@ async function readAll(reader: CertificateReader, source: CertificateSource): Pr
   return ders.map(der => reader.read(der));
 }
 
-const origin = { option: 'source' };
-
-async function derOf(source: SingleSource): Promise<Uint8Array<ArrayBuffer>[]> {
+async function derOf(container: SingleSource): Promise<Uint8Array<ArrayBuffer>[]> {
+  const { content: source, origin } = await contentOf(container, 'source');
   const bytes = viewOf(source);
   if (bytes && isDer(bytes)) return unpack(bytes);
   const text = bytes ? new TextDecoder().decode(bytes) : source;

@@ -14,7 +14,7 @@ import { bareHostname } from '../identity/hosts.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
 import { viewOf } from '../util/bytes.js';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../util/options.js';
-import { type Anchor, readMaterial, type TrustSources } from './options.js';
+import { type Anchor, readAll, readMaterial, type TrustSources } from './options.js';
 import { PinRules, type PinsByHost, readPins } from './pins.js';
 
 /** What a chain is judged by, and for what. */
@@ -41,24 +41,23 @@ export interface EvaluateTrustOptions extends TrustSources {
   engine?: EngineSource;
 }
 
-type ChainPart = Exclude<Anchor, Response>;
-
 /**
  * Whether a certificate chain is to be trusted: as TLS connections judge their server, by the same code. Path, validity, names,
  * purpose, constraints (RFC 5280, section 6; RFC 9525), revocation and pins: `docs/trust.md`.
  *
- * @param chain the certificate in question first, then others that may lead to an anchor in any order: `Certificate`, DER or PEM
+ * @param chain the certificate in question first, then others that may lead to an anchor in any order; each
+ *   PEM (one or several in a string), DER, a `Certificate`, or a `Response`, `Blob` or `File` with PEM or DER in it
  * @returns with `chain`: the path that was found, the anchor last; when none was found, what could be put together
  * @throws MtlsError ERR_CERT_MALFORMED (PEM without a certificate), ERR_TRUST_ROOTS_LOAD, ERR_ENGINE_LOAD; TypeError for a wrong option.
  *   Certificates, anchors and lists whose DER cannot be read are no reason to throw: the result has the code ERR_CERT_MALFORMED.
  */
 export async function evaluateTrust(
-  chain: ChainPart | readonly ChainPart[],
+  chain: Anchor | readonly Anchor[],
   options: EvaluateTrustOptions,
 ): Promise<TrustResult> {
-  const sources = Array.isArray(chain) ? (chain as readonly ChainPart[]) : [chain as ChainPart];
+  const sources = Array.isArray(chain) ? (chain as readonly Anchor[]) : [chain as Anchor];
   const demand = readDemand(options);
-  const ders = sources.flatMap(it => parsePemOrDer(it, { option: 'chain' }));
+  const ders = await readAll(sources, 'chain', parsePemOrDer);
   if (ders.length === 0) throw new TypeError('"chain" must have a certificate');
   const [module, material] = await Promise.all([loadEngine(options.engine), readMaterial(options)]);
   const instance = await instances.get(module);

@@ -1,21 +1,20 @@
 import type { TrustMaterial } from '../engine/trust.js';
-import { MtlsError } from '../errors.js';
+import { type Container, contentOf } from '../identity/certificates/contents.js';
 import { isDer, missingFrom, type Origin, parsePemOrDer, pemBlocks } from '../identity/certificates/pem.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
-import { isA } from '../platform.js';
 import { viewOf } from '../util/bytes.js';
 import { fromBase64 } from '../util/encoding.js';
 import { loadMozillaRoots, type RootsSource } from './mozilla-roots.js';
 import type { PinsByHost } from './pins.js';
 
 /**
- * PEM (one certificate or several in a string), DER, a `Certificate`, a `Response` with PEM or DER in it (its body is read), or
- * `'mozilla'`: the roots that come with the package.
+ * PEM (one certificate or several in a string), DER, a `Certificate`, a `Response`, `Blob` or `File` with PEM or DER in it (a body is
+ * read), or `'mozilla'`: the roots that come with the package.
  */
-export type Anchor = string | BufferSource | Certificate | Response;
+export type Anchor = string | BufferSource | Certificate | Container;
 
-/** A certificate revocation list: PEM (one or several in a string), DER, or a `Response` with one of them. */
-export type RevocationList = string | BufferSource | Response;
+/** A certificate revocation list: PEM (one or several in a string), DER, or a `Response`, `Blob` or `File` with one of them. */
+export type RevocationList = string | BufferSource | Container;
 
 /** What a chain is judged by. */
 export interface TrustSources {
@@ -84,38 +83,25 @@ function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
   return Array.isArray(value) ? value : [value as T];
 }
 
-async function readAll<T>(
-  sources: readonly (T | Response)[],
+/** @internal What each of these sources holds, one after the other. */
+export async function readAll<T>(
+  sources: readonly (T | BufferSource | Container)[],
   option: string,
-  parse: (source: Exclude<T, Response> | BufferSource, origin: Origin) => Uint8Array<ArrayBuffer>[],
+  parse: (source: T | BufferSource, origin: Origin) => Uint8Array<ArrayBuffer>[],
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   const read = sources.map(async source => {
-    if (!isA(source, Response)) return parse(source as Exclude<T, Response>, { option });
-    const address = source.url.replace(/[?#].*/s, '') || undefined;
-    return parse(await bodyOf(source, { option, address }), { option, address });
+    const { content, origin } = await contentOf<T | BufferSource>(source, option);
+    return parse(content, origin);
   });
   return (await Promise.all(read)).flat();
-}
-
-async function bodyOf(response: Response, { option, address }: Origin): Promise<Uint8Array<ArrayBuffer>> {
-  const place = address ?? `The response in "${option}"`;
-  if (response.bodyUsed) throw new TypeError(`"${option}" must be a Response whose body has not been read`);
-  if (!response.ok) {
-    const message = `${place} answered ${response.status}: check the address, and whether the page may read it.`;
-    throw new MtlsError('ERR_CERT_MALFORMED', message);
-  }
-  try {
-    return new Uint8Array(await response.arrayBuffer());
-  } catch (cause) {
-    throw new MtlsError('ERR_CERT_MALFORMED', `${place} could not be read: try again.`, { cause });
-  }
 }
 
 function parseRevocationList(source: string | BufferSource, origin: Origin): Uint8Array<ArrayBuffer>[] {
   const bytes = viewOf(source);
   if (bytes && isDer(bytes)) return [bytes.slice()];
   const text = bytes ? new TextDecoder().decode(bytes) : source;
-  if (typeof text !== 'string') throw new TypeError(`"${origin.option}" must be a PEM string or DER bytes`);
+  if (typeof text !== 'string')
+    throw new TypeError(`"${origin.option}" must be a PEM string, DER bytes, a Blob or a Response`);
   const lists = pemBlocks(text, ['X509 CRL']).map(fromBase64);
   const read = lists.filter(it => it !== undefined);
   if (read.length > 0 && read.length === lists.length) return read;

@@ -48,7 +48,9 @@ export function parsePemOrDer(
   if (typeof text === 'string') return certificatesIn(text, origin);
   const { der } = (text ?? {}) as Partial<Certificate>;
   if (der instanceof Uint8Array) return [der.slice() as Uint8Array<ArrayBuffer>];
-  throw new TypeError(`"${origin.option}" must be a PEM string, DER bytes or a Certificate`);
+  throw new TypeError(
+    `"${origin.option}" must be a PEM string, DER bytes, a Certificate, a Blob or a Response`,
+  );
 }
 
 function certificatesIn(text: string, origin: Origin): Uint8Array<ArrayBuffer>[] {

@@ -117,7 +117,7 @@ describe('the chain', () => {
       expect(await codeOf(parseCertificates(source, { engine }))).toBe('ERR_CERT_MALFORMED');
   });
 
-  it.each([undefined, null, 1, {}, [{}], new Response('')])('of %s is a misuse', async source => {
+  it.each([undefined, null, 1, {}, [{}]])('of %s is a misuse', async source => {
     const enrolment = await createIdentity(ada);
     await expect(enrolment.complete(source as never)).rejects.toThrow(TypeError);
   });

@@ -62,10 +62,10 @@ describe('anchors and lists in a Response', () => {
 
 it('what is no anchor and no list is misuse that names the option', async () => {
   const anchors = [5] as unknown as string[];
-  const misuse = '"trust.anchors" must be a PEM string, DER bytes or a Certificate';
+  const misuse = '"trust.anchors" must be a PEM string, DER bytes, a Certificate, a Blob or a Response';
   await expect(readMaterial({ anchors }, 'trust.')).rejects.toThrow(new TypeError(misuse));
   const crls = [5] as unknown as string[];
   await expect(readMaterial({ crls })).rejects.toThrow(
-    new TypeError('"crls" must be a PEM string or DER bytes'),
+    new TypeError('"crls" must be a PEM string, DER bytes, a Blob or a Response'),
   );
 });
