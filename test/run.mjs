@@ -1,38 +1,36 @@
 #!/usr/bin/env node
 // `npm test`: everything, on a fresh machine too. See `--help`.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runCommand, stopAll } from './setup/command.mjs';
 import { prepareMachine } from './setup/machine.mjs';
 import { rebuildEngine, restoreEngine } from './setup/rebuilt-engine.mjs';
 import { findCargo, useInstalledToolchain } from './setup/rust.mjs';
+import { runVitest } from './setup/vitest-run.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The whole run; a step that hangs takes at most what is left of it. */
 const RUN_TIMEOUT_MS = 55 * 60_000;
-const STEP_TIMEOUT_MS = 30 * 60_000;
+const STEP_TIMEOUT_MS = 40 * 60_000;
 const startedAt = Date.now();
 const scratch = mkdtempSync(join(tmpdir(), 'browser-mtls-test-'));
 
 const bin = name => [process.execPath, join(ROOT, 'node_modules', name)];
 const cargo = (...args) => [findCargo(), ...args, '--manifest-path', 'wasm/Cargo.toml'];
 
-/** `needs` names what must be on the machine (test/setup/machine.mjs). */
+/** Rust waits for one core at its ends: each crate is optimised as a whole, and linked. */
+const RUST = { together: 'rust' };
+
+/** `needs` names what must be on the machine (test/setup/machine.mjs); steps of the same `together` run at once. */
 const STEPS = [
   step('lint', 'Format, lint, import direction', [], () => [...bin('@biomejs/biome/bin/biome'), 'ci', '.']),
   step('types', 'Types', [], () => [...bin('typescript/bin/tsc'), '-p', 'tsconfig.json']),
   step('cycles', 'No import cycles in the Rust code', [], () => [process.execPath, 'tools/rust-cycles.mjs']),
   step('rustfmt', 'Format of the Rust code', ['rust'], () => [...cargo('fmt', '--all'), '--check']),
-  step('clippy', 'Lint of the Rust code', ['rust'], () => [
-    ...cargo('clippy', '--all-targets', '--locked'),
-    '--',
-    '-D',
-    'warnings',
-  ]),
   step('deny', 'Licences and sources of the crates', ['rust', 'deny'], () => [
     ...['cargo-deny', '--manifest-path', 'wasm/Cargo.toml', '--locked', 'check'],
     ...['licenses', 'bans', 'sources'],
@@ -42,14 +40,26 @@ const STEPS = [
     'wasm/source-hash.mjs',
     '--check',
   ]),
-  { id: 'rust', title: 'Native tests of the engine', needs: ['rust'], run: rustTests },
   {
+    ...RUST,
+    ...step('clippy', 'Lint of the Rust code', ['rust'], () => [
+      ...cargo('clippy', '--all-targets', '--locked'),
+      ...['--', '-D', 'warnings'],
+    ]),
+  },
+  { ...RUST, id: 'rust', title: 'Native tests of the engine', needs: ['rust'], run: rustTests },
+  {
+    ...RUST,
     id: 'wasm',
     title: 'Build the .wasm from source; what follows runs on it',
     needs: ['rust', 'wasm'],
-    run: async () => verdict(await rebuildEngine({ scratch, timeoutMs: timeLeft() })),
+    run: async heldAs => verdict(await rebuildEngine({ scratch, timeoutMs: timeLeft(), heldAs })),
   },
-  vitestStep('unit', 'Unit tests', ['openssl', 'zstd'], { workers: 2 }),
+  vitestStep('unit', 'Unit tests', ['openssl', 'zstd'], {
+    folders: ['test/unit', 'relay/test'],
+    // On two cores: some files wait more than they work.
+    workers: 3,
+  }),
   step('build', 'Build both packages', [], () => ['npm', 'run', 'build']),
   step('size', 'Size budget', [], () => [process.execPath, 'tools/size.mjs']),
   step('notices', 'Licences of what ships', ['rust'], () => [
@@ -61,7 +71,7 @@ const STEPS = [
     'interop',
     'Interop: real servers',
     ['openssl', 'zstd', 'nginx', 'servers', 'go', 'websockets'],
-    { after: ['build'], workers: 2 },
+    { after: ['build'] },
   ),
   vitestStep('libraries', 'Client libraries and gRPC', ['openssl', 'go', 'etcd', 'chromium'], {
     after: ['build'],
@@ -80,7 +90,8 @@ const STEPS = [
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',
     ['openssl', 'zstd', 'nginx', 'servers', 'chromium', 'firefox', 'webkit', 'producers', 'go'],
-    { after: ['build'] },
+    // They look at times and memory.
+    { after: ['build'], workers: 1 },
   ),
 ];
 
@@ -115,12 +126,11 @@ async function main(steps) {
   let passed = 0;
   let failed = 0;
   const summary = [];
-  const count = (title, result, since) => {
+  const count = (title, result) => {
     passed += result.passed;
     failed += result.failed;
-    const seconds = ((Date.now() - since) / 1000).toFixed(0);
     summary.push(
-      `${result.failed ? 'FAILED' : 'ok    '} ${title}: ${result.passed} passed, ${result.failed} failed (${seconds} s)`,
+      `${result.failed ? 'FAILED' : 'ok    '} ${title}: ${result.passed} passed, ${result.failed} failed (${result.seconds.toFixed(0)} s)`,
       ...(result.failures ?? []).map(failure => `         ${failure}`),
     );
   };
@@ -129,14 +139,16 @@ async function main(steps) {
       useInstalledToolchain();
     } else {
       heading('Set-up');
-      const since = Date.now();
       const needs = new Set(steps.flatMap(it => it.needs));
-      count('Set-up', verdict(await prepareMachine(needs, { timeoutMs: timeLeft() })), since);
+      const run = async () => verdict(await prepareMachine(needs, { timeoutMs: timeLeft() }));
+      count('Set-up', await timed({ run }));
     }
-    for (const { title, run } of steps) {
-      heading(title);
-      const since = Date.now();
-      count(title, await guarded(run), since);
+    for (const group of groupsOf(steps)) {
+      heading(group.map(({ title }) => title).join('; '));
+      const results = group[0].projects
+        ? await runVitest(group, { scratch, timeoutMs: timeLeft() })
+        : await Promise.all(group.map(it => timed(it, group.length > 1 ? it.title : undefined)));
+      for (const [index, { title }] of group.entries()) count(title, results[index]);
     }
   } finally {
     restoreEngine();
@@ -145,7 +157,7 @@ async function main(steps) {
   heading('Nothing left behind in the tree');
   const left = dirtyFiles().filter(line => !dirtyBefore.includes(line));
   for (const line of left) console.error(line);
-  count('Clean tree', verdict(left.length === 0), Date.now());
+  count('Clean tree', await timed({ run: async () => verdict(left.length === 0) }));
 
   heading('Summary');
   for (const line of summary) console.log(line);
@@ -170,62 +182,31 @@ function chosenSteps() {
 
 /** A step that is one command; it counts as one test. */
 function step(id, title, needs, command) {
-  return { id, title, needs, run: async () => verdict((await execute(command())).ok) };
+  return { id, title, needs, run: async heldAs => verdict((await execute(command(), { heldAs })).ok) };
 }
 
 /**
- * `workers`: test files at once. Tests in browsers look at times and memory, and run alone. `install`: a folder with packages
- * of its own.
+ * Tests by Vitest. `projects`: those of vite.config.ts; `workers`: test files at once; `install`: a folder with packages of its own.
  */
-function vitestStep(id, title, needs, { after = [], workers = 1, install } = {}) {
-  const report = join(scratch, `${id}.json`);
-  const run = async () => {
-    if (install && !(await execute(['npm', 'ci', '--prefix', install, '--ignore-scripts'])).ok)
-      return verdict(false);
-    const { ok } = await execute([
-      ...bin('vitest/vitest.mjs'),
-      'run',
-      '--project',
-      id,
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${report}`,
-      `--maxWorkers=${workers}`,
-    ]);
-    return vitestResult(report, ok);
-  };
-  return { id, title, needs, after, run };
+function vitestStep(id, title, needs, options = {}) {
+  const { after = [], projects = [id], folders = [`test/${id}`], workers = 2, install } = options;
+  return { id, title, needs, after, projects, folders, workers, install };
 }
 
-function vitestResult(report, ok) {
-  let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] };
-  try {
-    counts = JSON.parse(readFileSync(report, 'utf8'));
-  } catch {
-    console.error('vitest wrote no report');
+/** The steps by what runs at once, each group in the place of its first one. */
+function groupsOf(steps) {
+  const groups = new Map();
+  for (const it of steps) {
+    const name = it.together ?? it.id;
+    groups.set(name, [...(groups.get(name) ?? []), it]);
   }
-  const unrun = counts.numPendingTests + counts.numTodoTests;
-  if (unrun > 0) console.log(`${unrun} skipped`);
-  // A file that could not be loaded, or an error outside of any test, has no failed test to count.
-  const failed = counts.numFailedTests || (ok ? 0 : 1);
-  return { passed: counts.numPassedTests, failed, failures: counts.testResults.flatMap(failuresOf) };
+  return [...groups.values()];
 }
 
-/** Names and first lines of what failed in one file: the output above the summary is long. */
-function failuresOf({ name, message, assertionResults }) {
-  const file = relative(ROOT, name);
-  const failed = assertionResults.filter(({ status }) => status === 'failed');
-  const lines = failed.map(({ fullName, failureMessages }) => `${file}: ${fullName}: ${failureMessages[0]}`);
-  if (lines.length === 0 && message) lines.push(`${file}: ${message}`);
-  return lines.map(line => line.split('\n')[0]);
-}
-
-async function rustTests() {
+async function rustTests(heldAs) {
   const { ok, output } = await execute(
     [...cargo('test', '--locked'), '-p', 'mtls-engine', '-p', 'mtls-chacha20poly1305'],
-    {
-      capture: true,
-    },
+    { capture: true, heldAs },
   );
   let passed = 0;
   let failed = 0;
@@ -240,13 +221,13 @@ async function execute(command, options = {}) {
   return runCommand(command, { ...options, timeoutMs: timeLeft() });
 }
 
-async function guarded(run) {
-  try {
-    return await run();
-  } catch (error) {
+async function timed({ run }, heldAs) {
+  const since = Date.now();
+  const result = await run(heldAs).catch(error => {
     console.error(error instanceof Error ? error.message : error);
     return verdict(false);
-  }
+  });
+  return { ...result, seconds: (Date.now() - since) / 1000 };
 }
 
 function verdict(ok) {

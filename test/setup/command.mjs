@@ -7,20 +7,24 @@ const running = new Set();
  * Runs a command with its output on ours; resolves when it has ended, `ok` when its exit code was 0. After `timeoutMs` it is
  * killed with everything that it started.
  * @param {string[]} command
- * @param {{ timeoutMs: number, capture?: boolean, env?: Record<string, string> }} options `capture` keeps what it prints as `output` too
+ * @param {{ timeoutMs: number, capture?: boolean, heldAs?: string, env?: Record<string, string> }} options `capture` keeps what it
+ *   prints as `output` too; `heldAs` prints all of it at the end below this heading, because other commands print meanwhile
  */
-export async function runCommand([file, ...args], { timeoutMs, capture = false, env = {} }) {
+export async function runCommand([file, ...args], { timeoutMs, capture = false, heldAs, env = {} }) {
+  const held = heldAs !== undefined;
   const child = spawn(file, args, {
     // A group of its own, so that a step that hangs can be ended with its children.
     detached: true,
-    stdio: ['ignore', capture ? 'pipe' : 'inherit', 'inherit'],
+    stdio: ['ignore', capture || held ? 'pipe' : 'inherit', held ? 'pipe' : 'inherit'],
     env: { ...process.env, ...env },
   });
   let output = '';
-  child.stdout?.setEncoding('utf8').on('data', text => {
-    output += text;
-    process.stdout.write(text);
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', text => {
+      output += text;
+      if (!held) process.stdout.write(text);
+    });
+  }
   if (child.pid) running.add(child.pid);
   const timer = setTimeout(() => {
     console.error(`${file} ${args.join(' ')}: ended after ${Math.round(timeoutMs / 1000)} s`);
@@ -34,6 +38,7 @@ export async function runCommand([file, ...args], { timeoutMs, capture = false, 
     child.once('close', code => resolve(code === 0));
   });
   clearTimeout(timer);
+  if (held) process.stdout.write(`\n=== ${heldAs}\n${output}`);
   running.delete(child.pid);
   return { ok, output };
 }

@@ -11,10 +11,14 @@ let replaced = [];
  * Builds each .wasm from source and puts it where the tests and the build take it from, until `restoreEngine`. The pinned compilers
  * must give the committed bytes; others may give other ones.
  */
-export async function rebuildEngine({ scratch, timeoutMs }) {
+export async function rebuildEngine({ scratch, timeoutMs, heldAs }) {
   const folder = join(scratch, 'wasm');
   mkdirSync(folder);
-  const { ok, output } = await runCommand(['wasm/build.sh', folder], { timeoutMs, capture: true });
+  const { ok, output } = await runCommand(['wasm/build.sh', folder], {
+    timeoutMs,
+    capture: true,
+    heldAs,
+  });
   if (!ok) return false;
   const same = NAMES.map(name => replace(join('wasm', name), readFileSync(join(folder, name)))).every(
     Boolean,
