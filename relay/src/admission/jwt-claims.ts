@@ -4,6 +4,18 @@ import { parseTargetRule } from '../policy/target-rule.js';
 import type { Admitted } from './admission.js';
 import { parseOrigin } from './origins.js';
 
+/** Claims that are seconds since 1970 (RFC 7519 section 2, NumericDate), fractions included. */
+const TIMES = ['exp', 'nbf', 'iat'] as const;
+
+/** The claim of a time that is none, if there is one: JSON's `1e999` is read as infinity, and would be a token without end. */
+export function malformedTime(payload: Record<string, unknown>): string | undefined {
+  return TIMES.find(name => payload[name] !== undefined && !isTime(payload[name]));
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+}
+
 /** The claim that narrows what a token's page may do. */
 export const RELAY_CLAIM = 'browser_mtls_relay';
 

@@ -1,7 +1,7 @@
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { checkedInteger, checkOptionNames, type OptionNames } from '../../../src/util/options.js';
 import type { Admit, Admitted, Credentials, Refused } from './admission.js';
-import { type Narrowing, RELAY_CLAIM, readNarrowing } from './jwt-claims.js';
+import { malformedTime, type Narrowing, RELAY_CLAIM, readNarrowing } from './jwt-claims.js';
 import { type JwtKeyOptions, type JwtKeys, parseJwtKeys } from './jwt-keys.js';
 
 /** Admission by JSON Web Tokens (RFC 7519). A token must have `iss`, `aud`, `sub` and `exp`. */
@@ -42,6 +42,8 @@ const ASYMMETRIC = [
   ...['PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'],
 ];
 const MAX_SUBJECT_CHARACTERS = 256;
+/** Keys that are tried for a token that names none: issuers have a few, and each costs a signature's verification. */
+const MAX_TRIED_KEYS = 8;
 
 /** `report` is told when keys cannot be fetched, and when they can again. @throws TypeError */
 export function parseJwtOptions(options: JwtOptions, report: (message: string) => void): JwtSettings {
@@ -100,7 +102,9 @@ async function verifyWithEach(
     verifyOptions,
   }: { candidates: errors.JWKSMultipleMatchingKeys; verifyOptions: JWTVerifyOptions },
 ): Promise<JWTPayload> {
+  let tried = 0;
   for await (const key of candidates) {
+    if (++tried > MAX_TRIED_KEYS) break;
     try {
       return (await jwtVerify(token, key, verifyOptions)).payload;
     } catch (error) {
@@ -117,6 +121,8 @@ function admitted(
   const { sub, exp } = payload;
   if (typeof sub !== 'string' || sub === '' || sub.length > MAX_SUBJECT_CHARACTERS)
     return claimRefusal('sub');
+  const malformed = malformedTime(payload);
+  if (malformed) return claimRefusal(malformed);
   let narrowing: Narrowing;
   try {
     narrowing = readNarrowing(payload[RELAY_CLAIM]);
