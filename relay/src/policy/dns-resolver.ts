@@ -1,14 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { join } from 'node:path';
-import { AddressCache, NEGATIVE_TIME_TO_LIVE_MS } from './address-cache.js';
-import { FairSlots } from './fair-slots.js';
-import {
-  type LookupOptions,
-  MAX_ADDRESSES,
-  type NameResolver,
-  someOf,
-  specialAddresses,
-} from './name-resolver.js';
+import { NEGATIVE_TIME_TO_LIVE_MS } from './address-cache.js';
+import { type Answer, type LookupOptions, MAX_ADDRESSES, NameResolver } from './name-resolver.js';
 import { parseHosts, parseResolvConf, SystemFile, searchedNames } from './system-files.js';
 import { TargetUnreachableError } from './target-error.js';
 
@@ -31,64 +24,31 @@ export interface DnsResolverOptions {
   resolvConfPath?: string;
 }
 
-interface Answer {
-  addresses: string[];
-  timeToLiveMs: number;
-}
-
 /**
  * Looks names up in the hosts file, and then asks DNS servers itself: unlike `getaddrinfo`, of which four run at once and none
  * can be cancelled, a query ends when nobody waits for it.
  */
-export class DnsResolver implements NameResolver {
+export class DnsResolver extends NameResolver {
   readonly #servers: readonly string[];
   readonly #hosts: SystemFile<Map<string, string[]>>;
   readonly #searchRules: SystemFile<ReturnType<typeof parseResolvConf>>;
-  readonly #cache = new AddressCache();
-  readonly #slots = new FairSlots(SLOTS);
 
   constructor({ servers, hostsPath, resolvConfPath }: DnsResolverOptions) {
+    super(SLOTS);
     this.#servers = servers;
     this.#hosts = new SystemFile(hostsPath ?? HOSTS_PATH, parseHosts);
     this.#searchRules = new SystemFile(resolvConfPath ?? '/etc/resolv.conf', parseResolvConf);
   }
 
-  /** Lookups under way. */
-  get running(): number {
-    return this.#slots.running;
+  protected override async listed(name: string): Promise<readonly string[] | undefined> {
+    return (await this.#hosts.read()).get(name);
   }
 
-  async resolve(name: string, options: LookupOptions): Promise<readonly string[]> {
-    const known = specialAddresses(name) ?? (await this.#hosts.read()).get(name);
-    if (known) return someOf(known);
-    const names = options.search ? searchedNames(name, await this.#searchRules.read()) : [name];
-    for (const each of names) {
-      const addresses = await this.#find(each, options);
-      if (addresses.length > 0) return addresses;
-    }
-    throw new TargetUnreachableError('dns');
+  protected override async candidates(name: string, { search }: LookupOptions): Promise<readonly string[]> {
+    return search ? searchedNames(name, await this.#searchRules.read()) : [name];
   }
 
-  async #find(name: string, { account, signal }: LookupOptions): Promise<readonly string[]> {
-    const kept = this.#cache.get(name);
-    if (kept) return kept;
-    const release = await this.#slots.acquire(account, signal);
-    if (!release) throw new TargetUnreachableError('dns');
-    try {
-      // Another lookup of the name may have ended while this one waited.
-      return this.#cache.get(name) ?? (await this.#query(name, signal));
-    } finally {
-      release();
-    }
-  }
-
-  async #query(name: string, signal: AbortSignal): Promise<readonly string[]> {
-    const { addresses, timeToLiveMs } = await this.#ask(name, signal);
-    if (timeToLiveMs > 0) this.#cache.set(name, addresses, timeToLiveMs);
-    return addresses;
-  }
-
-  async #ask(name: string, signal: AbortSignal): Promise<Answer> {
+  protected override async lookUp(name: string, signal: AbortSignal): Promise<Answer> {
     const resolver = new Resolver(QUERY_OPTIONS);
     if (this.#servers.length > 0) resolver.setServers(this.#servers);
     const cancel = () => resolver.cancel();
