@@ -1,11 +1,13 @@
 import { HttpFailureKind } from '../engine/abi.js';
 import { MtlsError } from '../errors.js';
+import type { PlaintextChannel, PlaintextSink } from '../tls/plaintext-channel.js';
 import { concatenated } from '../util/bytes.js';
 import { certificateRefusal, mayBeRefusal } from './certificate-refusal.js';
 import { failureSentence } from './failure-sentence.js';
 import { HeadReader } from './head-reader.js';
 import type { HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
 import { giveUp, type PlaintextStream } from './plaintext-stream.js';
+import { StreamChannel } from './stream-channel.js';
 
 export interface UpgradeRequest {
   url: URL;
@@ -23,8 +25,7 @@ export interface UpgradeAnswer {
 export interface UpgradedStream {
   /** Received behind the answer's head, and to be read first. */
   rest: Uint8Array;
-  reader: ReadableStreamDefaultReader<Uint8Array>;
-  writer: WritableStreamDefaultWriter<Uint8Array>;
+  channel: PlaintextChannel;
 }
 
 /**
@@ -69,8 +70,7 @@ function negotiate(engine: HttpEngine, transport: PlaintextStream): Negotiation 
 class Negotiation {
   #engine: HttpEngine;
   #transport: PlaintextStream;
-  #reader: ReadableStreamDefaultReader<Uint8Array>;
-  #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #channel: PlaintextChannel;
   #connection: number;
   #exchange = 0;
   #head: ResponseHead | undefined;
@@ -83,17 +83,14 @@ class Negotiation {
   constructor(engine: HttpEngine, transport: PlaintextStream) {
     this.#engine = engine;
     this.#transport = transport;
-    // First: where it throws, the streams are not locked yet.
+    // First: where it throws, the stream is still the caller's.
     this.#connection = engine.openConnection('http/1.1', {
       onState: () => {},
       onEngineFailed: error => {
         this.#engineFailure = error;
       },
     });
-    this.#reader = transport.readable.getReader();
-    this.#writer = transport.writable.getWriter();
-    this.#reader.closed.catch(() => {});
-    this.#writer.closed.catch(() => {});
+    this.#channel = transport.channel ?? new StreamChannel(transport);
   }
 
   async run(request: UpgradeRequest): Promise<UpgradeAnswer> {
@@ -101,19 +98,19 @@ class Negotiation {
     this.#begin(request);
     const output = this.#engine.take(this.#connection);
     // A server that takes no request may have said why: that is read first, and a failure shows there as well.
-    if (output) this.#writer.write(output).catch(() => {});
+    const sent = this.#channel.send({ target: undefined, take: () => output }).catch(() => {});
     while (!this.#head) await this.#receive();
+    await sent;
     if (this.#head.status !== 101) {
       if (mayBeRefusal(this.#head, this.#transport.info)) await this.#checkRefusal();
       return { head: this.#head, stream: undefined };
     }
     const rest = this.#engine.takeRest(this.#connection) ?? new Uint8Array(0);
-    return { head: this.#head, stream: { rest, reader: this.#reader, writer: this.#writer } };
+    return { head: this.#head, stream: { rest, channel: this.#channel } };
   }
 
   giveUp(reason?: unknown): void {
-    this.#writer.abort(reason).catch(() => {});
-    this.#reader.cancel(reason).catch(() => {});
+    this.#channel.abort(reason);
   }
 
   free(): void {
@@ -145,13 +142,27 @@ class Negotiation {
     this.#check();
   }
 
+  /** In JavaScript: the head's lines are read before the engine gets them. */
+  readonly #sink: PlaintextSink = {
+    target: () => undefined,
+    data: pieces => {
+      this.#check();
+      this.#engine.receive(
+        this.#connection,
+        pieces.map(bytes => this.#headReader.read(bytes)),
+      );
+    },
+  };
+
   async #receive(): Promise<void> {
-    const { done, value } = await this.#reader.read();
+    const goesOn = await this.#channel.receive(this.#sink);
+    if (!goesOn) {
+      this.#check();
+      this.#engine.receive(this.#connection, [this.#headReader.rest()]);
+      this.#engine.receiveEnd(this.#connection);
+    }
     this.#check();
-    this.#engine.receive(this.#connection, [done ? this.#headReader.rest() : this.#headReader.read(value)]);
-    if (done) this.#engine.receiveEnd(this.#connection);
-    this.#check();
-    if (done && !this.#head) throw closed();
+    if (!goesOn && !this.#head) throw closed();
   }
 
   async #checkRefusal(): Promise<void> {

@@ -36,16 +36,23 @@ export class EngineCipher implements RecordCipher {
 
   seal(type: number, content: Uint8Array): Uint8Array {
     let sealed: Uint8Array = nothing;
-    this.#engine.seal(this.#keys, { content, type, sequence: this.#sequence }, ({ bytes, records }) => {
-      this.#sequence += records;
+    this.#seal(type, content, bytes => {
       sealed = bytes.slice();
     });
     return sealed;
   }
 
+  #seal(type: number, content: Uint8Array, transmit: Transmit): void {
+    const place = { content, type, sequence: this.#sequence };
+    this.#engine.seal(this.#keys, place, ({ bytes, records, roomBytes }) => {
+      this.#sequence += records;
+      transmit(bytes, roomBytes);
+    });
+  }
+
   sealOutput({ target, take }: EngineOutput, transmit: Transmit): void {
     if (target?.engine !== this.#engine) {
-      transmit(this.seal(ContentType.applicationData, take() ?? nothing));
+      this.#seal(ContentType.applicationData, take() ?? nothing, transmit);
       return;
     }
     const place = { connection: target.connection, sequence: this.#sequence };

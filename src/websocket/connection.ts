@@ -53,6 +53,9 @@ export class WebSocketConnection {
   #peerClose: { code: number; reason: string } | undefined;
   #over = false;
   #writing = new Wakeup();
+  /** Until the server's end of the connection, also when nobody wants to know any longer. */
+  #reading: Promise<void> | undefined;
+  #written: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(stream: UpgradedStream, listener: WebSocketListener, maxMessageBytes: number) {
@@ -72,8 +75,11 @@ export class WebSocketConnection {
   }
 
   start(): void {
-    this.#readAll().catch(error => this.#fail(error));
-    this.#writeAll().catch(error => this.#onWriteFailed(error));
+    this.#receive(this.#stream.rest);
+    this.#reading = this.#readAll();
+    this.#reading.catch(error => this.#fail(error));
+    this.#written = this.#writeAll();
+    this.#written.catch(error => this.#onWriteFailed(error));
   }
 
   /** `payload` is not changed by anybody from now on. */
@@ -95,17 +101,27 @@ export class WebSocketConnection {
   }
 
   async #readAll(): Promise<void> {
-    const { rest, reader } = this.#stream;
-    this.#messages.receive(rest);
-    while (!this.#over) {
-      const { done, value } = await reader.read();
-      if (this.#over) return;
-      if (done) return this.#onStreamEnd();
-      this.#messages.receive(value);
+    const sink = {
+      target: () => undefined,
+      data: (pieces: readonly Uint8Array[]) => {
+        for (const piece of pieces) this.#receive(piece);
+      },
+    };
+    while (await this.#stream.channel.receive(sink));
+    this.#onStreamEnd();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#over) return;
+    try {
+      this.#messages.receive(bytes);
+    } catch (error) {
+      this.#fail(error);
     }
   }
 
   #onStreamEnd(): void {
+    if (this.#over) return;
     if (this.#peerClose && this.#closeSent) this.#finish();
     else this.#fail(closedError('The server ended the connection without closing the WebSocket.'));
   }
@@ -124,20 +140,26 @@ export class WebSocketConnection {
   }
 
   async #writeAll(): Promise<void> {
-    const { writer } = this.#stream;
+    const { channel } = this.#stream;
     while (!this.#over && !this.#closeSent) {
+      if (!this.#pong && this.#queue.length === 0 && !this.#close) {
+        await this.#writing.wait();
+        continue;
+      }
+      await channel.untilWritable();
       await this.#resolveBlob();
       if (this.#over) return;
       const { frames, bytes, close } = this.#gather();
-      if (frames.length === 0) {
-        // With something in the queue, it is a Blob that came while another was read.
-        if (this.#queue.length === 0) await this.#writing.wait();
-        continue;
-      }
-      await writer.write(encodeFrames(frames));
+      // With something in the queue, it is a Blob that came while another was read.
+      if (frames.length === 0) continue;
+      await this.#write(frames);
       if (bytes) this.#listener.onSent(bytes);
       if (close) this.#onCloseSent();
     }
+  }
+
+  #write(frames: readonly OutgoingFrame[]): Promise<void> {
+    return this.#stream.channel.send({ target: undefined, take: () => encodeFrames(frames) });
   }
 
   async #resolveBlob(): Promise<void> {
@@ -206,7 +228,7 @@ export class WebSocketConnection {
   #finish(): void {
     if (this.#over || !this.#peerClose) return;
     this.#end();
-    this.#hangUp(this.#stream.writer.close());
+    this.#hangUp(this.#stream.channel.close());
     this.#listener.onEnd({ ...this.#peerClose, wasClean: true });
   }
 
@@ -227,11 +249,13 @@ export class WebSocketConnection {
     this.#listener.onEnd({ ...told, wasClean: false, error });
   }
 
+  /** Behind what is being sent. */
   async #sendLast(code: number): Promise<void> {
-    const { writer } = this.#stream;
-    const payload = closePayload(code, new Uint8Array(0));
-    await writer.write(encodeFrames([{ opcode: Opcode.close, payload }]));
-    await writer.close();
+    const { channel } = this.#stream;
+    await this.#written;
+    await channel.untilWritable();
+    await this.#write([{ opcode: Opcode.close, payload: closePayload(code, new Uint8Array(0)) }]);
+    await channel.close();
   }
 
   #end(): void {
@@ -241,22 +265,18 @@ export class WebSocketConnection {
     this.#writing.wake();
   }
 
-  /** Gives the connection up when the last words have gone, or do not go. */
+  /**
+   * Gives the connection up when the last words have gone, and the server has ended its side: bytes that are on their way out may be lost
+   * by that. Or when they do not go.
+   */
   #hangUp(lastWords: Promise<void>): void {
-    const { reader, writer } = this.#stream;
     const giveUp = () => {
       clearTimeout(timer);
-      writer.abort().catch(() => {});
-      reader.cancel().catch(() => {});
+      this.#stream.channel.abort(undefined);
     };
     const timer = setTimeout(giveUp, LINGER_MS);
-    lastWords.then(() => untilEnd(reader)).then(giveUp, giveUp);
+    lastWords.then(() => (this.#reading ??= this.#readAll())).then(giveUp, giveUp);
   }
-}
-
-/** Bytes that are still on their way out may be lost when a connection is given up. */
-async function untilEnd(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  while (!(await reader.read()).done);
 }
 
 function closePayload(code: number | undefined, reason: Uint8Array): Uint8Array {

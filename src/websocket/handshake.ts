@@ -74,8 +74,7 @@ async function open(
     await checkAccept(head, key);
     return { stream, protocol: chosenProtocol(head, protocols) };
   } catch (error) {
-    stream?.writer.abort(error).catch(() => {});
-    stream?.reader.cancel(error).catch(() => {});
+    stream?.channel.abort(error);
     throw error;
   }
 }

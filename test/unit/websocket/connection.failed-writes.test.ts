@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
+import { StreamChannel } from '../../../src/http/stream-channel.js';
 import { Opcode } from '../../../src/websocket/codes.js';
 import { WebSocketConnection, type WebSocketEnd } from '../../../src/websocket/connection.js';
 import { closeFrame, frame } from './support/servers.js';
@@ -24,7 +25,7 @@ async function toldOf(words: Uint8Array[]): Promise<{ messages: unknown[]; end: 
   const writable = new WritableStream<Uint8Array>({ write: () => Promise.reject(broken) });
   const messages: unknown[] = [];
   const end = await new Promise<WebSocketEnd>(resolve => {
-    const stream = { rest: new Uint8Array(0), reader: readable.getReader(), writer: writable.getWriter() };
+    const stream = { rest: new Uint8Array(0), channel: new StreamChannel({ readable, writable }) };
     const listener = {
       onMessage: (data: unknown) => void messages.push(data),
       onSent: () => {},
