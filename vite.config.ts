@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { documentedModules } from './test/setup/documented-modules.js';
+import { chunkGroups } from './tools/chunk-groups.js';
 
 const project = (name: string, timeoutMs: number, setupFiles: string[] = []) => ({
   extends: true as const,
@@ -28,38 +29,18 @@ const libraries = project('libraries', 60_000, ['test/setup/web-socket.ts']);
 // Node would give it the other one of the two builds of graphql.
 Object.assign(libraries.test, { server: { deps: { inline: ['graphql-ws'] } } });
 
-/** Files of their own, so that a bundler leaves out whole rooms that an application does not use (`"sideEffects"` in package.json). */
-const rooms = {
-  'create-client': 'src/client/create-client.ts',
-  'create-identity': 'src/enroll/create-identity.ts',
-  enroll: 'src/enroll/authority.ts',
-  'evaluate-trust': 'src/trust/evaluate-trust.ts',
-  'identity-store': 'src/store/identity-store.ts',
-  'open-pkcs12': 'src/p12/open-pkcs12.ts',
-  renew: 'src/enroll/renew.ts',
-  'step-ca': 'src/enroll/step-ca.ts',
-  'websocket-tunnel': 'src/tunnel/websocket-tunnel.ts',
-};
-
-interface Output {
-  type: string;
-  name: string;
-  fileName: string;
-  imports?: string[];
-  dynamicImports?: string[];
-}
-
-/** Rooms whose code went into chunks leave a file that only names them. */
-const withoutEmptyRooms = {
-  name: 'without-empty-rooms',
-  generateBundle(_options: unknown, bundle: Record<string, Output>) {
-    const chunks = Object.values(bundle).filter(it => it.type === 'chunk');
-    const imported = new Set(
-      chunks.flatMap(({ imports = [], dynamicImports = [] }) => [...imports, ...dynamicImports]),
-    );
-    for (const { name, fileName } of chunks)
-      if (name in rooms && !imported.has(fileName)) delete bundle[fileName];
-  },
+/**
+ * What is loaded when it is needed: entries, so that a file has the names of its module and `import()` gives them as they are. An object
+ * of them would bring Rolldown's runtime, a file of its own that browsers learn of last.
+ */
+const parts = {
+  client: 'src/client/client.ts',
+  'cookie-jar': 'src/http/cookie-jar.ts',
+  'wasm-decoder': 'src/fetch/wasm-decoder.ts',
+  protocol: 'src/websocket/protocol.ts',
+  import: 'src/p12/import.ts',
+  scrypt: 'src/p12/decryption/scrypt.ts',
+  pkcs7: 'src/enroll/pkcs7.ts',
 };
 
 /** One literal `new URL('…', import.meta.url)` for each asset: the form that bundlers recognise. Vite's own nests two. */
@@ -80,7 +61,7 @@ const literalAssets = {
 
 export default defineConfig({
   base: './',
-  plugins: [literalAssets, withoutEmptyRooms],
+  plugins: [literalAssets],
   build: {
     target: 'es2022',
     // Readable output: the bundler of the application minifies.
@@ -92,14 +73,17 @@ export default defineConfig({
         static: 'src/static.ts',
         connect: 'src/connect/index.ts',
         'service-worker': 'src/service-worker/index.ts',
-        ...rooms,
+        ...parts,
       },
       formats: ['es'],
     },
     rolldownOptions: {
+      // A part exports what other parts need of it as well. No entry of the package has code that is shared.
+      preserveEntrySignatures: 'allow-extension',
       output: {
-        entryFileNames: ({ name }) => (name in rooms ? 'chunks/[name].js' : '[name].js'),
+        entryFileNames: ({ name }) => (name in parts ? 'chunks/[name].js' : '[name].js'),
         chunkFileNames: 'chunks/[name].js',
+        codeSplitting: { groups: chunkGroups(Object.values(parts)) },
       },
     },
   },

@@ -126,11 +126,11 @@ export type HttpFault = (typeof HttpFault)[keyof typeof HttpFault];
 /** What a call returns when it failed; why is in its `failure` emission. */
 export const FAILED = -1;
 
-export const readEmission = reader(Emission);
-export const readQuestion = reader(Question);
-export const readFailureKind = reader(FailureKind);
-export const readHttpFailureKind = reader(HttpFailureKind);
-export const readHttpFault = reader(HttpFault);
+export const readEmission = /* @__PURE__ */ reader(Emission);
+export const readQuestion = /* @__PURE__ */ reader(Question);
+export const readFailureKind = /* @__PURE__ */ reader(FailureKind);
+export const readHttpFailureKind = /* @__PURE__ */ reader(HttpFailureKind);
+export const readHttpFault = /* @__PURE__ */ reader(HttpFault);
 
 /** Makes a function that throws ERR_ENGINE_FAILED for any other number. */
 function reader<K extends number>(known: Record<string, K>): (number: number) => K {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { manifestProblems, typeProblems } from '../support/package-checks.js';
 import {
@@ -135,6 +135,25 @@ describe('the tarball', () => {
       'new URL("../engine.wasm", import.meta.url',
       'new URL("../mozilla-roots.bin", import.meta.url',
     ]);
+  });
+
+  test('loads with a name in few files, and few levels of them', () => {
+    const importsOf = (file: string) => {
+      const text = readFileSync(join(project.folder, 'node_modules/browser-mtls', file), 'utf8');
+      return Array.from(text.matchAll(/^import .*?["'](\..*)["'];$/gm), ([, path = '']) =>
+        join(dirname(file), path),
+      );
+    };
+    const levels: string[][] = [['dist/index.js']];
+    for (const level of levels) {
+      const next = new Set(level.flatMap(importsOf));
+      for (const known of levels.flat()) next.delete(known);
+      if (next.size > 0) levels.push([...next]);
+    }
+    expect(levels.map(files => files.length)).toEqual([1, 5, 1]);
+    // Each part is one request more, with what it needs.
+    const loaded = new Set(levels.flat());
+    expect(importsOf('dist/chunks/client.js').filter(file => !loaded.has(file))).toEqual([]);
   });
 
   test('names no path of the machine that built it', () => {

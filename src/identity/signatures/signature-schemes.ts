@@ -12,7 +12,7 @@ const rsaHashes = [
   { hash: 'SHA-512', bytes: 64, pss: 0x0806, pkcs1: 0x0601 },
 ] as const;
 
-const pss = rsaHashes.map(({ hash, bytes, pss }) => ({
+const pss = /* @__PURE__ */ rsaHashes.map(({ hash, bytes, pss }) => ({
   code: pss,
   importAlgorithm: { name: 'RSA-PSS', hash },
   signAlgorithm: { name: 'RSA-PSS', saltLength: bytes },
@@ -21,9 +21,9 @@ const pss = rsaHashes.map(({ hash, bytes, pss }) => ({
 }));
 
 /** Of keys that are restricted to RSASSA-PSS, which have code points of their own. */
-const restrictedPss = pss.map((scheme, i) => ({ ...scheme, code: 0x0809 + i }));
+const restrictedPss = /* @__PURE__ */ pss.map((scheme, i) => ({ ...scheme, code: 0x0809 + i }));
 
-const pkcs1 = rsaHashes.map(({ hash, bytes, pkcs1 }) => ({
+const pkcs1 = /* @__PURE__ */ rsaHashes.map(({ hash, bytes, pkcs1 }) => ({
   code: pkcs1,
   importAlgorithm: { name: 'RSASSA-PKCS1-v1_5', hash },
   signAlgorithm: { name: 'RSASSA-PKCS1-v1_5' },
