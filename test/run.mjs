@@ -73,10 +73,15 @@ const STEPS = [
     ['openssl', 'zstd', 'nginx', 'servers', 'go', 'websockets'],
     { after: ['build'] },
   ),
-  vitestStep('libraries', 'Client libraries and gRPC', ['openssl', 'go', 'etcd', 'chromium'], {
-    after: ['build'],
-    install: 'test/libraries',
-  }),
+  vitestStep(
+    'libraries',
+    'Client libraries and gRPC',
+    ['openssl', 'go', 'etcd', 'chromium', 'firefox', 'webkit'],
+    {
+      after: ['build'],
+      install: 'test/libraries',
+    },
+  ),
   vitestStep('pack', 'The packed tarballs in other projects', ['openssl', 'zstd', 'nginx', 'chromium'], {
     after: ['build'],
   }),

@@ -1,4 +1,4 @@
-import { Code } from '@connectrpc/connect';
+import { createHash, X509Certificate } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Relay } from '../../relay/src/index.js';
@@ -9,14 +9,12 @@ import { startPages } from '../support/pages.js';
 import { writePkcs12 } from '../support/pkcs12.js';
 import { builtFolder } from '../support/user-page.js';
 import { startBackend } from './backend.js';
-import type * as GrpcPage from './grpc/page.js';
-import { startGo } from './grpc/programs.js';
 import type * as LibrariesPage from './libraries-page.js';
 import { PAGE, type PageTask, pageScript } from './page-script.js';
 
 declare global {
   // Set by the page's own script.
-  var script: typeof GrpcPage & typeof LibrariesPage & GrpcPage.Examples & LibrariesPage.Examples;
+  var script: typeof LibrariesPage & LibrariesPage.Examples;
 }
 
 const pki = new OpensslPki('Test CA');
@@ -35,7 +33,7 @@ afterAll(async () => {
   pki.close();
 });
 
-const taskFor = (port = 0): PageTask => ({
+const taskFor = (port: number): PageTask => ({
   tunnel: relay.url,
   origin: `https://localhost:${port}`,
   file: Buffer.from(writePkcs12(pair, { password: 'secret' })).toString('base64'),
@@ -62,35 +60,24 @@ async function withPage<T>(script: string, use: (page: Page) => Promise<T>): Pro
   }
 }
 
-test('a page in Chromium speaks gRPC with grpc-go, both ways at once', { timeout: 600_000 }, async () => {
-  const { ports, stop } = await startGo({ server, clientCa: pki.ca.cert });
-  try {
-    const code = await pageScript('test/libraries/grpc/page.ts', 'docs/grpc.md', ['grpcTransport']);
-    const found = await withPage(code, page =>
-      page.evaluate(task => script.callFromPage(script, task), taskFor(ports[0])),
-    );
-    expect(found).toEqual({
-      who: 'Client',
-      counted: 5050,
-      answers: Array.from({ length: 10 }, (_, at) => `message ${at}`),
-      ended: true,
-      failure: { code: Code.FailedPrecondition, details: ['why'] },
-    });
-  } finally {
-    await stop();
-  }
-});
-
 test('a page in Chromium uses the builds of libraries for browsers', async () => {
   const backend = await startBackend(server, pki.ca.cert);
   try {
-    const names = ['axiosOver', 'awsHandler', 'tusStack', 'mqttOver', 'socketOver'];
+    const names = [
+      ...['axiosOver', 'kyOver', 'urqlOver', 'apolloOver', 'subscriptionsOver', 'eventsOver'],
+      ...['boundToken', 'awsHandler', 'tusStack', 'mqttOver', 'socketOver'],
+    ];
     const code = await pageScript('test/libraries/libraries-page.ts', 'docs/libraries.md', names);
     const found = await withPage(code, page =>
       page.evaluate(task => script.useLibraries(script, task), taskFor(backend.port)),
     );
     expect(found).toMatchObject({
       posted: { token: 'a+b', body: { name: 'é' } },
+      client: 'Client',
+      greetings: ['hello é', 'hello é'],
+      ticks: [0, 1, 2],
+      event: 'second',
+      boundTo: createHash('sha256').update(new X509Certificate(pair.cert).raw).digest('base64url'),
       storedBytes: 6 << 20,
       uploadedBytes: 6 << 20,
       message: 'é',

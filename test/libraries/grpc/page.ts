@@ -10,6 +10,8 @@ import { Echo } from './generated/echo_pb.js';
 export interface Findings {
   who: string;
   counted: number;
+  /** What the server made of several messages. */
+  joined: string;
   /** What came back, each before the next message was sent. */
   answers: string[];
   ended: boolean;
@@ -21,7 +23,7 @@ export interface Examples {
   grpcTransport(client: MtlsClient, baseUrl: string): Transport;
 }
 
-/** Makes calls of three kinds. */
+/** Makes calls of all four kinds, and one that fails. */
 export async function callFromPage(examples: Examples, task: PageTask): Promise<Findings> {
   const client = await clientOfPage(task);
   try {
@@ -29,15 +31,20 @@ export async function callFromPage(examples: Examples, task: PageTask): Promise<
     const { value: who } = await echo.say({ value: 'who' });
     let counted = 0;
     for await (const { value } of echo.count({ value: 100 })) counted += Number(value) + 1;
+    const { value: joined } = await echo.join(texts(5));
     const failure = await echo.say({ value: 'fail' }).then(
       () => new ConnectError('no error'),
       (error: unknown) => ConnectError.from(error),
     );
     const details = failure.findDetails(StringValueSchema).map(({ value }) => value);
-    return { who, counted, ...(await pingPong(echo.chat)), failure: { code: failure.code, details } };
+    return { who, counted, joined, ...(await pingPong(echo.chat)), failure: { code: failure.code, details } };
   } finally {
     await client.close();
   }
+}
+
+async function* texts(count: number) {
+  for (let at = 0; at < count; at++) yield create(StringValueSchema, { value: `text ${at}` });
 }
 
 type Chat = ReturnType<typeof createClient<typeof Echo>>['chat'];
