@@ -1,11 +1,12 @@
-import type { DoorLimit } from './admission/tally.js';
-
 const MAX_LOGGED_CHARACTERS = 256;
 
 /** A client's own words, fit for a line of a log: no control characters, and a bounded length. */
 export function loggable(text: string): string {
   return text.slice(0, MAX_LOGGED_CHARACTERS).replace(/[^\x20-\x7e]/g, '?');
 }
+
+/** What kept somebody out before anything was known about them. */
+export type DoorLimit = 'unproven' | 'connection-rate' | 'proxy-header';
 
 /**
  * What the relay tells its log. `connection` numbers the WebSockets of one relay from 1, `stream` is the page's number of a stream; nothing here holds payload or tokens.

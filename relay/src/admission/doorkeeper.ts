@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
+import type { DoorLimit } from '../events.js';
 import type { LimitSettings } from '../limits.js';
 import { addressKey, normaliseAddress } from './address.js';
 import type { TrustedProxies } from './client-address.js';
-import { type DoorLimit, Tally } from './tally.js';
+import { Tally } from './tally.js';
 import { BucketsByAddress, rateOf } from './token-bucket.js';
 import { type Unproven, UnprovenBudget } from './unproven.js';
 

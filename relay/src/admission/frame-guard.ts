@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import type { ReadGate } from '../session/read-gate.js';
 import { type Rate, TokenBucket } from './token-bucket.js';
 
 /** A read below this size costs more than its bytes do. */
@@ -15,8 +14,14 @@ const MAX_IN_TURN = 64;
 /** A page that is not read cannot be seen to go: so often it is written to. */
 const LOOK_INTERVAL_MS = 1000;
 
+/** Keeps a page's WebSocket from being read while there is a reason. */
+interface Gate {
+  close(reason: string): void;
+  open(reason: string): void;
+}
+
 export interface FrameGuardOptions {
-  gate: ReadGate;
+  gate: Gate;
   /** Frames and small reads of this WebSocket. */
   frames: Rate;
   /** The same of all WebSockets of its address. */

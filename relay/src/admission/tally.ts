@@ -1,5 +1,4 @@
-/** What kept somebody out before anything was known about them. */
-export type DoorLimit = 'unproven' | 'connection-rate' | 'proxy-header';
+import type { DoorLimit } from '../events.js';
 
 const INTERVAL_MS = 1000;
 
