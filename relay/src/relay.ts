@@ -2,29 +2,19 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import { CloseCode } from '../../src/tunnel/wire/codes.js';
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../../src/tunnel/wire/limits.js';
 import { bracketed } from '../../src/util/host-port.js';
-import { addressKey } from './admission/address.js';
 import { Doorkeeper, type Visitor } from './admission/doorkeeper.js';
-import { FrameGuard } from './admission/frame-guard.js';
-import { GuessThrottle } from './admission/guesses.js';
-import { originAllowed } from './admission/origins.js';
-import { byteBucket, PageBudget } from './admission/page-budget.js';
-import { ProvenBudget } from './admission/proven.js';
-import { BucketsByAddress, rateOf } from './admission/token-bucket.js';
 import { openDoors } from './doors.js';
 import { loggable } from './events.js';
 import { DescriptorWatch } from './front/descriptor-watch.js';
 import { Front } from './front/front.js';
 import { forwardedForOf, offersSubprotocol, pathOf, refuse, refuseUnlessTaken } from './front/upgrade.js';
-import { type MemoryHolder, MemoryWatch } from './memory/memory-watch.js';
-import { RelayResources } from './memory/resources.js';
+import { MemoryWatch } from './memory/memory-watch.js';
 import { parseRelayOptions, type RelayOptions, type RelaySettings } from './options.js';
-import { createConnector } from './policy/create-connector.js';
-import { ReadGate } from './session/read-gate.js';
-import { Session } from './session/session.js';
+import { Pages } from './pages.js';
 import { SignsOfLife } from './session/signs-of-life.js';
 
 /** A running relay. */
@@ -44,8 +34,6 @@ export interface Relay {
 // Time that a page has to answer a close, or to show that it is there at all.
 const CLOSE_TIMEOUT_MS = 5000;
 const SHUTDOWN_TIMEOUT_MS = 1000;
-/** Time for a page that is dropped because it holds too much to take the close code. */
-const DROPPED_TIMEOUT_MS = 1000;
 
 const WEB_SOCKET_OPTIONS = {
   noServer: true,
@@ -75,28 +63,6 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   return relay;
 }
 
-/** One page's WebSocket with all that watches it. */
-class Page implements MemoryHolder {
-  readonly session: Session;
-  readonly #webSocket: WebSocket;
-  readonly #guard: FrameGuard;
-
-  constructor(webSocket: WebSocket, parts: { session: Session; guard: FrameGuard }) {
-    this.#webSocket = webSocket;
-    this.session = parts.session;
-    this.#guard = parts.guard;
-  }
-
-  get heldBytes(): number {
-    return this.session.heldBytes + this.#guard.heldBytes;
-  }
-
-  dropForMemory(): void {
-    this.session.close(CloseCode.limit, 'memory');
-    setTimeout(() => this.#webSocket.terminate(), DROPPED_TIMEOUT_MS).unref();
-  }
-}
-
 class WebSocketRelay implements Relay {
   readonly #settings: RelaySettings;
   readonly #doorkeeper: Doorkeeper;
@@ -104,15 +70,10 @@ class WebSocketRelay implements Relay {
   readonly #front: Front | undefined;
   readonly #server: HttpServer | HttpsServer;
   readonly #webSocketServer = new WebSocketServer(WEB_SOCKET_OPTIONS);
-  readonly #pages = new Map<WebSocket, Page>();
-  readonly #guesses = new GuessThrottle();
-  readonly #proven: ProvenBudget;
-  readonly #addressFrames: BucketsByAddress;
-  readonly #resources: RelayResources;
+  readonly #pages: Pages;
   readonly #signsOfLife = new SignsOfLife(() => this.#webSocketServer.clients);
   #memoryWatch: MemoryWatch | undefined;
   #descriptorWatch: DescriptorWatch | undefined;
-  #lastId = 0;
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     this.#upgrade(request, socket as Socket, head);
@@ -120,14 +81,12 @@ class WebSocketRelay implements Relay {
 
   constructor(settings: RelaySettings) {
     this.#settings = settings;
-    this.#resources = new RelayResources(settings, createConnector(settings));
-    this.#proven = new ProvenBudget(settings);
-    this.#addressFrames = new BucketsByAddress(rateOf(settings.framesPerSecondPerAddress));
     this.#doorkeeper = new Doorkeeper({
       limits: settings,
       proxies: settings.proxies,
       report: (limit, count, remoteAddress) => settings.log({ type: 'dropped', limit, count, remoteAddress }),
     });
+    this.#pages = new Pages(settings, this.#doorkeeper);
     this.#front = settings.server ? undefined : new Front({ ...settings, doorkeeper: this.#doorkeeper });
     this.#server = settings.server ?? (this.#front as Front).http;
   }
@@ -139,7 +98,7 @@ class WebSocketRelay implements Relay {
     await this.#front?.listen(this.#settings, onError);
     for (const message of openDoors(this.#settings)) log({ type: 'warning', message });
     this.#signsOfLife.start(pingIntervalMs);
-    this.#memoryWatch = new MemoryWatch(() => this.#pages.values(), maxBufferedBytes);
+    this.#memoryWatch = new MemoryWatch(() => this.#pages, maxBufferedBytes);
     this.#descriptorWatch = new DescriptorWatch(message => log({ type: 'error', message }));
   }
 
@@ -162,9 +121,7 @@ class WebSocketRelay implements Relay {
   }
 
   get streams(): number {
-    let count = 0;
-    for (const { session } of this.#pages.values()) count += session.streams;
-    return count;
+    return this.#pages.streams;
   }
 
   async close(): Promise<void> {
@@ -183,7 +140,7 @@ class WebSocketRelay implements Relay {
     const allClosed = Promise.all(
       webSockets.map(each => new Promise(resolve => each.once('close', resolve))),
     );
-    for (const { session } of this.#pages.values()) session.close(CloseCode.shutdown, '');
+    for (const { session } of this.#pages) session.close(CloseCode.shutdown, '');
     const timer = setTimeout(() => {
       for (const webSocket of webSockets) webSocket.terminate();
     }, SHUTDOWN_TIMEOUT_MS);
@@ -214,7 +171,8 @@ class WebSocketRelay implements Relay {
     this.#webSocketServer.handleUpgrade(request, socket, head, webSocket => {
       socket.off('error', ignore);
       this.#front?.upgraded(socket);
-      this.#open(webSocket, { request, socket, visitor });
+      this.#signsOfLife.watch(webSocket);
+      this.#pages.open(webSocket, { origin: request.headers.origin, socket, visitor });
     });
   }
 
@@ -228,70 +186,6 @@ class WebSocketRelay implements Relay {
     const { entry } = visitor;
     if (entry) entry.expel = () => isTaken() || socket.destroy();
   }
-
-  #open(webSocket: WebSocket, { request, socket, visitor }: Upgraded): void {
-    const { origin } = request.headers;
-    const id = ++this.#lastId;
-    const page = this.#watch(webSocket, { id, origin, socket, visitor });
-    this.#pages.set(webSocket, page);
-    webSocket.on('close', () => this.#pages.delete(webSocket));
-    this.#settings.log({
-      type: 'opened',
-      connection: id,
-      remoteAddress: visitor.address,
-      ...(origin === undefined ? {} : { origin: loggable(origin) }),
-    });
-    // A page cannot see why an upgrade failed, so it is accepted and closed with a code.
-    const asksForToken = this.#settings.ways.length > 0;
-    if (!originAllowed(origin, { origins: this.#settings.origins, asksForToken })) {
-      page.session.close(CloseCode.origin, '');
-    }
-  }
-
-  #watch(webSocket: WebSocket, { id, origin, socket, visitor }: PageStart): Page {
-    const settings = this.#settings;
-    const key = addressKey(visitor.address);
-    const gate = new ReadGate(webSocket);
-    const guard = new FrameGuard(webSocket, socket, {
-      gate,
-      frames: rateOf(settings.framesPerSecond),
-      addressFrames: this.#addressFrames.of(key),
-      onFlood: () => webSocket.terminate(),
-    });
-    const budget = new PageBudget({
-      ...{ key, origin, ways: settings.ways, limits: settings },
-      ...{ guesses: this.#guesses, proven: this.#proven },
-      onAdmitted: ({ subject }, bytesPerSecond) => {
-        this.#doorkeeper.leave(visitor);
-        guard.setProven(byteBucket(bytesPerSecond));
-        gate.tellAtOnce();
-        const named = subject === undefined ? {} : { subject: loggable(subject) };
-        settings.log({ type: 'admitted', connection: id, ...named });
-      },
-      goAway: () => session.goAway(),
-      close: (code, reason) => session.close(code, reason),
-    });
-    this.#signsOfLife.watch(webSocket);
-    const session = new Session(webSocket, {
-      ...{ id, settings, budget, gate },
-      charge: frames => guard.charge(frames),
-      ...{ resources: this.#resources, remoteAddress: key },
-    });
-    return new Page(webSocket, { session, guard });
-  }
-}
-
-interface Upgraded {
-  request: IncomingMessage;
-  socket: Socket;
-  visitor: Visitor;
-}
-
-interface PageStart {
-  id: number;
-  origin: string | undefined;
-  socket: Socket;
-  visitor: Visitor;
 }
 
 /** An address to connect to, for one to listen on. */

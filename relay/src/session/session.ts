@@ -1,35 +1,29 @@
 import { performance } from 'node:perf_hooks';
 import type { RawData, WebSocket } from 'ws';
-import { CloseCode, ResetCode, type StreamLimit } from '../../../src/tunnel/wire/codes.js';
+import { CloseCode, ResetCode } from '../../../src/tunnel/wire/codes.js';
 import {
   decodeFrame,
   encodeCredit,
-  encodeGoAway,
   encodeReset,
   encodeWelcome,
   type Frame,
   type HelloFrame,
-  type OpenFrame,
   SOCKET,
 } from '../../../src/tunnel/wire/frames.js';
-import { INITIAL_STREAMS, PROTOCOL_VERSION } from '../../../src/tunnel/wire/limits.js';
+import { PROTOCOL_VERSION } from '../../../src/tunnel/wire/limits.js';
 import type { PageBudget, Refusal } from '../admission/page-budget.js';
 import { loggable } from '../events.js';
 import { MemoryBoundBudget, type RelayResources } from '../memory/resources.js';
 import type { RelaySettings } from '../options.js';
+import { Departure } from './departure.js';
 import { Outbox } from './outbox.js';
 import type { ReadGate } from './read-gate.js';
 import { RoundTrip } from './round-trip.js';
 import { SocketCredit } from './socket-credit.js';
-import { RelayStream, type StreamContext } from './stream.js';
+import { type StreamFrame, StreamTable, TOO_MUCH_CREDIT } from './stream-table.js';
 
 /** Time for a refused page to take the close code. */
 const REFUSED_TIMEOUT_MS = 1000;
-/** Time for a page's streams to end after GOAWAY. */
-const GOAWAY_TIMEOUT_MS = 300_000;
-/** What a stream costs more than another message, and one beyond a limit: each has an answer, whatever the page asks for next. */
-const STREAM_FRAMES = 16;
-const REFUSED_STREAM_FRAMES = 50;
 /** What the windows of a socket's streams may grow by. */
 const GROWTH_BYTES = 32 * 1024 * 1024;
 
@@ -54,21 +48,12 @@ export class Session {
   readonly #outbox: Outbox;
   readonly #roundTrip: RoundTrip;
   readonly #credit: SocketCredit;
-  readonly #streams = new Map<number, RelayStream>();
+  readonly #departure: Departure;
+  /** From HELLO on. */
+  #streams: StreamTable | undefined;
   #state: 'hello' | 'admitting' | 'open' | 'closed' = 'hello';
-  #context: StreamContext | undefined;
   /** Until HELLO, the wait for it; then the wait for a stream. */
   #timer: NodeJS.Timeout | undefined;
-  /** Until GOAWAY, the wait for it; then the wait for the streams to end. */
-  #ageTimer: NodeJS.Timeout | undefined;
-
-  #lastStream = 0;
-  #streamCount = 0;
-  #bytesFromPage = 0;
-  #bytesFromTarget = 0;
-
-  /** The PING behind GOAWAY: with its answer, all that the page opened before it knew of GOAWAY is here. */
-  #goAwayPing: number | undefined;
 
   constructor(webSocket: WebSocket, options: SessionOptions) {
     this.#webSocket = webSocket;
@@ -81,6 +66,11 @@ export class Session {
     });
     this.#roundTrip = new RoundTrip(this.#outbox);
     this.#credit = new SocketCredit(settings.maxWindowBytes);
+    this.#departure = new Departure({
+      outbox: this.#outbox,
+      roundTrip: this.#roundTrip,
+      onTimeout: () => this.close(CloseCode.lifetime, ''),
+    });
     webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     webSocket.on('ping', data => this.#onPing(data));
     webSocket.on('error', error => this.#onWebSocketError(error));
@@ -94,14 +84,12 @@ export class Session {
 
   /** Streams that are open. */
   get streams(): number {
-    return this.#streams.size;
+    return this.#streams?.size ?? 0;
   }
 
   /** Bytes that wait here for the page or its targets. */
   get heldBytes(): number {
-    let bytes = this.#outbox.queuedBytes;
-    for (const stream of this.#streams.values()) bytes += stream.heldBytes;
-    return bytes;
+    return this.#outbox.queuedBytes + (this.#streams?.heldBytes ?? 0);
   }
 
   /** Ends the WebSocket with this code, and all streams: their targets get a reset unless both sides had ended. */
@@ -116,22 +104,26 @@ export class Session {
 
   /** Asks the page to open further streams on another socket; closes this one when its streams have ended, or after a while. */
   goAway(): void {
-    if (this.#state !== 'open' || this.#goAwayPing !== undefined) return;
-    this.#outbox.sendControl(encodeGoAway());
-    this.#goAwayPing = this.#roundTrip.ping();
-    clearTimeout(this.#ageTimer);
-    this.#ageTimer = setTimeout(() => this.close(CloseCode.lifetime, ''), GOAWAY_TIMEOUT_MS);
+    if (this.#state === 'open') this.#departure.begin();
   }
 
   #release(code: number, reason: string): void {
     this.#state = 'closed';
     clearTimeout(this.#timer);
-    clearTimeout(this.#ageTimer);
+    this.#departure.stop();
     this.#outbox.close();
-    for (const stream of [...this.#streams.values()]) stream.abandon(ResetCode.givenUp, 'socket');
+    this.#streams?.abandon();
     // A WebSocket that is not read would not see the answer to its close.
     this.#options.gate.open('queue');
-    this.#logClosed(code, reason);
+    const { id, settings } = this.#options;
+    settings.log({
+      type: 'closed',
+      connection: id,
+      code,
+      reason,
+      ...(this.#streams?.totals ?? { streams: 0, bytesFromPage: 0, bytesFromTarget: 0 }),
+      durationMs: Math.round(performance.now() - this.#startedAt),
+    });
   }
 
   #onMessage(data: RawData, isBinary: boolean): void {
@@ -155,18 +147,14 @@ export class Session {
 
   /** Gives what the page did wrong. */
   #onFrame(frame: Frame): string | undefined {
-    if (this.#state === 'hello') return frame.type === 'hello' ? this.#onHello(frame) : 'no HELLO';
+    if (!this.#streams) return frame.type === 'hello' ? this.#onHello(frame) : 'no HELLO';
     switch (frame.type) {
       case 'open':
-        return this.#onOpen(frame);
       case 'data':
-        return this.#onData(frame.stream, frame.payload);
       case 'credit':
-        return this.#onCredit(frame.stream, frame.bytes);
       case 'end':
-        return this.#onStream(frame.stream, stream => stream.endByPage(), 'second END');
       case 'reset':
-        return this.#onStream(frame.stream, stream => stream.abandon(ResetCode.givenUp), '');
+        return this.#onStreamFrame(this.#streams, frame);
       case 'ping':
         this.#roundTrip.answer(frame.nonce);
         return undefined;
@@ -177,48 +165,54 @@ export class Session {
     }
   }
 
-  // Admission
-
   #onHello(hello: HelloFrame): string | undefined {
     if (hello.version !== PROTOCOL_VERSION) return 'unknown version';
     this.#state = 'admitting';
     clearTimeout(this.#timer);
-    const { id, settings, resources, remoteAddress, budget } = this.#options;
-    this.#context = {
-      connection: id,
-      settings,
-      resources,
-      account: remoteAddress,
-      narrowedTo: () => budget.targets,
-      outbox: this.#outbox,
-      growthBudget: new MemoryBoundBudget(GROWTH_BYTES, resources.memory),
-      roundTripMs: () => this.#roundTrip.shortestMs,
-      pageWindowBytes: hello.streamWindowBytes,
-      onEnded: stream => this.#onStreamEnded(stream),
-    };
+    this.#streams = this.#createStreams(hello);
     this.#outbox.grant(hello.socketWindowBytes);
     void this.#admit(hello.token);
     return undefined;
   }
 
-  async #admit(token: string): Promise<void> {
-    const refusal = await this.#judge(token);
-    if (this.#state !== 'admitting') return;
-    if (refusal) this.close(refusal.code, refusal.reason);
-    else this.#open();
+  #createStreams(hello: HelloFrame): StreamTable {
+    const { id, settings, resources, remoteAddress, budget, charge } = this.#options;
+    return new StreamTable({
+      context: {
+        connection: id,
+        settings,
+        resources,
+        account: remoteAddress,
+        narrowedTo: () => budget.targets,
+        outbox: this.#outbox,
+        growthBudget: new MemoryBoundBudget(GROWTH_BYTES, resources.memory),
+        roundTripMs: () => this.#roundTrip.shortestMs,
+        pageWindowBytes: hello.streamWindowBytes,
+      },
+      take: () => (resources.memory.isFull ? 'memory' : budget.takeStream()),
+      release: () => budget.releaseStream(),
+      charge,
+      refuse: (stream, limit) =>
+        this.#outbox.sendControl(encodeReset({ stream, code: ResetCode.limit, reason: limit })),
+      onEmpty: () => this.#onEmpty(),
+    });
   }
 
-  async #judge(token: string): Promise<Refusal | undefined> {
+  async #admit(token: string): Promise<void> {
     const { id, settings, budget } = this.#options;
+    let refusal: Refusal | undefined;
     try {
-      return await budget.admit(token);
+      refusal = await budget.admit(token);
     } catch (error) {
       settings.log({ type: 'error', connection: id, message: loggable(`cannot judge a token: ${error}`) });
-      return { code: CloseCode.unavailable, reason: '' };
+      refusal = { code: CloseCode.unavailable, reason: '' };
     }
+    if (this.#state !== 'admitting') return;
+    if (refusal) this.close(refusal.code, refusal.reason);
+    else this.#welcome();
   }
 
-  #open(): void {
+  #welcome(): void {
     this.#state = 'open';
     const { settings, budget } = this.#options;
     this.#credit.open();
@@ -231,77 +225,30 @@ export class Session {
       }),
     );
     this.#roundTrip.ping();
-    if (settings.maxSocketAgeMs > 0) {
-      this.#ageTimer = setTimeout(() => this.goAway(), settings.maxSocketAgeMs);
+    this.#departure.beginAfter(settings.maxSocketAgeMs);
+    if (this.streams === 0) this.#awaitStream();
+    this.#streams?.start();
+  }
+
+  #onStreamFrame(streams: StreamTable, frame: StreamFrame): string | undefined {
+    if (frame.type === 'credit' && frame.stream === SOCKET)
+      return this.#outbox.grant(frame.bytes) ? undefined : TOO_MUCH_CREDIT;
+    if (frame.type === 'data') {
+      if (!this.#credit.receive(frame.payload.length)) return 'more DATA than the socket was granted';
+      this.#grantCredit();
     }
-    if (this.#streams.size === 0) this.#awaitStream();
-    for (const stream of [...this.#streams.values()]) {
-      const limit = this.#takeStream();
-      if (limit) stream.reset(ResetCode.limit, limit);
-      else stream.start();
-    }
+    const violation = streams.receive(frame);
+    if (frame.type === 'open' && streams.size > 0) clearTimeout(this.#timer);
+    return violation;
   }
 
-  // Streams
-
-  #onOpen({ stream: number, hostname, port }: OpenFrame): string | undefined {
-    if (number <= this.#lastStream || !this.#context) return 'stream number out of turn';
-    const isOpen = this.#state === 'open';
-    if (!isOpen && this.#streams.size >= INITIAL_STREAMS) return 'more streams than before WELCOME';
-    this.#lastStream = number;
-    const limit = isOpen ? this.#takeStream() : undefined;
-    if (limit) {
-      this.#options.charge(REFUSED_STREAM_FRAMES);
-      this.#outbox.sendControl(encodeReset({ stream: number, code: ResetCode.limit, reason: limit }));
-      return undefined;
-    }
-    if (isOpen) this.#options.charge(STREAM_FRAMES);
-    clearTimeout(this.#timer);
-    const stream = new RelayStream(number, { hostname, port }, this.#context);
-    this.#streams.set(number, stream);
-    this.#streamCount++;
-    if (isOpen) stream.start();
-    return undefined;
-  }
-
-  #takeStream(): StreamLimit | undefined {
-    const { resources, budget } = this.#options;
-    return resources.memory.isFull ? 'memory' : budget.takeStream();
-  }
-
-  #onData(number: number, payload: Uint8Array): string | undefined {
-    if (!this.#credit.receive(payload.length)) return 'more DATA than the socket was granted';
-    this.#grantCredit();
-    return this.#onStream(number, stream => stream.receive(payload), 'DATA out of turn');
-  }
-
-  #onCredit(number: number, bytes: number): string | undefined {
-    const violation = 'more CREDIT than a window may have';
-    if (number === SOCKET) return this.#outbox.grant(bytes) ? undefined : violation;
-    return this.#onStream(number, stream => stream.grant(bytes), violation);
-  }
-
-  /** A message for a stream that has ended may have crossed the end on its way. */
-  #onStream(number: number, act: (stream: RelayStream) => unknown, violation: string): string | undefined {
-    if (number > this.#lastStream) return 'a stream that was never opened';
-    const stream = this.#streams.get(number);
-    return stream && act(stream) === false ? violation : undefined;
-  }
-
-  #onStreamEnded(stream: RelayStream): void {
-    this.#streams.delete(stream.number);
-    if (stream.hasStarted) this.#options.budget.releaseStream();
-    this.#bytesFromPage += stream.bytesFromPage;
-    this.#bytesFromTarget += stream.bytesFromTarget;
-    if (this.#state !== 'open' || this.#streams.size > 0) return;
-    if (!this.#closeWhenGone()) this.#awaitStream();
+  #onEmpty(): void {
+    if (this.#state === 'open' && !this.#closeWhenGone()) this.#awaitStream();
   }
 
   #awaitStream(): void {
     this.#startTimer(this.#options.settings.idleTimeoutMs, () => this.close(CloseCode.idle, ''));
   }
-
-  // The socket's own window and round trip
 
   #grantCredit(): void {
     const bytes = this.#credit.takeGrant();
@@ -316,15 +263,12 @@ export class Session {
     return undefined;
   }
 
-  /** With the answer to the PING behind GOAWAY, all that the page had opened before it knew is here. */
+  /** Once the page has gone on to another socket, and no stream is left. */
   #closeWhenGone(): boolean {
-    const ping = this.#goAwayPing;
-    if (ping === undefined || !this.#roundTrip.hasAnswered(ping) || this.#streams.size > 0) return false;
+    if (!this.#departure.isKnown || this.streams > 0) return false;
     this.close(CloseCode.lifetime, '');
     return true;
   }
-
-  // Ends
 
   /** Who has not said a proper HELLO gets no close frame, and not the time to answer one. */
   #protocolError(reason: string): void {
@@ -346,19 +290,5 @@ export class Session {
   #startTimer(timeoutMs: number, onTimeout: () => void): void {
     clearTimeout(this.#timer);
     this.#timer = timeoutMs > 0 ? setTimeout(onTimeout, timeoutMs) : undefined;
-  }
-
-  #logClosed(code: number, reason: string): void {
-    const { id, settings } = this.#options;
-    settings.log({
-      type: 'closed',
-      connection: id,
-      code,
-      reason,
-      streams: this.#streamCount,
-      bytesFromPage: this.#bytesFromPage,
-      bytesFromTarget: this.#bytesFromTarget,
-      durationMs: Math.round(performance.now() - this.#startedAt),
-    });
   }
 }
