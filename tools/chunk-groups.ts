@@ -23,7 +23,7 @@ const INDEX = 'src/index.ts';
 export function chunkGroups(parts: string[]) {
   const client = 'src/client/create-client.ts';
   const importer = 'src/p12/open-pkcs12.ts';
-  const store = ['src/store/identity-store.ts', 'src/store/passphrase-verification.ts'];
+  const store = ['src/store/identity-store.ts', 'src/store/verification/passphrase-verification.ts'];
   const enroll = ['src/enroll/authority.ts', 'src/enroll/renew.ts', 'src/enroll/step-ca.ts'];
   const groups: Group[] = [
     {
@@ -58,6 +58,8 @@ export function chunkGroups(parts: string[]) {
 
 function imported(roots: string[], graph: Graph): Set<string> {
   const found = new Set(roots.map(root => resolve(root)));
+  for (const id of found)
+    if (!graph.getModuleInfo(id)) throw new Error(`${id} is not a module of the package`);
   for (const id of found) for (const next of graph.getModuleInfo(id)?.importedIds ?? []) found.add(next);
   return found;
 }
