@@ -3,6 +3,7 @@ import type { HostPort } from '../util/host-port.js';
 import type { Heartbeat } from './heartbeat.js';
 import { HttpConnection } from './http-connection.js';
 import type { HttpEngine } from './http-engine.js';
+import { IdleTimers } from './idle-timers.js';
 import { giveUp, type PlaintextStream } from './plaintext-stream.js';
 import { isBusy } from './retries.js';
 
@@ -19,12 +20,11 @@ interface Limits {
   maxConnectionsPerOrigin: number;
 }
 
-interface IdleTimer {
-  timer: ReturnType<typeof setTimeout>;
-  firesMs: number;
-  /** When the connection is closed, if no request comes. */
-  endMs: number;
-}
+/**
+ * A connection takes two or three round trips, an answer one. Where it takes so many times as long as the fastest answer, most of it is
+ * work of this machine, and several at once only share that.
+ */
+const DEAR_ANSWERS = 6;
 
 type ConnectToOrigin = (signal: AbortSignal, alpn: readonly string[]) => Promise<PlaintextStream>;
 
@@ -37,13 +37,15 @@ export class OriginPool {
   #connections = new Set<HttpConnection>();
   /** Those that take no request any more, and still have some in progress. */
   #retired = new Set<HttpConnection>();
-  #idleTimers = new Map<HttpConnection, IdleTimer>();
+  #idleTimers = new IdleTimers(connection => this.#retire(connection));
   #attempts = new Set<AbortController>();
   #waiters = new Set<Waiter>();
   /** What the last connection spoke: how many to open is not known before. */
   #protocol: 'h2' | 'http/1.1' | undefined;
   #alpn: readonly string[] = ['h2', 'http/1.1'];
   #ended = false;
+  #connectMs = 0;
+  #answerMs = Infinity;
   /** The last connection, and who was waiting while it was made. */
   #precedent: { stream: PlaintextStream; waiters: ReadonlySet<Waiter> } | undefined;
   #proven = false;
@@ -68,6 +70,10 @@ export class OriginPool {
   get proven(): boolean {
     for (const connection of this.#connections) this.#proven ||= connection.proven;
     return this.#proven;
+  }
+
+  noteAnswer(responseMs: number): void {
+    this.#answerMs = Math.min(this.#answerMs, responseMs);
   }
 
   /** Runs `use` with a connection that takes a request now, as soon as there is one. */
@@ -192,7 +198,8 @@ export class OriginPool {
     if (missing <= 0 || this.#ended) return 0;
     const room = this.#limits.maxConnectionsPerOrigin - this.#connections.size - this.#attempts.size;
     // An h2 connection may take all that wait.
-    const most = this.#protocol === 'http/1.1' ? missing : 1 - this.#attempts.size;
+    const atOnce = this.#protocol === 'http/1.1' && this.#connectMs <= DEAR_ANSWERS * this.#answerMs;
+    const most = atOnce ? missing : 1 - this.#attempts.size;
     return Math.min(most, room);
   }
 
@@ -208,8 +215,12 @@ export class OriginPool {
     const attempt = new AbortController();
     this.#attempts.add(attempt);
     const connect = this.#precedented() ?? this.#connect;
+    const startMs = performance.now();
     connect(attempt.signal, this.#alpn).then(
-      stream => this.#adopt(stream, attempt),
+      stream => {
+        this.#connectMs = performance.now() - startMs;
+        this.#adopt(stream, attempt);
+      },
       error => this.#onRefused(error, attempt),
     );
   }
@@ -274,37 +285,13 @@ export class OriginPool {
   /** It takes no request any more. */
   #remove(connection: HttpConnection): void {
     this.#connections.delete(connection);
-    this.#stopIdleTimer(connection);
+    this.#idleTimers.forget(connection);
     if (!connection.over) this.#retired.add(connection);
   }
 
-  /** The timer outlasts requests: only one that would come too late is set anew. */
   #noteIdle(connection: HttpConnection): void {
     const limitMs = Math.min(this.#limits.idleTimeoutMs, connection.idleLimitMs ?? Infinity);
-    const endMs = performance.now() + limitMs;
-    const running = this.#idleTimers.get(connection);
-    if (running) running.endMs = endMs;
-    if (!running || running.firesMs > endMs) this.#setIdleTimer(connection, endMs);
-  }
-
-  #setIdleTimer(connection: HttpConnection, endMs: number): void {
-    this.#stopIdleTimer(connection);
-    const timer = setTimeout(() => this.#onIdleTimer(connection), endMs - performance.now());
-    // In Node, a connection that nobody uses shall not keep the process alive.
-    if (typeof timer === 'object') timer.unref();
-    this.#idleTimers.set(connection, { timer, firesMs: endMs, endMs });
-  }
-
-  #onIdleTimer(connection: HttpConnection): void {
-    const { endMs = 0 } = this.#idleTimers.get(connection) ?? {};
-    if (!connection.idle) this.#idleTimers.delete(connection);
-    else if (endMs > performance.now()) this.#setIdleTimer(connection, endMs);
-    else this.#retire(connection);
-  }
-
-  #stopIdleTimer(connection: HttpConnection): void {
-    clearTimeout(this.#idleTimers.get(connection)?.timer);
-    this.#idleTimers.delete(connection);
+    this.#idleTimers.note(connection, limitMs);
   }
 }
 
