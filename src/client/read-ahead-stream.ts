@@ -22,15 +22,20 @@ export class ReadAheadStream implements DirectStream {
     this.readable = new ReadableStream(
       {
         pull: async controller => {
-          const { done, value } = await (this.#ahead.shift() ?? this.#read());
-          if (done) return controller.close();
-          this.#aheadBytes -= value.length;
-          controller.enqueue(value);
+          const { done, value } = await this.read();
+          if (done) controller.close();
+          else controller.enqueue(value);
         },
         cancel: reason => this.#reader.cancel(reason),
       },
       { highWaterMark: 0 },
     );
+  }
+
+  async read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    const result = await (this.#ahead.shift() ?? this.#read());
+    this.#aheadBytes -= result.value?.length ?? 0;
+    return result;
   }
 
   /** How the stream ended, once it has: `error` where it broke. */

@@ -9,6 +9,7 @@ export class Transport {
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #direct: DirectWriter | undefined;
+  readonly read: () => Promise<ReadableStreamReadResult<Uint8Array>>;
   #turns = new Turns();
   #endWaiting: (reason: unknown) => void = () => {};
 
@@ -19,10 +20,7 @@ export class Transport {
     // These promises only repeat what reading and writing tell.
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
-  }
-
-  read(): Promise<ReadableStreamReadResult<Uint8Array>> {
-    return this.#reader.read();
+    this.read = () => stream.read?.() ?? this.#reader.read();
   }
 
   /** Does not wait for room. With `roomBytes` the bytes are good for the call alone, and so many in front of them may be written over. */
@@ -60,7 +58,7 @@ export class Transport {
     const timer = setTimeout(() => this.giveUp(), PARTING_MS);
     try {
       await this.#writer.close();
-      while (!(await this.#reader.read()).done) await this.#turns.next();
+      while (!(await this.read()).done) await this.#turns.next();
     } catch {
       // It has ended as well.
     }

@@ -14,4 +14,6 @@ export interface DirectWriter {
 /** A stream that may be one of the library's own tunnel. */
 export interface DirectStream extends TunnelStream {
   readonly direct?: DirectWriter | undefined;
+  /** Reads without the cost of `readable`: for whoever has locked that, and does not read there. */
+  read?(): Promise<ReadableStreamReadResult<Uint8Array>>;
 }
