@@ -1,11 +1,14 @@
+/** As browsers write origins of schemes that `URL` gives none for: of extensions and app shells. */
+const OTHER_SCHEME = /^(?!(?:https?|wss?|ftp|file|blob|data):)[a-z][a-z\d+.-]*:\/\/[\w.-]+(?::\d+)?$/;
+
 /**
  * Parses an allowed origin: exactly what a browser sends, such as `https://app.example.com` or `http://localhost:5173`,
- * `null` for pages without one (sandboxed frames, files), or `*` for every page.
+ * `chrome-extension://ID` for an extension, `null` for pages without one (sandboxed frames, files), or `*` for every page.
  *
  * A `TypeError` for anything else.
  */
 export function parseOrigin(origin: string): string {
-  if (origin === '*' || origin === 'null') return origin;
+  if (origin === '*' || origin === 'null' || OTHER_SCHEME.test(origin)) return origin;
   const parsed = URL.canParse(origin) ? new URL(origin) : undefined;
   // A URL may have a * in its host; here it would only look like a pattern.
   if (!parsed || parsed.origin === 'null' || parsed.href !== `${parsed.origin}/` || origin.includes('*')) {
