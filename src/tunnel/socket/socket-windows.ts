@@ -8,7 +8,7 @@ const GROWTH_BYTES = 32 * MIB;
 /** The socket's window at first: what is on its way at once delays every message behind it. */
 const FIRST_SOCKET_WINDOW_BYTES = MIB / 2;
 
-/** Such a delay is no harm, and nothing is held for the window: so it may grow on short paths as well. */
+/** Windows that last shorter grow on short paths as well: CREDIT costs more than such a delay, and a reader that keeps up holds nothing. */
 const HARMLESS_DELAY_MS = 20;
 
 export interface WindowSizes {
@@ -50,6 +50,7 @@ export class SocketWindows {
     return new ReceiveWindow({
       ...{ initialBytes, maxBytes },
       ...{ budget: this.#budget, roundTripMs: this.#roundTripMs },
+      shortestMs: HARMLESS_DELAY_MS,
     });
   }
 

@@ -3,6 +3,9 @@ import { MAX_WINDOW_BYTES } from './limits.js';
 /** Where a window lasts shorter than this, sending credit takes more time than the network. */
 const SHORTEST_MS = 2;
 
+/** Within so many round trips a window that holds its sender up is consumed, the time to handle it included. */
+const HELD_UP_ROUND_TRIPS = 1.5;
+
 /** After such a pause the sender had nothing to say. What comes behind a lost segment comes sooner. */
 const IDLE_MS = 1_000;
 
@@ -30,7 +33,7 @@ export interface ReceiveWindowOptions {
   /** The window never grows beyond it; default 16 MiB. */
   maxBytes?: number;
   budget: GrowthBudget;
-  /** A window that lasts shorter than this many milliseconds may grow on any path; default 4. */
+  /** A window that lasts shorter than this many milliseconds may grow on any path; default 2. */
   shortestMs?: number;
   /** The shortest round trip seen on the socket, in milliseconds; undefined before the first. */
   roundTripMs: () => number | undefined;
@@ -39,8 +42,9 @@ export interface ReceiveWindowOptions {
 /**
  * The window of one direction of a stream, at its receiver.
  *
- * A sender that is held up by the window moves one window in a round trip. So when a whole window has been consumed in
- * less than two round trips, the path may carry more, and the window doubles, as far as the budget allows.
+ * A sender that is held up by the window moves one window in a round trip. So when a whole window has been consumed in one
+ * round trip, the path may carry far more, and the window becomes four times as large; in less than two, it doubles. The budget bounds
+ * that. So no window is larger than six times what the path carries in a round trip.
  */
 export class ReceiveWindow {
   readonly #options: ReceiveWindowOptions;
@@ -104,12 +108,16 @@ export class ReceiveWindow {
     const longestMs = this.#longestMs();
     if (longestMs === undefined || durationMs >= longestMs) return 0;
     const growth = Math.min(
-      this.#windowBytes,
+      (this.#isHeldUp(durationMs) ? 3 : 1) * this.#windowBytes,
       (this.#options.maxBytes ?? MAX_WINDOW_BYTES) - this.#windowBytes,
     );
     if (growth === 0 || !this.#options.budget.take(growth)) return 0;
     this.#windowBytes += growth;
     return growth;
+  }
+
+  #isHeldUp(durationMs: number): boolean {
+    return durationMs < HELD_UP_ROUND_TRIPS * (this.#options.roundTripMs() ?? 0);
   }
 
   /** A window that lasts longer does not hold its sender up; undefined while nothing is known of the path. */

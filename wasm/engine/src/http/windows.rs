@@ -1,5 +1,5 @@
 //! The windows of the bodies that an h2 client receives (RFC 9113 section 6.9). Each begins small and grows with the path: to
-//! twice what its reader takes in a round trip, while that is taken. So the window doubles in each round trip that it fills, a
+//! twice what its reader takes in a round trip, or fourfold if that is about the whole window on a longer path. A
 //! transfer over a distance need not wait for it, and a reader that stops holds little. The next body on the connection soon has
 //! the window that the last one needed.
 //!
@@ -70,10 +70,18 @@ struct Window {
     claimed: bool,
     /// The server sends no more of it.
     ended: bool,
-    /// Since when the reader has taken so many bytes.
-    round: Option<(Instant, u32)>,
-    /// Twice the most that it has taken in a round trip.
+    round: Option<Round>,
+    /// By what it has taken in a round trip.
     needed: u32,
+}
+
+/// What a reader takes in a round trip.
+#[derive(Clone, Copy)]
+struct Round {
+    since: Instant,
+    bytes: u32,
+    /// The window's size when it began.
+    size: u32,
 }
 
 impl Windows {
@@ -192,12 +200,24 @@ impl Windows {
 impl Window {
     /// Counts what is read in a round trip.
     fn count(&mut self, round_trip: Duration, (now, bytes): (Instant, u32)) {
-        let (since, before) = self.round.unwrap_or((now, 0));
-        let is_over = now.saturating_duration_since(since) >= round_trip;
-        let (since, before) = if is_over { (now, 0) } else { (since, before) };
-        let read = before.saturating_add(bytes);
-        self.round = Some((since, read));
-        self.needed = self.needed.max(read.saturating_mul(2).min(MAX));
+        let new = Round {
+            since: now,
+            bytes: 0,
+            size: self.size,
+        };
+        let last = self.round.unwrap_or(new);
+        let is_over = now.saturating_duration_since(last.since) >= round_trip;
+        let mut round = if is_over { new } else { last };
+        round.bytes = round.bytes.saturating_add(bytes);
+        self.round = Some(round);
+        // What is left of a window that holds the server up is less than a step of granting.
+        let is_full = round.bytes >= round.size / 4 * 3 && round_trip > SHORTEST_ROUND_TRIP;
+        let wanted = if is_full {
+            round.size.saturating_mul(4)
+        } else {
+            round.bytes.saturating_mul(2)
+        };
+        self.needed = self.needed.max(wanted.min(MAX));
     }
 
     /// Grows to what is needed, or expected to be; tells by how much.

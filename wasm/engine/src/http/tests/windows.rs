@@ -58,15 +58,18 @@ impl Path {
 }
 
 #[test]
-fn a_window_doubles_in_each_round_trip_that_it_fills_up_to_its_limit() {
+fn a_window_grows_fourfold_in_each_round_trip_that_it_fills_up_to_its_limit() {
     let round_trip = Duration::from_millis(50);
     let mut path = Path::new(round_trip);
-    path.open(1);
     // But for what a step has not reached yet.
-    let window = path.window_after(1, 3, round_trip);
-    assert!((6 * START..=8 * START).contains(&window), "{window}");
-    path.open(3);
-    let window = path.window_after(3, 20, round_trip);
+    for (stream, round_trips, expected) in [(1, 1, 4 * START), (3, 2, 16 * START)] {
+        path.open(stream);
+        let window = path.window_after(stream, round_trips, round_trip);
+        assert!((expected / 4 * 3..=expected).contains(&window), "{window}");
+        path.windows.release(stream);
+    }
+    path.open(5);
+    let window = path.window_after(5, 20, round_trip);
     assert!((MAX / 4 * 3..=MAX).contains(&window), "{window}");
 }
 
