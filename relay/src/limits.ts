@@ -45,7 +45,7 @@ export interface RelayLimits {
   bytesPerSecond?: number;
   /** Bytes that the relay holds in all. Beyond it, the WebSockets that hold most are closed. Default 268,435,456. */
   maxBufferedBytes?: number;
-  /** Bytes from a page that a stream holds at first while its target does not take them; 65,536 to 16,777,216, default 262,144. */
+  /** Bytes from a page that a stream holds at first while its target does not take them; 65,536 to 16,777,216, default 1,048,576. */
   windowBytes?: number;
   /** What that grows to where the path to the page is long; `windowBytes` to 16,777,216, default 16,777,216. */
   maxWindowBytes?: number;
@@ -120,7 +120,7 @@ export const LIMITS = {
   },
   maxBufferedBytes: count('max-buffered-bytes', 256 * 1024 * 1024, 'bytes held in all'),
   windowBytes: {
-    ...count('window', 256 * 1024, 'bytes held of one stream at first', MIN_WINDOW_BYTES),
+    ...count('window', 1024 * 1024, 'bytes held of one stream at first', MIN_WINDOW_BYTES),
     max: MAX_WINDOW_BYTES,
   },
   maxWindowBytes: {
