@@ -5,8 +5,13 @@ import {
   MAX_SOCKET_WINDOW_BYTES,
 } from '../wire/limits.js';
 
-/** Bytes that may wait for the page's network: more would only delay what other streams say. */
-const MAX_BUFFERED_BYTES = 512 * 1024;
+/**
+ * Bytes that may wait for the page's network: as many as it takes in so many milliseconds, within bounds. More would only delay what
+ * other streams say, and fewer would run out before the outbox looks again.
+ */
+const BUFFERED_MS = 20;
+const MIN_BUFFERED_BYTES = 512 * 1024;
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 /** How soon the outbox looks again whether bytes have left: a WebSocket does not tell. */
 const LOOK_AGAIN_MS = 4;
@@ -37,6 +42,9 @@ export class Outbox {
   #creditBytes = INITIAL_CREDIT_BYTES;
   #flushing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #limitBytes = MIN_BUFFERED_BYTES;
+  /** Since when so many bytes have waited, where that was too many. */
+  #full: { sinceMs: number; bytes: number } | undefined;
 
   /** `onFull`: bytes wait for the network. Timers of a hidden page come late, so something else should call `flush` as well. */
   constructor(wire: Wire, onFull: () => void) {
@@ -74,6 +82,11 @@ export class Outbox {
     return true;
   }
 
+  /** Whether a message would leave at once. */
+  get hasRoom(): boolean {
+    return this.#ready.size === 0 && this.#creditBytes > 0 && !this.#isFull();
+  }
+
   flush(): void {
     // Sending may make a stream's user write, and so lead here again.
     if (this.#flushing || this.#ready.size === 0) return;
@@ -98,7 +111,13 @@ export class Outbox {
   }
 
   #isFull(): boolean {
-    if (this.#wire.bufferedAmount < MAX_BUFFERED_BYTES) return false;
+    const bytes = this.#wire.bufferedAmount;
+    if (bytes < this.#limitBytes) {
+      if (this.#full) this.#measure(this.#full, bytes);
+      this.#full = undefined;
+      return false;
+    }
+    this.#full ??= { sinceMs: performance.now(), bytes };
     if (this.#timer === undefined) {
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
@@ -107,5 +126,12 @@ export class Outbox {
       this.#onFull();
     }
     return true;
+  }
+
+  /** By what the network has taken since. The first bytes may be in a buffer of its own: so the limit grows in steps. */
+  #measure({ sinceMs, bytes }: { sinceMs: number; bytes: number }, leftBytes: number): void {
+    const rate = (bytes - leftBytes) / Math.max(1, performance.now() - sinceMs);
+    const most = Math.min(2 * this.#limitBytes, MAX_BUFFERED_BYTES);
+    this.#limitBytes = Math.max(MIN_BUFFERED_BYTES, Math.min(BUFFERED_MS * rate, most));
   }
 }
