@@ -25,8 +25,14 @@ const MAX_AHEAD = 2;
 
 const nothing = new Uint8Array(0);
 
-/** A chunk of ciphertext: its records; undefined at the end of the stream. */
-type Chunk = { cut: CutRecords | undefined } | { error: unknown };
+/** A chunk of ciphertext. */
+interface Chunk {
+  bytes: Uint8Array;
+  cut: CutRecords;
+}
+
+/** `chunk`: undefined at the end of the stream. */
+type Read = { chunk: Chunk | undefined } | { error: unknown };
 
 /**
  * A TLS connection over a byte stream.
@@ -45,7 +51,7 @@ export class TlsConnection implements PlaintextChannel {
   /** Undefined during the handshake. */
   #records: RecordLayer | undefined;
   #plaintext: Uint8Array[] = [];
-  #ahead: Promise<Chunk>[] = [];
+  #ahead: Promise<Read>[] = [];
   #turns = new Turns();
   #peerClosed = false;
   /** Nothing more is written: it has been closed, or has failed. */
@@ -166,8 +172,9 @@ export class TlsConnection implements PlaintextChannel {
         this.#endReading();
         return false;
       }
-      const cut = await this.#readRecords();
+      const { bytes, cut } = await this.#nextChunk();
       passed = await this.#receive(cut, sink.target());
+      this.#transport.free(bytes);
     }
     const plaintext = this.#plaintext.splice(0);
     if (plaintext.length > 0) sink.data(plaintext);
@@ -176,7 +183,7 @@ export class TlsConnection implements PlaintextChannel {
 
   /** In place of `writable`, as are `send` and `close`. */
   untilWritable(): Promise<void> {
-    return this.#untilWritable();
+    return this.#until(this.#transport.untilWritable());
   }
 
   send(output: EngineOutput): Promise<void> {
@@ -194,21 +201,22 @@ export class TlsConnection implements PlaintextChannel {
     if (!(await this.receive({ target: () => undefined, data }))) controller.close();
   }
 
-  /** The records of the next chunk. Others are read meanwhile where that pays. */
-  async #readRecords(): Promise<CutRecords> {
-    const chunk = await (this.#ahead.shift() ?? this.#readChunk());
-    if ('error' in chunk) throw this.#failWith(this.#history.errorOfStream(chunk.error));
-    if (!chunk.cut) throw this.#failWith(this.#history.truncation());
+  /** Others are read meanwhile where that pays. */
+  async #nextChunk(): Promise<Chunk> {
+    const read = await (this.#ahead.shift() ?? this.#readChunk());
+    if ('error' in read) throw this.#failWith(this.#history.errorOfStream(read.error));
+    if (!read.chunk) throw this.#failWith(this.#history.truncation());
     if (this.#usable().opensAside) while (this.#ahead.length < MAX_AHEAD) this.#ahead.push(this.#readChunk());
-    return chunk.cut;
+    return read.chunk;
   }
 
   /** How the stream ends is told in its turn, behind what came before. */
-  async #readChunk(): Promise<Chunk> {
+  async #readChunk(): Promise<Read> {
     try {
-      const { value } = await this.#transport.read();
-      if (value) this.#history.noteReceived(value);
-      return { cut: value && this.#usable().begin(value) };
+      const { value: bytes } = await this.#transport.read();
+      if (!bytes) return { chunk: undefined };
+      this.#history.noteReceived(bytes);
+      return { chunk: { bytes, cut: this.#usable().begin(bytes) } };
     } catch (error) {
       return { error };
     }
@@ -259,7 +267,7 @@ export class TlsConnection implements PlaintextChannel {
       throw error;
     }
     for (let start = 0; start < chunk.length; start += WRITE_SLICE_BYTES) {
-      await this.#untilWritable();
+      await this.untilWritable();
       const slice = chunk.subarray(start, start + WRITE_SLICE_BYTES);
       await this.#send(records => records.send(slice));
     }
@@ -277,7 +285,7 @@ export class TlsConnection implements PlaintextChannel {
 
   async #close(): Promise<void> {
     await this.#sayClose();
-    await this.#untilWritable();
+    await this.#until(this.#transport.untilSent());
     await this.#endWriting();
   }
 
@@ -295,9 +303,9 @@ export class TlsConnection implements PlaintextChannel {
     }
   }
 
-  async #untilWritable(): Promise<void> {
+  async #until(room: Promise<void>): Promise<void> {
     try {
-      await this.#transport.untilWritable();
+      await room;
     } catch (error) {
       await this.#endWriting();
       throw this.#history.errorOfStream(error);

@@ -23,6 +23,11 @@ export class Transport {
     this.read = () => stream.read?.() ?? this.#reader.read();
   }
 
+  /** What has been read is not used any longer. */
+  free(chunk: Uint8Array): void {
+    this.#direct?.free(chunk);
+  }
+
   /** Does not wait for room. With `roomBytes` the bytes are good for the call alone, and so many in front of them may be written over. */
   write(bytes: Uint8Array, roomBytes?: number): void {
     if (this.#direct) this.#direct.write(bytes, roomBytes);
@@ -31,10 +36,12 @@ export class Transport {
 
   /** Resolves when there is room; rejects when there will be none, or by `endWaiting`. */
   untilWritable(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#endWaiting = reject;
-      this.#untilReady().then(resolve, reject);
-    });
+    return this.#until(() => this.#direct?.roomAhead());
+  }
+
+  /** Resolves when all has left; rejects as `untilWritable` does. */
+  untilSent(): Promise<void> {
+    return this.#until(() => this.#direct?.drained());
   }
 
   /** Rejects what waits for room. */
@@ -66,10 +73,16 @@ export class Transport {
     this.giveUp();
   }
 
-  async #untilReady(): Promise<void> {
-    await this.#writer.ready;
-    for (let drained = this.#direct?.drained(); drained; drained = this.#direct?.drained()) await drained;
-    await this.#writer.ready;
+  #until(missing: () => Promise<void> | undefined): Promise<void> {
+    const wait = async () => {
+      await this.#writer.ready;
+      for (let next = missing(); next; next = missing()) await next;
+      await this.#writer.ready;
+    };
+    return new Promise((resolve, reject) => {
+      this.#endWaiting = reject;
+      wait().then(resolve, reject);
+    });
   }
 
   giveUp(reason?: unknown): void {

@@ -3,6 +3,10 @@ import { deferred } from '../util/promises.js';
 import type { DirectStream, DirectWriter } from './direct-writer.js';
 import type { RelayedStream, StreamHandlers } from './socket/relayed-stream.js';
 import { ChunkQueue } from './wire/chunk-queue.js';
+import { DATA_HEADER_BYTES } from './wire/limits.js';
+
+/** From this much on it pays to free memory at once. */
+const FREED_BYTES = 32 * 1024;
 
 /** The two byte streams of a page over one stream of the tunnel. */
 export class ByteStreams implements DirectStream, StreamHandlers {
@@ -10,7 +14,9 @@ export class ByteStreams implements DirectStream, StreamHandlers {
   readonly writable: WritableStream<Uint8Array>;
   readonly direct: DirectWriter = {
     write: (bytes, roomBytes) => this.#send(bytes, roomBytes),
-    drained: () => (this.#full ? this.#writing.promise : undefined),
+    drained: () => (this.#stream.hasUnsent ? this.#writing.promise : undefined),
+    roomAhead: () => this.#roomAhead(),
+    free,
   };
 
   readonly #stream: RelayedStream;
@@ -24,7 +30,7 @@ export class ByteStreams implements DirectStream, StreamHandlers {
   readonly #received = new ChunkQueue();
   /** A read is waiting. */
   #wanted = false;
-  /** Something that was written has not been sent. */
+  /** Something that was written has not been sent, or there is no room for more. */
   #full = false;
   #writing = deferred<void>();
 
@@ -121,6 +127,14 @@ export class ByteStreams implements DirectStream, StreamHandlers {
     this.#writing = deferred();
   }
 
+  #roomAhead(): Promise<void> | undefined {
+    if (!this.#failure && !this.#full && !this.#stream.hasRoom()) {
+      this.#full = true;
+      this.#writing = deferred();
+    }
+    return this.#full ? this.#writing.promise : undefined;
+  }
+
   #end(): void {
     this.#localEnded = true;
     this.#stream.end();
@@ -161,6 +175,12 @@ export class ByteStreams implements DirectStream, StreamHandlers {
   #releaseSignal(): void {
     if (this.#localEnded && this.#remoteEnded) this.#signal?.removeEventListener('abort', this.#onAbort);
   }
+}
+
+/** A message of its own alone: small ones share their memory with others. */
+function free({ buffer, length }: Uint8Array): void {
+  const memory: ArrayBufferLike & { transfer?(length: number): ArrayBuffer } = buffer;
+  if (length >= FREED_BYTES && memory.byteLength === DATA_HEADER_BYTES + length) memory.transfer?.(0);
 }
 
 function givenUpError(cause: unknown): MtlsError {

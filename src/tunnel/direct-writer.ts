@@ -9,6 +9,10 @@ export interface DirectWriter {
   write(bytes: Uint8Array, roomBytes?: number): void;
   /** Resolves when nothing waits any longer, or the stream has failed; undefined: that is so. */
   drained(): Promise<void> | undefined;
+  /** Resolves when a message would leave at once, or the stream has failed; undefined: that is so. */
+  roomAhead(): Promise<void> | undefined;
+  /** Frees the memory of a chunk that has been read and is not used any longer, where the platform can: its collection comes late. */
+  free(chunk: Uint8Array): void;
 }
 
 /** A stream that may be one of the library's own tunnel. */

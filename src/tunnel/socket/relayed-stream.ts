@@ -14,7 +14,7 @@ export interface StreamHandlers {
   onEnd(): void;
   /** Both directions are over; what came before stays good. */
   onError(error: unknown): void;
-  /** All that was written has left. */
+  /** All that was written has left, and more may. */
   onDrain(): void;
 }
 
@@ -39,6 +39,10 @@ export class RelayedStream implements Sender {
   readonly #window: ReceiveWindow;
   /** Bytes that the relay still has room for. */
   #creditBytes = MIN_WINDOW_BYTES;
+  /** The most that it ever had room for. */
+  #mostCreditBytes = MIN_WINDOW_BYTES;
+  /** Its user wants to write when there is room. */
+  #wantsRoom = false;
   /** Written, and not sent. */
   #waiting: Uint8Array[] = [];
   #opened = false;
@@ -80,6 +84,21 @@ export class RelayedStream implements Sender {
     return this.write(bytes.slice());
   }
 
+  /** Whether something that was written has not left. */
+  get hasUnsent(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Whether what is written now leaves at once, unless it is larger than a message. `false`: `onDrain` follows. */
+  hasRoom(): boolean {
+    if (this.#over || this.#localEnd !== 'none') return true;
+    if (this.hasUnsent) return false;
+    if (this.#hasCredit() && this.#link.outbox.hasRoom) return true;
+    this.#wantsRoom = true;
+    this.#link.outbox.add(this);
+    return !this.#wantsRoom;
+  }
+
   /** Ends this direction, behind all that was written. */
   end(): void {
     if (this.#over || this.#localEnd !== 'none') return;
@@ -103,7 +122,10 @@ export class RelayedStream implements Sender {
 
   nextMessage(maxBytes: number): Uint8Array<ArrayBuffer> | undefined {
     const [bytes] = this.#waiting;
-    if (!bytes) return this.#endMessage();
+    if (!bytes) {
+      this.#tellRoom();
+      return this.#endMessage();
+    }
     const length = Math.min(bytes.length, this.#creditBytes, maxBytes);
     if (length <= 0) return undefined;
     this.#creditBytes -= length;
@@ -122,7 +144,8 @@ export class RelayedStream implements Sender {
   /** `false` when the credit passes the bound of the format. */
   grant(bytes: number): boolean {
     this.#creditBytes += bytes;
-    if (this.#waiting.length > 0) this.#link.outbox.add(this);
+    this.#mostCreditBytes = Math.max(this.#mostCreditBytes, this.#creditBytes);
+    if (this.#waiting.length > 0 || this.#wantsRoom) this.#link.outbox.add(this);
     return this.#creditBytes <= MAX_WINDOW_BYTES;
   }
 
@@ -163,6 +186,17 @@ export class RelayedStream implements Sender {
     if (this.#over) return;
     this.#finish();
     this.handlers.onError(error);
+  }
+
+  /** For a whole message, so that it need not be cut: a relay gives credit back before a quarter of its window is missing. */
+  #hasCredit(): boolean {
+    return this.#creditBytes >= Math.min(MAX_DATA_BYTES, this.#mostCreditBytes / 2);
+  }
+
+  #tellRoom(): void {
+    if (!this.#wantsRoom || !this.#hasCredit()) return;
+    this.#wantsRoom = false;
+    this.handlers.onDrain();
   }
 
   #endMessage(): Uint8Array<ArrayBuffer> | undefined {

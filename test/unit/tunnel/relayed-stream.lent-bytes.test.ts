@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { DirectStream, DirectWriter } from '../../../src/tunnel/direct-writer.js';
-import { encodeCredit, encodeOpened } from '../../../src/tunnel/wire/frames.js';
+import { encodeCredit, encodeOpened, encodeReset } from '../../../src/tunnel/wire/frames.js';
+import { MAX_DATA_BYTES } from '../../../src/tunnel/wire/limits.js';
 import {
   ADDRESS,
   MIB,
@@ -30,10 +31,17 @@ function watchedSockets(extensions: string) {
   return { sent, WebSocket: Watched };
 }
 
-async function openDirect(extensions = '') {
+async function openDirect(extensions = '', streamWindowBytes = CREDIT_BYTES) {
+  let consumedBytes = 0;
   const { url, page } = await startScriptedRelay((frame, page) => {
-    if (frame.type === 'hello') page.welcome({ streamWindowBytes: CREDIT_BYTES });
+    if (frame.type === 'hello') page.welcome({ streamWindowBytes });
     if (frame.type === 'open') page.send(encodeOpened(frame.stream));
+    if (frame.type !== 'data' || streamWindowBytes === CREDIT_BYTES) return;
+    // As late as the format allows.
+    consumedBytes += frame.payload.length;
+    if (consumedBytes < streamWindowBytes / 4) return;
+    page.send(encodeCredit(frame.stream, consumedBytes));
+    consumedBytes = 0;
   });
   const { sent, WebSocket } = watchedSockets(extensions);
   const stream: DirectStream = await openTunnel(url, { WebSocket }).connect(ADDRESS);
@@ -78,6 +86,29 @@ test('what has to wait for credit is copied, and keeps its place', async () => {
   expect(direct.drained()).toBeUndefined();
   const expected = Buffer.concat([Buffer.alloc(40_000, 1), Buffer.alloc(40_000, 2), Buffer.alloc(10, 3)]);
   await expect.poll(() => received(page()).equals(expected)).toBe(true);
+});
+
+test('who waits for room has whole messages sent from where they are', async () => {
+  const { direct, page, sent } = await openDirect('', MIB);
+  // WELCOME has come.
+  await expect.poll(() => page().of('ping').length).toBeGreaterThan(0);
+  const messages = [1_000, ...new Array(16).fill(MAX_DATA_BYTES)];
+  for (const length of messages) {
+    for (let room = direct.roomAhead(); room; room = direct.roomAhead()) await room;
+    lend(direct, 7, length);
+  }
+  const isData = ({ length }: Uint8Array) => length >= 1_000;
+  expect(sent.filter(isData).map(it => it.buffer.byteLength)).toEqual(messages.map(it => ROOM_BYTES + it));
+  await expect.poll(() => page().dataBytes()).toBe(1_000 + 4 * MIB);
+});
+
+test('who waits for room waits no longer when the stream ends or fails', async () => {
+  const { direct, page } = await openDirect('', MIB);
+  for (let room = direct.roomAhead(); room; room = direct.roomAhead()) await room;
+  lend(direct, 7, CREDIT_BYTES);
+  await expect.poll(() => page().dataBytes()).toBe(CREDIT_BYTES);
+  page().send(encodeReset({ stream: 1, code: 5, reason: '' }));
+  await expect.poll(() => direct.roomAhead()).toBeUndefined();
 });
 
 test('lent bytes are copied where an extension may compress them later', async () => {
