@@ -25,6 +25,10 @@ const attacks = {
   test: { name: 'attacks', include: ['relay/test/attacks/*.test.ts'], testTimeout: 60_000 },
 };
 
+const browser = project('browser', 180_000);
+// They look at times and memory: one at a time, when nothing else runs.
+Object.assign(browser.test, { maxWorkers: 1, sequence: { groupOrder: 1 } });
+
 const libraries = project('libraries', 60_000, ['test/setup/web-socket.ts']);
 // Node would give it the other one of the two builds of graphql.
 Object.assign(libraries.test, { server: { deps: { inline: ['graphql-ws'] } } });
@@ -97,7 +101,7 @@ export default defineConfig({
       project('pack', 180_000),
       project('docs', 300_000),
       project('bundlers', 600_000),
-      project('browser', 180_000),
+      browser,
     ],
   },
 });

@@ -95,8 +95,7 @@ const STEPS = [
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',
     ['openssl', 'zstd', 'nginx', 'servers', 'chromium', 'firefox', 'webkit', 'producers', 'go'],
-    // They look at times and memory.
-    { after: ['build'], workers: 1 },
+    { after: ['build'] },
   ),
 ];
 
@@ -195,7 +194,9 @@ function step(id, title, needs, command) {
  */
 function vitestStep(id, title, needs, options = {}) {
   const { after = [], projects = [id], folders = [`test/${id}`], workers = 2, install } = options;
-  return { id, title, needs, after, projects, folders, workers, install };
+  // One run, so that no worker waits for the end of a step.
+  const together = after.includes('build') ? 'on the build' : undefined;
+  return { id, title, needs, after, together, projects, folders, workers, install };
 }
 
 /** The steps by what runs at once, each group in the place of its first one. */
