@@ -33,7 +33,7 @@ let targets: ChildProcess | undefined;
 beforeAll(async () => {
   targets = fork(file('targets.mjs'));
   [surroundings] = await once(targets, 'message');
-});
+}, 60_000);
 afterAll(() => {
   targets?.kill('SIGKILL');
 });

@@ -100,10 +100,11 @@ async function startDns() {
 // The issuer of keys
 
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const jwk = publicKey.export({ format: 'jwk' });
 const keys = (count, kid) =>
   JSON.stringify({
     keys: Array.from({ length: count }, (_, index) => ({
-      ...publicKey.export({ format: 'jwk' }),
+      ...jwk,
       kid: kid ?? `${index}`,
     })),
   });
