@@ -7,6 +7,7 @@ import {
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Doorkeeper, Visitor } from '../admission/doorkeeper.js';
 import { takeProxyHeader } from '../admission/proxy-protocol.js';
+import { takeRequestHead } from './request-head.js';
 
 export interface FrontOptions {
   doorkeeper: Doorkeeper;
@@ -81,7 +82,7 @@ export class Front {
     );
     socket.once('close', () => this.upgraded(socket));
     if (this.#options.proxyProtocol && visitor.anonymous) void this.#takeProxyHeader(socket, visitor);
-    else this.http.emit('connection', socket);
+    else this.#takeRequest(socket);
   }
 
   async #takeProxyHeader(socket: Socket, visitor: Visitor): Promise<void> {
@@ -98,8 +99,21 @@ export class Front {
       socket.destroy();
       return;
     }
-    this.http.emit('connection', socket);
+    this.#takeRequest(socket);
     socket.resume();
+  }
+
+  /** What comes behind the first request is a WebSocket's, or nobody's. */
+  #takeRequest(socket: Socket): void {
+    takeRequestHead(socket, (head, rest) => {
+      const isUpgrade = /^upgrade:/im.test(head.toString('latin1'));
+      if (rest.length > 0 && isUpgrade) socket.unshift(rest);
+      else if (/^[A-Z]+ /.test(rest.toString('latin1', 0, 10)))
+        this.#options.doorkeeper.charge(socket, PIPELINED_CONNECTIONS);
+      socket.unshift(head);
+      this.http.emit('connection', socket);
+      socket.resume();
+    });
   }
 
   /** One answer for each connection: what is sent without waiting for it costs far more than it. */
