@@ -69,7 +69,10 @@ test('a client that cannot be made leaves no WebSocket', async () => {
 test.each<[string, object]>([
   ['tunnelOptions', { tunnel: { connect() {} }, tunnelOptions: {} }],
   ['tunnelOptions.token', { tunnel: 'ws://127.0.0.1:9/', tunnelOptions: { token: 'T' } }],
-  ['tunnelOptions.connectAt', { tunnel: 'ws://127.0.0.1:9/', tunnelOptions: { ...platform, connectAt: 'now' } }],
+  [
+    'tunnelOptions.connectAt',
+    { tunnel: 'ws://127.0.0.1:9/', tunnelOptions: { ...platform, connectAt: 'now' } },
+  ],
   ['tunnelOptions.windows', { tunnel: 'ws://127.0.0.1:9/', tunnelOptions: { ...platform, windows: 1 } }],
 ])('a wrong "%s" is a TypeError', async (name, options) => {
   const making = createClient({ engine, ...options } as ClientOptions);
