@@ -49,6 +49,9 @@ const orderly: ReadonlySet<number> = new Set([
   CloseCode.lifetime,
 ]);
 
+/** `WebSocket.CLOSED`. */
+const CLOSED = 3;
+
 /** One WebSocket to the relay, with its streams. It opens when it is made. */
 export class TunnelSocket implements StreamLink {
   readonly outbox: Outbox;
@@ -88,6 +91,10 @@ export class TunnelSocket implements StreamLink {
     webSocket.onopen = () => this.#onOpen();
     webSocket.onmessage = event => this.#onMessage(event.data);
     webSocket.onclose = event => this.#onClose(event);
+    // Where a Content-Security-Policy blocks it, Chromium gives an error and no close.
+    webSocket.onerror = () => {
+      if (this.#state === 'opening' && webSocket.readyState === CLOSED) this.#onNotOpened();
+    };
   }
 
   /** Streams that it carries, or that wait for it. */

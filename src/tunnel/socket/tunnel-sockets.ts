@@ -95,8 +95,6 @@ export class TunnelSockets {
     const { url, WebSocket } = this.#settings;
     const webSocket = new WebSocket(url, [SUBPROTOCOL]);
     webSocket.binaryType = 'arraybuffer';
-    // A close follows each error and says more. Outside of browsers an error that nobody hears is fatal.
-    webSocket.onerror = () => {};
     return webSocket;
   }
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { TunnelSocket } from '../../../src/tunnel/socket/tunnel-socket.js';
+import { createWebSocketTunnel } from '../../../src/tunnel/websocket-tunnel.js';
 import {
   encodeData,
   encodeEnd,
@@ -294,4 +295,21 @@ describe('a relay that falls silent', () => {
       Array(2).fill([3, undefined]),
     );
   });
+});
+
+test('a WebSocket that the browser blocks, with an error and no close, fails at once', async () => {
+  class Blocked {
+    readyState = 0;
+    onerror?: () => void;
+    constructor() {
+      queueMicrotask(() => {
+        this.readyState = 3;
+        this.onerror?.();
+      });
+    }
+    close() {}
+  }
+  const options = { connectAt: 'first-use', openTimeoutMs: 0, WebSocket: Blocked as never } as const;
+  const tunnel = createWebSocketTunnel('ws://relay.test/', options);
+  await expect(tunnel.connect(ADDRESS)).rejects.toMatchObject({ code: 'ERR_TUNNEL_UNREACHABLE' });
 });
