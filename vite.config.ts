@@ -25,9 +25,14 @@ const attacks = {
   test: { name: 'attacks', include: ['relay/test/attacks/*.test.ts'], testTimeout: 60_000 },
 };
 
+/** Files that look at times: nothing else runs beside them. */
+const TIMED = ['challenges', 'demo', 'engines', 'identity', 'keychain', 'odd-files', 'tunnel'].map(
+  name => `test/browser/${name}.test.ts`,
+);
 const browser = project('browser', 180_000);
-// They look at times and memory: one at a time, when nothing else runs.
-Object.assign(browser.test, { maxWorkers: 1, sequence: { groupOrder: 1 } });
+browser.test.exclude.push(...TIMED);
+const browserTimed = project('browser-timed', 180_000);
+Object.assign(browserTimed.test, { include: TIMED, maxWorkers: 1, sequence: { groupOrder: 1 } });
 
 const libraries = project('libraries', 60_000, ['test/setup/web-socket.ts']);
 // Node would give it the other one of the two builds of graphql.
@@ -102,6 +107,7 @@ export default defineConfig({
       project('docs', 300_000),
       project('bundlers', 600_000),
       browser,
+      browserTimed,
     ],
   },
 });

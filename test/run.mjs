@@ -95,7 +95,7 @@ const STEPS = [
     'browser',
     'Chromium, Firefox and WebKitGTK: pages, and the demo',
     ['openssl', 'zstd', 'nginx', 'servers', 'chromium', 'firefox', 'webkit', 'producers', 'go'],
-    { after: ['build'] },
+    { after: ['build'], projects: ['browser', 'browser-timed'] },
   ),
 ];
 
