@@ -44,7 +44,7 @@ Object.assign(libraries.test, { server: { deps: { inline: ['graphql-ws'] } } });
  */
 const parts = {
   client: 'src/client/client.ts',
-  'cookie-jar': 'src/http/cookie-jar.ts',
+  'cookie-jar': 'src/http/cookies/cookie-jar.ts',
   'wasm-decoder': 'src/fetch/decoding/wasm-decoder.ts',
   protocol: 'src/websocket/protocol.ts',
   import: 'src/p12/import.ts',

@@ -47,9 +47,9 @@ export { MtlsError, type MtlsErrorCode, mtlsErrorOf } from './errors.js';
 export type { MtlsFetch } from './fetch/fetch.js';
 export type { MtlsRequestClass } from './fetch/request/client-request.js';
 export type { MtlsRequestInit } from './fetch/request-init.js';
-export type { ClientCookies, CookieOptions, VisibleCookie } from './http/cookies.js';
-export type { PoolOptions } from './http/pool-options.js';
-export type { BodyProgress } from './http/progress.js';
+export type { BodyProgress } from './http/body/progress.js';
+export type { ClientCookies, CookieOptions, VisibleCookie } from './http/cookies/cookies.js';
+export type { PoolOptions } from './http/pool/pool-options.js';
 export type {
   Certificate,
   Identity,

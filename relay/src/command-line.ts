@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { JwtOptions } from './admission/jwt.js';
+import type { JwtOptions } from './admission/jwt/jwt.js';
 import { type RelayToken, readToken } from './admission/tokens.js';
 import { LIMITS, limitNames, type RelayLimits } from './limits.js';
 import { parseRelayOptions, type RelayOptions } from './options.js';
-import { parseResolverSettings } from './policy/resolver-settings.js';
+import { parseResolverSettings } from './policy/lookup/resolver-settings.js';
 
 const OPTIONS = {
   listen: { type: 'string', default: '127.0.0.1:8080' },

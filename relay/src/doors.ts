@@ -1,4 +1,4 @@
-import { isLoopback } from './admission/address.js';
+import { isLoopback } from './admission/addresses/address.js';
 import type { RelaySettings } from './options.js';
 
 /** A sentence for each way in that these settings leave open to more than the operator may think of. */

@@ -1,5 +1,5 @@
-export type { JwtOptions } from './admission/jwt.js';
-export type { JwtKeyOptions } from './admission/jwt-keys.js';
+export type { JwtOptions } from './admission/jwt/jwt.js';
+export type { JwtKeyOptions } from './admission/jwt/jwt-keys.js';
 export type { RelayToken } from './admission/tokens.js';
 export type { RelayEvent } from './events.js';
 export type { RelayLimits } from './limits.js';

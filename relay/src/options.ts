@@ -2,16 +2,16 @@ import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { isIPv6 } from 'node:net';
 import { checkOptionNames, type OptionNames } from '../../src/util/options.js';
+import { TrustedProxies } from './admission/addresses/client-address.js';
 import { type Admit, byTokens } from './admission/admission.js';
-import { TrustedProxies } from './admission/client-address.js';
-import { byJwt, type JwtOptions, parseJwtOptions } from './admission/jwt.js';
+import { byJwt, type JwtOptions, parseJwtOptions } from './admission/jwt/jwt.js';
 import { parseOrigin } from './admission/origins.js';
 import { parseTokens, type RelayToken } from './admission/tokens.js';
 import type { RelayEvent } from './events.js';
 import { type LimitSettings, limitNames, parseLimits, type RelayLimits } from './limits.js';
-import type { Network } from './policy/ip-address.js';
-import { parseNat64Prefix } from './policy/nat64.js';
-import { parseResolverSettings, type ResolverSettings } from './policy/resolver-settings.js';
+import type { Network } from './policy/addresses/ip-address.js';
+import { parseNat64Prefix } from './policy/addresses/nat64.js';
+import { parseResolverSettings, type ResolverSettings } from './policy/lookup/resolver-settings.js';
 import { parseTargetRule, type TargetRule } from './policy/target-rule.js';
 
 /** Which way bytes went that the relay passed on. */

@@ -1,19 +1,19 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { CloseCode } from '../../src/tunnel/wire/codes.js';
-import { addressKey } from './admission/address.js';
-import type { Doorkeeper, Visitor } from './admission/doorkeeper.js';
-import { FrameGuard } from './admission/frame-guard.js';
-import { GuessThrottle } from './admission/guesses.js';
+import { addressKey } from './admission/addresses/address.js';
+import type { Doorkeeper, Visitor } from './admission/budgets/doorkeeper.js';
+import { FrameGuard } from './admission/budgets/frame-guard.js';
+import { GuessThrottle } from './admission/budgets/guesses.js';
+import { byteBucket, PageBudget } from './admission/budgets/page-budget.js';
+import { ProvenBudget } from './admission/budgets/proven.js';
+import { BucketsByAddress, rateOf } from './admission/budgets/token-bucket.js';
 import { originAllowed } from './admission/origins.js';
-import { byteBucket, PageBudget } from './admission/page-budget.js';
-import { ProvenBudget } from './admission/proven.js';
-import { BucketsByAddress, rateOf } from './admission/token-bucket.js';
 import { loggable } from './events.js';
 import type { MemoryHolder } from './memory/memory-watch.js';
 import { RelayResources } from './memory/resources.js';
 import type { RelaySettings } from './options.js';
-import { createConnector } from './policy/create-connector.js';
+import { createConnector } from './policy/connection/create-connector.js';
 import { ReadGate } from './session/read-gate.js';
 import { Session } from './session/session.js';
 

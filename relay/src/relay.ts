@@ -6,7 +6,7 @@ import { WebSocketServer } from 'ws';
 import { CloseCode } from '../../src/tunnel/wire/codes.js';
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../../src/tunnel/wire/limits.js';
 import { bracketed } from '../../src/util/host-port.js';
-import { Doorkeeper, type Visitor } from './admission/doorkeeper.js';
+import { Doorkeeper, type Visitor } from './admission/budgets/doorkeeper.js';
 import { openDoors } from './doors.js';
 import { loggable } from './events.js';
 import { DescriptorWatch } from './front/descriptor-watch.js';

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
-import { addressKey, normaliseAddress } from '../src/admission/address.js';
-import { GuessThrottle } from '../src/admission/guesses.js';
-import { ProvenBudget } from '../src/admission/proven.js';
-import { BucketsByAddress, TokenBucket } from '../src/admission/token-bucket.js';
+import { addressKey, normaliseAddress } from '../src/admission/addresses/address.js';
+import { GuessThrottle } from '../src/admission/budgets/guesses.js';
+import { ProvenBudget } from '../src/admission/budgets/proven.js';
+import { BucketsByAddress, TokenBucket } from '../src/admission/budgets/token-bucket.js';
+import { UnprovenBudget } from '../src/admission/budgets/unproven.js';
 import { findToken, parseTokens, readToken } from '../src/admission/tokens.js';
-import { UnprovenBudget } from '../src/admission/unproven.js';
 import { LIMITS, type LimitRule, limitNames, parseLimits } from '../src/limits.js';
 import { dropLargest } from '../src/memory/memory-watch.js';
 

@@ -1,6 +1,6 @@
 import { CompactSign, exportJWK, generateKeyPair } from 'jose';
 import { expect, test } from 'vitest';
-import { byJwt, type JwtOptions, parseJwtOptions } from '../src/admission/jwt.js';
+import { byJwt, type JwtOptions, parseJwtOptions } from '../src/admission/jwt/jwt.js';
 
 const now = () => Math.floor(Date.now() / 1000);
 

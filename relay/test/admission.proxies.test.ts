@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { TrustedProxies } from '../src/admission/client-address.js';
-import { parseProxyHeader } from '../src/admission/proxy-protocol.js';
+import { TrustedProxies } from '../src/admission/addresses/client-address.js';
+import { parseProxyHeader } from '../src/admission/addresses/proxy-protocol.js';
 import type { RelayOptions } from '../src/index.js';
 import { dialRelay, startRelay, UPGRADE, until } from './support/harness.js';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { Doorkeeper } from '../src/admission/doorkeeper.js';
+import { Doorkeeper } from '../src/admission/budgets/doorkeeper.js';
 import { Front } from '../src/front/front.js';
 import { parseRelayOptions } from '../src/options.js';
 

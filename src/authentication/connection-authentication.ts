@@ -6,7 +6,7 @@ import type { CertificateReader } from '../identity/certificates/certificate-rea
 import { type KeyAccess, keyAccessOf } from '../identity/key-access.js';
 import { credentialOf } from '../identity/signatures/signing.js';
 import type { Certificate, StoredIdentity } from '../identity/types.js';
-import { isCertificateRefusal } from '../tls/failure.js';
+import { isCertificateRefusal } from '../tls/errors/failure.js';
 import type { CertificateRequest, ServerTrustQuestion } from '../tls/types.js';
 import { toHex } from '../util/encoding.js';
 import type { HostPort } from '../util/host-port.js';

@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import { cutHandshakeError } from '../tls/failure.js';
+import { cutHandshakeError } from '../tls/errors/failure.js';
 import type { HandshakeTimer } from './handshake-timer.js';
 import type { ReadAheadStream } from './read-ahead-stream.js';
 

@@ -1,7 +1,7 @@
 import { readDiagnostics } from '../diagnostics/diagnostics.js';
 import { loadEngine } from '../engine/load.js';
-import { Cookies } from '../http/cookies.js';
-import { readPoolOptions } from '../http/pool-options.js';
+import { Cookies } from '../http/cookies/cookies.js';
+import { readPoolOptions } from '../http/pool/pool-options.js';
 import { readMaterial } from '../trust/options.js';
 import { PinRules } from '../trust/pins.js';
 import { Part } from '../util/part.js';

@@ -2,7 +2,7 @@ import type { RememberedAnswer } from '../authentication/challenge.js';
 import type { MtlsFetch } from '../fetch/fetch.js';
 import type { MtlsRequestClass } from '../fetch/request/client-request.js';
 import type { ResponseTransport } from '../http/connection-info.js';
-import type { ClientCookies } from '../http/cookies.js';
+import type { ClientCookies } from '../http/cookies/cookies.js';
 import type { Certificate } from '../identity/types.js';
 import type { HostPort } from '../util/host-port.js';
 import type { Socket, SocketOptions } from './socket.js';

@@ -1,5 +1,5 @@
 import type { ChallengeHandler } from '../authentication/challenge.js';
-import type { ObservedRequest, RequestObserver } from '../http/request-observer.js';
+import type { ObservedRequest, RequestObserver } from '../http/pool/request-observer.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { DiagnosticEvent } from './events.js';
 import { Timeline } from './timeline.js';

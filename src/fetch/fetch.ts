@@ -1,10 +1,10 @@
+import { readAll } from '../http/body/read-all.js';
 import { checkCertificateRefusal } from '../http/certificate-refusal.js';
-import type { Cookies } from '../http/cookies.js';
+import type { Cookies } from '../http/cookies/cookies.js';
 import { fetchError } from '../http/fetch-error.js';
 import { valuesOf } from '../http/http-engine.js';
-import type { Pool } from '../http/pool.js';
+import type { Pool } from '../http/pool/pool.js';
 import type { RawResponse } from '../http/raw-response.js';
-import { readAll } from '../http/read-all.js';
 import { isA, PlatformRequest, platformFetch } from '../platform.js';
 import { type HostPort, serverOf } from '../util/host-port.js';
 import { isStream } from './body/extract-body.js';

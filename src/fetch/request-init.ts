@@ -1,4 +1,4 @@
-import type { OnProgress } from '../http/progress.js';
+import type { OnProgress } from '../http/body/progress.js';
 
 /** What `client.fetch` takes beyond the `RequestInit` of the Fetch standard. */
 export interface MtlsRequestInit extends RequestInit {

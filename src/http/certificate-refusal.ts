@@ -1,9 +1,9 @@
 import { MtlsError } from '../errors.js';
-import { renegotiationError } from '../tls/failure.js';
+import { renegotiationError } from '../tls/errors/failure.js';
+import { readAll } from './body/read-all.js';
 import type { TransportInfo } from './connection-info.js';
 import type { ResponseHead } from './http-engine.js';
 import type { RawResponse } from './raw-response.js';
-import { readAll } from './read-all.js';
 
 /** nginx's page has about 240 bytes, and up to 600 for old browsers. */
 const MAX_PAGE_BYTES = 2048;

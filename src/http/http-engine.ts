@@ -8,7 +8,7 @@ import {
 } from '../engine/abi.js';
 import { type Argument, type CallResult, type Emitted, Instance } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
-import { RecordEngine } from '../tls/record-engine.js';
+import { RecordEngine } from '../tls/ciphers/record-engine.js';
 
 export interface ConnectionState {
   /** Received bytes that the engine does not want to read now. */

@@ -3,11 +3,11 @@ import { MtlsError } from '../errors.js';
 import type { PlaintextChannel, PlaintextSink } from '../tls/plaintext-channel.js';
 import { concatenated } from '../util/bytes.js';
 import { certificateRefusal, mayBeRefusal } from './certificate-refusal.js';
+import { StreamChannel } from './connection/stream-channel.js';
 import { failureSentence } from './failure-sentence.js';
-import { HeadReader } from './head-reader.js';
+import { HeadReader } from './head/head-reader.js';
 import type { HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
 import { giveUp, type PlaintextStream } from './plaintext-stream.js';
-import { StreamChannel } from './stream-channel.js';
 
 export interface UpgradeRequest {
   url: URL;

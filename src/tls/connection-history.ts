@@ -1,5 +1,4 @@
 import type { MtlsError } from '../errors.js';
-import { ClearHandshake } from './clear-handshake.js';
 import {
   type ClientCertificateState,
   explainedTimeout,
@@ -10,9 +9,10 @@ import {
   type SeenConnection,
   tlsError,
   truncationError,
-} from './failure.js';
-import { HandshakeRespondent } from './handshake-respondent.js';
-import { RecordBoundary } from './record-boundary.js';
+} from './errors/failure.js';
+import { ClearHandshake } from './handshake/clear-handshake.js';
+import { HandshakeRespondent } from './handshake/handshake-respondent.js';
+import { RecordBoundary } from './records/record-boundary.js';
 import type { TlsEngine } from './tls-engine.js';
 import type { TlsConnectOptions, TlsInfo, TlsVersion } from './types.js';
 

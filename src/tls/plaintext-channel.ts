@@ -1,4 +1,4 @@
-import type { EngineOutput, EngineTarget } from './record-cipher.js';
+import type { EngineOutput, EngineTarget } from './ciphers/record-cipher.js';
 
 /** Where plaintext goes. */
 export interface PlaintextSink {

@@ -4,10 +4,10 @@ import { Transactions } from '../engine/transaction.js';
 import { encodeMaterial, encodePins } from '../engine/trust.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { MtlsError } from '../errors.js';
-import { readFailure } from './failure.js';
-import { type HandshakeHost, HandshakeLayer } from './handshake-layer.js';
-import { RecordEngine } from './record-engine.js';
-import { ShownCertificates } from './shown-certificates.js';
+import { RecordEngine } from './ciphers/record-engine.js';
+import { readFailure } from './errors/failure.js';
+import { type HandshakeHost, HandshakeLayer } from './handshake/handshake-layer.js';
+import { ShownCertificates } from './handshake/shown-certificates.js';
 import type { TlsConnectOptions, TlsSettings, TlsVersion } from './types.js';
 
 const encoder = new TextEncoder();

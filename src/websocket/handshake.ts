@@ -1,8 +1,8 @@
 import { MtlsError } from '../errors.js';
-import type { Cookies } from '../http/cookies.js';
+import type { Cookies } from '../http/cookies/cookies.js';
 import { type HttpEngine, type ResponseHead, valuesOf } from '../http/http-engine.js';
 import type { Connect } from '../http/plaintext-stream.js';
-import type { ObservedRequest, RequestObserver } from '../http/request-observer.js';
+import type { ObservedRequest, RequestObserver } from '../http/pool/request-observer.js';
 import { type UpgradedStream, upgrade } from '../http/upgrade.js';
 import { toBase64 } from '../util/encoding.js';
 import { serverOf } from '../util/host-port.js';

@@ -5,8 +5,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import type { Doorkeeper, Visitor } from '../admission/doorkeeper.js';
-import { takeProxyHeader } from '../admission/proxy-protocol.js';
+import { takeProxyHeader } from '../admission/addresses/proxy-protocol.js';
+import type { Doorkeeper, Visitor } from '../admission/budgets/doorkeeper.js';
 import { takeRequestHead } from './request-head.js';
 
 export interface FrontOptions {

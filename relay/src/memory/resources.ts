@@ -1,5 +1,5 @@
 import { GrowthBudget } from '../../../src/tunnel/wire/receive-window.js';
-import type { TargetConnector } from '../policy/target-connector.js';
+import type { TargetConnector } from '../policy/connection/target-connector.js';
 import { MessageBuffers } from './message-buffers.js';
 import { RelayMemory } from './relay-memory.js';
 

@@ -1,6 +1,6 @@
-import { type AddressClass, type ClassRange, classify } from './address-class.js';
-import { type IpAddress, type Network, networkContains } from './ip-address.js';
-import { isOwnAddress } from './own-addresses.js';
+import { type AddressClass, type ClassRange, classify } from './addresses/address-class.js';
+import { type IpAddress, type Network, networkContains } from './addresses/ip-address.js';
+import { isOwnAddress } from './addresses/own-addresses.js';
 import { isLocalhost, type Target } from './target.js';
 import type { TargetRule } from './target-rule.js';
 

@@ -1,4 +1,4 @@
-import { type Network, parseNetwork } from './ip-address.js';
+import { type Network, parseNetwork } from './addresses/ip-address.js';
 import { normaliseName } from './target.js';
 
 /** Where a page may connect to: one entry of the allow-list, parsed. */

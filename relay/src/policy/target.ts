@@ -1,6 +1,6 @@
 import { domainToASCII } from 'node:url';
 import type { HostPort } from '../../../src/util/host-port.js';
-import { type IpAddress, parseIpAddress } from './ip-address.js';
+import { type IpAddress, parseIpAddress } from './addresses/ip-address.js';
 
 /** A host and port in the one spelling that is compared and then connected to. */
 export interface Target extends HostPort {

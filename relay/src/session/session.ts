@@ -11,7 +11,7 @@ import {
   SOCKET,
 } from '../../../src/tunnel/wire/frames.js';
 import { PROTOCOL_VERSION } from '../../../src/tunnel/wire/limits.js';
-import type { PageBudget, Refusal } from '../admission/page-budget.js';
+import type { PageBudget, Refusal } from '../admission/budgets/page-budget.js';
 import { loggable } from '../events.js';
 import { MemoryBoundBudget, type RelayResources } from '../memory/resources.js';
 import type { RelaySettings } from '../options.js';

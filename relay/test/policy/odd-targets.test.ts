@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { DnsResolver } from '../../src/policy/dns-resolver.js';
-import { TargetConnector } from '../../src/policy/target-connector.js';
+import { TargetConnector } from '../../src/policy/connection/target-connector.js';
+import { DnsResolver } from '../../src/policy/lookup/dns-resolver.js';
 import { TargetDeniedError, TargetUnreachableError } from '../../src/policy/target-error.js';
 import { TargetPolicy } from '../../src/policy/target-policy.js';
 import { parseTargetRule } from '../../src/policy/target-rule.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type IpAddress, parseIpAddress } from '../../src/policy/ip-address.js';
-import { isOwnAddress } from '../../src/policy/own-addresses.js';
+import { type IpAddress, parseIpAddress } from '../../src/policy/addresses/ip-address.js';
+import { isOwnAddress } from '../../src/policy/addresses/own-addresses.js';
 import { parseTarget } from '../../src/policy/target.js';
 import { TargetPolicy } from '../../src/policy/target-policy.js';
 import { parseTargetRule } from '../../src/policy/target-rule.js';

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, isIPv4, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { parseIpAddress } from '../../src/policy/ip-address.js';
+import { parseIpAddress } from '../../src/policy/addresses/ip-address.js';
 import { sleep } from './harness.js';
 
 /** What a DNS server says to a question; `undefined` is silence. */

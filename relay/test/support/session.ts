@@ -4,13 +4,13 @@ import { onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { CloseCode } from '../../../src/tunnel/wire/codes.js';
 import type { Admit } from '../../src/admission/admission.js';
-import { GuessThrottle } from '../../src/admission/guesses.js';
-import { PageBudget } from '../../src/admission/page-budget.js';
-import { ProvenBudget } from '../../src/admission/proven.js';
+import { GuessThrottle } from '../../src/admission/budgets/guesses.js';
+import { PageBudget } from '../../src/admission/budgets/page-budget.js';
+import { ProvenBudget } from '../../src/admission/budgets/proven.js';
 import type { RelayEvent, RelayOptions } from '../../src/index.js';
 import { RelayResources } from '../../src/memory/resources.js';
 import { parseRelayOptions } from '../../src/options.js';
-import { createConnector } from '../../src/policy/create-connector.js';
+import { createConnector } from '../../src/policy/connection/create-connector.js';
 import { ReadGate } from '../../src/session/read-gate.js';
 import { Session } from '../../src/session/session.js';
 

@@ -1,5 +1,5 @@
-import type { BodyPart } from '../../http/body-reader.js';
-import { type RequestBody, wholeBody } from '../../http/request-body.js';
+import type { BodyPart } from '../../http/body/body-reader.js';
+import { type RequestBody, wholeBody } from '../../http/body/request-body.js';
 import { isBlob } from '../../platform.js';
 
 /** A body whose content is known, as the page gave it. */

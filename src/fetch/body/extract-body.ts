@@ -1,6 +1,6 @@
 import { MtlsError } from '../../errors.js';
+import { type RequestBody, streamBody, unreadableBody, wholeBody } from '../../http/body/request-body.js';
 import { fetchError } from '../../http/fetch-error.js';
-import { type RequestBody, streamBody, unreadableBody, wholeBody } from '../../http/request-body.js';
 import { isA, isBlob, PlatformRequest } from '../../platform.js';
 import { viewOf } from '../../util/bytes.js';
 import { keepBody, type WholeBody } from './body-copies.js';

@@ -1,5 +1,5 @@
-import { type BodyReader, readerOf } from '../../http/body-reader.js';
-import { type RequestBody, wholeBody } from '../../http/request-body.js';
+import { type BodyReader, readerOf } from '../../http/body/body-reader.js';
+import { type RequestBody, wholeBody } from '../../http/body/request-body.js';
 import { deferred } from '../../util/promises.js';
 
 /** So much of the body of a platform's `Request` is read before sending, because its length cannot be known otherwise. */

@@ -1,4 +1,4 @@
-import type { RequestBody } from '../../http/request-body.js';
+import type { RequestBody } from '../../http/body/request-body.js';
 import { baseAddress, isA, PlatformRequest } from '../../platform.js';
 import { bodyOf, bodyOfRequest, checkStream, dropBody, isStream } from '../body/extract-body.js';
 import { keptOf } from '../body/kept-bodies.js';

@@ -1,5 +1,5 @@
+import { type OnProgress, ProgressCounter } from '../../http/body/progress.js';
 import { fetchError } from '../../http/fetch-error.js';
-import { type OnProgress, ProgressCounter } from '../../http/progress.js';
 import type { RawResponse } from '../../http/raw-response.js';
 
 /** The response, with a body that tells how far it is read. */

@@ -1,4 +1,4 @@
-import { readAll } from '../../http/read-all.js';
+import { readAll } from '../../http/body/read-all.js';
 
 /** What only a browser's own fetch can set on a response. */
 export interface ResponseFields {

@@ -8,7 +8,7 @@ import {
 } from '../../../src/engine/abi.js';
 import { readCertificateFailure } from '../../../src/engine/trust.js';
 import { WireReader } from '../../../src/engine/wire.js';
-import { readKeys } from '../../../src/tls/traffic-keys.js';
+import { readKeys } from '../../../src/tls/ciphers/traffic-keys.js';
 
 it.each([readEmission, readFailureKind, readHttpFailureKind, readQuestion])(
   'a number that only another version of the engine has is refused (%#)',

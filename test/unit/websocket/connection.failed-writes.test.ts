@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MtlsError } from '../../../src/errors.js';
-import { StreamChannel } from '../../../src/http/stream-channel.js';
+import { StreamChannel } from '../../../src/http/connection/stream-channel.js';
 import { Opcode } from '../../../src/websocket/codes.js';
 import { WebSocketConnection, type WebSocketEnd } from '../../../src/websocket/connection.js';
 import { closeFrame, frame } from './support/servers.js';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { keepBody } from '../../../../src/fetch/body/body-copies.js';
 import { encodeBody } from '../../../../src/fetch/body/extract-body.js';
-import type { RequestBody } from '../../../../src/http/request-body.js';
+import type { RequestBody } from '../../../../src/http/body/request-body.js';
 
 const MIB = 1 << 20;
 

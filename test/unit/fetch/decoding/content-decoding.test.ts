@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { acceptedCodings, decodeContent } from '../../../../src/fetch/decoding/content-decoding.js';
 import { Decoders, decoderPart } from '../../../../src/fetch/decoding/decoders.js';
+import { readAll } from '../../../../src/http/body/read-all.js';
 import type { RawResponse } from '../../../../src/http/raw-response.js';
-import { readAll } from '../../../../src/http/read-all.js';
 import { encoders, zerosIn, zstd } from '../../../support/codings.js';
 import { serve } from '../../http/support/servers.js';
 

@@ -6,11 +6,11 @@ import { expect, onTestFinished } from 'vitest';
 import { MtlsError } from '../../../../src/errors.js';
 import { createFetch, type MtlsFetch } from '../../../../src/fetch/fetch.js';
 import type { TransportInfo } from '../../../../src/http/connection-info.js';
-import { Cookies } from '../../../../src/http/cookies.js';
+import { Cookies } from '../../../../src/http/cookies/cookies.js';
 import { HttpEngine } from '../../../../src/http/http-engine.js';
 import type { PlaintextStream } from '../../../../src/http/plaintext-stream.js';
-import { Pool } from '../../../../src/http/pool.js';
-import type { PoolOptions } from '../../../../src/http/pool-options.js';
+import { Pool } from '../../../../src/http/pool/pool.js';
+import type { PoolOptions } from '../../../../src/http/pool/pool-options.js';
 import { engineModule } from '../../../support/engine.js';
 
 export type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void;

@@ -1,0 +1,157 @@
+import { Emission, unknownNumber } from '../../engine/abi.js';
+import type { Argument, CallResult, Emitted, Instance } from '../../engine/instance.js';
+import { WireReader, WireWriter } from '../../engine/wire.js';
+import { MtlsError } from '../../errors.js';
+import type { TlsVersion } from '../types.js';
+import type { TrafficKeys } from './traffic-keys.js';
+
+/** The twins of the numbers in wasm/engine/src/tls/records.rs. */
+const versionNumbers = { 'TLSv1.2': 2, 'TLSv1.3': 3 } as const;
+const faults = { 1: 'not authentic', 2: 'too large', 3: 'no type' } as const;
+
+/** Why a record cannot be opened. */
+export type OpeningFault = (typeof faults)[keyof typeof faults];
+
+/** What came of records, up to the first one that is not application data, or that carries none. */
+export interface EngineOpened {
+  /** How many were opened. */
+  records: number;
+  /** Length of the application data. */
+  dataBytes: number;
+  /** The application data, unless HTTP has got it. */
+  data: Uint8Array | undefined;
+  /** What the last one carries, where it is not application data. */
+  other: { type: number; content: Uint8Array } | undefined;
+  fault: OpeningFault | undefined;
+}
+
+/** What may be written over in front of records that the engine lends: the twin is in wasm/abi/src/records.rs. */
+const ROOM_BYTES = 8;
+
+/** Records, one behind the other, as a view that is good until the next call. */
+export interface EngineSealed {
+  bytes: Uint8Array<ArrayBuffer>;
+  records: number;
+  /** Bytes in front of the view that may be written over. */
+  roomBytes: number;
+}
+
+/** Calls the engine, takes what concerns the caller out of what it emits, and has the rest delivered. */
+export type EngineCall = (
+  name: string,
+  args: readonly Argument[],
+  inspect: (status: number, emitted: Emitted[]) => void,
+) => void;
+
+/** Seals and opens records in an instance of the engine, where HTTP may have or get what they carry. */
+export class RecordEngine {
+  #call: EngineCall;
+
+  constructor(instance: Instance, call?: EngineCall) {
+    this.#call =
+      call ??
+      ((name, args, inspect) => {
+        const { status, emitted } = instance.call(name, args);
+        inspect(status, emitted);
+      });
+  }
+
+  /** Returns a handle. The bytes of the key are wiped. */
+  newKeys(version: TlsVersion, { algorithm, key, iv }: TrafficKeys): number {
+    const encoded = new WireWriter().u8(versionNumbers[version]).u8(algorithm).bytes(key).bytes(iv).finish();
+    const { status } = this.#run('records_keys_new', [encoded]);
+    for (const bytes of [encoded, key]) bytes.fill(0);
+    if (status <= 0) throw new MtlsError('ERR_ENGINE_FAILED', 'The engine does not take the keys.');
+    return status;
+  }
+
+  freeKeys(keys: number): void {
+    this.#run('records_keys_free', [keys]);
+  }
+
+  /** Opens whole records, the first of which has the number `sequence`. `connection` is that of HTTP which gets the data; 0: none. */
+  open(
+    keys: number,
+    records: readonly Uint8Array[],
+    { sequence, connection }: { sequence: number; connection: number },
+  ): EngineOpened {
+    const { emitted } = this.#run('records_open', [keys, ...halves(sequence), connection, records]);
+    const summary = emitted.find(it => it.kind === Emission.recordsOpened);
+    if (!summary) throw unusable();
+    const reader = new WireReader(summary.bytes);
+    const [opened, dataBytes, fault, type] = [reader.u32(), reader.u32(), reader.u8(), reader.u8()];
+    return {
+      records: opened,
+      dataBytes,
+      data: emitted.find(it => it.kind === Emission.recordContent)?.bytes,
+      other: type === 0 ? undefined : { type, content: reader.bytes() },
+      fault: readFault(fault),
+    };
+  }
+
+  /** The first record gets the number `sequence`. */
+  seal(
+    keys: number,
+    { content, sequence, type }: { content: Uint8Array; sequence: number; type: number },
+    use: (sealed: EngineSealed) => void,
+  ): void {
+    this.#run('records_seal', [keys, ...halves(sequence), type, [content]], result => use(sealed(result)));
+  }
+
+  /** Seals what an HTTP connection of the instance has to send. */
+  sealOutput(
+    keys: number,
+    { connection, sequence }: { connection: number; sequence: number },
+    use: (sealed: EngineSealed) => void,
+  ): void {
+    this.#run('records_seal_http', [keys, ...halves(sequence), connection], result => use(sealed(result)));
+  }
+
+  /**
+   * `use` comes before anything else that the call has emitted is delivered, which may lead to the next call. What it throws is thrown
+   * behind that: others wait for it.
+   */
+  #run(name: string, args: readonly Argument[], use: (result: CallResult) => void = () => {}): CallResult {
+    const result: CallResult = { status: 0, emitted: [] };
+    let failure: { error: unknown } | undefined;
+    this.#call(name, args, (status, emitted) => {
+      result.status = status;
+      for (let at = emitted.length - 1; at >= 0; at--)
+        if (isRecords(emitted[at])) result.emitted.unshift(...emitted.splice(at, 1));
+      try {
+        use(result);
+      } catch (error) {
+        failure = { error };
+      }
+    });
+    if (failure) throw failure.error;
+    return result;
+  }
+}
+
+function isRecords(emitted: Emitted | undefined): boolean {
+  const kind = emitted?.kind;
+  return kind === Emission.recordsOpened || kind === Emission.recordContent || kind === Emission.ciphertext;
+}
+
+function sealed({ status, emitted }: CallResult): EngineSealed {
+  const records = emitted.find(it => it.kind === Emission.ciphertext);
+  if (status < 0 || !records) throw unusable();
+  return { bytes: records.bytes, records: status, roomBytes: ROOM_BYTES };
+}
+
+function readFault(number: number): OpeningFault | undefined {
+  if (number === 0) return undefined;
+  const fault = (faults as Record<number, OpeningFault>)[number];
+  if (!fault) throw unknownNumber(number);
+  return fault;
+}
+
+/** The upper and the lower 32 bits. */
+function halves(sequence: number): [high: number, low: number] {
+  return [Math.floor(sequence / 2 ** 32), sequence % 2 ** 32];
+}
+
+function unusable(): MtlsError {
+  return new MtlsError('ERR_ENGINE_FAILED', 'The engine does not know the keys of these records.');
+}

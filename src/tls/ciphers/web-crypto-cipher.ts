@@ -1,0 +1,245 @@
+import { concatenated } from '../../util/bytes.js';
+import { RecordFault } from '../errors/record-fault.js';
+import type { TlsVersion } from '../types.js';
+import {
+  ContentType,
+  type EngineOutput,
+  HEADER_BYTES,
+  MAX_CONTENT_BYTES,
+  notAuthentic,
+  type OpenedRecords,
+  type RecordCipher,
+  type RecordContent,
+  recordHeader,
+  TAG_BYTES,
+  type Transmit,
+  tooLarge,
+  withoutType,
+} from './record-cipher.js';
+import type { RecordEngine } from './record-engine.js';
+import { SmallRecords } from './small-records.js';
+import type { TrafficKeys } from './traffic-keys.js';
+
+/** Enough to keep WebCrypto busy; bounds what is opened in vain before new keys. */
+const MAX_OPEN_AT_ONCE = 16;
+/** Long before the limit of 2^24.5 (RFC 8446 section 5.5). */
+const MAX_RECORDS = 2 ** 23;
+/** How much of the nonce TLS 1.2 sends along (RFC 5288 section 3). */
+const EXPLICIT_NONCE_BYTES = 8;
+
+const nothing = new Uint8Array(0);
+
+type Opened = { opened: RecordContent } | { fault: unknown };
+
+interface AeadParameters {
+  nonce: Uint8Array<ArrayBuffer>;
+  additionalData: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * AES-GCM by WebCrypto, which is many times as fast as WebAssembly without AES instructions. Small records go to the engine: there a call
+ * costs less, and nobody waits for it.
+ */
+export class WebCryptoCipher implements RecordCipher {
+  readonly version: TlsVersion;
+  #key: CryptoKey;
+  #iv: Uint8Array<ArrayBuffer>;
+  /** Records sealed or opened with these keys, those of the handshake included. */
+  #sequence: number;
+  /** Announced, and not yet begun. */
+  #waiting: readonly Uint8Array[] = [];
+  /** How many of them have been begun after all: a chunk may hold thousands. */
+  #passed = 0;
+  /** Begun, and not yet taken: what a small record carries is known. */
+  #begun: (Promise<RecordContent> | Opened)[] = [];
+  #small: SmallRecords;
+
+  /** Wipes the key's bytes. */
+  static async create(
+    version: TlsVersion,
+    keys: TrafficKeys,
+    { use, engine }: { use: 'encrypt' | 'decrypt'; engine: RecordEngine },
+  ): Promise<WebCryptoCipher> {
+    const small = new SmallRecords(engine, version, keys);
+    const key = await crypto.subtle.importKey('raw', keys.key, 'AES-GCM', false, [use]);
+    keys.key.fill(0);
+    return new WebCryptoCipher({ version, key, small }, keys);
+  }
+
+  private constructor(
+    { version, key, small }: { version: TlsVersion; key: CryptoKey; small: SmallRecords },
+    { iv, sequence }: TrafficKeys,
+  ) {
+    this.version = version;
+    this.#key = key;
+    this.#small = small;
+    this.#iv = iv;
+    this.#sequence = sequence;
+  }
+
+  get isUsedUp(): boolean {
+    return this.#sequence >= MAX_RECORDS;
+  }
+
+  seal(type: number, content: Uint8Array): Promise<Uint8Array> | Uint8Array {
+    if (this.#small.takes(content)) return this.#small.seal(type, content, this.#sequence++);
+    return this.#sealAll(type, content);
+  }
+
+  async #sealAll(type: number, content: Uint8Array): Promise<Uint8Array> {
+    const parts: Promise<Uint8Array[]>[] = [];
+    for (let start = 0; start < content.length; start += MAX_CONTENT_BYTES)
+      parts.push(this.#seal(type, content.subarray(start, start + MAX_CONTENT_BYTES)));
+    return concatenated((await Promise.all(parts)).flat());
+  }
+
+  async sealOutput({ take }: EngineOutput, transmit: Transmit): Promise<void> {
+    transmit(await this.seal(ContentType.applicationData, take() ?? nothing));
+  }
+
+  announce(records: readonly Uint8Array[]): void {
+    const left = this.#waiting.slice(this.#passed);
+    this.#waiting = left.concat(records);
+    this.#passed = 0;
+    this.#begin();
+  }
+
+  async open(records: readonly Uint8Array[]): Promise<OpenedRecords> {
+    if (this.#begun.length === 0) this.announce(records);
+    const contents: RecordContent[] = [];
+    try {
+      for (let count = Math.min(records.length, this.#begun.length); count > 0; count--)
+        contents.push(await this.#next());
+    } catch (fault) {
+      if (fault instanceof RecordFault) return { contents, fault };
+      throw fault;
+    }
+    return { contents };
+  }
+
+  free(): void {
+    this.#waiting = [];
+    this.#small.free();
+  }
+
+  /** In the order of the records' numbers. */
+  #begin(): void {
+    const end = this.#passed + MAX_OPEN_AT_ONCE - this.#begun.length;
+    for (const record of this.#waiting.slice(this.#passed, end)) {
+      this.#passed++;
+      this.#begun.push(this.#small.isSmall(record) ? this.#openSmall(record) : this.#openLarge(record));
+    }
+    if (this.#passed >= this.#waiting.length) [this.#waiting, this.#passed] = [[], 0];
+  }
+
+  /** What the first one that has been begun carries. */
+  async #next(): Promise<RecordContent> {
+    try {
+      const [first] = this.#begun;
+      if (!first || !('fault' in first || 'opened' in first)) return (await first) as RecordContent;
+      if ('fault' in first) throw first.fault;
+      return first.opened;
+    } finally {
+      this.#begun.shift();
+      this.#begin();
+    }
+  }
+
+  #openSmall(record: Uint8Array): Opened {
+    try {
+      return { opened: this.#small.open(record, this.#sequence++) };
+    } catch (fault) {
+      return { fault };
+    }
+  }
+
+  #openLarge(record: Uint8Array): Promise<RecordContent> {
+    const opening = this.#open(record);
+    opening.catch(() => {});
+    return opening;
+  }
+
+  /** The pieces of one record. */
+  async #seal(type: number, content: Uint8Array): Promise<Uint8Array[]> {
+    const sequence = this.#sequence++;
+    const nonce = this.#nonce(sequence);
+    if (this.version === 'TLSv1.2') {
+      const explicit = nonce.subarray(nonce.length - EXPLICIT_NONCE_BYTES);
+      const additionalData = legacyAdditionalData(sequence, type, content.length);
+      const sealed = await this.#encrypt(content, { nonce, additionalData });
+      return [recordHeader(type, explicit.length + sealed.length), explicit, sealed];
+    }
+    const inner = new Uint8Array(content.length + 1);
+    inner.set(content);
+    inner[content.length] = type;
+    const header = recordHeader(ContentType.applicationData, inner.length + TAG_BYTES);
+    return [header, await this.#encrypt(inner, { nonce, additionalData: header })];
+  }
+
+  /** @throws RecordFault */
+  async #open(record: Uint8Array): Promise<RecordContent> {
+    const sequence = this.#sequence++;
+    const nonce = this.#nonce(sequence);
+    const body = record.subarray(HEADER_BYTES);
+    if (this.version === 'TLSv1.3') {
+      const additionalData = recordHeader(ContentType.applicationData, body.length);
+      return innerContent(await this.#decrypt(body, { nonce, additionalData }));
+    }
+    const [type = 0] = record;
+    const explicit = body.subarray(0, EXPLICIT_NONCE_BYTES);
+    const sealed = body.subarray(explicit.length);
+    nonce.set(explicit, nonce.length - explicit.length);
+    const additionalData = legacyAdditionalData(sequence, type, sealed.length - TAG_BYTES);
+    const content = await this.#decrypt(sealed, { nonce, additionalData });
+    if (content.length > MAX_CONTENT_BYTES) throw tooLarge();
+    return { type, content, records: 1 };
+  }
+
+  async #encrypt(content: Uint8Array, parameters: AeadParameters): Promise<Uint8Array> {
+    return new Uint8Array(
+      await crypto.subtle.encrypt(aesGcm(parameters), this.#key, content as BufferSource),
+    );
+  }
+
+  async #decrypt(sealed: Uint8Array, parameters: AeadParameters): Promise<Uint8Array> {
+    const algorithm = aesGcm(parameters);
+    try {
+      return new Uint8Array(await crypto.subtle.decrypt(algorithm, this.#key, sealed as BufferSource));
+    } catch {
+      throw notAuthentic();
+    }
+  }
+
+  /** The IV, with the sequence number added without carry to its last eight bytes. */
+  #nonce(sequence: number): Uint8Array<ArrayBuffer> {
+    const nonce = this.#iv.slice();
+    const view = new DataView(nonce.buffer);
+    view.setUint32(4, view.getUint32(4) ^ Math.floor(sequence / 2 ** 32));
+    view.setUint32(8, view.getUint32(8) ^ (sequence % 2 ** 32));
+    return nonce;
+  }
+}
+
+function aesGcm({ nonce, additionalData }: AeadParameters): AesGcmParams {
+  return { name: 'AES-GCM', iv: nonce, additionalData };
+}
+
+/** RFC 5246 section 6.2.3.3. */
+function legacyAdditionalData(sequence: number, type: number, length: number): Uint8Array<ArrayBuffer> {
+  const data = new Uint8Array(8 + HEADER_BYTES);
+  const view = new DataView(data.buffer);
+  view.setUint32(0, Math.floor(sequence / 2 ** 32));
+  view.setUint32(4, sequence % 2 ** 32);
+  data.set(recordHeader(type, length), 8);
+  return data;
+}
+
+/** A TLSInnerPlaintext: content, type, padding of zeros (RFC 8446 section 5.4). */
+function innerContent(inner: Uint8Array): RecordContent {
+  if (inner.length > MAX_CONTENT_BYTES + 1) throw tooLarge();
+  let end = inner.length;
+  while (end > 0 && inner[end - 1] === 0) end--;
+  const type = inner[end - 1];
+  if (type === undefined) throw withoutType();
+  return { type, content: inner.subarray(0, end - 1), records: 1 };
+}

@@ -1,0 +1,319 @@
+import { MtlsError } from '../../errors.js';
+import { EngineCipher } from '../ciphers/engine-cipher.js';
+import {
+  ContentType,
+  type EngineOutput,
+  type EngineTarget,
+  type RecordCipher,
+  type RecordContent,
+  type Transmit,
+} from '../ciphers/record-cipher.js';
+import { Algorithm, type TrafficKeys } from '../ciphers/traffic-keys.js';
+import { WebCryptoCipher } from '../ciphers/web-crypto-cipher.js';
+import type { Failure } from '../errors/failure.js';
+import { Alert, AlertLevel, RecordFault } from '../errors/record-fault.js';
+import type { TlsVersion } from '../types.js';
+import type { ExternalConnection } from './external-connection.js';
+import { FloodLimits } from './flood-limits.js';
+import { type HandshakeMessage, HandshakeMessages } from './handshake-messages.js';
+import { type CutRecords, RecordReader } from './record-reader.js';
+
+/** What came of ciphertext: everything before a failure is good. */
+export interface Received {
+  plaintext: Uint8Array[];
+  /** Length of the plaintext that HTTP has got in the engine. */
+  passedBytes: number;
+  /** The server has sent close_notify: no plaintext follows. */
+  closed: boolean;
+  failure?: Failure;
+  /** The layer itself has failed: the engine, say. */
+  broken?: { by: unknown };
+}
+
+const HandshakeType = {
+  helloRequest: 0,
+  newSessionTicket: 4,
+  certificateRequest: 13,
+  keyUpdate: 24,
+} as const;
+const UPDATE_REQUESTED = 1;
+
+/**
+ * The records of a connection after its handshake (RFC 8446 sections 4.6, 5 and 6; RFC 5246 sections 6.2 and 7.2), the same for all
+ * cipher suites. The engine keeps the tickets and makes new keys.
+ */
+export class RecordLayer {
+  #external: ExternalConnection;
+  #transmit: Transmit;
+  #version: TlsVersion;
+  #sealing: RecordCipher;
+  #opening: RecordCipher;
+  #reader: RecordReader;
+  /** What `receive` is to follow for. */
+  #begun: CutRecords[] = [];
+  #handshake = new HandshakeMessages();
+  #floods: FloodLimits;
+  /** The server has asked for new keys of ours: they are due before the next data (RFC 8446 section 4.6.3). */
+  #updateIsDue = false;
+  #closed = false;
+  /** One at a time, so that records leave in the order of their numbers. */
+  #turn: Promise<void> = Promise.resolve();
+
+  static async create(
+    external: ExternalConnection,
+    { version, transmit, warnings }: { version: TlsVersion; transmit: Transmit; warnings: number },
+  ): Promise<RecordLayer> {
+    const { sendKeys, receiveKeys } = external;
+    try {
+      const [sealing, opening] = await Promise.all([
+        createCipher(external, { version, keys: sendKeys, use: 'encrypt' }),
+        createCipher(external, { version, keys: receiveKeys, use: 'decrypt' }),
+      ]);
+      return new RecordLayer(external, { sealing, opening, transmit, warnings });
+    } catch (error) {
+      external.free();
+      throw error;
+    }
+  }
+
+  private constructor(
+    external: ExternalConnection,
+    parts: { sealing: RecordCipher; opening: RecordCipher; transmit: Transmit; warnings: number },
+  ) {
+    this.#external = external;
+    this.#sealing = parts.sealing;
+    this.#opening = parts.opening;
+    this.#version = parts.sealing.version;
+    this.#reader = new RecordReader(this.#version);
+    this.#transmit = parts.transmit;
+    this.#floods = new FloodLimits(parts.warnings);
+  }
+
+  /** Whether records are opened beside other work, so that it pays to read on meanwhile. */
+  get opensAside(): boolean {
+    return this.#opening.announce !== undefined;
+  }
+
+  /** Takes ciphertext in any portions, and begins to open it. `receive` is to follow, in the same order. */
+  begin(ciphertext: Uint8Array): CutRecords {
+    const { fault } = this.#begun.at(-1) ?? {};
+    // Behind such a header nothing can be told apart.
+    const cut = fault ? { records: [], fault } : this.#reader.read(ciphertext);
+    this.#opening.announce?.(cut.records);
+    this.#begun.push(cut);
+    return cut;
+  }
+
+  /**
+   * What comes of ciphertext. Application data goes to the HTTP connection where it can. Not to be called again before the last call has
+   * resolved.
+   */
+  async receive({ records, fault }: CutRecords, target?: EngineTarget): Promise<Received> {
+    this.#begun.shift();
+    const received: Received = { plaintext: [], passedBytes: 0, closed: false };
+    try {
+      await this.#openAll(records, received, target);
+      if (fault && !received.closed) throw fault;
+    } catch (error) {
+      if (error instanceof RecordFault) received.failure = await this.#refuse(error);
+      else received.broken = { by: error };
+    }
+    return received;
+  }
+
+  async #refuse({ reply, failure }: RecordFault): Promise<Failure> {
+    if (reply) await this.#sendAlert(reply.level, reply.alert).catch(() => {});
+    return failure;
+  }
+
+  /** Seals and transmits; resolves when that is done. */
+  send(plaintext: Uint8Array): Promise<void> {
+    return this.#sendData(async cipher =>
+      this.#transmit(await cipher.seal(ContentType.applicationData, plaintext)),
+    );
+  }
+
+  /** The same for what an HTTP connection has to send. */
+  sendOutput(output: EngineOutput): Promise<void> {
+    return this.#sendData(cipher => cipher.sealOutput(output, this.#transmit));
+  }
+
+  #sendData(send: (cipher: RecordCipher) => Promise<void> | void): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#updateIsDue || this.#sealing.isUsedUp) this.#transmit(await this.#updateSendKeys());
+      await send(this.#sealing);
+    });
+  }
+
+  /** Sends close_notify. Nothing follows it. */
+  sendClose(): Promise<void> {
+    const sent = this.#sendAlert(AlertLevel.warning, Alert.closeNotify);
+    this.#closed = true;
+    return sent;
+  }
+
+  /** Forgets the keys. */
+  free(): void {
+    this.#external.free();
+    this.#sealing.free();
+    this.#opening.free();
+  }
+
+  #inTurn(send: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(send);
+    // Behind a failure nothing follows: the number of its record is missing.
+    this.#turn = done;
+    done.catch(() => {});
+    return done;
+  }
+
+  async #sendAlert(level: number, alert: number): Promise<void> {
+    if (this.#closed) return;
+    await this.#inTurn(async () =>
+      this.#transmit(await this.#sealing.seal(ContentType.alert, Uint8Array.of(level, alert))),
+    );
+  }
+
+  /** All at once, taken in order. After new keys, what was opened with the old ones is opened again. */
+  async #openAll(records: Uint8Array[], received: Received, target?: EngineTarget): Promise<void> {
+    let left = records;
+    while (left.length > 0 && !received.closed) {
+      const cipher = this.#opening;
+      // Inside a handshake message data is refused: it must not have passed by then.
+      const { contents, fault } = await cipher.open(left, this.#handshake.isInside ? undefined : target);
+      let taken = 0;
+      for (const content of contents) {
+        await this.#takeContent(content, received);
+        taken += content.records;
+        if (this.#opening !== cipher || received.closed) break;
+      }
+      if (fault && this.#opening === cipher && !received.closed) throw fault;
+      left = left.slice(taken);
+      if (this.#opening !== cipher)
+        this.#opening.announce?.([...left, ...this.#begun.flatMap(it => it.records)]);
+    }
+  }
+
+  async #takeContent(opened: RecordContent, received: Received): Promise<void> {
+    const { type, content } = opened;
+    if (this.#handshake.isInside && type !== ContentType.handshake) {
+      throw RecordFault.protocol(Alert.unexpectedMessage, 'a handshake message is interrupted');
+    }
+    if (type === ContentType.applicationData) this.#takeData(opened, received);
+    else if (content.length === 0)
+      throw RecordFault.protocol(Alert.unexpectedMessage, `a record of type ${type} is empty`);
+    else if (type === ContentType.alert) this.#takeAlert(content, received);
+    else if (type === ContentType.handshake) await this.#takeHandshake(content);
+    else {
+      throw RecordFault.protocol(
+        Alert.unexpectedMessage,
+        `a record of type ${type} came after the handshake`,
+      );
+    }
+  }
+
+  #takeData({ content, passedBytes = 0 }: RecordContent, received: Received): void {
+    if (content.length + passedBytes === 0) {
+      this.#floods.count('empty records');
+      return;
+    }
+    this.#floods.reset();
+    received.passedBytes += passedBytes;
+    if (content.length > 0) received.plaintext.push(content);
+  }
+
+  #takeAlert(content: Uint8Array, received: Received): void {
+    const [level, alert] = content;
+    if (alert === undefined || content.length !== 2)
+      throw RecordFault.protocol(Alert.decodeError, 'an alert is malformed');
+    if (level !== AlertLevel.warning && level !== AlertLevel.fatal)
+      throw RecordFault.received(alert, Alert.illegalParameter);
+    if (alert === Alert.closeNotify) received.closed = true;
+    else if (level === AlertLevel.fatal) throw RecordFault.received(alert);
+    // TLS 1.3 has no warnings but user_canceled (RFC 8446 section 6).
+    else if (this.#version === 'TLSv1.3' && alert !== Alert.userCanceled)
+      throw RecordFault.received(alert, Alert.decodeError);
+    else this.#floods.countWarning();
+  }
+
+  async #takeHandshake(content: Uint8Array): Promise<void> {
+    this.#handshake.push(content);
+    for (let message = this.#handshake.next(); message; message = this.#handshake.next()) {
+      if (this.#version === 'TLSv1.3') await this.#takeMessage(message);
+      else takeLegacyMessage(message);
+    }
+  }
+
+  async #takeMessage({ type, body }: HandshakeMessage): Promise<void> {
+    if (type === HandshakeType.keyUpdate) return this.#takeKeyUpdate(body);
+    if (type === HandshakeType.certificateRequest)
+      throw RecordFault.renegotiation({ level: AlertLevel.fatal, alert: Alert.unexpectedMessage });
+    if (type !== HandshakeType.newSessionTicket) throw unexpectedMessage(type);
+    this.#floods.count('session tickets');
+    const alert = this.#external.keepTicket(body);
+    if (alert !== undefined) throw RecordFault.protocol(alert, 'a session ticket is malformed');
+  }
+
+  async #takeKeyUpdate(body: Uint8Array): Promise<void> {
+    const [request = 0] = body;
+    if (body.length !== 1) throw RecordFault.protocol(Alert.decodeError, 'a key update is malformed');
+    if (request > UPDATE_REQUESTED)
+      throw RecordFault.protocol(Alert.illegalParameter, 'a key update asks for what does not exist');
+    if (this.#handshake.isInside)
+      throw RecordFault.protocol(Alert.unexpectedMessage, 'a key update is not the end of its record');
+    this.#floods.count('key updates');
+    const used = this.#opening;
+    this.#opening = await this.#nextCipher('receive');
+    used.free();
+    // Answered once, however often it is asked for while we are silent.
+    if (request === UPDATE_REQUESTED) this.#updateIsDue = true;
+  }
+
+  /** The message that announces the new keys, sealed with the old ones. */
+  async #updateSendKeys(): Promise<Uint8Array> {
+    if (this.#version === 'TLSv1.2') throw usedUp();
+    this.#updateIsDue = false;
+    const message = Uint8Array.of(HandshakeType.keyUpdate, 0, 0, 1, 0);
+    const announced = await this.#sealing.seal(ContentType.handshake, message);
+    const used = this.#sealing;
+    this.#sealing = await this.#nextCipher('send');
+    used.free();
+    return announced;
+  }
+
+  #nextCipher(direction: 'send' | 'receive'): Promise<RecordCipher> {
+    const keys = this.#external.updateKeys(direction);
+    const use = direction === 'send' ? 'encrypt' : 'decrypt';
+    return createCipher(this.#external, { version: this.#version, keys, use });
+  }
+}
+
+async function createCipher(
+  { records }: ExternalConnection,
+  { version, keys, use }: { version: TlsVersion; keys: TrafficKeys; use: 'encrypt' | 'decrypt' },
+): Promise<RecordCipher> {
+  if (keys.algorithm === Algorithm.chacha20Poly1305) return new EngineCipher(records, version, keys);
+  return WebCryptoCipher.create(version, keys, { use, engine: records });
+}
+
+/** Nothing may come in TLS 1.2 but the request for another handshake; the alert says no (RFC 5246 section 7.4.1.1). */
+function takeLegacyMessage({ type, body }: HandshakeMessage): never {
+  if (type !== HandshakeType.helloRequest) throw unexpectedMessage(type);
+  if (body.length > 0) throw RecordFault.protocol(Alert.decodeError, 'a HelloRequest is malformed');
+  throw RecordFault.renegotiation({ level: AlertLevel.warning, alert: Alert.noRenegotiation });
+}
+
+function unexpectedMessage(type: number): RecordFault {
+  return RecordFault.protocol(
+    Alert.unexpectedMessage,
+    `a handshake message of type ${type} came after the handshake`,
+  );
+}
+
+/** TLS 1.2 has no key updates. */
+function usedUp(): MtlsError {
+  return new MtlsError(
+    'ERR_TLS_PROTOCOL',
+    'The connection has sent all that its keys are good for (2^23 records over TLS 1.2): connect again, or have the server allow TLS 1.3.',
+  );
+}
