@@ -7,6 +7,8 @@ const [kind, where] = process.argv.slice(2);
 Object.assign(situation, JSON.parse(where));
 attacks[kind]();
 process.send('begun');
+// Sockets that are not read do not keep a process alive.
+setInterval(() => {}, 60_000);
 
 // Reset, its connections leave nothing unread: what lies in the system's buffers of a flood would keep the relay for a minute.
 process.on('SIGTERM', () => {

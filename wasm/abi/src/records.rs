@@ -11,7 +11,7 @@ use crate::memory::{input, take_buffer};
 use crate::{FAILED, OK, UNKNOWN_HANDLE};
 
 const APPLICATION_DATA: u8 = 23;
-/// What the host may write in front of sealed records: the twin is in `src/tls/record-engine.ts`.
+/// What the host may write in front of sealed records: the twin is in `src/tls/ciphers/record-engine.ts`.
 const ROOM: usize = 8;
 
 thread_local! {

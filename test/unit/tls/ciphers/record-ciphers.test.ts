@@ -260,20 +260,22 @@ describe.each(suites)('%s', (_, suite) => {
         expect(await outcome(cipher, records)).toEqual(expected);
     });
 
-    it.runIf(suite.version === 'TLSv1.3')('padding without content, and too much of it', async () => {
-      const keys = newKeys(suite, 0);
-      const padded = (number: number, inner: Uint8Array) =>
-        sealed(suite, keys, { number, type: 0, content: inner });
-      const good = padded(0, Buffer.of(9, DATA, 0, 0));
-      const cases = [
-        [padded(1, Buffer.alloc(9)), 'a record has no content type, alert 10'],
-        [padded(1, Buffer.alloc(FULL + 1)), 'a record is too large, alert 22'],
-      ] as const;
-      for (const [evil, refusal] of cases) {
-        for (const cipher of await paths(suite, keys, 'decrypt'))
-          expect(await outcome(cipher, [good, evil])).toEqual(['09', refusal]);
-      }
-    });
+    // TLS 1.2 has no padding.
+    if (suite.version === 'TLSv1.3')
+      it('padding without content, and too much of it', async () => {
+        const keys = newKeys(suite, 0);
+        const padded = (number: number, inner: Uint8Array) =>
+          sealed(suite, keys, { number, type: 0, content: inner });
+        const good = padded(0, Buffer.of(9, DATA, 0, 0));
+        const cases = [
+          [padded(1, Buffer.alloc(9)), 'a record has no content type, alert 10'],
+          [padded(1, Buffer.alloc(FULL + 1)), 'a record is too large, alert 22'],
+        ] as const;
+        for (const [evil, refusal] of cases) {
+          for (const cipher of await paths(suite, keys, 'decrypt'))
+            expect(await outcome(cipher, [good, evil])).toEqual(['09', refusal]);
+        }
+      });
   });
 });
 

@@ -16,7 +16,7 @@ pub const MAX: u32 = 16 * MIB;
 /// By how much the streams of a connection may grow in all.
 const MAX_GROWTH: u32 = 32 * MIB;
 /// What the unread bodies of a connection may hold: every stream that the host begins at once (`MAX_STREAMS` of
-/// `src/http/http-connection.ts`) may be full without stopping another one.
+/// `src/http/connection/http-connection.ts`) may be full without stopping another one.
 pub const CONNECTION: u32 = 64 * START + MAX_GROWTH;
 /// The limit of h2 itself, which nothing reaches. It counts what it grants in larger steps: up to a third of this is not counted yet.
 pub const LIMIT: u32 = 2 * MAX;

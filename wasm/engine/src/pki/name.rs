@@ -20,7 +20,7 @@ impl From<Element<'_>> for NameId {
 
 /// The same for names that OpenSSL holds for equal (RFC 5280 section 7.1): strings count by their text, whatever their type, without
 /// regard to the case of ASCII letters and to spaces at their ends or repeated ones; other values (NumericString too) as they are
-/// encoded. A name that begins with another has a form that begins with the other's. Its twin is `src/identity/names.ts`.
+/// encoded. A name that begins with another has a form that begins with the other's. Its twin is `src/identity/certificates/distinguished-names.ts`.
 pub fn comparable(name: Element<'_>) -> Result<Vec<u8>, Malformed> {
     if name.tag != SEQUENCE {
         return Err(Malformed);

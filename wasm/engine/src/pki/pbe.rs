@@ -22,7 +22,7 @@ pub fn decrypt(input: &[u8]) -> Result<Plaintext, Malformed> {
     let effective_bits = usize::from(reader.u16()?);
     let (key, iv, ciphertext) = (reader.bytes()?, reader.bytes()?, reader.bytes()?);
     reader.finish()?;
-    // Numbered as in `src/p12/engine.ts`.
+    // Numbered as in `src/p12/decryption/engine.ts`.
     match cipher {
         1 => cbc::<TdesEde3>(key, iv, ciphertext),
         2 => cbc::<TdesEde2>(key, iv, ciphertext),

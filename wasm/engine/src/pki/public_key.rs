@@ -1,4 +1,4 @@
-//! Public keys (SubjectPublicKeyInfo, RFC 5280 section 4.1.2.7) in the encoding that ring reads. Its twin is `src/identity/public-key.ts`.
+//! Public keys (SubjectPublicKeyInfo, RFC 5280 section 4.1.2.7) in the encoding that ring reads. Its twin is `src/identity/keys/public-key.ts`.
 
 use std::borrow::Cow;
 

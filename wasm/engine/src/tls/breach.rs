@@ -2,7 +2,7 @@
 
 use rustls::{Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-/// Stable numbers of the ABI; their words are in `src/tls/breaches.ts`.
+/// Stable numbers of the ABI; their words are in `src/tls/errors/breaches.ts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Breach {

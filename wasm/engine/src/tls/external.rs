@@ -52,7 +52,7 @@ pub(super) fn write_secrets(secrets: &ExtractedSecrets) -> Result<Vec<u8>, Failu
     Ok(writer.finish())
 }
 
-/// Stable numbers of the ABI (`src/tls/traffic-keys.ts`).
+/// Stable numbers of the ABI (`src/tls/ciphers/traffic-keys.ts`).
 pub(super) const AES_GCM: u8 = 1;
 pub(super) const CHACHA20_POLY1305: u8 = 2;
 

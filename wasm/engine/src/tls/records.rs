@@ -1,5 +1,5 @@
 //! The records that follow a handshake (RFC 8446 section 5.2; RFC 5246 section 6.2.3.3, RFC 5288, RFC 7905), many at a time and in
-//! place. What the records say, and the sequence numbers, are the host's (`src/tls/record-layer.ts`).
+//! place. What the records say, and the sequence numbers, are the host's (`src/tls/records/record-layer.ts`).
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ const MAX_CONTENT_BYTES: usize = 16_384;
 const APPLICATION_DATA: u8 = 23;
 const LEGACY_VERSION: [u8; 2] = [3, 3];
 
-/// Stable numbers of the ABI (`src/tls/record-engine.ts`).
+/// Stable numbers of the ABI (`src/tls/ciphers/record-engine.ts`).
 const TLS_12: u8 = 2;
 const TLS_13: u8 = 3;
 
