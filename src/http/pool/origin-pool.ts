@@ -20,12 +20,6 @@ interface Limits {
   maxConnectionsPerOrigin: number;
 }
 
-/**
- * A connection takes two or three round trips, an answer one. Where it takes so many times as long as the fastest answer, most of it is
- * work of this machine, and several at once only share that.
- */
-const DEAR_ANSWERS = 6;
-
 type ConnectToOrigin = (signal: AbortSignal, alpn: readonly string[]) => Promise<PlaintextStream>;
 
 /** The connections to one origin, and the requests that wait for one. */
@@ -44,8 +38,6 @@ export class OriginPool {
   #protocol: 'h2' | 'http/1.1' | undefined;
   #alpn: readonly string[] = ['h2', 'http/1.1'];
   #ended = false;
-  #connectMs = 0;
-  #answerMs = Infinity;
   /** The last connection, and who was waiting while it was made. */
   #precedent: { stream: PlaintextStream; waiters: ReadonlySet<Waiter> } | undefined;
   #proven = false;
@@ -70,10 +62,6 @@ export class OriginPool {
   get proven(): boolean {
     for (const connection of this.#connections) this.#proven ||= connection.proven;
     return this.#proven;
-  }
-
-  noteAnswer(responseMs: number): void {
-    this.#answerMs = Math.min(this.#answerMs, responseMs);
   }
 
   /** Runs `use` with a connection that takes a request now, as soon as there is one. */
@@ -198,8 +186,7 @@ export class OriginPool {
     if (missing <= 0 || this.#ended) return 0;
     const room = this.#limits.maxConnectionsPerOrigin - this.#connections.size - this.#attempts.size;
     // An h2 connection may take all that wait.
-    const atOnce = this.#protocol === 'http/1.1' && this.#connectMs <= DEAR_ANSWERS * this.#answerMs;
-    const most = atOnce ? missing : 1 - this.#attempts.size;
+    const most = this.#protocol === 'http/1.1' ? missing : 1 - this.#attempts.size;
     return Math.min(most, room);
   }
 
@@ -215,12 +202,8 @@ export class OriginPool {
     const attempt = new AbortController();
     this.#attempts.add(attempt);
     const connect = this.#precedented() ?? this.#connect;
-    const startMs = performance.now();
     connect(attempt.signal, this.#alpn).then(
-      stream => {
-        this.#connectMs = performance.now() - startMs;
-        this.#adopt(stream, attempt);
-      },
+      stream => this.#adopt(stream, attempt),
       error => this.#onRefused(error, attempt),
     );
   }

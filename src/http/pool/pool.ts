@@ -118,7 +118,6 @@ export class Pool {
       const { body, trailers } = exchange;
       const failure = () => exchange.bodyFailure;
       const responseMs = performance.now() - startMs;
-      origin.noteAnswer(responseMs);
       if (observed) {
         const { protocol, transport } = connection;
         const { connectionId } = transport;

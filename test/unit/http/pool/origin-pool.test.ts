@@ -34,23 +34,6 @@ describe('the pool', () => {
     expect(tested.connects.count).toBe(6);
   });
 
-  it('opens one at a time where a connection takes much longer than an answer', async () => {
-    const quick = await serve('http/1.1', (_, response) => response.end('ok'));
-    tested = await client('http/1.1');
-    tested.connects.delayMs = 250;
-    const ask = async () => {
-      await (await tested.fetch(url(quick))).text();
-      most = Math.max(most, tested.connects.count - tested.connects.open);
-    };
-    let most = 0;
-    for (let i = 0; i < 5; i++) await ask();
-    const asked = Promise.all(Array.from({ length: 30 }, ask));
-    await until(() => tested.connects.count > 1);
-    most = Math.max(most, tested.connects.count - tested.connects.open);
-    await asked;
-    expect(most).toBe(1);
-  });
-
   it('frees a connection although nobody reads its small response', async () => {
     tested = await client('http/1.1', { maxConnectionsPerOrigin: 1 });
     for (let i = 0; i < 5; i++) expect((await tested.fetch(url(server))).status).toBe(200);
