@@ -70,7 +70,7 @@ try {
   relay.kill();
   server.close();
   pages.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 }
 process.exit();
 
