@@ -168,7 +168,8 @@ class WebSocketRelay implements Relay {
       refuse(socket, 400);
       return;
     }
-    this.#webSocketServer.handleUpgrade(request, socket, head, webSocket => {
+    const behind = this.#front?.takeBehindHead(socket) ?? head;
+    this.#webSocketServer.handleUpgrade(request, socket, behind, webSocket => {
       socket.off('error', ignore);
       this.#front?.upgraded(socket);
       this.#signsOfLife.watch(webSocket);

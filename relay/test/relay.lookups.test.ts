@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { startDns } from './support/dns-server.js';
-import { connect, startEcho, startRelay, tunnelTo, until } from './support/harness.js';
+import { connect, pageWebSocket, startEcho, startRelay, tunnelTo, until } from './support/harness.js';
+import { TestPage } from './support/test-page.js';
 
 const SLOW = Array.from({ length: 40 }, (_, index) => `slow${index}.test`);
 
@@ -25,6 +26,27 @@ test('names whose DNS is slow, asked for by 40 pages that leave at once, hold up
   expect((await reader.read()).value).toEqual(Uint8Array.of(1));
   // A lookup that goes on without its page takes six seconds.
   expect(performance.now() - startedAt).toBeLessThan(5000);
+});
+
+test('beyond 256 lookups of an address a stream is refused with the limit’s name, and other addresses have theirs', async () => {
+  const echo = await startEcho();
+  const dns = await startDns({
+    ...Object.fromEntries(Array.from({ length: 257 }, (_, index) => [`slow${index + 1}.test`, undefined])),
+    'fast.test': { addresses: ['127.0.0.1'] },
+  });
+  const { relay } = await startRelay({
+    ...{ allow: [`*.test:${echo.port}`, `127.0.0.1:${echo.port}`], dnsServers: [dns.address] },
+    ...{ maxStreams: 300, newStreamsPerSecond: 0 },
+  });
+  const page = await TestPage.open(relay);
+  await page.welcome();
+  for (let stream = 1; stream <= 257; stream++) page.open(stream, echo.port, `slow${stream}.test`);
+  expect(await page.reset(257)).toMatchObject({ code: 3, reason: 'lookups' });
+  expect(page.frames.filter(({ type }) => type === 'reset')).toHaveLength(1);
+  const WebSocket = pageWebSocket(undefined, { localAddress: '127.0.0.2' });
+  const { reader, writer } = await connect(tunnelTo(relay, { WebSocket }), echo.port, 'fast.test');
+  await writer.write(Uint8Array.of(1));
+  expect((await reader.read()).value).toEqual(Uint8Array.of(1));
 });
 
 test('an address that policy denies is told as a denial, and logged with its kind', async () => {

@@ -119,6 +119,16 @@ test('WebSockets of a subject have a limit', async () => {
   );
 });
 
+test.each([
+  ['connections', { maxConnections: 1 }],
+  ['connections-per-address', { maxConnectionsPerAddress: 1 }],
+])('WebSockets have a limit: %s', async (reason, limits) => {
+  const { relay } = await startRelay(limits);
+  await (await TestPage.open(relay)).welcome();
+  const second = await TestPage.open(relay);
+  expect(await second.closed()).toEqual({ code: 4013, reason });
+});
+
 const streamLimits: [string, RelayOptions, RegExp][] = [
   ['streams-in-all', { maxStreamsInAll: 3 }, /--max-streams-in-all/],
   ['streams-per-address', { maxStreamsPerAddress: 3 }, /--max-streams-per-address/],

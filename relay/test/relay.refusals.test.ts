@@ -116,6 +116,14 @@ test('a target that refuses', async () => {
   expect(message).toContain('refused');
 });
 
+test('a target to which there is no way', async () => {
+  const target = { hostname: '255.255.255.255', port: 1 };
+  const { code, message, events } = await failureOf({ allow: ['255.255.255.255:1'] }, { target });
+  expect(code).toBe('ERR_TUNNEL_UNREACHABLE');
+  expect(message).toContain('no way');
+  expect(events).toContainEqual(expect.objectContaining({ code: 2, reason: 'network' }));
+});
+
 test('a name that does not exist', async () => {
   const target = { hostname: 'no-such-host.invalid', port: 1 };
   const { code, message } = await failureOf({ allow: ['*.invalid:1'] }, { target });

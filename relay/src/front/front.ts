@@ -8,6 +8,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { takeProxyHeader } from '../admission/addresses/proxy-protocol.js';
 import type { Doorkeeper, Visitor } from '../admission/budgets/doorkeeper.js';
 import { takeRequestHead } from './request-head.js';
+import { refuse } from './upgrade.js';
 
 export interface FrontOptions {
   doorkeeper: Doorkeeper;
@@ -33,6 +34,8 @@ export class Front {
   readonly #options: FrontOptions;
   /** Connections that have had the answer to a request. */
   readonly #answered = new WeakSet<Socket>();
+  /** What came behind the head of a connection's request. */
+  readonly #behindHead = new WeakMap<object, Buffer>();
   /** Connections without a WebSocket. */
   readonly #waiting = new Map<Socket, NodeJS.Timeout>();
 
@@ -53,6 +56,13 @@ export class Front {
 
   address(): AddressInfo | string | null {
     return this.#tcp.address();
+  }
+
+  /** What a page has sent behind its upgrade request, once. */
+  takeBehindHead(socket: object): Buffer | undefined {
+    const bytes = this.#behindHead.get(socket);
+    this.#behindHead.delete(socket);
+    return bytes;
   }
 
   /** The connection has become a WebSocket. */
@@ -103,12 +113,16 @@ export class Front {
     socket.resume();
   }
 
-  /** What comes behind the first request is a WebSocket's, or nobody's. */
+  /** HTTP gets the head of one request. What comes behind it is a WebSocket's, or nobody's. */
   #takeRequest(socket: Socket): void {
-    takeRequestHead(socket, (head, rest) => {
-      const isUpgrade = /^upgrade:/im.test(head.toString('latin1'));
-      if (rest.length > 0 && isUpgrade) socket.unshift(rest);
-      else if (/^[A-Z]+ /.test(rest.toString('latin1', 0, 10)))
+    takeRequestHead(socket, found => {
+      if (typeof found === 'number') {
+        refuse(socket, found);
+        return;
+      }
+      const { head, rest } = found;
+      if (rest.length > 0 && /^upgrade:/im.test(head.toString('latin1'))) this.#behindHead.set(socket, rest);
+      if (/^[A-Z]+ /.test(rest.toString('latin1', 0, 10)))
         this.#options.doorkeeper.charge(socket, PIPELINED_CONNECTIONS);
       socket.unshift(head);
       this.http.emit('connection', socket);

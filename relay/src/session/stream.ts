@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { ResetCode, type ResetCodeNumber } from '../../../src/tunnel/wire/codes.js';
+import { ResetCode, type ResetCodeNumber, type StreamLimit } from '../../../src/tunnel/wire/codes.js';
 import { encodeCredit, encodeEnd, encodeOpened, encodeReset } from '../../../src/tunnel/wire/frames.js';
 import { type GrowthBudget, ReceiveWindow } from '../../../src/tunnel/wire/receive-window.js';
 import { formatHostPort, type HostPort } from '../../../src/util/host-port.js';
@@ -10,7 +10,7 @@ import type { RelaySettings } from '../options.js';
 import { type ClientHelloFault, ClientHelloGate } from '../policy/connection/client-hello.js';
 import { resetTarget } from '../policy/connection/target-socket.js';
 import type { Target } from '../policy/target.js';
-import { TargetDeniedError, TargetUnreachableError } from '../policy/target-error.js';
+import { LookupLimitError, TargetDeniedError, TargetUnreachableError } from '../policy/target-error.js';
 import type { TargetRule } from '../policy/target-rule.js';
 import type { Outbox } from './outbox.js';
 import { TargetReader } from './target-reader.js';
@@ -130,10 +130,15 @@ export class RelayStream {
       });
       this.#onConnected(socket, startedAt);
     } catch (error) {
-      if (error instanceof TargetDeniedError) this.#deny(error.message);
-      else
-        this.reset(ResetCode.unreachable, error instanceof TargetUnreachableError ? error.reason : 'network');
+      this.#onUnconnected(error);
     }
+  }
+
+  #onUnconnected(error: unknown): void {
+    if (error instanceof TargetDeniedError) this.#deny(error.message);
+    else if (error instanceof LookupLimitError) this.reset(ResetCode.limit, 'lookups' satisfies StreamLimit);
+    else
+      this.reset(ResetCode.unreachable, error instanceof TargetUnreachableError ? error.reason : 'network');
   }
 
   #deny(target: string): void {

@@ -153,7 +153,7 @@ function streamLimitMessage(reason: string): string {
     case 'stream-rate-per-address':
       return 'The relay has had too many new streams from this address lately: try again later, or raise --new-streams-per-second-per-address.';
     case 'lookups':
-      return 'The relay resolves as many names as it allows: try again later.';
+      return 'The relay looks up as many names at once as it allows: try again later, and check the DNS of the relay.';
     default:
       return 'The relay has no memory left for another stream: try again later, or raise --max-buffered-bytes.';
   }

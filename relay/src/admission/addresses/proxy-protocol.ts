@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { ReceivedBytes } from '../../received-bytes.js';
 import { normaliseAddress } from './address.js';
 
 const V2_SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
@@ -73,12 +74,12 @@ function parseV2(bytes: Buffer): ProxyHeader | 'more' {
  */
 export function takeProxyHeader(socket: Socket): Promise<ProxyHeader> {
   return new Promise((resolve, reject) => {
-    let received = Buffer.alloc(0);
+    const received = new ReceivedBytes();
     const onData = (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
+      received.push(chunk);
       let header: ProxyHeader | 'more';
       try {
-        header = parseProxyHeader(received);
+        header = parseProxyHeader(received.bytes);
       } catch (error) {
         socket.off('data', onData);
         reject(error);
@@ -87,7 +88,7 @@ export function takeProxyHeader(socket: Socket): Promise<ProxyHeader> {
       if (header === 'more') return;
       socket.off('data', onData);
       socket.pause();
-      if (received.length > header.length) socket.unshift(received.subarray(header.length));
+      if (received.length > header.length) socket.unshift(received.bytes.subarray(header.length));
       resolve(header);
     };
     socket.on('data', onData);

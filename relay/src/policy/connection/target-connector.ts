@@ -52,7 +52,7 @@ export class TargetConnector {
 
   /**
    * Connects with a target that passed `check`. Resolves with a connected socket, and who awaits it misses none of its events.
-   * Rejects with a {@link TargetDeniedError}, a {@link TargetUnreachableError}, or the signal's reason.
+   * Rejects with a {@link TargetDeniedError}, a {@link TargetUnreachableError}, a `LookupLimitError`, or the signal's reason.
    */
   async connect(target: Target, options: ConnectOptions): Promise<Socket> {
     let reason: UnreachableReason = 'dns';

@@ -1,6 +1,6 @@
 import { orAborted } from '../../../../src/util/promises.js';
 import { isLocalhost } from '../target.js';
-import { TargetUnreachableError } from '../target-error.js';
+import { LookupLimitError, TargetUnreachableError } from '../target-error.js';
 import { AddressCache } from './address-cache.js';
 import { FairSlots, type SlotLimits } from './fair-slots.js';
 
@@ -40,8 +40,8 @@ export abstract class NameResolver {
   }
 
   /**
-   * Resolves with addresses, at least one; rejects with a {@link TargetUnreachableError} of reason `dns`, or with the signal's
-   * reason.
+   * Resolves with addresses, at least one; rejects with a {@link TargetUnreachableError} of reason `dns`, a
+   * {@link LookupLimitError}, or the signal's reason.
    */
   async resolve(name: string, options: LookupOptions): Promise<readonly string[]> {
     const known = specialAddresses(name) ?? (await this.listed(name));
@@ -70,7 +70,7 @@ export abstract class NameResolver {
     const kept = this.#cache.get(name);
     if (kept) return kept;
     const release = await this.#slots.acquire(account, signal);
-    if (!release) throw new TargetUnreachableError('dns');
+    if (!release) throw new LookupLimitError('too many lookups');
     return orAborted(this.#lookUpOnce(name, signal).finally(release), signal);
   }
 
