@@ -10,7 +10,8 @@ import { Doorkeeper, type Visitor } from './admission/budgets/doorkeeper.js';
 import { openDoors } from './doors.js';
 import { loggable } from './events.js';
 import { DescriptorWatch } from './front/descriptor-watch.js';
-import { Front } from './front/front.js';
+import { Front, PIPELINED_CONNECTIONS } from './front/front.js';
+import { UnansweredRequests } from './front/unanswered-requests.js';
 import { forwardedForOf, offersSubprotocol, pathOf, refuse, refuseUnlessTaken } from './front/upgrade.js';
 import { MemoryWatch } from './memory/memory-watch.js';
 import { parseRelayOptions, type RelayOptions, type RelaySettings } from './options.js';
@@ -69,6 +70,8 @@ class WebSocketRelay implements Relay {
   /** The relay's own server; `undefined` where it was given one. */
   readonly #front: Front | undefined;
   readonly #server: HttpServer | HttpsServer;
+  /** On a server that was given. */
+  readonly #unanswered: UnansweredRequests | undefined;
   readonly #webSocketServer = new WebSocketServer(WEB_SOCKET_OPTIONS);
   readonly #pages: Pages;
   readonly #signsOfLife = new SignsOfLife(() => this.#webSocketServer.clients);
@@ -89,6 +92,7 @@ class WebSocketRelay implements Relay {
     this.#pages = new Pages(settings, this.#doorkeeper);
     this.#front = settings.server ? undefined : new Front({ ...settings, doorkeeper: this.#doorkeeper });
     this.#server = settings.server ?? (this.#front as Front).http;
+    this.#unanswered = settings.server && new UnansweredRequests(settings.server);
   }
 
   async start(): Promise<void> {
@@ -129,6 +133,7 @@ class WebSocketRelay implements Relay {
     this.#memoryWatch?.close();
     this.#descriptorWatch?.close();
     this.#server.off('upgrade', this.#onUpgrade);
+    this.#unanswered?.close();
     const frontClosed = this.#front?.close();
     await this.#closeWebSockets();
     await frontClosed;
@@ -157,6 +162,12 @@ class WebSocketRelay implements Relay {
     }
     if (pathOf(request) !== this.#settings.path) {
       this.#leaveToOthers(socket, visitor);
+      return;
+    }
+    // Node answers what came before when it can, in the midst of the WebSocket.
+    if (this.#unanswered?.has(socket)) {
+      this.#doorkeeper.charge(socket, PIPELINED_CONNECTIONS);
+      socket.destroy();
       return;
     }
     const identified = this.#doorkeeper.identify(visitor, forwardedForOf(request));

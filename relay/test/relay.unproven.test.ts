@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Relay } from '../src/index.js';
@@ -150,6 +150,35 @@ test('on a shared server an upgrade that nobody takes ends, and one that somebod
   await once(left, 'close');
   expect(taken.closed).toBe(false);
   expect(relay.connections).toBe(0);
+});
+
+test('on a shared server an upgrade behind unanswered requests ends the connection, and its address counts for more', async () => {
+  const server = await startServer();
+  const answers: ServerResponse[] = [];
+  server.on('request', (_request, response) => answers.push(response));
+  const { relay } = await startRelay({ server, newConnectionsPerSecond: 10 });
+  const at = { address: server.address() as AddressInfo } as Relay;
+  const GET = 'GET /app HTTP/1.1\r\nHost: relay\r\n\r\n';
+  // One request after the other is what proxies send.
+  const orderly = await dialRelay(at);
+  orderly.write(GET);
+  await until(() => answers.length === 1);
+  answers[0]?.end('answer');
+  await once(orderly, 'data');
+  orderly.write(UPGRADE);
+  expect(String(await once(orderly, 'data'))).toContain('HTTP/1.1 101 ');
+  const hasty = await dialRelay(at, '127.0.0.2');
+  let received = '';
+  hasty.on('data', chunk => {
+    received += chunk;
+  });
+  hasty.write(GET.repeat(3) + UPGRADE);
+  await until(() => hasty.closed);
+  expect(received).toBe('');
+  expect(relay.connections).toBe(1);
+  const next = await dialRelay(at, '127.0.0.2');
+  next.write(UPGRADE);
+  expect(String(await once(next, 'data'))).toContain('HTTP/1.1 503 ');
 });
 
 test('on a shared server the untaken upgrades of an address are bounded too', async () => {

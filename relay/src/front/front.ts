@@ -20,7 +20,7 @@ export interface FrontOptions {
 /** Connections that may wait for a turn of the relay: with few, a flood makes others try again after a second. */
 const BACKLOG = 4096;
 /** What a connection counts for that sends another request behind the first: what is read at a time may hold a thousand. */
-const PIPELINED_CONNECTIONS = 50;
+export const PIPELINED_CONNECTIONS = 50;
 const REQUEST_TIMEOUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 /**
