@@ -10,7 +10,8 @@ import { ProvenBudget } from './admission/budgets/proven.js';
 import { BucketsByAddress, rateOf } from './admission/budgets/token-bucket.js';
 import { originAllowed } from './admission/origins.js';
 import { loggable } from './events.js';
-import type { MemoryHolder } from './memory/memory-watch.js';
+import { dropLargest, type MemoryHolder } from './memory/memory-watch.js';
+import type { PageMemory } from './memory/relay-memory.js';
 import { RelayResources } from './memory/resources.js';
 import type { RelaySettings } from './options.js';
 import { createConnector } from './policy/connection/create-connector.js';
@@ -32,15 +33,25 @@ class Page implements MemoryHolder {
   readonly session: Session;
   readonly #webSocket: WebSocket;
   readonly #guard: FrameGuard;
+  readonly #memory: PageMemory;
 
-  constructor(webSocket: WebSocket, parts: { session: Session; guard: FrameGuard }) {
+  constructor(webSocket: WebSocket, parts: { session: Session; guard: FrameGuard; memory: PageMemory }) {
     this.#webSocket = webSocket;
     this.session = parts.session;
     this.#guard = parts.guard;
+    this.#memory = parts.memory;
+  }
+
+  get account(): string {
+    return this.#memory.account;
   }
 
   get heldBytes(): number {
     return this.session.heldBytes + this.#guard.heldBytes;
+  }
+
+  leave(): void {
+    this.#memory.leave();
   }
 
   dropForMemory(): void {
@@ -89,7 +100,7 @@ export class Pages {
     const id = ++this.#lastId;
     const page = this.#watch(webSocket, id, start);
     this.#pages.add(page);
-    webSocket.on('close', () => this.#pages.delete(page));
+    webSocket.on('close', () => this.#remove(page));
     this.#settings.log({
       type: 'opened',
       connection: id,
@@ -103,9 +114,21 @@ export class Pages {
     }
   }
 
+  /** Ends those who hold too much of the relay's memory. */
+  watchMemory(): void {
+    dropLargest(this.#pages, this.#settings.maxBufferedBytes);
+    this.#resources.memory.relieveAll();
+  }
+
+  #remove(page: Page): void {
+    this.#pages.delete(page);
+    page.leave();
+  }
+
   #watch(webSocket: WebSocket, id: number, { origin, socket, visitor }: PageStart): Page {
     const settings = this.#settings;
     const key = addressKey(visitor.address);
+    const memory = this.#resources.memory.page(key);
     const gate = new ReadGate(webSocket);
     const guard = new FrameGuard(webSocket, socket, {
       gate,
@@ -116,8 +139,9 @@ export class Pages {
     const budget = new PageBudget({
       ...{ key, origin, ways: settings.ways, limits: settings },
       ...{ guesses: this.#guesses, proven: this.#proven },
-      onAdmitted: ({ subject }, bytesPerSecond) => {
+      onAdmitted: ({ subject, shared }, bytesPerSecond) => {
         this.#doorkeeper.leave(visitor);
+        if (subject !== undefined && !shared) memory.moveTo(`sub ${subject}`);
         guard.setProven(byteBucket(bytesPerSecond));
         gate.tellAtOnce();
         const named = subject === undefined ? {} : { subject: loggable(subject) };
@@ -129,8 +153,8 @@ export class Pages {
     const session = new Session(webSocket, {
       ...{ id, settings, budget, gate },
       charge: frames => guard.charge(frames),
-      ...{ resources: this.#resources, remoteAddress: key },
+      ...{ resources: this.#resources, memory, remoteAddress: key },
     });
-    return new Page(webSocket, { session, guard });
+    return new Page(webSocket, { session, guard, memory });
   }
 }

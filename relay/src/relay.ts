@@ -96,13 +96,13 @@ class WebSocketRelay implements Relay {
   }
 
   async start(): Promise<void> {
-    const { log, pingIntervalMs, maxBufferedBytes } = this.#settings;
+    const { log, pingIntervalMs } = this.#settings;
     this.#server.on('upgrade', this.#onUpgrade);
     const onError = (error: Error) => log({ type: 'error', message: loggable(error.message) });
     await this.#front?.listen(this.#settings, onError);
     for (const message of openDoors(this.#settings)) log({ type: 'warning', message });
     this.#signsOfLife.start(pingIntervalMs);
-    this.#memoryWatch = new MemoryWatch(() => this.#pages, maxBufferedBytes);
+    this.#memoryWatch = new MemoryWatch(() => this.#pages.watchMemory());
     this.#descriptorWatch = new DescriptorWatch(message => log({ type: 'error', message }));
   }
 

@@ -170,16 +170,16 @@ test.each([
   expect(() => parseTokens([token])).not.toThrow(LONG.slice(1));
 });
 
-test('who holds most goes, until the rest fits', () => {
-  const dropped: number[] = [];
-  const holders = [5, 50, 30, 1].map(heldBytes => ({
-    heldBytes,
-    dropForMemory: () => dropped.push(heldBytes),
-  }));
-  dropLargest(holders, 86);
+test('of the account that holds most the largest goes, until the rest fits', () => {
+  const dropped: string[] = [];
+  const holders = ['a 5', 'b 50', 'c 30', 'c 25', 'a 1'].map(text => {
+    const [account = '', bytes] = text.split(' ');
+    return { account, heldBytes: Number(bytes), dropForMemory: () => dropped.push(text) };
+  });
+  dropLargest(holders, 111);
   expect(dropped).toEqual([]);
   dropLargest(holders, 35);
-  expect(dropped).toEqual([50, 30]);
+  expect(dropped).toEqual(['c 30', 'b 50']);
 });
 
 test('the README has each limit with its flag and default', async () => {

@@ -241,14 +241,20 @@ test('without memory no stream is opened and no credit given, until there is som
   await page.welcome();
   page.open(1, echo.port);
   await page.opened(1);
-  resources.memory.hold(1_048_576);
+  const { memory } = resources;
+  // Another address's bytes do not count, whatever their number.
+  memory.page('192.0.2.1').hold(10_485_760);
   page.open(2, echo.port);
-  expect(await page.reset(2)).toMatchObject({ code: 3, reason: 'memory' });
+  await page.opened(2);
+  const sameAddress = memory.page('127.0.0.1');
+  sameAddress.hold(10_485_760);
+  page.open(3, echo.port);
+  expect(await page.reset(3)).toMatchObject({ code: 3, reason: 'memory' });
   page.write(1, new Uint8Array(65_536));
   await until(() => page.receivedBytes(1) === 65_536);
   await sleep(50);
   expect(page.frame('credit', 1)).toBeUndefined();
-  resources.memory.release(1_048_576);
+  sameAddress.release(10_485_760);
   await until(() => page.frame('credit', 1) !== undefined);
   expect(page.frame('credit', 1)).toMatchObject({ bytes: 65_536 });
 });

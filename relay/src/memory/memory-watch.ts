@@ -1,19 +1,21 @@
 /** Something that holds bytes and can be ended. */
 export interface MemoryHolder {
+  /** Whom it counts for: an address, or the subject of a JWT. */
+  readonly account: string;
   readonly heldBytes: number;
-  /** Ends it, because it holds more than others when there is too much in all. */
+  /** Ends it, because there is too much in all, and its account has most of it. */
   dropForMemory(): void;
 }
 
 // A second's quarter: windows bound what one WebSocket can add meanwhile.
 const INTERVAL_MS = 250;
 
-/** Looks at what all hold together, and ends those that hold most until the rest is within the limit. */
+/** Looks at what all hold together, again and again. */
 export class MemoryWatch {
   readonly #timer: NodeJS.Timeout;
 
-  constructor(holders: () => Iterable<MemoryHolder>, maxBytes: number) {
-    this.#timer = setInterval(() => dropLargest(holders(), maxBytes), INTERVAL_MS).unref();
+  constructor(look: () => void) {
+    this.#timer = setInterval(look, INTERVAL_MS).unref();
   }
 
   close(): void {
@@ -21,13 +23,32 @@ export class MemoryWatch {
   }
 }
 
+interface Held {
+  holder: MemoryHolder;
+  bytes: number;
+}
+
+/** Ends holders until the rest is within the limit: each time the largest one of the account that has most. */
 export function dropLargest(holders: Iterable<MemoryHolder>, maxBytes: number): void {
-  const held = Array.from(holders, holder => ({ holder, bytes: holder.heldBytes }));
-  let total = held.reduce((sum, { bytes }) => sum + bytes, 0);
+  const all = Array.from(holders, (holder): Held => ({ holder, bytes: holder.heldBytes }));
+  let total = sumOf(all);
   if (total <= maxBytes) return;
-  for (const { holder, bytes } of held.sort((a, b) => b.bytes - a.bytes)) {
-    if (total <= maxBytes) return;
-    holder.dropForMemory();
-    total -= bytes;
+  const accounts = new Map<string, Held[]>();
+  for (const each of all.sort((a, b) => a.bytes - b.bytes)) {
+    const { account } = each.holder;
+    const others = accounts.get(account);
+    if (others) others.push(each);
+    else accounts.set(account, [each]);
   }
+  while (total > maxBytes) {
+    const [largest] = [...accounts.values()].sort((a, b) => sumOf(b) - sumOf(a));
+    const dropped = largest?.pop();
+    if (!dropped) return;
+    dropped.holder.dropForMemory();
+    total -= dropped.bytes;
+  }
+}
+
+function sumOf(held: Held[]): number {
+  return held.reduce((sum, { bytes }) => sum + bytes, 0);
 }

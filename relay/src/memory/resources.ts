@@ -1,7 +1,7 @@
 import { GrowthBudget } from '../../../src/tunnel/wire/receive-window.js';
 import type { TargetConnector } from '../policy/connection/target-connector.js';
-import { MessageBuffers } from './message-buffers.js';
-import { RelayMemory } from './relay-memory.js';
+import { BufferPool } from './message-buffers.js';
+import { type PageMemory, RelayMemory } from './relay-memory.js';
 
 /** What is read from a target at a time. With the rest of a record before, and the header, it fits into 256 KiB. */
 const READ_BYTES = 224 * 1024;
@@ -10,22 +10,21 @@ const READ_BYTES = 224 * 1024;
 export class RelayResources {
   readonly targets: TargetConnector;
   readonly memory: RelayMemory;
-  readonly buffers: MessageBuffers;
+  readonly buffers = new BufferPool();
   /** All targets are read into it: what is read leaves it before the next one is. */
   readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
   constructor({ maxBufferedBytes }: { maxBufferedBytes: number }, targets: TargetConnector) {
     this.targets = targets;
     this.memory = new RelayMemory(maxBufferedBytes);
-    this.buffers = new MessageBuffers(this.memory);
   }
 }
 
-/** What the windows of a socket may grow by; nothing while the relay's memory is scarce. */
+/** What the windows of a socket may grow by; nothing while memory is scarce for the page. */
 export class MemoryBoundBudget extends GrowthBudget {
-  readonly #memory: RelayMemory;
+  readonly #memory: PageMemory;
 
-  constructor(bytes: number, memory: RelayMemory) {
+  constructor(bytes: number, memory: PageMemory) {
     super(bytes);
     this.#memory = memory;
   }

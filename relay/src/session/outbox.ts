@@ -1,11 +1,11 @@
 import type { WebSocket } from 'ws';
 import { DATA_HEADER_BYTES, MAX_SOCKET_WINDOW_BYTES } from '../../../src/tunnel/wire/limits.js';
-import type { RelayMemory } from '../memory/relay-memory.js';
+import type { PageMemory } from '../memory/relay-memory.js';
 import { MAX_RECORD_BYTES } from './tls-records.js';
 
 /** Above it no stream gets a turn, and no target is read: its own TCP window holds it back. */
 const QUEUE_BYTES = 512 * 1024;
-/** The same when the relay's memory is full. */
+/** The same when memory is full for the page. */
 const SCARCE_QUEUE_BYTES = 64 * 1024;
 /** Above it the page itself is not read: only answers to what it sends can fill the queue so far. */
 const OVERFULL_BYTES = 1024 * 1024;
@@ -18,7 +18,7 @@ export interface TurnTaker {
 }
 
 export interface OutboxOptions {
-  memory: RelayMemory;
+  memory: PageMemory;
   /** Counts bytes for the page; gives the milliseconds for which none may follow. */
   sendDelayMs: (bytes: number) => number;
   /** Called when messages have left. */

@@ -13,6 +13,8 @@ import {
 import { PROTOCOL_VERSION } from '../../../src/tunnel/wire/limits.js';
 import type { PageBudget, Refusal } from '../admission/budgets/page-budget.js';
 import { loggable } from '../events.js';
+import { MessageBuffers } from '../memory/message-buffers.js';
+import type { PageMemory } from '../memory/relay-memory.js';
 import { MemoryBoundBudget, type RelayResources } from '../memory/resources.js';
 import type { RelaySettings } from '../options.js';
 import { Departure } from './departure.js';
@@ -32,6 +34,7 @@ export interface SessionOptions {
   id: number;
   settings: RelaySettings;
   resources: RelayResources;
+  memory: PageMemory;
   budget: PageBudget;
   gate: ReadGate;
   /** Counts a message as so many frames more. */
@@ -58,9 +61,9 @@ export class Session {
   constructor(webSocket: WebSocket, options: SessionOptions) {
     this.#webSocket = webSocket;
     this.#options = options;
-    const { settings, resources, budget, gate } = options;
+    const { settings, memory, budget, gate } = options;
     this.#outbox = new Outbox(webSocket, {
-      memory: resources.memory,
+      memory,
       sendDelayMs: bytes => budget.sendDelayMs(bytes),
       onDrain: () => this.#outbox.isOverfull || gate.open('queue'),
     });
@@ -176,20 +179,22 @@ export class Session {
   }
 
   #createStreams(hello: HelloFrame): StreamTable {
-    const { id, settings, resources, remoteAddress, budget, charge } = this.#options;
+    const { id, settings, resources, memory, remoteAddress, budget, charge } = this.#options;
     return new StreamTable({
       context: {
         connection: id,
         settings,
         resources,
+        memory,
+        buffers: new MessageBuffers(resources.buffers, memory),
         account: remoteAddress,
         narrowedTo: () => budget.targets,
         outbox: this.#outbox,
-        growthBudget: new MemoryBoundBudget(GROWTH_BYTES, resources.memory),
+        growthBudget: new MemoryBoundBudget(GROWTH_BYTES, memory),
         roundTripMs: () => this.#roundTrip.shortestMs,
         pageWindowBytes: hello.streamWindowBytes,
       },
-      take: () => (resources.memory.isFull ? 'memory' : budget.takeStream()),
+      take: () => (memory.isFull ? 'memory' : budget.takeStream()),
       release: () => budget.releaseStream(),
       charge,
       refuse: (stream, limit) =>

@@ -5,6 +5,8 @@ import { encodeCredit, encodeEnd, encodeOpened, encodeReset } from '../../../src
 import { type GrowthBudget, ReceiveWindow } from '../../../src/tunnel/wire/receive-window.js';
 import { formatHostPort, type HostPort } from '../../../src/util/host-port.js';
 import { loggable } from '../events.js';
+import type { MessageBuffers } from '../memory/message-buffers.js';
+import type { PageMemory } from '../memory/relay-memory.js';
 import type { RelayResources } from '../memory/resources.js';
 import type { RelaySettings } from '../options.js';
 import { type ClientHelloFault, ClientHelloGate } from '../policy/connection/client-hello.js';
@@ -22,6 +24,8 @@ export interface StreamContext {
   connection: number;
   settings: RelaySettings;
   resources: RelayResources;
+  memory: PageMemory;
+  buffers: MessageBuffers;
   /** What the page's lookups count for. */
   account: string;
   /** What the page's token narrows the targets to. */
@@ -65,7 +69,7 @@ export class RelayStream {
     this.number = number;
     this.#asked = asked;
     this.#context = context;
-    const { settings, resources, outbox, growthBudget, roundTripMs, connection } = context;
+    const { settings, memory, buffers, outbox, growthBudget, roundTripMs, connection } = context;
     if (settings.requireClientHello) this.#gate = new ClientHelloGate(asked.hostname);
     this.#writer = new TargetWriter({
       window: new ReceiveWindow({
@@ -74,7 +78,7 @@ export class RelayStream {
         budget: growthBudget,
         roundTripMs,
       }),
-      memory: resources.memory,
+      memory,
       onCredit: bytes => outbox.sendControl(encodeCredit(number, bytes)),
       onTaken: () => this.#timer?.refresh(),
     });
@@ -82,7 +86,7 @@ export class RelayStream {
       stream: number,
       creditBytes: context.pageWindowBytes,
       outbox,
-      buffers: resources.buffers,
+      buffers,
       observe: payload => settings.observeBytes('target-to-page', payload, connection, number),
       onResume: () => this.#socket?.resume(),
     });

@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
 import { ChunkQueue } from '../../../src/tunnel/wire/chunk-queue.js';
 import type { ReceiveWindow } from '../../../src/tunnel/wire/receive-window.js';
-import type { RelayMemory } from '../memory/relay-memory.js';
+import type { PageMemory } from '../memory/relay-memory.js';
 
 /** What TCP is given in one go: its end is when credit can be given for all of it. */
 const BATCH_BYTES = 256 * 1024;
 
 export interface TargetWriterOptions {
   window: ReceiveWindow;
-  memory: RelayMemory;
+  memory: PageMemory;
   /** Grants the page credit. */
   onCredit: (bytes: number) => void;
   /** TCP has taken bytes. */

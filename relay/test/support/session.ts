@@ -46,6 +46,7 @@ export async function startSessions(options: RelayOptions, admit?: Admit): Promi
       id: sessions.length + 1,
       settings,
       resources,
+      memory: resources.memory.page('127.0.0.1'),
       budget,
       gate,
       charge: () => {},

@@ -26,6 +26,8 @@ export interface TestPageOptions {
   grantsStreams?: boolean;
   /** Whether to answer PING. Default true. */
   answersPing?: boolean;
+  /** Default 127.0.0.1. */
+  localAddress?: string;
 }
 
 export const HELLO: Omit<HelloFrame, 'type'> = {
@@ -59,7 +61,8 @@ export class TestPage {
 
   /** Opens a WebSocket, and says nothing. */
   static async openSilent(relay: Pick<Relay, 'url'>, options: TestPageOptions = {}): Promise<TestPage> {
-    const webSocket = new WebSocket(relay.url, 'browser-mtls.v2', { origin: ORIGIN });
+    const { localAddress = '127.0.0.1' } = options;
+    const webSocket = new WebSocket(relay.url, 'browser-mtls.v2', { origin: ORIGIN, localAddress });
     onTestFinished(() => webSocket.terminate());
     const page = new TestPage(webSocket, options);
     await once(webSocket, 'open');
