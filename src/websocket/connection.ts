@@ -4,7 +4,8 @@ import { isBlob } from '../platform.js';
 import { concatenated } from '../util/bytes.js';
 import { Wakeup } from '../util/promises.js';
 import { CloseCode, Opcode } from './codes.js';
-import { encodeFrames, FrameError, type OutgoingFrame } from './frames.js';
+import { encodeFrames, type OutgoingFrame } from './frame-writer.js';
+import { FrameError } from './frames.js';
 import { MessageReader } from './message-reader.js';
 
 /** A message is sent in frames of no more, so that a pong need not wait for its end. */

@@ -1,6 +1,7 @@
 import { concatenated } from '../util/bytes.js';
-import { CloseCode, Opcode } from './codes.js';
+import { CloseCode, MAX_CONTROL_BYTES, Opcode } from './codes.js';
 import { FrameError, type FrameHead, protocolError, readFrameHead } from './frames.js';
+import { MessageBytes } from './message-bytes.js';
 
 export interface MessageListener {
   onMessage(data: string | Uint8Array<ArrayBuffer>): void;
@@ -11,6 +12,9 @@ export interface MessageListener {
 
 const nothing = new Uint8Array(0);
 
+/** No head is longer, and no control frame: what is read at once when it is all there. */
+const MAX_STEP_BYTES = MAX_CONTROL_BYTES;
+
 /** Puts messages together from a server's bytes (RFC 6455 section 5), as they come. */
 export class MessageReader {
   #listener: MessageListener;
@@ -20,7 +24,8 @@ export class MessageReader {
   #frame: FrameHead | undefined;
   #left = 0;
   #opcode: number | undefined;
-  #body = new GrowingBytes();
+  #body = new MessageBytes();
+  #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   #messageBytes = 0;
   #closed = false;
 
@@ -31,15 +36,17 @@ export class MessageReader {
 
   /** @throws FrameError */
   receive(bytes: Uint8Array): void {
-    let input = this.#pending.length ? concatenated([this.#pending, bytes]) : bytes;
-    this.#pending = nothing;
+    let left = bytes;
     while (!this.#closed) {
+      const pending = this.#pending;
+      const input = pending.length > 0 ? concatenated([pending, left.subarray(0, MAX_STEP_BYTES)]) : left;
       const used = this.#frame ? this.#readPayload(input) : this.#readHead(input);
       if (used === undefined) {
         this.#pending = input.slice();
         return;
       }
-      input = input.subarray(used);
+      this.#pending = nothing;
+      left = left.subarray(used - pending.length);
     }
   }
 
@@ -75,38 +82,54 @@ export class MessageReader {
     }
     if (input.length === 0 && this.#left > 0) return undefined;
     const piece = input.subarray(0, this.#left);
+    const leftBytes = this.#left;
     this.#left -= piece.length;
     const done = this.#left === 0;
-    this.#take(piece, done && frame.final);
     if (done) this.#frame = undefined;
+    if (done && frame.final) this.#takeLast(piece);
+    else this.#body.push(piece, { leftBytes, final: frame.final });
     return piece.length;
   }
 
-  #take(piece: Uint8Array, last: boolean): void {
-    this.#body.push(piece);
-    if (!last) return;
-    const bytes = this.#body.take();
-    const data = this.#opcode === Opcode.text ? decode(bytes, 'a text message is not UTF-8') : bytes;
+  #takeLast(piece: Uint8Array): void {
+    const isText = this.#opcode === Opcode.text;
+    const gathered = this.#gathered(piece);
     this.#opcode = undefined;
     this.#messageBytes = 0;
-    this.#listener.onMessage(data);
+    if (isText) this.#listener.onMessage(this.#decode(gathered ?? piece, 'a text message is not UTF-8'));
+    else this.#listener.onMessage(gathered ?? new Uint8Array(piece));
+  }
+
+  /** The message with this end; undefined where that is all of it. */
+  #gathered(last: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#body.isEmpty) return undefined;
+    this.#body.push(last, { leftBytes: last.length, final: true });
+    return this.#body.take();
   }
 
   #control(opcode: number, payload: Uint8Array): void {
     if (opcode === Opcode.ping) this.#listener.onPing(payload);
     if (opcode !== Opcode.close) return;
     this.#closed = true;
-    const { code, reason } = readClose(payload);
+    const { code, reason } = this.#readClose(payload);
     this.#listener.onClose(code, reason);
   }
-}
 
-function readClose(payload: Uint8Array): { code: number; reason: string } {
-  if (payload.length === 0) return { code: CloseCode.noStatus, reason: '' };
-  if (payload.length === 1) throw protocolError('a Close frame has half a code');
-  const code = new DataView(payload.buffer, payload.byteOffset).getUint16(0);
-  if (!mayBeReceived(code)) throw protocolError('a Close frame has a code that may not be sent');
-  return { code, reason: decode(payload.subarray(2), "a Close frame's reason is not UTF-8") };
+  #readClose(payload: Uint8Array): { code: number; reason: string } {
+    if (payload.length === 0) return { code: CloseCode.noStatus, reason: '' };
+    if (payload.length === 1) throw protocolError('a Close frame has half a code');
+    const code = new DataView(payload.buffer, payload.byteOffset).getUint16(0);
+    if (!mayBeReceived(code)) throw protocolError('a Close frame has a code that may not be sent');
+    return { code, reason: this.#decode(payload.subarray(2), "a Close frame's reason is not UTF-8") };
+  }
+
+  #decode(bytes: Uint8Array, fault: string): string {
+    try {
+      return this.#decoder.decode(bytes);
+    } catch {
+      throw new FrameError(CloseCode.invalidPayload, fault);
+    }
+  }
 }
 
 /** RFC 6455 section 7.4, and what IANA has registered since. */
@@ -114,36 +137,4 @@ function mayBeReceived(code: number): boolean {
   return (
     (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999)
   );
-}
-
-function decode(bytes: Uint8Array, fault: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new FrameError(CloseCode.invalidPayload, fault);
-  }
-}
-
-/** Grows with what has come, not with what was announced; and small pieces cost no more than their bytes. */
-class GrowingBytes {
-  #bytes = new Uint8Array(0);
-  #length = 0;
-
-  push(piece: Uint8Array): void {
-    const length = this.#length + piece.length;
-    if (length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(length, 2 * this.#bytes.length));
-      grown.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = grown;
-    }
-    this.#bytes.set(piece, this.#length);
-    this.#length = length;
-  }
-
-  take(): Uint8Array<ArrayBuffer> {
-    const whole = this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length);
-    this.#bytes = new Uint8Array(0);
-    this.#length = 0;
-    return whole;
-  }
 }

@@ -33,7 +33,7 @@ export class StreamChannel implements PlaintextChannel {
   async send({ take }: EngineOutput): Promise<void> {
     const output = take();
     // A failed write shows in `ready`, or in `close`.
-    if (output) this.#writer.write(output).catch(() => {});
+    if (output) this.#writer.write(output.slice()).catch(() => {});
   }
 
   close(): Promise<void> {

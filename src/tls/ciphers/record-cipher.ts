@@ -39,7 +39,7 @@ export type Transmit = (ciphertext: Uint8Array<ArrayBufferLike>, roomBytes?: num
 /** What an HTTP connection has to send. */
 export interface EngineOutput {
   target: EngineTarget | undefined;
-  /** Takes it out of the engine. */
+  /** Takes it out of the engine. It is good for the call alone. */
   take(): Uint8Array | undefined;
 }
 

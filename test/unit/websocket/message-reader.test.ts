@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Opcode } from '../../../src/websocket/codes.js';
 import { FrameError } from '../../../src/websocket/frames.js';
 import { MessageReader } from '../../../src/websocket/message-reader.js';
@@ -74,4 +74,58 @@ it('whatever bytes come, they end in messages or in a failure, the same however 
     }),
     { numRuns: 3_000 },
   );
+});
+
+const RECORD_BYTES = 16_384;
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
+
+/** What is copied of pieces that are as large as records, and the message that comes of them. */
+function copies(whole: Uint8Array) {
+  const messages: Uint8Array[] = [];
+  const nothing = () => {};
+  const onMessage = (data: string | Uint8Array) => messages.push(data as Uint8Array);
+  const reader = new MessageReader({ onMessage, onPing: nothing, onClose: nothing }, 1 << 26);
+  const pieces = cut(whole, Array(Math.floor(whole.length / RECORD_BYTES)).fill(RECORD_BYTES));
+  let bytes = 0;
+  const { set, slice } = typedArray;
+  vi.spyOn(typedArray, 'set').mockImplementation(function (this: Uint8Array, from, ...rest) {
+    bytes += (from as Uint8Array).length;
+    return set.call(this, from, ...rest);
+  });
+  vi.spyOn(typedArray, 'slice').mockImplementation(function (this: Uint8Array, ...range) {
+    const copy = slice.apply(this, range);
+    bytes += copy.length;
+    return copy;
+  });
+  for (const piece of pieces) reader.receive(new Uint8Array(piece));
+  vi.restoreAllMocks();
+  return { bytes, messages };
+}
+
+it('a message in one frame is copied once, to memory of just its size', () => {
+  const payload = Buffer.alloc(65_536, 'message');
+  const { bytes, messages } = copies(frame(0x82, payload));
+  expect(messages.map(it => it.buffer.byteLength)).toEqual([payload.length]);
+  expect(payload.equals(messages[0] as Uint8Array)).toBe(true);
+  expect(bytes).toBeLessThanOrEqual(payload.length + RECORD_BYTES);
+});
+
+it('a message in many frames, or of many megabytes, is copied twice', () => {
+  const payload = Buffer.alloc(3 << 20, 'message');
+  const fragments = cut(payload, Array(48).fill(65_536)).filter(it => it.length > 0);
+  const frames = fragments.map((it, i) => frame((i === fragments.length - 1 ? 0x80 : 0) | (i ? 0 : 2), it));
+  for (const whole of [Buffer.concat(frames), frame(0x82, payload)]) {
+    const { bytes, messages } = copies(whole);
+    expect(messages.map(it => it.buffer.byteLength)).toEqual([payload.length]);
+    expect(payload.equals(messages[0] as Uint8Array)).toBe(true);
+    expect(bytes).toBeLessThanOrEqual(2 * payload.length + RECORD_BYTES);
+  }
+});
+
+it('a frame that is only announced gets memory for a megabyte at most', () => {
+  const announced = frame(0x82, 'x', [127, 0, 0, 0, 0, 3, 0, 0, 0]);
+  const before = process.memoryUsage().arrayBuffers;
+  const { messages } = copies(announced);
+  expect(messages).toEqual([]);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 << 20);
 });
