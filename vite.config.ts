@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { documentedModules } from './test/setup/documented-modules.js';
 import { chunkGroups } from './tools/chunk-groups.js';
+import { earlyChunks } from './tools/early-chunks.js';
 
 const project = (name: string, timeoutMs: number, setupFiles: string[] = []) => ({
   extends: true as const,
@@ -70,7 +71,13 @@ const literalAssets = {
 
 export default defineConfig({
   base: './',
-  plugins: [literalAssets],
+  plugins: [
+    literalAssets,
+    earlyChunks({
+      entry: 'index.js',
+      called: ['create-client', 'client'].map(name => `chunks/${name}.js`),
+    }),
+  ],
   build: {
     target: 'es2022',
     // Readable output: the bundler of the application minifies.

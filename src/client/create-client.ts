@@ -28,6 +28,10 @@ export const clientPart = /* @__PURE__ */ new Part(() => import('./client.js'), 
 export async function createClient(options: ClientOptions): Promise<MtlsClient> {
   checkClientOptions(options);
   requireWebCrypto();
+  // Begun first: everything else is done while they are received.
+  const loading = Promise.all([loadEngine(options.engine), clientPart.load()]);
+  // Told below, unless an option is wrong.
+  loading.catch(() => {});
   const { trust = {} } = options;
   const checked = {
     pool: readPoolOptions(options.pool),
@@ -38,11 +42,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
   };
   const tunnel = openTunnel(options);
   try {
-    const [{ startClient }, module, material] = await Promise.all([
-      clientPart.load(),
-      loadEngine(options.engine),
-      readMaterial(trust, 'trust.'),
-    ]);
+    const [[module, { startClient }], material] = await Promise.all([loading, readMaterial(trust, 'trust.')]);
     return await startClient(options, { ...checked, tunnel, module, material });
   } catch (error) {
     tunnel.close?.();

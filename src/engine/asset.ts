@@ -63,11 +63,7 @@ export class Delivery {
     const address = new URL(source, baseAddress());
     const pending = new Delivery(asset, shown(address.href));
     try {
-      return new Delivery(
-        asset,
-        shown(address.href),
-        (await bytesOfFile(address)) ?? (await platformFetch(address)),
-      );
+      return new Delivery(asset, shown(address.href), await (bytesOfFile(address) ?? platformFetch(address)));
     } catch (cause) {
       throw pending.failure(
         'the request failed',
@@ -136,7 +132,7 @@ function shown(address: string): string {
 }
 
 /** In Node a package's files have file: addresses, which Node's fetch does not read. */
-async function bytesOfFile(address: URL): Promise<BufferSource | undefined> {
+function bytesOfFile(address: URL): Promise<BufferSource> | undefined {
   const node = (globalThis as { process?: Partial<NodeModules> }).process?.getBuiltinModule;
   if (!node || address.protocol !== 'file:') return undefined;
   return node('node:fs/promises').readFile(address);
