@@ -71,10 +71,11 @@ export interface RecordCipher {
 
 export function recordHeader(type: number, length: number): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(HEADER_BYTES);
-  const view = new DataView(header.buffer);
-  view.setUint8(0, type);
-  view.setUint16(1, LEGACY_VERSION);
-  view.setUint16(3, length);
+  header[0] = type;
+  header[1] = LEGACY_VERSION >> 8;
+  header[2] = LEGACY_VERSION & 0xff;
+  header[3] = length >> 8;
+  header[4] = length & 0xff;
   return header;
 }
 

@@ -1,5 +1,12 @@
 import type { TlsVersion } from '../types.js';
-import { ContentType, HEADER_BYTES, type RecordContent, recordFaults, TAG_BYTES } from './record-cipher.js';
+import {
+  ContentType,
+  HEADER_BYTES,
+  type RecordContent,
+  recordFaults,
+  TAG_BYTES,
+  type Transmit,
+} from './record-cipher.js';
 import type { RecordEngine } from './record-engine.js';
 import type { TrafficKeys } from './traffic-keys.js';
 
@@ -29,6 +36,12 @@ export class SmallRecords {
       sealed = bytes.slice();
     });
     return sealed;
+  }
+
+  /** The same for application data, which is transmitted from the engine's memory. */
+  transmit(content: Uint8Array, sequence: number, transmit: Transmit): void {
+    const place = { content, type: ContentType.applicationData, sequence };
+    this.#engine.seal(this.#keys, place, ({ bytes, roomBytes }) => transmit(bytes, roomBytes));
   }
 
   isSmall(record: Uint8Array): boolean {

@@ -1,4 +1,5 @@
 import { concatenated } from '../../util/bytes.js';
+import { KeptBytes } from '../../util/kept-bytes.js';
 import { RecordFault } from '../errors/record-fault.js';
 import type { TlsVersion } from '../types.js';
 import {
@@ -27,7 +28,14 @@ const MAX_RECORDS = 2 ** 23;
 /** How much of the nonce TLS 1.2 sends along (RFC 5288 section 3). */
 const EXPLICIT_NONCE_BYTES = 8;
 
+/** In front of sealed records, for who sends them in a message of its own. */
+const ROOM_BYTES = 8;
+
 const nothing = new Uint8Array(0);
+
+/** For what is read at once, in the call: fresh memory takes longer to fill. */
+const keptInner = new KeptBytes(MAX_CONTENT_BYTES + 1);
+const keptSealed = new KeptBytes(256 * 1024);
 
 type Opened = { opened: RecordContent } | { fault: unknown };
 
@@ -87,14 +95,33 @@ export class WebCryptoCipher implements RecordCipher {
   }
 
   async #sealAll(type: number, content: Uint8Array): Promise<Uint8Array> {
+    return concatenated(await this.#sealParts(type, content));
+  }
+
+  sealOutput({ take }: EngineOutput, transmit: Transmit): Promise<void> | void {
+    const content = take() ?? nothing;
+    if (!this.#small.takes(content)) return this.#sealLarge(content, transmit);
+    this.#small.transmit(content, this.#sequence++, transmit);
+  }
+
+  async #sealLarge(content: Uint8Array, transmit: Transmit): Promise<void> {
+    const parts = await this.#sealParts(ContentType.applicationData, content);
+    const length = parts.reduce((sum, part) => sum + part.length, ROOM_BYTES);
+    const sealed = keptSealed.take(length);
+    let end = ROOM_BYTES;
+    for (const part of parts) {
+      sealed.set(part, end);
+      end += part.length;
+    }
+    transmit(sealed.subarray(ROOM_BYTES), ROOM_BYTES);
+  }
+
+  /** The pieces of all records. What is to be sealed may change afterwards: WebCrypto copies it in the call. */
+  async #sealParts(type: number, content: Uint8Array): Promise<Uint8Array[]> {
     const parts: Promise<Uint8Array[]>[] = [];
     for (let start = 0; start < content.length; start += MAX_CONTENT_BYTES)
       parts.push(this.#seal(type, content.subarray(start, start + MAX_CONTENT_BYTES)));
-    return concatenated((await Promise.all(parts)).flat());
-  }
-
-  async sealOutput({ take }: EngineOutput, transmit: Transmit): Promise<void> {
-    transmit(await this.seal(ContentType.applicationData, take() ?? nothing));
+    return (await Promise.all(parts)).flat();
   }
 
   announce(records: readonly Uint8Array[]): void {
@@ -162,6 +189,7 @@ export class WebCryptoCipher implements RecordCipher {
   /** The pieces of one record. */
   async #seal(type: number, content: Uint8Array): Promise<Uint8Array[]> {
     const sequence = this.#sequence++;
+    if (this.#small.takes(content)) return [this.#small.seal(type, content, sequence)];
     const nonce = this.#nonce(sequence);
     if (this.version === 'TLSv1.2') {
       const explicit = nonce.subarray(nonce.length - EXPLICIT_NONCE_BYTES);
@@ -169,7 +197,7 @@ export class WebCryptoCipher implements RecordCipher {
       const sealed = await this.#encrypt(content, { nonce, additionalData });
       return [recordHeader(type, explicit.length + sealed.length), explicit, sealed];
     }
-    const inner = new Uint8Array(content.length + 1);
+    const inner = keptInner.take(content.length + 1);
     inner.set(content);
     inner[content.length] = type;
     const header = recordHeader(ContentType.applicationData, inner.length + TAG_BYTES);
@@ -213,9 +241,8 @@ export class WebCryptoCipher implements RecordCipher {
   /** The IV, with the sequence number added without carry to its last eight bytes. */
   #nonce(sequence: number): Uint8Array<ArrayBuffer> {
     const nonce = this.#iv.slice();
-    const view = new DataView(nonce.buffer);
-    view.setUint32(4, view.getUint32(4) ^ Math.floor(sequence / 2 ** 32));
-    view.setUint32(8, view.getUint32(8) ^ (sequence % 2 ** 32));
+    for (let at = nonce.length - 1, rest = sequence; rest > 0; at--, rest = Math.floor(rest / 256))
+      (nonce[at] as number) ^= rest % 256;
     return nonce;
   }
 }

@@ -204,6 +204,36 @@ describe.each(suites)('%s', (_, suite) => {
     expect(sent).toEqual(expected);
   });
 
+  it('seals output that is good for the call alone, with room in front, into memory that it uses again', async () => {
+    const keys = newKeys(suite, 0);
+    const outputs = [2 * FULL + 9, 100, 2 * FULL + 9].map(length => Uint8Array.from(randomBytes(length)));
+    let number = 0;
+    const records = (content: Uint8Array) => {
+      const cuts = Array.from({ length: Math.ceil(content.length / FULL) }, (_, at) => at * FULL);
+      const pieces = cuts.map(at => content.subarray(at, at + FULL));
+      return Buffer.concat(
+        pieces.map(it => sealed(suite, keys, { number: number++, type: DATA, content: it })),
+      );
+    };
+    const expected = outputs.map(records);
+    for (const cipher of await paths(suite, keys, 'encrypt')) {
+      const sent: Buffer[] = [];
+      const places: ArrayBufferLike[] = [];
+      for (const output of outputs) {
+        const lent = output.slice();
+        const done = cipher.sealOutput({ target: undefined, take: () => lent }, (bytes, roomBytes = 0) => {
+          expect(Math.min(roomBytes, bytes.byteOffset)).toBeGreaterThanOrEqual(DATA_HEADER_BYTES);
+          sent.push(Buffer.from(bytes));
+          places.push(bytes.buffer);
+        });
+        lent.fill(0);
+        await done;
+      }
+      expect(sent.map((it, i) => it.equals(expected[i] as Buffer))).toEqual([true, true, true]);
+      expect(places[2]).toBe(places[0]);
+    }
+  });
+
   it('opens more records than fit in one call', async () => {
     const keys = newKeys(suite, 0);
     const content = Uint8Array.from(randomBytes(FULL));
