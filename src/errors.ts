@@ -80,15 +80,21 @@ export type MtlsErrorCode =
   | 'ERR_CLIENT_CLOSED';
 
 /**
- * What the library throws when something outside the program is at fault: a file, a password, a server, the network.
- * Misuse of a call (a wrong type of argument) is a `TypeError`.
+ * The error of every failure outside the program: a file, a password, a server, the network. A wrong call is a `TypeError`.
  *
  * `code` is stable across versions, `message` is not. Neither holds a password, key bytes or plaintext.
  */
 export class MtlsError extends Error {
+  /** Always `MtlsError`. */
   override readonly name = 'MtlsError';
+  /** What happened, as a stable code (`docs/errors.md`). */
   readonly code: MtlsErrorCode;
 
+  /**
+   * Makes an error with a code of this library.
+   *
+   * @param options `cause`: the underlying error. Default: none.
+   */
   constructor(code: MtlsErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
@@ -99,8 +105,8 @@ export class MtlsError extends Error {
 const causes = ['cause', 'errors', 'error', 'networkError', 'causingError'];
 
 /**
- * The MtlsError that an error is, or was caused by. It looks along `cause`, the `errors` of an AggregateError, the `error` of an
- * event, and what some libraries have instead (`networkError`, `causingError`); of several it gives the nearest.
+ * Finds the `MtlsError` in an error: the error itself, or the nearest one along `cause`, the `errors` of an AggregateError, the `error` of
+ * an event, and the `networkError` or `causingError` of some libraries. Undefined: there is none.
  */
 export function mtlsErrorOf(error: unknown): MtlsError | undefined {
   const found = new Set<unknown>([error]);

@@ -25,15 +25,10 @@ export type {
   ResponseEvent,
   RetryEvent,
 } from './diagnostics/events.js';
+export type { AssetSource } from './engine/asset.js';
 export { type AssetSources, configure } from './engine/configure.js';
-export type { EngineSource } from './engine/load.js';
 export type { WasmSource } from './engine/wasm-source.js';
-export {
-  type AuthorityAnswer,
-  type CertificateAuthority,
-  type EnrollOptions,
-  enroll,
-} from './enroll/authority.js';
+export { type CertificateAuthority, type EnrollOptions, enroll } from './enroll/authority.js';
 export { type CertificateSource, parseCertificates } from './enroll/certificates.js';
 export { type CreateIdentityOptions, createIdentity, pendingEnrolments } from './enroll/create-identity.js';
 export type { Enrolment } from './enroll/enrolment.js';
@@ -80,7 +75,6 @@ export {
 export type { UserVerification, VerificationSubject } from './store/verification/user-verification.js';
 export { type WebAuthnOptions, webAuthnVerification } from './store/verification/webauthn-verification.js';
 export { type EvaluateTrustOptions, evaluateTrust } from './trust/evaluate-trust.js';
-export type { RootsSource } from './trust/mozilla-roots.js';
 export type {
   Anchor,
   RevocationList,

@@ -1,5 +1,5 @@
-import type { RootsSource } from '../dist/index.js';
+import type { AssetSource } from '../dist/index.js';
 
-/** What the bundler makes of the file, as `configure` takes it: most give its address, some its bytes. */
-declare const mozillaRoots: RootsSource;
+/** The file as `configure` takes it. Most bundlers give its address, some its bytes. */
+declare const mozillaRoots: AssetSource;
 export default mozillaRoots;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitepress';
+import { tableLabels } from './table-labels.mjs';
 
 const page = (text, name) => ({ text, link: `/${name}` });
 const apiFile = fileURLToPath(new URL('../.pages/api/typedoc-sidebar.json', import.meta.url));
@@ -83,6 +84,7 @@ export default defineConfig({
     // As GitHub and the tests of the documents make them.
     anchor: { slugify },
     languageAlias: { haproxy: 'nginx', caddy: 'nginx' },
+    config: md => md.use(tableLabels),
   },
   head: [['link', { rel: 'icon', href: 'data:,' }]],
   themeConfig: {

@@ -1,7 +1,6 @@
 import type { ChallengeHandler } from '../authentication/challenge.js';
 import type { DiagnosticsOptions } from '../diagnostics/diagnostics.js';
 import { checkSource } from '../engine/configure.js';
-import type { EngineSource } from '../engine/load.js';
 import type { WasmSource } from '../engine/wasm-source.js';
 import type { CookieOptions } from '../http/cookies/cookies.js';
 import type { PoolOptions } from '../http/pool/pool-options.js';
@@ -22,58 +21,57 @@ import type { WebSocketOptions } from '../websocket/web-socket.js';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
 
-/** What `createClient` takes. All but `tunnel` may be left out. */
+/** Options of `createClient`. Only `tunnel` is required. */
 export interface ClientOptions {
-  /** The relay's address (`ws:` or `wss:`), or another transport. */
+  /** The relay's address (`ws:` or `wss:`), or another transport (`docs/tunnel.md`). */
   tunnel: string | Tunnel;
   /**
-   * What the relay admits by: one of its tokens, or a JSON Web Token. A function is asked for each WebSocket to the relay anew, so
-   * that tokens may expire. Default: none.
+   * The token for the relay: one of its static tokens, or a JSON Web Token. A function is called before each WebSocket opens, so tokens
+   * may expire. At most 4,096 bytes. Default: none.
    */
   tunnelToken?: string | (() => string | Promise<string>);
-  /** How the tunnel to that address works (`docs/tunnel.md`). Its defaults fit most uses. */
+  /** How the tunnel to this address works (`docs/tunnel.md`). The defaults fit most uses. */
   tunnelOptions?: Omit<WebSocketTunnelOptions, 'token'>;
   /**
-   * Whom the client may present itself as. From a store, identities go to the hosts of their control `hosts`. In a list, an
-   * identity without that control goes to the origins that the page itself asks this client for (`fetch`, `WebSocket`,
-   * `connect`), and to none that a redirect leads to. Default: none.
+   * The identities that the client may show. An identity from a store goes to the hosts of its control `hosts`. An identity from a list
+   * without that control goes to the origins that the page itself asks for (`fetch`, `WebSocket`, `connect`), and to none to which only
+   * a redirect leads. Default: none.
    */
   identities?: IdentityStore | ListedIdentity[];
-  /** Asked which identity to show, and about every server. Default: the one identity that fits, and what verification says. */
+  /** Decides which identity to show, and whether to trust a server. Default: the one identity that fits, and the result of verification. */
   onChallenge?: ChallengeHandler;
-  /** Which servers are trusted. Default: none but those that the challenge handler accepts. */
+  /** Which servers are trusted. Default: only those that the challenge handler accepts. */
   trust?: TrustOptions;
   /** TLS versions to offer. Default: both. */
   tlsVersions?: ('TLSv1.2' | 'TLSv1.3')[];
   /**
-   * Whether to offer the post-quantum key exchange X25519MLKEM768. `false` makes the client's first message short enough for one TCP
-   * segment, which some devices on the way insist on; what is recorded today can then be read by a quantum computer one day.
-   * Default: true.
+   * Whether to offer the post-quantum key exchange X25519MLKEM768. With `false` the client's first message fits into one TCP segment, for
+   * old devices on the way. The price: a quantum computer may one day read traffic that is recorded today. Default: true.
    */
   postQuantum?: boolean;
   /**
-   * How long a server may take over its part of a handshake, in milliseconds; then ERR_TLS_TIMEOUT. What a challenge
-   * handler takes does not count. A whole number from 1 to 2^31 - 1; default 30,000.
+   * How long the server may take for its part of the handshake, in milliseconds; then ERR_TLS_TIMEOUT. The time of a challenge handler
+   * does not count. An integer from 1 to 2^31 - 1; default 30,000.
    */
   connectTimeoutMs?: number;
-  /** Tells what the client does (`docs/diagnostics.md`). Default: nothing. */
+  /** Reports what the client does (`docs/diagnostics.md`). Default: nothing. */
   diagnostics?: DiagnosticsOptions;
   /**
-   * Is given the secrets of every connection, as lines of an SSLKEYLOGFILE (RFC 9850): whoever has them can read all that is sent and
-   * received. For analysing recorded traffic in development. Default: none.
+   * Called with the secrets of every connection, as lines of an SSLKEYLOGFILE (RFC 9850). Anyone who has these lines can read everything on
+   * the connections. Use it in development only. Default: none.
    */
   dangerouslyLogKeys?: (line: string) => void;
-  /** How connections are kept, watched and made again. Its defaults fit most uses. */
+  /** How connections are kept, watched and made again (`docs/connections.md`). The defaults fit most uses. */
   pool?: PoolOptions;
-  /** Limits of the cookies that `fetch` and `WebSocket` keep and send. */
+  /** Limits of the client's cookies (`docs/fetch.md`). */
   cookies?: CookieOptions;
-  /** Limits of `client.WebSocket`. */
+  /** Limits of `client.WebSocket` (`docs/websocket.md`). */
   webSocket?: WebSocketOptions;
-  /** Where the engine comes from. Default: `engine.wasm` of this package. */
-  engine?: EngineSource;
+  /** Where engine.wasm is. Default: found beside the module, or as given to `configure`. */
+  engine?: WasmSource;
   /**
-   * Where the decoders come from that `fetch` loads for a coded body which the platform cannot decode, or not strictly (`docs/fetch.md`).
-   * Default: `decoders.wasm` of this package.
+   * Where decoders.wasm is. `fetch` loads it for a body with a content coding that the platform does not decode (`docs/fetch.md`).
+   * Default: found beside the module, or as given to `configure`.
    */
   decoders?: WasmSource;
 }

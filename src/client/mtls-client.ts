@@ -7,33 +7,33 @@ import type { Certificate } from '../identity/types.js';
 import type { HostPort } from '../util/host-port.js';
 import type { Socket, SocketOptions } from './socket.js';
 
-/** How a response came to the page. */
+/** The connection on which a response arrived. */
 export interface ConnectionInfo extends Omit<ResponseTransport, 'serverChain'> {
-  /** The server's own certificate first. Others that cannot be read are left out. */
+  /** The server's certificates, its own first. Certificates that cannot be read are left out. */
   serverChain: Certificate[];
 }
 
 /** Options of `client.preconnect`. */
 export interface PreconnectOptions {
-  /** Gives it up. Default: none. */
+  /** Stops the wait: the promise rejects with the signal's reason. Default: none. */
   signal?: AbortSignal;
 }
 
 /** Speaks mutual TLS with servers. */
 export interface MtlsClient {
   /**
-   * `fetch` over mutual TLS, for `https:` addresses; `docs/errors.md` lists its codes. It rejects with a `TypeError` whose
-   * `cause` is an `MtlsError`, or with the signal's reason. `init` takes `onUploadProgress` and `onDownloadProgress` as well.
+   * `fetch` over mutual TLS, for `https:` addresses (`docs/fetch.md`). It rejects with a `TypeError` that has a `code` (`docs/errors.md`)
+   * and an `MtlsError` as `cause`, or with the signal's reason. `init` also has `onUploadProgress` and `onDownloadProgress`.
    */
   fetch: MtlsFetch;
   /**
-   * A `Request` that remembers its body: `fetch` sends it with its length, or streams it, without having read it first
-   * (`docs/fetch.md`). Its `init` takes the progress listeners of `fetch` as well.
+   * A `Request` that remembers its body. So `fetch` sends the body with its length, or as a stream, and does not read it beforehand
+   * (`docs/fetch.md`). Its `init` also has `onUploadProgress` and `onDownloadProgress`.
    */
   readonly Request: MtlsRequestClass;
   /**
-   * `WebSocket` over mutual TLS, for `wss:` addresses (`docs/websocket.md`). Its event `error` has the reason as `error`: an
-   * `MtlsError`, with ERR_WEBSOCKET_…, ERR_HTTP_…, ERR_TLS_… or ERR_TUNNEL_….
+   * `WebSocket` over mutual TLS, for `wss:` addresses (`docs/websocket.md`). Its event `error` is a `WebSocketErrorEvent`. The `error` in
+   * it is an `MtlsError` with the code ERR_WEBSOCKET_…, ERR_HTTP_…, ERR_TLS_… or ERR_TUNNEL_….
    */
   readonly WebSocket: typeof globalThis.WebSocket;
   /**
@@ -43,35 +43,35 @@ export interface MtlsClient {
    */
   connect(address: string | HostPort, options?: SocketOptions): Socket;
   /**
-   * Opens the connection that the next `fetch` to an origin uses: tunnel, TLS and the client certificate, of which challenges may be asked as
-   * for a request. Resolves when it stands, or when there is one already (`docs/connections.md`).
+   * Opens the connection that the next `fetch` to an origin uses: tunnel, TLS and client certificate (`docs/connections.md`). It asks the
+   * same challenges as a request. Resolves when the connection is open, or at once if there is one already.
    *
-   * @param origin an `https:` address, of which the path is ignored
+   * @param origin an `https:` address; its path is ignored
    * @throws TypeError for another address; MtlsError ERR_CLIENT_CLOSED, ERR_TLS_…, ERR_TUNNEL_…, ERR_IDENTITY_…; the signal's reason
    */
   preconnect(origin: string | URL, options?: PreconnectOptions): Promise<void>;
   /** The cookies that `fetch` and `WebSocket` keep and send (`docs/fetch.md`). */
   readonly cookies: ClientCookies;
-  /** How a response of `fetch` came here, with the byte counts as they are now. Undefined for any other response. */
+  /** The connection of a response of `fetch`, with the byte counts as they are now. Undefined for any other response. */
   connectionInfo(response: Response): ConnectionInfo | undefined;
   /**
-   * The trailers of a response of `fetch`: the fields that a server sends behind the body, such as `grpc-status`. Settles when all of the
-   * body has come; so read it, or cancel it. Empty where the server sends none. A clone has the trailers of its original (`docs/fetch.md`).
+   * The trailers of a response of `fetch`: the fields that a server sends behind the body, such as `grpc-status` (`docs/fetch.md`). The
+   * promise settles when the whole body has arrived, so read the body or cancel it. The `Headers` are empty if the server sends no trailers.
+   * A clone has the trailers of its original.
    *
-   * It rejects with what the body fails with, or was cancelled with; TypeError for another response.
+   * It rejects with the error of the body, or with the reason of its cancellation; with a TypeError for any other response.
    */
   trailers(response: Response): Promise<Headers>;
-  /** The answers to challenges that hold: those of this client, and those of its store. */
+  /** The answers to challenges that are still valid: those of this client, and the permanent ones of its store. */
   answers(): Promise<RememberedAnswer[]>;
   /**
-   * Forgets what was answered for a host, for the session and for good, so that the next request asks again: what logging out
-   * is where certificates log in. No connection made so far takes a new request, and no TLS session is resumed. What is in
-   * progress ends in its own time; so do sockets. The host's cookies are deleted.
+   * Logs out: forgets all answers for a host, the permanent ones too, so that the next request asks again. No existing connection takes a
+   * new request, and no TLS session is resumed. Requests in progress and open sockets continue to their end. The host's cookies are deleted.
    *
    * @param host `host` (every port), `host:port`, or a pattern as in the control `hosts`. Default: every host.
-   * @throws TypeError for what is no such pattern; MtlsError ERR_STORE_…
+   * @throws TypeError for a malformed pattern; MtlsError ERR_STORE_…
    */
   forget(host?: string): Promise<void>;
-  /** Ends all connections, and lets the tunnel go; what is in progress fails with `ERR_CLIENT_CLOSED`. */
+  /** Closes all connections and the tunnel. Requests, sockets and WebSockets in progress fail with ERR_CLIENT_CLOSED. */
   close(): Promise<void>;
 }

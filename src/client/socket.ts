@@ -6,26 +6,25 @@ import { checkedInteger, checkOptionNames, type OptionNames } from '../util/opti
 import { deferred } from '../util/promises.js';
 import { ReadAhead } from './socket-read-ahead.js';
 
-/** How `MtlsClient.connect` connects. */
+/** Options of `client.connect`. */
 export interface SocketOptions {
-  /** Anything but `on` is a TypeError: the connection is TLS from its first byte. Default: `on`. */
+  /** Only `on` is allowed, because the connection is TLS from its first byte. Default: `on`. */
   secureTransport?: 'on';
   /**
-   * Whether `writable` stays open when the server has ended its side. Default: false: it is closed then, behind what has been
-   * written.
+   * Whether `writable` stays open when the server has ended its side. With `false` it closes after its last write. Default: false.
    */
   allowHalfOpen?: boolean;
   /** Protocol names in order of preference (RFC 7301), each of 1 to 255 bytes. Default: none. */
   alpn?: readonly string[];
 }
 
-/** What a socket learns when it is open. */
+/** What is known of a socket when it is open. */
 export interface SocketInfo {
   /** `hostname:port`, the host as URLs spell it, without the dot of the root. */
   remoteAddress: string;
-  /** The relay has the connection, and its address there is not told. */
+  /** Always null: the relay has the TCP connection, and does not tell its address. */
   localAddress: null;
-  /** What ALPN agreed on. */
+  /** The protocol that ALPN chose; null if none. */
   alpn: string | null;
 }
 
@@ -35,7 +34,9 @@ export interface SocketInfo {
  * When the connection breaks, what came before can still be read.
  */
 export interface Socket {
+  /** The bytes from the server. It ends when the server ends its side, and fails with an `MtlsError` when the connection breaks. */
   readonly readable: ReadableStream<Uint8Array>;
+  /** The bytes to the server. A write waits while the server does not read. */
   readonly writable: WritableStream<Uint8Array>;
   /** Resolves when the handshake is complete, rejects with an `MtlsError` when it failed. */
   readonly opened: Promise<SocketInfo>;
@@ -44,12 +45,13 @@ export interface Socket {
    * failure, or of `writable.abort()`.
    */
   readonly closed: Promise<void>;
+  /** Always `on`: the connection is TLS from its first byte. */
   readonly secureTransport: 'on';
-  /** No socket comes of another by `startTls`. */
+  /** Always false: no socket is made by `startTls`. */
   readonly upgraded: false;
-  /** Gives both directions up; their streams fail with the reason, by default an `MtlsError` ERR_CLIENT_CLOSED. */
+  /** Gives both directions up. Their streams fail with the reason, by default an `MtlsError` with ERR_CLIENT_CLOSED. */
   close(reason?: unknown): Promise<void>;
-  /** @throws TypeError always: it is TLS already */
+  /** Part of the Sockets API; not available here. @throws TypeError always, because the connection is TLS already */
   startTls(): never;
 }
 

@@ -1,28 +1,36 @@
 import type { MtlsClient } from '../client/mtls-client.js';
 
-/** A request of `@connectrpc/connect`: its `UniversalClientRequest`. */
+/** A request of `@connectrpc/connect`, which calls it `UniversalClientRequest`. */
 export interface HttpRequest {
+  /** The `https:` address of the method. */
   url: string;
+  /** The HTTP method, `POST` in gRPC. */
   method: string;
+  /** The fields of the request's head. */
   header: Headers;
+  /** The messages to send, each as it comes. Default: no body. */
   body?: AsyncIterable<Uint8Array>;
+  /** Ends the request. The promise, or the reading of the body, rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
-/** What it is answered with: `UniversalClientResponse`. */
+/** The response to an {@link HttpRequest}, called `UniversalClientResponse` in `@connectrpc/connect`. */
 export interface HttpResponse {
+  /** The HTTP status. */
   status: number;
+  /** The fields of the response's head. */
   header: Headers;
+  /** The messages of the server, each as it comes. Leaving the loop cancels the response. */
   body: AsyncIterable<Uint8Array>;
-  /** Filled when the end of the body has been read. */
+  /** The fields behind the body. Filled when the end of the body has been read. */
   trailer: Headers;
 }
 
 /**
- * The `httpClient` for `createTransport` of `@connectrpc/connect/protocol-grpc`, by which gRPC needs no proxy (`docs/grpc.md`). Each piece
- * of a request is sent as it comes, and each of the response is given as it comes.
+ * Makes the `httpClient` for `createTransport` of `@connectrpc/connect/protocol-grpc`. gRPC then needs no proxy (`docs/grpc.md`). Each
+ * message is sent as it comes, and each answer is delivered as it comes.
  *
- * It rejects as `client.fetch` does.
+ * The returned function rejects as `client.fetch` does.
  */
 export function createHttpClient(
   client: Pick<MtlsClient, 'fetch' | 'trailers'>,

@@ -4,13 +4,16 @@ import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { DiagnosticEvent } from './events.js';
 import { Timeline } from './timeline.js';
 
-/** What `createClient` takes as `diagnostics`. Requests of a page's own TLS do not show in the browser's network panel. */
+/** The option `diagnostics` of `createClient`. The browser's network panel does not show the client's requests. */
 export interface DiagnosticsOptions {
-  /** Is told of each connection, handshake, challenge and request, outside of what the client does. Default: none. */
+  /**
+   * Called after each connection, handshake, challenge and step of a request. An error that it throws is an `unhandledrejection`. Default:
+   * none.
+   */
   onEvent?: (event: DiagnosticEvent) => void;
   /**
-   * Whether connections, handshakes, challenges and requests are measured in the performance timeline, where Chromium's developer
-   * tools show them as a track. The entries stay until `performance.clearMeasures()`. Default: false.
+   * Whether to add connections, handshakes, challenges and requests to the performance timeline. Chromium's developer tools show them as a
+   * track. The entries stay until `performance.clearMeasures()` is called. Default: false.
    */
   performanceTimeline?: boolean;
 }

@@ -10,39 +10,39 @@ import { adoptStyles } from './styles.js';
 
 /** The detail of the event `identity-import`. */
 export interface IdentityImportDetail {
-  /** Stored ones, when the element has a store. */
+  /** The identities of the file: stored ones if the element has a store. */
   identities: (Identity | StoredIdentity)[];
-  /** All that the file held. */
+  /** Everything that the file held. */
   pkcs12: Pkcs12;
 }
 
 /** The detail of the event `identity-error`. */
 export interface IdentityErrorDetail {
+  /** Why the import failed, usually an `MtlsError`. */
   error: unknown;
 }
 
 /**
- * `<identity-import>`: chooses a PKCS#12 file (by dialog or by drop), asks for its password, opens it, and stores what it
- * holds when `store` is set.
+ * `<identity-import>` (`docs/elements.md`): a person chooses a PKCS#12 file by dialog or drop, and enters its password. The element opens the
+ * file, and stores its identities if `store` is set.
  *
- * Attributes: `hosts` (patterns, separated by spaces), `label`, `persistence`, `user-verification`; what `controls` says goes before
- * them. Events: `identity-import` ({@link IdentityImportDetail}), `identity-error` ({@link IdentityErrorDetail}); both bubble. Parts:
- * `form`, `drop`, `file`, `password`, `reveal`, `key-password` (shown when the key has a password of its own), `submit`, `cancel`,
- * `progress`, `status`, `error`.
+ * Attributes: `hosts` (patterns, separated by spaces), `label`, `persistence`, `user-verification`; `controls` overrides them. Events, which
+ * bubble: `identity-import` ({@link IdentityImportDetail}), `identity-error` ({@link IdentityErrorDetail}). Parts: `form`, `drop`, `file`,
+ * `password`, `reveal`, `key-password` (shown if the key has a separate password), `submit`, `cancel`, `progress`, `status`, `error`.
  */
 export class IdentityImport extends Base {
-  /** Where identities are kept. Without one they are only opened. */
+  /** The store for the identities. Default: none, they are only opened. */
   store: IdentityStore | undefined;
-  /** Of the identities to store. A `label` is used only when the file holds one identity. */
+  /** The controls of the stored identities. `label` is used only if the file holds one identity. Default: those of the attributes. */
   controls: IdentityControls = {};
-  /** Of `openPkcs12`, without the password. */
+  /** Options of `openPkcs12`, such as `limits` and `engine`. Default: none. */
   options: Omit<OpenPkcs12Options, 'password' | 'keyPassword' | 'signal' | 'onProgress'> = {};
   #labels = importLabels;
   #chosen: { name: string; content: Blob } | undefined;
   #running: AbortController | undefined;
   #parts: Parts | undefined;
 
-  /** The texts; those that are not given stay English. */
+  /** The texts, for translation. Texts that are not given stay English. */
   get labels(): ImportLabels {
     return this.#labels;
   }
@@ -53,17 +53,18 @@ export class IdentityImport extends Base {
     if (this.#parts) this.#render();
   }
 
+  /** @internal */
   connectedCallback(): void {
     upgradeProperties(this, ['store', 'controls', 'options', 'labels']);
     if (!this.#parts) this.#render();
   }
 
-  /** An import that is going on ends with the element. */
+  /** @internal An import that is going on ends with the element. */
   disconnectedCallback(): void {
     this.#running?.abort();
   }
 
-  /** Takes a file as if it had been chosen. */
+  /** Takes a file as if the person had chosen it. */
   choose(content: Blob, name: string = content instanceof File ? content.name : 'file.p12'): void {
     this.#chosen = { name, content };
     this.#askForKey(false);

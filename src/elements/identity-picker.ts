@@ -11,39 +11,55 @@ import { fill, type PickerLabels, pickerLabels } from './labels.js';
 import { commonName, nameOf } from './names.js';
 import { adoptStyles } from './styles.js';
 
-/** One question to the person. */
+/** A question to the person. */
 export interface PickerQuestion {
-  /** Those that fit, which can be chosen. */
+  /** The identities that fit. The person can choose one of them. */
   candidates: StoredIdentity[];
-  /** The others, with the reason; the selectable ones can be chosen too. */
+  /** The other identities, each with a reason. The person can choose a `selectable` one too. Default: none. */
   others?: UnfitIdentity[];
-  /** Who asks: `host`, or `host:port`. */
+  /** The server that asks: `host`, or `host:port`. Default: it is not shown. */
   host?: string;
-  /** Takes the question back: it is cancelled. */
+  /** Closes the dialog, as if the person had cancelled. Default: none. */
   signal?: AbortSignal;
 }
 
-/** What the person decided. */
+/** The decision of the person. */
 export type PickerAnswer =
-  | { decision: 'use'; identity: StoredIdentity; remember: boolean }
-  | { decision: 'without'; remember: boolean }
-  | { decision: 'cancel' };
+  | {
+      /** Shows the identity. */
+      decision: 'use';
+      /** The chosen identity. */
+      identity: StoredIdentity;
+      /** Whether *Remember* is checked. */
+      remember: boolean;
+    }
+  | {
+      /** Continues without a certificate. */
+      decision: 'without';
+      /** Whether *Remember* is checked. */
+      remember: boolean;
+    }
+  | {
+      /** Cancels the question. */
+      decision: 'cancel';
+    };
 
 const HTTPS_PORT = 443;
 
 /**
- * `<identity-picker>`: the choice that a browser's own dialog for client certificates offers. In one line:
+ * `<identity-picker>` (`docs/elements.md`): the choice that a browser's own dialog for client certificates offers. In one line:
  * `createClient({ onChallenge: picker.answer, … })`.
  *
- * A modal dialog; with the attribute `inline` a part of the page, shown as long as it asks. With `remember="permanent"` an
- * answer to be remembered outlives the page. Questions come one after the other. Parts: `dialog`, `title`, `question`, `option`, `name`, `reason`, `remember`, `use`, `without`, `cancel`.
+ * It is a modal dialog, or with the attribute `inline` a part of the page. With `remember="permanent"` a remembered answer outlives the page.
+ * Questions come one after the other. Parts: `dialog`, `title`, `question`, `option`, `name`, `reason`, `remember`, `use`, `without`,
+ * `cancel`.
  */
 export class IdentityPicker extends Base {
   #labels = pickerLabels;
   #last: Promise<unknown> = Promise.resolve();
   #abandon: () => void = () => {};
 
-  /** The texts; those that are not given stay English. */
+  /** The texts, for translation. Texts that are not given stay English. */
   get labels(): PickerLabels {
     return this.#labels;
   }
@@ -52,19 +68,20 @@ export class IdentityPicker extends Base {
     this.#labels = { ...pickerLabels, ...labels, reasons: { ...pickerLabels.reasons, ...labels.reasons } };
   }
 
+  /** @internal */
   connectedCallback(): void {
     upgradeProperties(this, ['labels']);
     adoptStyles(this.shadowRoot ?? this.attachShadow({ mode: 'open' }));
   }
 
-  /** A question to an element that has left the page is cancelled. */
+  /** @internal A question to an element that has left the page is cancelled. */
   disconnectedCallback(): void {
     this.#abandon();
   }
 
   /**
-   * A challenge handler: asks which identity to show, and leaves servers to their verification. `Go on without one` rejects,
-   * `Cancel` cancels; so does the end of the challenge, when nobody waits for the answer any more.
+   * A challenge handler: asks which identity to show, and answers questions of server trust with `default`. *Go on without one* answers
+   * `reject`. *Cancel* answers `cancel`, and so does the end of the challenge.
    */
   readonly answer = async (challenge: Challenge): Promise<Disposition> => {
     if (challenge.method !== 'client-certificate') return { disposition: 'default' };
@@ -83,7 +100,7 @@ export class IdentityPicker extends Base {
     return this.getAttribute('remember') === 'permanent' ? 'permanent' : 'session';
   }
 
-  /** Asks the person; later questions wait. */
+  /** Asks the person. Later questions wait. */
   ask(question: PickerQuestion): Promise<PickerAnswer> {
     const asking = this.#last.then(() => this.#show(question));
     this.#last = asking.catch(() => {});

@@ -1,22 +1,36 @@
 import type { MtlsErrorCode } from '../errors.js';
 
-/** The texts of `<identity-import>`, to be replaced for translation. `{…}` stands for what is filled in. */
+/** The texts of `<identity-import>`, for translation. A name in braces is a placeholder. */
 export interface ImportLabels {
+  /** The title of the field for the file. Default: "Choose a .p12 or .pfx file". */
   choose: string;
+  /** The line below that title. Default: "or drop it here". */
   dropHere: string;
+  /** The line below the name of a chosen file. Default: "{size}, ready to import". */
   ready: string;
+  /** The label of the password field. Default: "Password of the file". */
   password: string;
+  /** The label of the field for a key's separate password. Default: "Password of the key in it". */
   keyPassword: string;
+  /** The button that shows the passwords. Default: "Show". */
   show: string;
+  /** The button that starts the import. Default: "Import". */
   import: string;
+  /** The button that ends an import. Default: "Cancel". */
   cancel: string;
+  /** The status if no file is chosen. Default: "Choose a file first." */
   chooseFirst: string;
+  /** The status during the import. Default: "Opening {name} …". */
   working: string;
+  /** The status after *Cancel*. Default: "Cancelled." */
   cancelled: string;
+  /** The status after the import. Default: "Imported {names}." */
   imported: string;
+  /** The error of a file without a private key. Default: "There is no certificate with its private key in this file." */
   noKey: string;
-  /** Titles of errors by their code. */
+  /** The titles of errors, by code. The message of the error follows them. */
   errors: Partial<Record<MtlsErrorCode, string>>;
+  /** The title of all other errors. Default: "The import failed". */
   otherError: string;
 }
 
@@ -52,25 +66,39 @@ export const importLabels: ImportLabels = {
   otherError: 'The import failed',
 };
 
-/** The texts of `<identity-picker>`, to be replaced for translation. */
+/** The texts of `<identity-picker>`, for translation. A name in braces is a placeholder. */
 export interface PickerLabels {
+  /** The title of the dialog. Default: "Choose a certificate". */
   title: string;
+  /** The question below it. Default: "{host} asks who you are." */
   question: string;
+  /** The name of the list, for screen readers. Default: "Certificates". */
   choices: string;
+  /** The label of the issuer. Default: "Issued by". */
   issuedBy: string;
+  /** The label of the validity. Default: "Valid". */
   valid: string;
+  /** The label of the kind of key. Default: "Key". */
   key: string;
+  /** The label of the last use. Default: "Last used". */
   lastUsed: string;
+  /** The last use of an identity that was not used yet. Default: "never". */
   never: string;
+  /** A note at locked identities. Default: "You will be asked to confirm its use." */
   locked: string;
+  /** The checkbox. Default: "Remember until this page is closed". */
   remember: string;
-  /** With the attribute `remember="permanent"`. */
+  /** The checkbox with the attribute `remember="permanent"`. Default: "Remember on this device". */
   rememberPermanently: string;
+  /** The button that shows the chosen certificate. Default: "Use this certificate". */
   use: string;
+  /** The button that continues without a certificate. Default: "Go on without one". */
   without: string;
+  /** The button that cancels. Default: "Cancel". */
   cancel: string;
+  /** The status if no identity can be chosen. Default: "There is no certificate that this server accepts." */
   nothing: string;
-  /** Reasons why an identity does not fit, by code. */
+  /** The reasons why an identity does not fit, by code. Default: the message of the reason. */
   reasons: Partial<Record<MtlsErrorCode, string>>;
 }
 

@@ -2,7 +2,7 @@ import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { baseAddress, isA, platformFetch } from '../platform.js';
 import { viewOf } from '../util/bytes.js';
 
-/** Where a file of the package comes from: an address, a response or its bytes. */
+/** Where a file of this package comes from: an address, a `Response` or its bytes. Relative addresses are relative to the page. */
 export type AssetSource = URL | string | Response | BufferSource;
 
 /** A file of the package that is loaded when it is needed. */

@@ -4,7 +4,7 @@ import { checkOptionNames, type OptionNames } from '../util/options.js';
 import type { AssetSource } from './asset.js';
 import type { WasmSource } from './wasm-source.js';
 
-/** Where the files of this package come from. */
+/** Where the files of this package are, as `configure` takes it. */
 export interface AssetSources {
   /** `engine.wasm`. Default: found beside the module. */
   engine?: WasmSource;

@@ -2,16 +2,13 @@ import type { Asset } from './asset.js';
 import { AssetLoader } from './asset-loader.js';
 import { compileWasm, type WasmSource } from './wasm-source.js';
 
-/** Where the engine's WebAssembly comes from: an address, a response, its bytes, or a compiled module. */
-export type EngineSource = WasmSource;
-
 const asset: Asset = {
   option: 'engine',
   subject: 'The engine',
   file: 'engine.wasm',
   code: 'ERR_ENGINE_LOAD',
 };
-const loader = /* @__PURE__ */ new AssetLoader<EngineSource, WebAssembly.Module>(
+const loader = /* @__PURE__ */ new AssetLoader<WasmSource, WebAssembly.Module>(
   asset,
   source => compileWasm(asset, source),
   () => new URL('../../wasm/browser-mtls.wasm', import.meta.url),
@@ -22,6 +19,6 @@ const loader = /* @__PURE__ */ new AssetLoader<EngineSource, WebAssembly.Module>
  *
  * @throws MtlsError ERR_ENGINE_LOAD
  */
-export function loadEngine(source?: EngineSource): Promise<WebAssembly.Module> {
+export function loadEngine(source?: WasmSource): Promise<WebAssembly.Module> {
   return loader.load(source);
 }

@@ -1,7 +1,7 @@
 import { isA } from '../platform.js';
 import { type Asset, type AssetSource, Delivery } from './asset.js';
 
-/** Where WebAssembly comes from: an address, a response, its bytes, or a compiled module. */
+/** Where a .wasm of this package comes from: an address, a `Response`, its bytes, or a compiled module. */
 export type WasmSource = AssetSource | WebAssembly.Module;
 
 const MAGIC = '00 61 73 6d';

@@ -7,55 +7,51 @@ import type { Enrolment } from './enrolment.js';
 import { bodyOf, certificateLimit, unlessAborted } from './http.js';
 
 /**
- * What an authority answers: the issued certificate and its issuers, as far as it gives them, in any form and order. Of a
- * `Response`, the status is looked at and the body is read.
- */
-export type AuthorityAnswer = CertificateSource;
-
-/**
- * Whoever issues certificates: `stepCa`, or a few lines for any other (`docs/enrolment.md`). Its functions reject with an
- * `MtlsError` of the codes that `enroll` has; any other rejection counts as ERR_ENROLL_UNREACHABLE. What they throw at once, before
- * they return a promise, is a misuse and passes.
+ * A certificate authority: `stepCa`, or a few lines for any other (`docs/enrolment.md`).
+ *
+ * Both methods return the issued certificate and its issuers, as far as the authority gives them, in any form and order. The status of a
+ * `Response` is checked. They may reject with an `MtlsError` that has a code of `enroll`. Any other rejection counts as
+ * ERR_ENROLL_UNREACHABLE. An error that they throw before they return a promise is passed on.
  */
 export interface CertificateAuthority {
   /**
-   * Has a certificate issued.
+   * Asks the authority for a certificate.
    *
    * @param request PKCS#10 (RFC 2986), DER
    */
   issue(
     request: Uint8Array<ArrayBuffer>,
     options: { signal: AbortSignal },
-  ): AuthorityAnswer | Promise<AuthorityAnswer>;
+  ): CertificateSource | Promise<CertificateSource>;
   /**
-   * Has a certificate renewed, over a connection on which the present identity is shown.
+   * Asks the authority to renew a certificate, over a connection that shows the present identity. Absent: it does not renew.
    *
-   * @param request for a new key; undefined to keep the present one
+   * @param request for a new key; undefined to keep the key
    */
   renew?(
     request: Uint8Array<ArrayBuffer> | undefined,
     options: { signal: AbortSignal; identity: Identity },
-  ): AuthorityAnswer | Promise<AuthorityAnswer>;
+  ): CertificateSource | Promise<CertificateSource>;
 }
 
 /** Options of `enroll`. */
 export interface EnrollOptions {
-  /** Ends the enrolment; it rejects with the signal's reason. */
+  /** Ends the enrolment; it rejects with the signal's reason. Default: none. */
   signal?: AbortSignal;
-  /** As for `Enrolment.complete`. */
+  /** Changes to the controls of the enrolment, as for `Enrolment.complete`. Default: none. */
   controls?: IdentityControls;
 }
 
 const names: OptionNames<EnrollOptions> = { signal: true, controls: true };
 
 /**
- * Has an authority issue the certificate of an enrolment, and completes it.
+ * Asks an authority for the certificate of an enrolment, and completes the enrolment.
  *
- * An enrolment that fails stays pending and can be tried again; one that was made here, from options, is cancelled.
+ * If it fails, a given enrolment stays pending and can be tried again. An enrolment that was made from options is cancelled.
  *
  * @param what an enrolment, or the options of `createIdentity` for a new one
  * @throws MtlsError ERR_ENROLL_UNREACHABLE; ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING (`cause` has the HTTP `status` and the
- *   authority's `message`); ERR_ENROLL_CERTIFICATE; and what `createIdentity` and `Enrolment.complete` throw
+ *   authority's `message`); ERR_ENROLL_CERTIFICATE; and the errors of `createIdentity` and `Enrolment.complete`
  */
 export async function enroll<Result extends Identity>(
   what: Enrolment<Result>,
@@ -99,7 +95,7 @@ function isEnrolment(what: CreateIdentityOptions | Enrolment): what is Enrolment
 
 /** The certificates of an authority's answer: all errors are `MtlsError`, and it does not outlast the signal. */
 export async function ask(
-  question: (options: { signal: AbortSignal }) => AuthorityAnswer | Promise<AuthorityAnswer>,
+  question: (options: { signal: AbortSignal }) => CertificateSource | Promise<CertificateSource>,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<CertificateSource> {
   const who = 'The certificate authority';

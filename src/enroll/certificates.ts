@@ -1,4 +1,5 @@
-import { type EngineSource, loadEngine } from '../engine/load.js';
+import { loadEngine } from '../engine/load.js';
+import type { WasmSource } from '../engine/wasm-source.js';
 import { MtlsError } from '../errors.js';
 import { CertificateReader, type ReadCertificate } from '../identity/certificates/certificate-reader.js';
 import { ChainFinder, identityChains } from '../identity/certificates/chain.js';
@@ -22,27 +23,26 @@ export const pkcs7Part = /* @__PURE__ */ new Part(() => import('./pkcs7.js'), {
 });
 
 /**
- * Certificates as authorities send them: PEM text or bytes (one or several blocks), DER, a PKCS#7 with certificates only (DER,
- * PEM, or base64 alone as EST sends it), a `Certificate`, a `Response`, `Blob` or `File` with one of these in it, or a list of them, in
- * any order.
+ * Certificates as authorities send them, in any order: PEM with one or several blocks (text or bytes), DER, PKCS#7 with certificates only
+ * (DER, PEM, or plain base64 as in EST), a `Certificate`, a `Response`, `Blob` or `File` with one of these, or a list of them.
  */
 export type CertificateSource = SingleSource | readonly SingleSource[];
 
 export type SingleSource = string | BufferSource | Certificate | Container;
 
-export async function createReader(engine: EngineSource | undefined): Promise<CertificateReader> {
+export async function createReader(engine: WasmSource | undefined): Promise<CertificateReader> {
   return CertificateReader.create(await loadEngine(engine));
 }
 
 /**
- * Reads certificates in any of the forms of `CertificateSource`, in the order in which they stand there. Nothing is verified.
+ * Reads certificates in any form of `CertificateSource`, and keeps their order. Nothing is verified.
  *
- * @param options `engine`: the engine's .wasm; default: the one of this package
+ * @param options `engine`: where engine.wasm is; default: found beside the module, or as given to `configure`
  * @throws MtlsError ERR_CERT_MALFORMED when there is none, or one cannot be read; ERR_ENGINE_LOAD
  */
 export async function parseCertificates(
   source: CertificateSource,
-  options: { engine?: EngineSource } = {},
+  options: { engine?: WasmSource } = {},
 ): Promise<Certificate[]> {
   checkOptionNames(options, { engine: true });
   const reader = await createReader(options.engine);

@@ -1,4 +1,4 @@
-import type { EngineSource } from '../engine/load.js';
+import type { WasmSource } from '../engine/wasm-source.js';
 import type { Identity, IdentityControls, StoredIdentity } from '../identity/types.js';
 import { checkedControls } from '../store/controls.js';
 import type { IdentityStore } from '../store/identity-store.js';
@@ -14,25 +14,25 @@ import { encodeSubject, type Subject } from './subject.js';
 
 /** Options of `createIdentity`. */
 export interface CreateIdentityOptions {
-  /** Whose identity it is to be. Default: no name, which takes alternative names in its place. */
+  /** The subject to ask for. Default: none; then `subjectAltNames` is required. */
   subject?: Subject;
   /**
-   * Alternative names to ask for, with their kind as in `Certificate.subjectAltNames` (`DNS:…`, `email:…`, `URI:…`, `IP:…`,
-   * `UPN:…`); bare ones are recognised (`ada@example.com`, `127.0.0.1`, `spiffe://a/b`, `example.com`). Default: none.
+   * Alternative names to ask for: `DNS:…`, `email:…`, `URI:…`, `IP:…` or `UPN:…`, as in `Certificate.subjectAltNames`. The prefix may be
+   * left out: the kind is recognised (`ada@example.com`, `127.0.0.1`, `spiffe://a/b`, `example.com`). Default: none.
    */
   subjectAltNames?: readonly string[];
-  /** Default: `ECDSA P-256`. */
+  /** The kind of key (ERR_ENROLL_UNSUPPORTED where WebCrypto does not have it). Default: `ECDSA P-256`. */
   algorithm?: KeyAlgorithmName;
-  /** Keeps the pending enrolment, so that it survives a reload, and then the identity. Default: both are in memory alone. */
+  /** Keeps the pending enrolment across reloads, and then the identity. Default: both are in memory only. */
   store?: IdentityStore;
   /**
-   * What the store is to do with the identity. With `userVerification: 'required'` the person is asked now, and the key is
-   * wrapped from the start. Only with `store`.
+   * The rules of the store for the identity. With `userVerification: 'required'` the person is asked now, and the key is wrapped from the
+   * start. Only with `store`. Default: none.
    */
   controls?: IdentityControls;
-  /** The engine's .wasm; default: the one of this package. */
-  engine?: EngineSource;
-  /** Ends a question to the person; `createIdentity` rejects with the signal's reason. */
+  /** Where engine.wasm is. Default: found beside the module, or as given to `configure`. */
+  engine?: WasmSource;
+  /** Ends a question to the person; `createIdentity` rejects with the signal's reason. Default: none. */
   signal?: AbortSignal;
 }
 
@@ -47,13 +47,12 @@ const names: OptionNames<CreateIdentityOptions> = {
 };
 
 /**
- * Makes a key pair in this browser, and a request for its certificate (PKCS#10, RFC 2986), signed by it. The private key cannot be
- * exported. ECDSA and Ed25519 keys never could; RSA keys, and those with user verification, could for the moment in which they were
- * made (`docs/security.md`).
+ * Makes a key pair in this browser, and a signed request for its certificate (PKCS#10, RFC 2986). The private key cannot be exported.
+ * RSA keys, and keys with user verification, are extractable for the moment in which they are made (`docs/security.md`).
  *
- * @throws MtlsError ERR_ENROLL_UNSUPPORTED when WebCrypto has no such keys here; ERR_VERIFICATION_FAILED,
+ * @throws MtlsError ERR_ENROLL_UNSUPPORTED when WebCrypto does not have such keys; ERR_VERIFICATION_FAILED,
  *   ERR_VERIFICATION_UNAVAILABLE; ERR_STORE_UNAVAILABLE, ERR_STORE_QUOTA; ERR_ENGINE_LOAD
- * @throws TypeError for a subject, a name, an algorithm or a control that is not one
+ * @throws TypeError for a malformed subject, name, algorithm or control
  */
 export async function createIdentity(
   options: CreateIdentityOptions & { store: IdentityStore },
@@ -115,12 +114,12 @@ export async function makeEnrolment(
 /**
  * The enrolments that wait for their certificates in a store, oldest first.
  *
- * @param options `engine`: the engine's .wasm; default: the one of this package
+ * @param options `engine`: where engine.wasm is; default: found beside the module, or as given to `configure`
  * @throws MtlsError ERR_STORE_UNAVAILABLE, ERR_ENGINE_LOAD
  */
 export async function pendingEnrolments(
   store: IdentityStore,
-  { engine }: { engine?: EngineSource } = {},
+  { engine }: { engine?: WasmSource } = {},
 ): Promise<Enrolment<StoredIdentity>[]> {
   const records = await store.enrolments.all();
   if (records.length === 0) return [];

@@ -7,28 +7,29 @@ import type { EnrolmentRecord } from '../store/records/schema.js';
 import { type CertificateSource, issuedChain } from './certificates.js';
 import { requestToPem } from './request.js';
 
-/** A key pair of this browser that waits for its certificate. */
+/** A key pair that waits for its certificate. */
 export interface Enrolment<Result extends Identity = Identity> {
-  /** With a store, the id that the identity will have in it. */
+  /** A UUID. With a store, the identity will have it as its id. */
   readonly id: string;
   /** The certification request for the authority: PKCS#10 (RFC 2986), DER. */
   readonly request: Uint8Array<ArrayBuffer>;
-  /** The same as a PEM block, with a final newline. */
+  /** The same request as a PEM block, with a final newline. */
   readonly requestPem: string;
-  /** The subject that was asked for, in the form of RFC 4514; the authority may give another one. */
+  /** The subject of the request, in the form of RFC 4514. The authority may certify another one. */
   readonly subject: string;
+  /** When the key pair was made. */
   readonly createdAt: Date;
   /**
-   * Joins the key with its certificate. With a store, the identity takes the place of the pending enrolment in one transaction.
+   * Joins the key with its certificate. With a store, the identity replaces the pending enrolment in one transaction.
    *
-   * @param chain the issued certificate and its issuers, in any order
-   * @param controls change those that were given to `createIdentity`, all but `userVerification`
+   * @param chain the issued certificate and its issuers, in any order and form
+   * @param controls changes to the controls of `createIdentity`; `userVerification` cannot be changed
    * @throws MtlsError ERR_ENROLL_CERTIFICATE when none of the certificates is for this key, or one cannot be read;
    *   ERR_IDENTITY_NOT_FOUND when the enrolment has been completed or cancelled, perhaps in another tab;
    *   ERR_IDENTITY_DUPLICATE, ERR_STORE_QUOTA, ERR_STORE_UNAVAILABLE
    */
   complete(chain: CertificateSource, controls?: IdentityControls): Promise<Result>;
-  /** Forgets the key: no certificate for it can be used any more. */
+  /** Forgets the key. A certificate for it can no longer be used. */
   cancel(): Promise<void>;
 }
 

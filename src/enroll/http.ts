@@ -2,11 +2,11 @@ import { MtlsError, type MtlsErrorCode } from '../errors.js';
 import { concatenated } from '../util/bytes.js';
 import { orAborted } from '../util/promises.js';
 
-/** What `MtlsError.cause` is when a server refused: its own answer. */
+/** The `cause` of ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING and ERR_ENROLL_UNREACHABLE if a server answered. */
 export interface Refusal {
-  /** HTTP status. */
+  /** The HTTP status. */
   status: number;
-  /** What it said, in one line of at most 300 characters; empty when it said nothing that can be shown. */
+  /** The server's message: one line of at most 300 characters. Empty: there was none that can be shown. */
   message: string;
 }
 

@@ -7,24 +7,26 @@ import { download, httpUrl } from './http.js';
 
 /** The question for a password that `importFrom` asks. */
 export interface PasswordQuestion {
-  /** Set when the file is open, and a key in it has a password of its own (`keyPassword`). */
+  /** `key`: the file is open, and a key in it has a separate password (`keyPassword`). Absent: the password of the file. */
   of?: 'key';
-  /** From 1 on, for each of the two. */
+  /** Counts from 1, separately for the file and the key. */
   attempt: number;
-  /** Why the password before did not do; undefined when there was none. */
+  /** Why the last password was wrong. Absent: none was given yet. */
   error?: MtlsError;
 }
 
 /** Options of `importFrom`. */
 export interface ImportFromOptions extends OpenPkcs12Options {
   /**
-   * Asks the person for the password when none is given, for that of the key when it has one of its own, and again as long as it is
-   * wrong; the file is fetched once. Undefined means that they declined.
+   * Asks the person for the password if none is given, for the key's password if it has a separate one, and again while it is wrong. The
+   * file is fetched once. `undefined` means that the person declined. Default: nobody is asked.
    */
   askPassword?(question: PasswordQuestion): string | undefined | Promise<string | undefined>;
-  /** Default: the browser's own; `client.fetch` for a service that asks for another identity, or is behind the relay. */
+  /**
+   * The `fetch` to use; `client.fetch` for a service that asks for another identity, or is behind the relay. Default: the browser's own.
+   */
   fetch?: typeof globalThis.fetch;
-  /** What the request has beside the address: `method`, `headers` (an access token), `body`, `credentials`. Default: a GET. */
+  /** The request beside its address: `method`, `headers` (such as an access token), `body`, `credentials`. Default: a GET. */
   request?: Omit<RequestInit, 'signal'>;
 }
 

@@ -1,4 +1,4 @@
-import type { EngineSource } from '../engine/load.js';
+import type { WasmSource } from '../engine/wasm-source.js';
 import type { Identity, StoredIdentity } from '../identity/types.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
@@ -10,27 +10,26 @@ import type { KeyAlgorithmName } from './key-pair.js';
 
 /** Options of `renew`. */
 export interface RenewOptions {
-  /** Where the identity is kept: the renewed one takes its place in one transaction. Default: it is in memory alone. */
+  /** The store of the identity. The renewed identity replaces it in one transaction. Default: none, it is in memory only. */
   store?: IdentityStore;
   /**
-   * A new key pair of this kind for the renewed identity, which then has another id. Default: the present key goes on, and
-   * the id stays.
+   * Makes a new key pair of this kind for the renewed identity, which then has another id. Default: the key and the id stay.
    */
   newKey?: KeyAlgorithmName;
-  /** Ends the renewal; it rejects with the signal's reason. */
+  /** Ends the renewal; it rejects with the signal's reason. Default: none. */
   signal?: AbortSignal;
-  /** The engine's .wasm; default: the one of this package. */
-  engine?: EngineSource;
+  /** Where engine.wasm is. Default: found beside the module, or as given to `configure`. */
+  engine?: WasmSource;
 }
 
 const names: OptionNames<RenewOptions> = { store: true, newKey: true, signal: true, engine: true };
 
 /**
- * Has an authority renew the certificate of an identity, for the present key or for a new one. A renewal that fails leaves the
- * present identity as it is.
+ * Asks an authority to renew the certificate of an identity, for the same key or for a new one. A renewal that fails leaves the identity
+ * as it is.
  *
  * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_PENDING, ERR_ENROLL_CERTIFICATE; ERR_IDENTITY_NOT_FOUND
- *   when the identity is not in the store any more; with `newKey` what `createIdentity` throws
+ *   when the identity is no longer in the store; with `newKey` also the errors of `createIdentity`
  * @throws TypeError when the authority does not renew
  */
 export async function renew(
@@ -74,7 +73,9 @@ async function renewSameKey(
   return { ...others, ...renewed };
 }
 
-/** With the names of the present certificate, as RFC 7030 asks for it (section 4.2.2); those of rare kinds and malformed ones are left out. */
+/**
+ * With the names of the present certificate, as RFC 7030 asks for it (section 4.2.2); those of rare kinds and malformed ones are left out.
+ */
 async function rekey(
   identity: Identity,
   authority: RenewingAuthority,

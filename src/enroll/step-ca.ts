@@ -9,28 +9,29 @@ import { requestToPem } from './request.js';
 
 /** Options of `stepCa`. */
 export interface StepCaOptions {
-  /** Where step-ca is, e.g. `https://ca.example.com`; `https://127.0.0.1:9000` for one on this machine. */
+  /** The address of step-ca, e.g. `https://ca.example.com`, or `https://127.0.0.1:9000` on this machine. */
   url: string | URL;
   /**
-   * How it is reached; default: the browser's own. step-ca answers no CORS preflight and has a certificate of its own root, so
-   * a page goes through the relay: `client.fetch`. For renewals, that of a client which has the identity.
+   * The `fetch` to use. step-ca does not answer CORS requests, and its certificate is from its own root. So a page uses `client.fetch`; for
+   * renewals, that of a client with the identity. Default: the browser's own.
    */
   fetch?: typeof globalThis.fetch;
-  /** A one-time token of one of its provisioners; each is good for one certificate. */
+  /** A one-time token of a provisioner, for one certificate. Default: `getToken` gives it. */
   token?: string;
-  /** Gives such a token when it is needed, from the page's backend, say. */
+  /** Returns a one-time token when one is needed, for example from the page's backend. Default: none. */
   getToken?(request: { pem: string; signal?: AbortSignal }): string | Promise<string>;
-  /** SHA-256 of the root's DER, in hex (what `step ca bootstrap` takes). The root then completes the chain. */
+  /** SHA-256 of the root's DER in hex, as `step ca bootstrap` takes it. The root then completes the chain. Default: none. */
   rootFingerprint?: string;
-  /** Until when the certificate is to be valid; default: what the provisioner gives. */
+  /** When the certificate shall expire. Default: as the provisioner decides. */
   notAfter?: Date;
 }
 
-/** smallstep's step-ca. */
+/** The authority step-ca, of smallstep. */
 export interface StepCa extends CertificateAuthority {
+  /** Renews over mutual TLS: `POST /1.0/renew`, or `/1.0/rekey` with a request for a new key. */
   renew: NonNullable<CertificateAuthority['renew']>;
   /**
-   * The DER of the authority's root, which `rootFingerprint` vouches for: whatever way it came, it is the right one.
+   * Fetches the authority's root (DER) and checks it by `rootFingerprint`. So the way to the server need not be trusted.
    *
    * @throws MtlsError ERR_ENROLL_UNREACHABLE, ERR_ENROLL_REJECTED, ERR_ENROLL_CERTIFICATE (it has another fingerprint)
    * @throws TypeError without `rootFingerprint`
@@ -50,8 +51,8 @@ const names: OptionNames<StepCaOptions> = {
 const FINGERPRINT = /^[0-9a-f]{64}$/;
 
 /**
- * The adapter for step-ca: `issue` by a one-time token (`POST /1.0/sign`), `renew` over mutual TLS (`/1.0/renew`, and
- * `/1.0/rekey` for a new key).
+ * The certificate authority step-ca (`docs/enrolment.md`): `issue` uses a one-time token (`POST /1.0/sign`), `renew` uses mutual TLS
+ * (`/1.0/renew`, or `/1.0/rekey` for a new key).
  *
  * @throws TypeError for a wrong option
  */

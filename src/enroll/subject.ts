@@ -3,16 +3,17 @@
 import { equalBytes } from '../util/bytes.js';
 import { type Der, element, objectIdentifier, sequence, setOf, Tag, text } from './der.js';
 
-/** One attribute of a subject, e.g. `{ type: 'CN', value: 'Ada' }`. */
+/** An attribute of a subject, e.g. `{ type: 'CN', value: 'Ada' }`. */
 export interface SubjectAttribute {
   /** A name as in RFC 4514 or OpenSSL (`CN`, `O`, `OU`, `C`, `DC`, `UID`, `emailAddress`, … in any case), or a dotted OID. */
   type: string;
+  /** The value as plain text, without escapes. Its length is limited by RFC 5280, appendix A.1. */
   value: string;
 }
 
 /**
- * A subject: text in the form of RFC 4514 (`CN=Ada Lovelace,O=Analytical Engines,C=GB`), or its attributes in the same order,
- * the most specific first. A list inside the list is one relative name of several attributes (`CN=Ada+UID=1`).
+ * A subject: text in the form of RFC 4514 (`CN=Ada Lovelace,O=Analytical Engines,C=GB`), or a list of its attributes, the most specific
+ * first. A list inside the list joins attributes (`CN=Ada+UID=1`).
  */
 export type Subject = string | readonly (SubjectAttribute | readonly SubjectAttribute[])[];
 

@@ -1,20 +1,20 @@
-import type { OnProgress } from '../http/body/progress.js';
+import type { BodyProgress, OnProgress } from '../http/body/progress.js';
 
-/** What `client.fetch` takes beyond the `RequestInit` of the Fetch standard. */
+/** The `init` of `client.fetch`: the `RequestInit` of the Fetch standard, and two listeners. */
 export interface MtlsRequestInit extends RequestInit {
   /**
-   * Called after each piece of the request's body that the connection took. Up to a megabyte of it may still be on its way. A
-   * redirect or another attempt that sends the body again counts from the start. What it throws is an unhandled rejection.
+   * Called after each piece of the request's body that the connection has taken. Up to a megabyte may still be on its way. If the body is
+   * sent again (a redirect, another attempt), the count starts again. An error that it throws is an `unhandledrejection`. Default: none.
    */
-  onUploadProgress?: OnProgress;
+  onUploadProgress?: (progress: BodyProgress) => void;
   /**
-   * Called after each piece of the response's body, as it travels (before any content decoding), when the page is about to get
-   * it: a page that does not read hears nothing. `totalBytes` is the response's Content-Length.
+   * Called for each piece of the response's body that the page reads, with bytes before decoding. `totalBytes` is the response's
+   * Content-Length. An error that it throws is an `unhandledrejection`. Default: none.
    */
-  onDownloadProgress?: OnProgress;
+  onDownloadProgress?: (progress: BodyProgress) => void;
 }
 
-/** Those of a request. */
+/** The listeners of a request. */
 export interface ProgressListeners {
   onUploadProgress?: OnProgress | undefined;
   onDownloadProgress?: OnProgress | undefined;

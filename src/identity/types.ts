@@ -1,108 +1,121 @@
 import type { CertificateFailureCode } from '../engine/trust.js';
 
 /**
- * An X.509 certificate (RFC 5280), read. All dates and names are as the certificate states them: nothing is verified here.
+ * The contents of an X.509 certificate (RFC 5280). Nothing is verified.
  *
- * A part that cannot be read does not stand in the way of the others. It shows as its octets in hex after a `#`
- * (`O=Engines,#0c0161`, `otherName:#a007…`), an algorithm as an empty text. With a time that cannot be read the certificate is valid
- * at no time: `notBefore` is then the last one that a Date holds, or `notAfter` the first one.
+ * An unreadable value is shown as its octets in hex after a `#` (`O=Engines,#0c0161`, `otherName:#a007…`), an unreadable algorithm as an
+ * empty text. A certificate with an unreadable time is never valid: `notBefore` is then the last time that a Date holds, or `notAfter` the
+ * first one.
  */
 export interface Certificate {
   /** The certificate's DER bytes. */
   der: Uint8Array;
-  /** The same as a PEM block, with a final newline. */
+  /** The certificate as a PEM block, with a final newline. */
   pem: string;
-  /** Subject and issuer in the string form of RFC 4514, e.g. `CN=Ada,O=Analytical Engines`. */
+  /** The subject in the form of RFC 4514, e.g. `CN=Ada,O=Analytical Engines`. */
   subject: string;
+  /** The issuer in the form of RFC 4514. */
   issuer: string;
-  /** Lower-case hex without separators. */
+  /** The serial number in lower-case hex, without separators. */
   serialNumber: string;
+  /** The certificate is valid from this time on. */
   notBefore: Date;
+  /** The certificate is valid up to this time. */
   notAfter: Date;
-  /** Alternative names with their kind, e.g. `DNS:example.com`, `IP:127.0.0.1`, `email:ada@example.com`, `URI:spiffe://a/b`. */
+  /** The alternative names with their kind, e.g. `DNS:example.com`, `IP:127.0.0.1`, `email:ada@example.com`, `URI:spiffe://a/b`. */
   subjectAltNames: string[];
   /** SHA-256 of the DER, lower-case hex. */
   fingerprint: string;
-  /** SHA-256 of the SubjectPublicKeyInfo, base64 (the form of RFC 7469). */
+  /** SHA-256 of the SubjectPublicKeyInfo in base64, as pins have it (RFC 7469). */
   spkiPin: string;
-  /** For people: `RSA-2048`, `ECDSA P-256`, `Ed25519`, or the algorithm's OID. */
+  /** The kind of key, to show to people: `RSA-2048`, `ECDSA P-256`, `Ed25519`, or the algorithm's OID. */
   keyAlgorithm: string;
 }
 
-/** What evaluating a chain found. `code` and `message` are set when `trusted` is false. */
+/** The result of the evaluation of a chain. */
 export interface TrustResult {
+  /** Whether all checks have passed. */
   trusted: boolean;
+  /** Why the chain is not trusted: ERR_TLS_CERT_…, ERR_TLS_PIN or ERR_CERT_MALFORMED. Absent: it is trusted. */
   code?: CertificateFailureCode;
-  /** What is wrong with which certificate, for people. */
+  /** The reason as a sentence; it names the certificate. Absent: the chain is trusted. */
   message?: string;
+  /** The path that was found, the anchor last. Without a path: the certificates as far as they follow each other. */
   chain: Certificate[];
 }
 
 /** A client certificate with the private key that belongs to it. */
 export interface Identity {
+  /** A name to show to people: the file's friendlyName, or the label of the enrolment. Absent: it has none. */
   label?: string;
-  /** The PKCS#12 localKeyId, lower-case hex. */
+  /** The file's localKeyId in lower-case hex. Absent: it has none. */
   keyId?: string;
+  /** The certificate of the identity itself. */
   certificate: Certificate;
-  /** `certificate` first, then its issuers as far as they are known. Of several chains the best: good now, then complete. */
+  /**
+   * `certificate` first, then its issuers as far as they are known. Of several chains, the best one: trusted, then valid now, then
+   * complete.
+   */
   chain: Certificate[];
   /**
-   * Further chains of the same certificate, where an authority above it has several certificates (cross-signed, renewed): the one
-   * that fits what a server accepts is shown to it. Absent: there is no other.
+   * Further chains of the same certificate, if an authority has several certificates (cross-signed, renewed). Each server is shown a chain
+   * that it accepts. Absent: there are none.
    */
   otherChains?: Certificate[][];
   /**
-   * The private key as non-extractable CryptoKeys: one for ECDSA, one per scheme and hash for RSA. Empty for a stored
-   * identity with `userVerification: 'required'`. A script that gets hold of them can use them and pass them on, also to pages of other
-   * origins in this browser, and cannot read their bytes.
+   * The private key as non-extractable CryptoKeys: one for ECDSA and Ed25519, one per scheme and hash for RSA. Empty for a stored identity
+   * with `userVerification: 'required'`. A script that gets these objects can use them and pass them on, but cannot read their bytes.
    */
   keys: CryptoKey[];
   /** Whether `chain` is complete, valid at the time of import, and fit for client authentication. */
   trust: TrustResult;
 }
 
-/** What the keychain is to do with an identity. */
+/** The rules of the keychain for an identity (`docs/keychain.md`). */
 export interface IdentityControls {
-  /** Defaults to the file's friendlyName. */
+  /** A name to show to people. Default: the identity's own label. */
   label?: string;
   /**
-   * Where the identity may be sent: `host`, `host:port`, `*.example.com`, `*.example.com:8443`. A pattern without a
-   * port allows every port. Without any pattern the identity is never sent unless a challenge handler names it.
+   * Where the identity may be sent: `host`, `host:port`, `*.example.com` (one label), `*.example.com:8443`, `[::1]:443`. A pattern without a
+   * port allows every port. Elsewhere: ERR_IDENTITY_NOT_ALLOWED. Default: only where a challenge handler names the identity.
    */
   hosts?: string[];
-  /** `session`: gone when the last tab of this origin closes. Default: `permanent`. */
+  /** With `session` the identity ends with the last tab of the origin. Default: `permanent`. */
   persistence?: 'permanent' | 'session';
-  /** From this time on the identity is not used any more (`ERR_IDENTITY_EXPIRED`). Default: never. */
+  /** From this time on the identity is not used (ERR_IDENTITY_EXPIRED). Default: never. */
   expiresAt?: Date;
   /**
-   * After so many milliseconds without use the identity is locked (`ERR_IDENTITY_LOCKED`) until `IdentityStore.unlock`.
-   * Default: never.
+   * The identity is locked after this time without a handshake or request, in milliseconds, until `IdentityStore.unlock`
+   * (ERR_IDENTITY_LOCKED). Default: never.
    */
   idleTimeoutMs?: number;
   /**
-   * `required`: the private key is stored only wrapped, and is unwrapped for use after the person confirmed. This protects it from
-   * whoever copies the disk, and from other people at the device; not from a script of the page's origin that is there when the person
-   * confirms, which can have it in clear (`docs/security.md`). Set when the identity is added; it cannot be changed later. Default:
-   * `none`.
+   * With `required` the private key is stored only wrapped, and its use asks the person. This protects it from anyone who copies the disk, and
+   * from other people at the device, but not from a script of the page's origin that runs when the person confirms (`docs/security.md`). It
+   * cannot be changed later (ERR_IDENTITY_NO_SEALED_COPY). Default: `none`.
    */
   userVerification?: 'none' | 'required';
 }
 
-/** An identity of a list. */
+/** An identity in a list. */
 export interface ListedIdentity extends Identity {
   /**
-   * `hosts`: where it may be sent, as in a store. Default: to the origins that the page itself asks the client for, and to none that
-   * a redirect leads to. One that is in a store has the controls of the store.
+   * `hosts` says where it may be sent, as in a store. Default: to the origins that the page itself asks for, and to none to which only a
+   * redirect leads. If the identity is in a store, its controls in the store count.
    */
   controls?: Pick<IdentityControls, 'hosts'>;
 }
 
-/** An identity as the store gives it back. */
+/** An identity in a store. */
 export interface StoredIdentity extends Identity {
+  /** A UUID, by which the store finds the identity. */
   id: string;
+  /** The rules of the keychain for the identity. */
   controls: IdentityControls;
+  /** When the identity was added. */
   createdAt: Date;
+  /** When the identity was last used for a handshake or request. Absent: never. */
   lastUsedAt?: Date;
-  /** Whether `IdentityStore.unlock` (or the person's confirmation at the next use) comes before its use. */
+  /** Whether it must be unlocked before its use: by `IdentityStore.unlock`, or by the person at the next use. */
   locked: boolean;
 }

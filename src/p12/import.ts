@@ -1,6 +1,7 @@
 // The way through a file. Loaded on demand, with PKI.js and asn1js behind it.
-import type { EngineSource } from '../engine/load.js';
+
 import { loadEngine } from '../engine/load.js';
+import type { WasmSource } from '../engine/wasm-source.js';
 import type { ImportBudget } from './budget/import-budget.js';
 import { Contents } from './contents.js';
 import { Decryption, type DecryptionOptions } from './decryption/decrypt.js';
@@ -12,7 +13,7 @@ import { recogniseOther } from './structure/recognise.js';
 import { type Pfx, parsePfx } from './structure/structure.js';
 
 export interface ImportOptions extends DecryptionOptions {
-  engine: EngineSource | undefined;
+  engine: WasmSource | undefined;
   budget: ImportBudget;
 }
 

@@ -1,4 +1,4 @@
-import type { EngineSource } from '../engine/load.js';
+import type { WasmSource } from '../engine/wasm-source.js';
 import { MtlsError } from '../errors.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
 import { Part } from '../util/part.js';
@@ -14,27 +14,26 @@ export type { Pkcs12Limits } from './budget/limits.js';
 
 /** Options of `openPkcs12`. */
 export interface OpenPkcs12Options {
-  /** Default: none. An empty password is read both as empty and as absent, which files tell apart. */
+  /** The password of the file. An empty one is tried as empty and as absent. Default: none. */
   password?: string;
   /**
-   * Of private keys, or of encrypted certificates, that have another password than the file. `password` is tried on them as well.
-   * Default: none.
+   * The password of private keys or certificates that have a separate one. Both passwords are tried on all parts. Default: none.
    */
   keyPassword?: string | undefined;
-  /** The same as `limits.maxIterations`. */
+  /** The same as `limits.maxIterations`, which it overrides. */
   maxIterations?: number;
-  /** What a file may ask for at most. */
+  /** Limits of the work and memory that the file may cost. Default: those of {@link Pkcs12Limits}. */
   limits?: Partial<Pkcs12Limits>;
   /**
-   * Keeps an encrypted copy of each private key in memory, as long as its identity lives or until `IdentityStore.add` has
-   * wrapped it, which needs it for `userVerification: 'required'`. Default: false.
+   * Keeps an encrypted copy of each private key in memory. `IdentityStore.add` needs it for `userVerification: 'required'`. The copy ends when
+   * `add` has wrapped it, or with the `Identity` object. Default: false.
    */
   sealedCopy?: boolean;
-  /** The engine's .wasm; default: the one of this package. */
-  engine?: EngineSource;
-  /** Ends the import; it rejects with the signal's reason. */
+  /** Where engine.wasm is. Default: found beside the module, or as given to `configure`. */
+  engine?: WasmSource;
+  /** Ends the import; it rejects with the signal's reason. Default: none. */
   signal?: AbortSignal;
-  /** Called as the key derivations go on. */
+  /** Called while keys are derived. Default: none. */
   onProgress?: (progress: ImportProgress) => void;
 }
 
@@ -51,16 +50,15 @@ export const openPkcs12Names: OptionNames<OpenPkcs12Options> = {
 };
 
 /**
- * Opens a PKCS#12 file (.p12, .pfx; RFC 7292, RFC 9579). Its private keys become CryptoKeys that cannot be
- * exported, each proven to belong to its certificate.
+ * Opens a PKCS#12 file (.p12, .pfx; RFC 7292, RFC 9579; `docs/pkcs12.md`). Its private keys become non-extractable CryptoKeys, and each
+ * is proven to belong to its certificate.
  *
- * The MAC, where there is one, is checked before anything is decrypted. Buffers that held secrets are overwritten; the
- * password string itself is the caller's.
+ * The MAC, if there is one, is verified before anything is decrypted. Buffers that held secrets are overwritten, but not the password
+ * string, which belongs to the caller.
  *
- * @throws MtlsError ERR_P12_PASSWORD when the password is wrong or missing; ERR_P12_KEY_PASSWORD when it is right, and no identity
- *   can be opened without `keyPassword`, or with this one; ERR_P12_MALFORMED when the file is damaged,
- *   cut short or something else; ERR_P12_UNSUPPORTED, naming the algorithm, before the password matters where the file
- *   shows it; ERR_P12_TOO_EXPENSIVE before any work is done; ERR_INSECURE_CONTEXT; ERR_ENGINE_LOAD.
+ * @throws MtlsError ERR_P12_PASSWORD if the password is wrong or missing; ERR_P12_KEY_PASSWORD if it is right, but the keys have another
+ *   one; ERR_P12_MALFORMED if the file is damaged, cut short or something else; ERR_P12_UNSUPPORTED for an algorithm that is not supported;
+ *   ERR_P12_TOO_EXPENSIVE before any work is done; ERR_INSECURE_CONTEXT; ERR_ENGINE_LOAD
  */
 export async function openPkcs12(
   source: BufferSource | Blob | Response,
@@ -85,7 +83,7 @@ export async function openPkcs12(
 }
 
 /**
- * Tells what opening a PKCS#12 file will cost, without its password and without any budget.
+ * Tells what it costs to open a PKCS#12 file. It needs no password and derives no key.
  *
  * @throws MtlsError ERR_P12_MALFORMED, ERR_P12_UNSUPPORTED
  */

@@ -6,7 +6,7 @@ import { ResponseReceiver } from './response-receiver.js';
 
 /** Options of `routeRequests`. */
 export interface RouteOptions {
-  /** The servers whose requests go to a page: origins, such as `https://api.example.com:8443`. */
+  /** The servers whose requests go to a page, as origins such as `https://api.example.com:8443`. */
   origins: string[];
 }
 
@@ -18,13 +18,13 @@ const LOADING_MS = 10_000;
 const names: OptionNames<RouteOptions> = { origins: true };
 
 /**
- * In a service worker: hands the requests to some origins over to a page that has called `serveRequests`. So what knows
- * `XMLHttpRequest`, `EventSource` or `<img>` alone goes over mutual TLS (`docs/service-worker.md`).
+ * In a service worker: hands the requests to some origins over to a page that has called `serveRequests`. So `XMLHttpRequest`,
+ * `EventSource`, `<img>` and the like use mutual TLS too (`docs/service-worker.md`).
  *
- * Call it while the worker's script runs first: a later listener for `fetch` is not asked. A request that fails is a network error for
- * whoever made it; why is written to the worker's console.
+ * Call it while the worker's script runs for the first time: browsers ignore a listener for `fetch` that comes later. A failed request is a
+ * network error for its caller. The worker writes the reason to its console.
  *
- * @throws TypeError for wrong options, and outside of a service worker
+ * @throws TypeError for wrong options, and outside a service worker
  */
 export function routeRequests(options: RouteOptions): void {
   checkOptionNames(options, names);

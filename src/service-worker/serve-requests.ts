@@ -5,18 +5,18 @@ import { ASK, BEAT, BEAT_INTERVAL_MS, type RequestMessage, type ToPage, type ToW
 
 /** Options of `serveRequests`. */
 export interface ServeOptions {
-  /** Is told of each request that failed, which for the one who made it is a network error without a reason. Default: none. */
+  /** Called with the error of each failed request. The caller of the request sees only a network error. Default: none. */
   onError?: (error: unknown, request: { method: string; url: string }) => void;
 }
 
 const names: OptionNames<ServeOptions> = { onError: true };
 
 /**
- * In a page: answers the requests that a service worker with `routeRequests` hands over, by the client's `fetch`. The page's own
- * requests come here first, those of other pages and of workers as well (`docs/service-worker.md`).
+ * In a page: answers the requests that a service worker with `routeRequests` hands over, by the client's `fetch` (`docs/service-worker.md`).
+ * They may come from this page, and from other pages and workers of the origin.
  *
- * @returns a function that takes no further requests
- * @throws TypeError for wrong options, and where there are no service workers (an insecure context)
+ * @returns a function after which no further requests are taken
+ * @throws TypeError for wrong options, and in an insecure context, where there are no service workers
  */
 export function serveRequests(client: Pick<MtlsClient, 'fetch'>, options: ServeOptions = {}): () => void {
   checkOptionNames(options, names);

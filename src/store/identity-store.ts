@@ -23,13 +23,13 @@ import { prepareWrapping, rewrapKey } from './verification/wrapped-key.js';
 
 /** Options of `IdentityStore.open`. */
 export interface StoreOptions {
-  /** Of the IndexedDB database. Default: `browser-mtls`. */
+  /** The name of the IndexedDB database. Default: `browser-mtls`. */
   name?: string;
-  /** How a person confirms the use of identities with `userVerification: 'required'`. Default: `webAuthnVerification()`. */
+  /** How the person confirms the use of an identity with `userVerification: 'required'`. Default: `webAuthnVerification()`. */
   verification?: UserVerification;
   /**
-   * How long an unwrapped key stays in the memory of this tab after the person confirmed, in milliseconds; less with a shorter
-   * `idleTimeoutMs`. Default: 300,000; 1,000 to 86,400,000.
+   * How long an unwrapped key stays in the memory of this tab after the person has confirmed, in milliseconds. A shorter `idleTimeoutMs`
+   * ends it earlier. From 1,000 to 86,400,000; default 300,000.
    */
   unlockedForMs?: number;
 }
@@ -40,10 +40,10 @@ const UNLOCKED_FOR_MS_RANGE = { min: 1_000, max: 24 * 60 * 60_000 };
 const names: OptionNames<StoreOptions> = { name: true, verification: true, unlockedForMs: true };
 
 /**
- * The keychain of an origin: identities in IndexedDB, their keys as CryptoKeys that cannot be exported, or wrapped.
+ * The keychain of an origin (`docs/keychain.md`): identities in IndexedDB, with keys as non-extractable CryptoKeys, or wrapped.
  *
- * Each change is one transaction. Every method rejects with ERR_STORE_UNAVAILABLE when the browser refuses storage, when
- * the store was closed, or when a newer version of the page has taken it over.
+ * Each change is one transaction. Every method rejects with ERR_STORE_UNAVAILABLE if the browser refuses storage, if the store was closed,
+ * or if a newer version of the page has taken it over.
  */
 export class IdentityStore {
   /** @internal For clients. */
@@ -57,7 +57,7 @@ export class IdentityStore {
   #session: BrowserSession | undefined;
 
   /**
-   * Opens the store, and makes it where there is none. Identities of a session that is over are deleted then.
+   * Opens the store, and creates it if there is none. Identities of an ended session are deleted.
    *
    * @throws MtlsError ERR_STORE_UNAVAILABLE, ERR_STORE_QUOTA
    */
@@ -113,14 +113,14 @@ export class IdentityStore {
   }
 
   /**
-   * Keeps an identity. With `userVerification: 'required'` the person is asked now, and only the wrapped key is stored: that takes
-   * an identity which `openPkcs12` opened with `sealedCopy`.
+   * Stores an identity. With `userVerification: 'required'` the person is asked now, and only the wrapped key is stored. The identity must
+   * then be opened by `openPkcs12` with `sealedCopy: true`.
    *
-   * @param controls `label` defaults to the identity's own; without `hosts` it is sent nowhere unless a challenge handler
-   *   names it
-   * @throws MtlsError ERR_IDENTITY_DUPLICATE when its certificate is there already, ERR_STORE_QUOTA,
+   * @param controls rules for the identity. Without `hosts` it goes only where a challenge handler names it.
+   * @param options `signal`: ends the question to the person
+   * @throws MtlsError ERR_IDENTITY_DUPLICATE if the store has its certificate already, ERR_STORE_QUOTA,
    *   ERR_IDENTITY_NO_SEALED_COPY, ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE
-   * @throws TypeError for keys that can be exported, and for a control or host pattern that is not one
+   * @throws TypeError for extractable keys, and for a malformed control or host pattern
    */
   async add(
     identity: Identity,
@@ -148,7 +148,7 @@ export class IdentityStore {
     return stored;
   }
 
-  /** The identities that a query holds for, oldest first; without a query all of them. */
+  /** The identities that match a query, oldest first. Without a query: all of them. */
   async find(query: IdentityQuery = {}): Promise<StoredIdentity[]> {
     const matches = compileQuery(query);
     const { readable } = await this.#records.all();
@@ -156,8 +156,8 @@ export class IdentityStore {
   }
 
   /**
-   * Identities in the store that cannot be read, and those that wait for their certificates. `find` and `pendingEnrolments` leave them
-   * out; `delete({ id })` deletes them.
+   * The identities and pending enrolments that cannot be read. `find` and `pendingEnrolments` leave them out; `delete({ id })` deletes
+   * them.
    */
   async problems(): Promise<UnreadableIdentity[]> {
     const [identities, enrolments] = await Promise.all([this.#records.all(), this.#records.enrolments()]);
@@ -165,11 +165,11 @@ export class IdentityStore {
   }
 
   /**
-   * Changes the controls that are named in `change`; one that is `undefined` goes back to its default.
+   * Changes the controls that `change` names. `undefined` restores the default.
    *
    * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_STORE_QUOTA, ERR_IDENTITY_NO_SEALED_COPY (`userVerification` cannot be required
    *   later)
-   * @throws TypeError for a control or host pattern that is not one, and for `userVerification` that is no longer to be required
+   * @throws TypeError for a malformed control or host pattern, and for `userVerification: 'none'` where it was required
    */
   async update(id: string, change: Partial<IdentityControls>): Promise<StoredIdentity> {
     const record = await this.#records.revise(id, ({ session: _, ...record }) => {
@@ -181,9 +181,9 @@ export class IdentityStore {
   }
 
   /**
-   * Deletes the identities that a query holds for, and says how many they were.
+   * Deletes the identities that match a query, and returns their number.
    *
-   * @throws TypeError for an empty query: to delete all, delete each by its id
+   * @throws TypeError for an empty query; to delete all, delete each by its id
    */
   async delete(query: IdentityQuery): Promise<number> {
     if (Object.keys(query).length === 0)
@@ -195,14 +195,13 @@ export class IdentityStore {
     return deleted.length;
   }
 
-  /** Calls back at each change, of this tab and of others; returns what ends that. */
+  /** Calls the listener at each change, of this tab and of others. Returns a function that ends this. */
   observe(listener: ChangeListener): () => void {
     return this.#changes.observe(listener);
   }
 
   /**
-   * Makes an identity usable: asks the person where `userVerification` is required, and ends what `lock` or the idle timeout
-   * began.
+   * Makes a locked identity usable again. Asks the person if `userVerification` is required.
    *
    * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE, or the signal's reason
    */
@@ -218,8 +217,7 @@ export class IdentityStore {
   }
 
   /**
-   * Locks an identity, or every one: unwrapped keys are forgotten at once in every tab, and other identities are not used again
-   * before `unlock`.
+   * Locks an identity, or all of them, until `unlock`. Every tab forgets unwrapped keys at once.
    *
    * @throws MtlsError ERR_IDENTITY_NOT_FOUND
    */
@@ -233,8 +231,8 @@ export class IdentityStore {
   }
 
   /**
-   * The keys of an identity, for use with a target now: the one place where the controls are enforced. Asks the person where
-   * `userVerification` is required, once for all who wait.
+   * Returns the keys of an identity for use with a target now, after all controls are checked. Asks the person if `userVerification` is
+   * required, once for all waiting calls. A client calls this before each signature.
    *
    * @throws MtlsError ERR_IDENTITY_NOT_FOUND, ERR_IDENTITY_NOT_ALLOWED, ERR_IDENTITY_EXPIRED, ERR_IDENTITY_LOCKED,
    *   ERR_VERIFICATION_FAILED, ERR_VERIFICATION_UNAVAILABLE, or the signal's reason
@@ -249,7 +247,7 @@ export class IdentityStore {
     return keys;
   }
 
-  /** Notes that an identity was used. One that is gone is no error: the use came first. */
+  /** Writes a use of an identity into the journal, and restarts its idle timeout. A deleted identity is not an error. */
   async markUsed(id: string, target: HostPort, at: Date = new Date()): Promise<void> {
     this.#vault.touch(id);
     await this.#records.change(async transaction => {
@@ -268,6 +266,7 @@ export class IdentityStore {
     return readableEntries(await this.#records.read(database => database.get('journal', id)));
   }
 
+  /** Closes the store, and forgets unwrapped keys. Later calls reject with ERR_STORE_UNAVAILABLE. */
   close(): void {
     this.#vault.close();
     this.#changes.close();

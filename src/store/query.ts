@@ -4,24 +4,25 @@ import type { StoredIdentity } from '../identity/types.js';
 import { viewOf } from '../util/bytes.js';
 import { checkOptionNames } from '../util/options.js';
 
-/** What identities are looked up by. All that is given must hold. */
+/** A search for identities. All given conditions must hold. */
 export interface IdentityQuery {
+  /** The id in the store. */
   id?: string;
+  /** The control `label`. */
   label?: string;
-  /** The PKCS#12 localKeyId, hex. */
+  /** The file's localKeyId in hex, in upper or lower case. */
   keyId?: string;
   /**
-   * Of the identity's own certificate, as `Certificate` has it (RFC 4514). Names are equal as OpenSSL has them equal (RFC 5280,
-   * section 7.1), however they are written: escapes, spaces and the case of ASCII letters make no difference.
+   * The subject of the identity's own certificate (RFC 4514). Names are compared as OpenSSL compares them (RFC 5280, section 7.1):
+   * escapes, spaces and the case of ASCII letters make no difference.
    */
   subject?: string;
   /**
-   * Of the identity's own certificate, as `Certificate` has it; or the DER name of an authority, or several of which one is
-   * enough, as servers send them in a CertificateRequest: then it may have issued any certificate of its chains. Names are
-   * equal as for `subject`.
+   * Text: the issuer of the identity's own certificate, compared as `subject` is. DER names, as servers send them: one of these authorities
+   * has issued a certificate in one of the identity's chains.
    */
   issuer?: string | BufferSource | BufferSource[];
-  /** `host` or `host:port` (default 443) that the identity's `hosts` allow. */
+  /** A `host` or `host:port` (default 443) that the control `hosts` allows. */
   host?: string;
   /** A time within the validity of the identity's own certificate. */
   validAt?: Date;

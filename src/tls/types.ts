@@ -2,6 +2,7 @@ import type { ClientCredential } from '../engine/credential.js';
 import type { KeyPins, TrustMaterial } from '../engine/trust.js';
 import type { MtlsError } from '../errors.js';
 
+/** A version of TLS that this library speaks. */
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
 
 /** TLS SignatureScheme code points (RFC 8446 section 4.2.3). */
@@ -76,19 +77,21 @@ export interface TlsConnectOptions {
   signal?: AbortSignal;
 }
 
-/** What a handshake agreed on. */
+/** The results of a TLS handshake. */
 export interface TlsInfo {
   version: TlsVersion;
-  /** The registered name, e.g. `TLS_AES_128_GCM_SHA256`. */
+  /** The registered name of the cipher suite, e.g. `TLS_AES_128_GCM_SHA256`. */
   cipherSuite: string;
-  /** The registered name of the group, e.g. `X25519MLKEM768`, which is post-quantum. */
+  /** The registered name of the key exchange's group, e.g. `X25519MLKEM768`, which is post-quantum. */
   keyExchange: string;
-  /** Empty when none was agreed on. */
+  /** The protocol that ALPN chose. Empty: none. */
   alpn: string;
   /** Whether the handshake resumed an earlier session. */
   resumed: boolean;
   /** DER, the server's own certificate first. */
   serverChain: Uint8Array[];
+  /** Whether the server asked for a client certificate. */
   clientCertificateRequested: boolean;
+  /** Whether the client sent a certificate. */
   clientCertificateSent: boolean;
 }

@@ -1,5 +1,5 @@
 import { KeptInstances } from '../engine/kept-instances.js';
-import { type EngineSource, loadEngine } from '../engine/load.js';
+import { loadEngine } from '../engine/load.js';
 import {
   certificateFailureCodes,
   evaluateChain,
@@ -7,8 +7,10 @@ import {
   type TrustDemand,
   type TrustFinding,
 } from '../engine/trust.js';
+import type { WasmSource } from '../engine/wasm-source.js';
 import { CertificateReader } from '../identity/certificates/certificate-reader.js';
 import { ChainFinder } from '../identity/certificates/chain.js';
+import { contentOf } from '../identity/certificates/contents.js';
 import { parsePemOrDer } from '../identity/certificates/pem.js';
 import { bareHostname } from '../identity/hosts.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
@@ -17,39 +19,37 @@ import { checkedInteger, checkOptionNames, type OptionNames } from '../util/opti
 import { type Anchor, readAll, readMaterial, type TrustSources } from './options.js';
 import { PinRules, type PinsByHost, readPins } from './pins.js';
 
-/** What a chain is judged by, and for what. */
+/** Options of `evaluateTrust`. */
 export interface EvaluateTrustOptions extends TrustSources {
-  /** The DNS name or IP address that the certificate must be for. Default: names are not looked at. */
+  /** The DNS name or IP address that the certificate must have (ERR_TLS_CERT_NAME). Default: names are not checked. */
   hostname?: string;
-  /** Chooses, with `hostname`, among `pins` by host. */
+  /** The TCP port, which together with `hostname` selects among `pins` by host. Default: only patterns without a port match. */
   port?: number;
-  /** The time to judge for. Default: now. */
+  /** The time for which the chain is judged. Default: now. */
   at?: Date;
-  /** What the certificate is to be used for. Default: `server`. */
+  /** The use of the certificate (ERR_TLS_CERT_PURPOSE). Default: `server`. */
   purpose?: 'server' | 'client';
-  /** Pins as in `TrustOptions.pins`, for which `hostname` is needed; or a list, for whatever host this is. */
+  /** Pins by host as in `TrustOptions.pins`, together with `hostname`; or a list for this chain (ERR_TLS_PIN). Default: none. */
   pins?: PinsByHost | readonly string[];
   /**
-   * How many certificates of authorities may stand between the certificate in question and the anchor, counted as path lengths are
-   * (RFC 5280, section 4.2.1.9): those whose issuer has the same name count for nothing. From 0 on. Default: no limit but
-   * that of the search, 6.
+   * How many authorities may stand between the certificate and the anchor, counted like path lengths (RFC 5280, section 4.2.1.9): an
+   * authority whose issuer has the same name does not count. From 0 on; the search itself allows 6. Default: no further limit.
    */
   maxChainLength?: number;
-  /** The OCSP response that the server stapled, DER (RFC 6960). Default: none. */
-  ocsp?: BufferSource;
-  /** The engine's .wasm. Default: the one of this package. */
-  engine?: EngineSource;
+  /** The stapled OCSP response (RFC 6960): DER, or a `Response`, `Blob` or `File` with it. Default: none. */
+  ocsp?: BufferSource | Blob | Response;
+  /** Where engine.wasm is. Default: found beside the module, or as given to `configure`. */
+  engine?: WasmSource;
 }
 
 /**
- * Whether a certificate chain is to be trusted: as TLS connections judge their server, by the same code. Path, validity, names,
- * purpose, constraints (RFC 5280, section 6; RFC 9525), revocation and pins: `docs/trust.md`.
+ * Judges a certificate chain, by the same code as TLS connections judge their server: path, validity, names, purpose, constraints
+ * (RFC 5280, section 6; RFC 9525), revocation and pins (`docs/trust.md`).
  *
- * @param chain the certificate in question first, then others that may lead to an anchor in any order; each
- *   PEM (one or several in a string), DER, a `Certificate`, or a `Response`, `Blob` or `File` with PEM or DER in it
- * @returns with `chain`: the path that was found, the anchor last; when none was found, what could be put together
+ * @param chain the certificate in question first, then others that may lead to an anchor, in any order. Each is PEM (one or several in a
+ *   string), DER, a `Certificate`, or a `Response`, `Blob` or `File` with PEM or DER.
  * @throws MtlsError ERR_CERT_MALFORMED (PEM without a certificate), ERR_TRUST_ROOTS_LOAD, ERR_ENGINE_LOAD; TypeError for a wrong option.
- *   Certificates, anchors and lists whose DER cannot be read are no reason to throw: the result has the code ERR_CERT_MALFORMED.
+ *   If the DER of a certificate, an anchor or a list cannot be read, the result has the code ERR_CERT_MALFORMED instead.
  */
 export async function evaluateTrust(
   chain: Anchor | readonly Anchor[],
@@ -59,9 +59,13 @@ export async function evaluateTrust(
   const demand = readDemand(options);
   const ders = await readAll(sources, 'chain', parsePemOrDer);
   if (ders.length === 0) throw new TypeError('"chain" must have a certificate');
-  const [module, material] = await Promise.all([loadEngine(options.engine), readMaterial(options)]);
+  const [module, material, ocsp] = await Promise.all([
+    loadEngine(options.engine),
+    readMaterial(options),
+    readStaple(options.ocsp),
+  ]);
   const instance = await instances.get(module);
-  const finding = evaluateChain(instance, ders, { material, demand });
+  const finding = evaluateChain(instance, ders, { material, demand: { ...demand, ocsp } });
   return trustResult(finding, await foundChain(new CertificateReader(instance), finding, ders));
 }
 
@@ -81,22 +85,28 @@ const names: OptionNames<EvaluateTrustOptions> = {
   engine: true,
 };
 
-function readDemand(options: EvaluateTrustOptions): TrustDemand {
+/** @throws MtlsError ERR_CERT_MALFORMED where it cannot be read; TypeError for another kind of value */
+async function readStaple(ocsp: EvaluateTrustOptions['ocsp']): Promise<Uint8Array | undefined> {
+  if (ocsp === undefined) return undefined;
+  const { content } = await contentOf<BufferSource>(ocsp, 'ocsp');
+  const staple = viewOf(content);
+  if (!staple) throw new TypeError('"ocsp" must be DER bytes, a Blob or a Response');
+  return staple;
+}
+
+function readDemand(options: EvaluateTrustOptions): Omit<TrustDemand, 'ocsp'> {
   checkOptionNames(options, names);
-  const { hostname, port, at, purpose, pins, ocsp, maxChainLength } = options;
+  const { hostname, port, at, purpose, pins, maxChainLength } = options;
   if (at !== undefined && !(at instanceof Date && !Number.isNaN(at.getTime())))
     throw new TypeError('"at" must be a valid Date');
   if (purpose !== undefined && purpose !== 'server' && purpose !== 'client')
     throw new TypeError('"purpose" must be server or client');
   if (maxChainLength !== undefined)
     checkedInteger('maxChainLength', maxChainLength, { min: 0, max: Number.MAX_SAFE_INTEGER });
-  const staple = ocsp === undefined ? undefined : viewOf(ocsp);
-  if (ocsp !== undefined && !staple) throw new TypeError('"ocsp" must be DER bytes');
   return {
     hostname: hostname === undefined ? undefined : bareHostname(hostname),
     at: at ?? new Date(),
     purpose: purpose ?? 'server',
-    ocsp: staple,
     pins: demandedPins(pins, hostname, port),
     maxIntermediates: maxChainLength === undefined ? undefined : Math.min(maxChainLength, MOST_COUNTED),
   };

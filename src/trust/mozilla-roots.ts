@@ -1,16 +1,13 @@
 import { type Asset, type AssetSource, Delivery } from '../engine/asset.js';
 import { AssetLoader } from '../engine/asset-loader.js';
 
-/** Where the Mozilla roots come from: an address, a response or their bytes. */
-export type RootsSource = AssetSource;
-
 const asset: Asset = {
   option: 'mozillaRoots',
   subject: 'The Mozilla roots',
   file: 'mozilla-roots.bin',
   code: 'ERR_TRUST_ROOTS_LOAD',
 };
-const loader = /* @__PURE__ */ new AssetLoader<RootsSource, Uint8Array<ArrayBuffer>[]>(
+const loader = /* @__PURE__ */ new AssetLoader<AssetSource, Uint8Array<ArrayBuffer>[]>(
   asset,
   read,
   () => new URL('./mozilla-roots.bin', import.meta.url),
@@ -23,11 +20,11 @@ const loader = /* @__PURE__ */ new AssetLoader<RootsSource, Uint8Array<ArrayBuff
  * @param option the option's name in messages
  * @throws MtlsError ERR_TRUST_ROOTS_LOAD; TypeError for another kind of value
  */
-export function loadMozillaRoots(source?: RootsSource, option?: string): Promise<Uint8Array<ArrayBuffer>[]> {
+export function loadMozillaRoots(source?: AssetSource, option?: string): Promise<Uint8Array<ArrayBuffer>[]> {
   return loader.load(source, option);
 }
 
-async function read(source: RootsSource): Promise<Uint8Array<ArrayBuffer>[]> {
+async function read(source: AssetSource): Promise<Uint8Array<ArrayBuffer>[]> {
   const delivery = await Delivery.of(asset, source);
   const bytes = await delivery.bytes();
   const expected = '30 82 (certificates)';

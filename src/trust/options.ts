@@ -1,67 +1,76 @@
+import type { AssetSource } from '../engine/asset.js';
 import type { TrustMaterial } from '../engine/trust.js';
 import { type Container, contentOf } from '../identity/certificates/contents.js';
 import { isDer, missingFrom, type Origin, parsePemOrDer, pemBlocks } from '../identity/certificates/pem.js';
 import type { Certificate, TrustResult } from '../identity/types.js';
 import { viewOf } from '../util/bytes.js';
 import { fromBase64 } from '../util/encoding.js';
-import { loadMozillaRoots, type RootsSource } from './mozilla-roots.js';
+import { loadMozillaRoots } from './mozilla-roots.js';
 import type { PinsByHost } from './pins.js';
 
 /**
- * PEM (one certificate or several in a string), DER, a `Certificate`, a `Response`, `Blob` or `File` with PEM or DER in it (a body is
- * read), or `'mozilla'`: the roots that come with the package.
+ * PEM (one certificate or several in a string), DER, a `Certificate`, a `Response`, `Blob` or `File` with PEM or DER, or `'mozilla'`: the
+ * authorities that Mozilla trusts for servers.
  */
 export type Anchor = string | BufferSource | Certificate | Container;
 
 /** A certificate revocation list: PEM (one or several in a string), DER, or a `Response`, `Blob` or `File` with one of them. */
 export type RevocationList = string | BufferSource | Container;
 
-/** What a chain is judged by. */
+/** Anchors and revocation lists (`docs/trust.md`). */
 export interface TrustSources {
   /**
-   * Certificates that may end a chain: one, or a list. The text `'mozilla'` stands for the certificate authorities that Mozilla
-   * trusts for servers, which are fetched when they are asked for; chains to them are held to rules for serial numbers and subjects that
-   * private authorities break (`docs/trust.md`). Default: none, so that nothing is trusted by itself.
+   * Certificates that may end a chain: one, or a list. `'mozilla'` stands for the authorities that Mozilla trusts for servers; they are
+   * fetched when they are needed (ERR_TRUST_ROOTS_LOAD). An anchor that cannot be read is ERR_CERT_MALFORMED. Default: none, so no server is
+   * trusted.
    */
   anchors?: Anchor | readonly Anchor[];
   /**
-   * Certificate revocation lists (RFC 5280, section 5). Of each certificate of the path whose issuer's list is given, the newest list is
-   * looked at: it must be signed by the issuer and up to date. An issuer without a list is let pass. Default: none.
+   * Certificate revocation lists (RFC 5280, section 5). For each certificate of the path, the newest list of its issuer counts. It must be
+   * signed and current (ERR_TLS_CERT_REVOCATION_UNKNOWN). A certificate without a list passes. Default: none.
    */
   crls?: RevocationList | readonly RevocationList[];
-  /** Where `'mozilla'` comes from. Default: `mozilla-roots.bin` of this package. */
-  mozillaRoots?: RootsSource;
+  /** Where mozilla-roots.bin is. Default: found beside the module, or as given to `configure`. */
+  mozillaRoots?: AssetSource;
 }
 
 /** Which servers are trusted. */
 export interface TrustOptions extends TrustSources {
-  /** Keys that a host must have. Default: none. Not even a challenge handler can accept another key. */
+  /** Keys that a host must have, by host pattern (ERR_TLS_PIN). Not even a challenge handler can accept another key. Default: none. */
   pins?: PinsByHost;
   /**
-   * Asked about every server after its verification, before anything is sent to it (not when a session is resumed).
-   * A rejection fails the connection.
+   * Called for every server after its verification, before anything is sent to it; not for a resumed session. A rejection fails the
+   * connection. Default: the result of verification holds.
    *
-   * - `false`: the server is refused, whatever was found (with `ERR_TLS_CERT_UNTRUSTED` where nothing was).
-   * - `true` or nothing: what was found holds.
-   * - `{ trust: true }`: the server is trusted in spite of what was found, unless its keys are pinned and it has another.
+   * - `false`: the server is refused (with ERR_TLS_CERT_UNTRUSTED if verification has passed).
+   * - `true` or nothing: the result of verification holds.
+   * - `{ trust: true }`: the server is trusted in spite of the result. Pins still hold.
    */
   evaluate?(question: TrustQuestion): TrustAnswer | Promise<TrustAnswer>;
 }
 
-/** What the hook `TrustOptions.evaluate` is asked about: one server, in one handshake. */
+/** The question for `TrustOptions.evaluate`: one server, in one handshake. */
 export interface TrustQuestion {
-  /** As in the address: a name in lower case, or an IP address. */
+  /** The server's host as in the address: a name in lower case, or an IP address. */
   host: string;
+  /** The server's TCP port. */
   port: number;
-  /** As the server sent them, its own certificate first. Others that cannot be read are left out. */
+  /** The certificates that the server sent, its own first. Certificates that cannot be read are left out. */
   chain: Certificate[];
-  /** What verification found. */
+  /** The result of verification. */
   result: TrustResult;
 }
 
-/** What the hook answers: see `TrustOptions.evaluate`. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement is an answer
-export type TrustAnswer = boolean | { trust: true } | undefined | void;
+/** The answer of `TrustOptions.evaluate`, which says what each value means. */
+export type TrustAnswer =
+  | boolean
+  | {
+      /** Trusts the server in spite of the result of verification. */
+      trust: true;
+    }
+  | undefined
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return statement is an answer
+  | void;
 
 /**
  * @param path what stands before an option's name in messages, e.g. `trust.`

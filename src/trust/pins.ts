@@ -3,16 +3,23 @@ import { checkHostPatterns, hostsAllow } from '../identity/hosts.js';
 import { fromBase64 } from '../util/encoding.js';
 
 /**
- * Pins: SHA-256 of a SubjectPublicKeyInfo (RFC 7469, section 2.4), each as `sha256/BASE64`, `pin-sha256="BASE64"` or base64 alone, which
- * is what `Certificate.spkiPin` holds.
+ * Pins of a host. A pin is the SHA-256 of a SubjectPublicKeyInfo (RFC 7469, section 2.4): `sha256/BASE64`, `pin-sha256="BASE64"`, or plain
+ * base64 as in `Certificate.spkiPin`.
  *
- * - A list: one of the certificates of the verified path must have one of these keys. Several are backups for each other.
- * - With `replacesAnchors`: the server's own key must be one of these, and nothing else is asked of its certificate: no
- *   anchor, name or date (as in RFC 7671, section 5.1). For devices that signed their certificate themselves.
+ * - A list: one certificate of the verified path must have one of these keys. Several keys are backups for each other.
+ * - An object with `replacesAnchors`: the server's own key must be one of these, and nothing else is checked (RFC 7671, section 5.1). This is
+ *   for devices that signed their certificate themselves.
  */
-export type HostPins = readonly string[] | { sha256: readonly string[]; replacesAnchors: true };
+export type HostPins =
+  | readonly string[]
+  | {
+      /** The pins; one is enough. */
+      sha256: readonly string[];
+      /** Always true: no anchor, name, date or revocation is checked. */
+      replacesAnchors: true;
+    };
 
-/** Pins by host pattern (`device.local`, `*.example.com`, with or without `:port`). All patterns that fit a host count together. */
+/** Pins by host pattern (`device.local`, `*.example.com`, with or without `:port`). All patterns that match a host count together. */
 export type PinsByHost = Readonly<Record<string, HostPins>>;
 
 /** Pins, read. */

@@ -1,31 +1,33 @@
 import type { HostPort } from '../util/host-port.js';
 
 /**
- * One byte stream to a target, both ways, with backpressure.
- *
- * - `readable` ends cleanly when the target half-closes; it errors with an `MtlsError` (`ERR_TUNNEL_…`) on anything else.
- *   Cancelling it gives the connection up.
- * - `writable` resolves a write once the bytes may leave; `close()` half-closes; `abort()` gives the connection up.
+ * A byte stream to a target, with backpressure in both directions.
  */
 export interface TunnelStream {
+  /**
+   * The bytes from the target. It ends when the target half-closes, and fails with ERR_TUNNEL_… otherwise. `cancel()` gives the stream up.
+   */
   readable: ReadableStream<Uint8Array>;
+  /** The bytes to the target. A write resolves when its bytes may leave. `close()` half-closes; `abort()` gives the stream up. */
   writable: WritableStream<Uint8Array>;
 }
 
 /**
- * Opens byte streams to targets. The library's own goes through its relay (`docs/tunnel.md`); any other
- * transport with this shape works.
- *
- * `connect` may resolve before the target has accepted: what is written meanwhile travels right behind the request,
- * and a refusal then errors both streams. It rejects with the signal's reason when aborted; the signal stays good for the
- * life of the connection, and errors both streams with its reason then. So a connection that outlives one request (in a pool)
- * must not be given that request's signal.
+ * A transport that opens byte streams to targets. The library's own leads through its relay; any other with this shape works too
+ * (`docs/tunnel.md`).
  */
 export interface Tunnel {
+  /**
+   * Opens a stream. It may resolve before the target has accepted; a refusal then fails both directions. Bytes that are written meanwhile
+   * follow the request.
+   *
+   * @param options `signal`: aborts the wait, and later the stream; both directions fail with its reason. So do not give a pooled connection
+   *   the signal of a single request.
+   */
   connect(address: HostPort, options?: { signal?: AbortSignal }): Promise<TunnelStream>;
   /**
-   * Lets go of what is kept for further streams; those that are open go on, and a later `connect` works. `MtlsClient.close`
-   * calls it.
+   * Frees what is kept for further streams. Open streams continue, and a later `connect` works. `MtlsClient.close` calls it. Absent: there is
+   * nothing to free.
    */
   close?(): void;
 }

@@ -3,7 +3,7 @@ import { type HostPort, withoutBrackets } from '../util/host-port.js';
 import { checkedInteger, checkOptionNames, MAX_TIMER_MS, type OptionNames } from '../util/options.js';
 import { ByteStreams } from './byte-streams.js';
 import type { KeepAliveOptions } from './socket/keep-alive.js';
-import { checkTokenSource, type TokenSource } from './socket/relay-token.js';
+import { checkTokenSource } from './socket/relay-token.js';
 import { type SocketsSettings, TunnelSockets } from './socket/tunnel-sockets.js';
 import type { Tunnel } from './tunnel.js';
 import { isHostName } from './wire/frames.js';
@@ -15,52 +15,55 @@ const MAX_SOCKETS = 8;
 /** Options of {@link createWebSocketTunnel}. */
 export interface WebSocketTunnelOptions {
   /**
-   * What the relay admits by: one of its tokens, or a JSON Web Token; at most 4,096 bytes of UTF-8. A function is asked for each
-   * WebSocket anew, so that tokens may expire; it has `openTimeoutMs` for its answer. Default: none.
+   * The token for the relay: one of its static tokens, or a JSON Web Token, of at most 4,096 bytes. A function is called before each
+   * WebSocket opens, so tokens may expire. It may take `openTimeoutMs` (ERR_TUNNEL_AUTH). Default: none.
    */
-  token?: TokenSource;
+  token?: string | (() => string | Promise<string>);
   /**
-   * When the WebSocket to the relay opens: `creation` at once, so that the first connection need not wait for it, or `first-use`.
-   * Default: `creation`. A failure there is not told; the first connection tries again.
+   * When the WebSocket to the relay opens: at once (`creation`), so that the first connection need not wait for it, or with the first
+   * connection (`first-use`). If it fails to open at once, the first connection tries again. Default: `creation`.
    */
   connectAt?: 'creation' | 'first-use';
   /**
-   * The most WebSockets at once, 1 to 8; default 1. A further one is opened when all have streams, and a stream goes to the one with
-   * the fewest. Several help where packets get lost: a lost one holds up all streams of its WebSocket.
+   * The most WebSockets at once. Another one is opened when all have streams, and a new stream goes to the one with the fewest. Several help
+   * where packets are lost, because a lost packet delays all streams of its WebSocket. From 1 to 8; default 1.
    */
   sockets?: number;
-  /** Bytes that a stream may hold at first which its consumer has not read yet; 65,536 to 16,777,216, default 1,048,576. */
+  /** Bytes that a stream may hold before the page reads them, at first. From 65,536 to 16,777,216; default 1,048,576. */
   windowBytes?: number;
   /**
-   * What that may grow to on a path that carries more; `windowBytes` to 16,777,216, default 16,777,216. All streams of a WebSocket
-   * together grow by at most 32 MiB.
+   * Bytes that `windowBytes` may grow to on a path that carries more. All streams of a WebSocket together grow by 32 MiB at most. From
+   * `windowBytes` to 16,777,216; default 16,777,216.
    */
   maxWindowBytes?: number;
   /**
-   * Bytes of all streams together that may be on their way to the page, where the path carries so much; 65,536 to 67,108,864, default
-   * 16,777,216. It begins with 512 KiB at most: what is on its way delays all that comes behind it.
+   * Bytes on their way to the page, of all streams of a WebSocket. The window starts at 512 KiB and grows up to this number, because bytes on
+   * their way delay the bytes behind them. From 65,536 to 67,108,864; default 16,777,216.
    */
   socketWindowBytes?: number;
   /**
-   * Milliseconds that the WebSocket may take to open, that the function `token` may take, and that a stream waits where the relay allows no more at once; 0 waits as long as
-   * the browser does, default 20,000.
+   * How long the WebSocket may take to open, the function `token` to return, and a stream to wait while the relay allows no more, in
+   * milliseconds. From 1 to 2^31 - 1, or 0: as long as the browser waits; default 20,000.
    */
   openTimeoutMs?: number;
   /**
-   * Milliseconds of silence after which the relay is asked for a sign of life; 0 never asks, otherwise 1,000 to 2,147,483,647, default
-   * 15,000. This finds out about a relay or a network that is gone, also where HTTP/1.1 waits for an answer, which has no ping.
+   * The silence after which the page sends PING to the relay, in milliseconds. So it notices a relay or a network that is gone. From 1,000 to
+   * 2^31 - 1, or 0 for never; default 15,000.
    */
   keepAliveIntervalMs?: number;
-  /** Milliseconds that the answer may take, 1,000 to 2,147,483,647, default 30,000; then the stream fails with `ERR_TUNNEL_CLOSED`. */
+  /**
+   * How long the relay may take to answer, in milliseconds; then the streams fail with ERR_TUNNEL_CLOSED. From 1,000 to 2^31 - 1; default
+   * 30,000.
+   */
   keepAliveTimeoutMs?: number;
   /**
-   * The WebSocket class to use, where there is no global one. Default: the platform's own, whatever has been put in its
-   * place since this module was loaded.
+   * The WebSocket class to use where there is no global one, as in Node 20. Default: the platform's own, even if `globalThis.WebSocket` was
+   * replaced after this module was loaded.
    */
   WebSocket?: typeof globalThis.WebSocket;
 }
 
-/** What {@link createWebSocketTunnel} makes. */
+/** A tunnel through a relay, made by {@link createWebSocketTunnel}. */
 export interface WebSocketTunnel extends Tunnel {
   /** Closes the WebSocket as soon as it has no stream. A later `connect` opens another. */
   close(): void;
@@ -69,20 +72,19 @@ export interface WebSocketTunnel extends Tunnel {
 /**
  * Makes a tunnel through a browser-mtls relay: one WebSocket with many streams, in the format of `docs/tunnel.md`.
  *
- * `url` is the relay's address, `ws:` or `wss:`.
+ * Several clients can share it. `connect` resolves when the WebSocket is open and the relay knows the target. It rejects with
+ * ERR_TUNNEL_UNREACHABLE if no relay answers, or if the relay allows no further stream, and with ERR_TUNNEL_AUTH if the function `token` fails.
+ * The streams fail with:
  *
- * `connect` resolves when the WebSocket is open and the target named to the relay; whether the relay agrees and the target
- * answers shows on the streams. It rejects with `ERR_TUNNEL_UNREACHABLE` when no relay answers at the address, or it allows no
- * further stream, and with `ERR_TUNNEL_AUTH` when the function `token` gives none. The streams fail with:
+ * - ERR_TUNNEL_DENIED: the relay does not allow the target
+ * - ERR_TUNNEL_AUTH: the relay does not accept the token or the page's origin, or a static token has expired
+ * - ERR_TUNNEL_UNREACHABLE: the target refuses, has no address or does not answer; or the relay is full
+ * - ERR_TUNNEL_RESET: the target reset the connection
+ * - ERR_TUNNEL_CLOSED: the relay is gone or silent, closed the stream as idle, or the token has expired
+ * - ERR_TUNNEL_PROTOCOL: the bytes from the relay are not in the format
  *
- * - `ERR_TUNNEL_DENIED`: the relay does not allow the target
- * - `ERR_TUNNEL_AUTH`: the relay wants another token, a `token` that is no function has expired, or the relay does not serve the page's origin
- * - `ERR_TUNNEL_UNREACHABLE`: the target refuses, has no address or does not answer; or the relay is full
- * - `ERR_TUNNEL_RESET`: the target reset the connection
- * - `ERR_TUNNEL_CLOSED`: the relay went away, the token expired, does not answer any more, or closed the connection as idle; or it was given up
- * - `ERR_TUNNEL_PROTOCOL`: what arrived is not in the format
- *
- * A `TypeError` for a wrong argument.
+ * @param url the relay's address, `ws:` or `wss:`
+ * @throws TypeError for a wrong argument
  */
 export function createWebSocketTunnel(url: string, options: WebSocketTunnelOptions = {}): WebSocketTunnel {
   return openTunnel(url, options, { url: 'url', token: 'token', path: '' });

@@ -2,6 +2,7 @@
 export interface HostPort {
   /** A DNS name or an IP address, IPv6 without brackets. */
   hostname: string;
+  /** The port, from 1 to 65,535. */
   port: number;
 }
 

@@ -17,10 +17,11 @@ export function closeEvent(init: CloseEventInit): Event {
   return Platform ? new Platform('close', init) : new OwnCloseEvent('close', init);
 }
 
-/** The event `error` of a `client.WebSocket`, which says why. */
+/** The event `error` of a `client.WebSocket`, with the reason. */
 export class WebSocketErrorEvent extends Event {
-  /** An `MtlsError`, or what a challenge handler threw. */
+  /** The reason: an `MtlsError`, or the error that a challenge handler threw. */
   readonly error: unknown;
+  /** The message of `error`. */
   readonly message: string;
 
   /** Takes what the platform's `ErrorEvent` takes: libraries copy events by `new event.constructor(event.type, event)`. */

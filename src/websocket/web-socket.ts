@@ -18,9 +18,12 @@ export const protocolPart = /* @__PURE__ */ new Part(() => import('./protocol.js
   task: 'speaks WebSocket',
 });
 
-/** Limits of a client's WebSockets. */
+/** Limits of `client.WebSocket`. */
 export interface WebSocketOptions {
-  /** A message of the server that is larger ends the connection with 1009. Default: 64 MiB; any positive number. */
+  /**
+   * Bytes of a message from the server. A larger one ends the connection with 1009 (ERR_WEBSOCKET_TOO_LARGE). Any positive number; default
+   * 67,108,864.
+   */
   maxMessageBytes?: number;
 }
 

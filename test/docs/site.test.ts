@@ -43,6 +43,7 @@ test.each(Object.entries(LOOKS))('the site has no errors and fits: %s', async (n
       await page.locator('.VPNav').waitFor();
       if (address !== 'demo.html') expect((await page.locator('h1').count()) > 0, address).toBe(true);
       expect(await overflow(page), `${address} is wider than the ${name}`).toBe(0);
+      expect(await wideTables(page), `tables of ${address} that scroll sideways on the ${name}`).toEqual([]);
     }
     expect(await page.evaluate(() => document.documentElement.classList.contains('dark'))).toBe(
       name === 'dark',
@@ -57,6 +58,15 @@ function overflow(page: Page): Promise<number> {
   return page.evaluate(() =>
     Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth),
   );
+}
+
+/** The first words of each table that is wider than its column. */
+function wideTables(page: Page): Promise<string[]> {
+  return page
+    .locator('.vp-doc table')
+    .evaluateAll(tables =>
+      tables.filter(it => it.scrollWidth > it.clientWidth).map(it => it.textContent.trim().slice(0, 60)),
+    );
 }
 
 test('the search finds a code', async () => {

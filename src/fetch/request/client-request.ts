@@ -6,7 +6,9 @@ import { readInit } from './request-options.js';
 
 /** The class `client.Request`. */
 export interface MtlsRequestClass {
+  /** Makes a request that remembers its body. `init` also has `onUploadProgress` and `onDownloadProgress`. */
   new (input: RequestInfo | URL, init?: MtlsRequestInit | null): Request;
+  /** The prototype of the requests; it extends the platform's own. */
   readonly prototype: Request;
 }
 

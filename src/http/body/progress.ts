@@ -1,12 +1,12 @@
-/** How far a body has come. */
+/** The progress of a body. */
 export interface BodyProgress {
   /** Bytes so far. */
   bytes: number;
-  /** The whole body's, when it is known. */
+  /** Bytes of the whole body. Absent: the length is not known. */
   totalBytes?: number;
 }
 
-/** What is told how far a body has come. */
+/** Called with the progress of a body. */
 export type OnProgress = (progress: BodyProgress) => void;
 
 /** Counts, and tells the page outside of what we are doing. */

@@ -18,8 +18,8 @@ export const jarPart = /* @__PURE__ */ new Part<JarModule>(() => import('./cooki
 /** Limits of a client's cookies. */
 export interface CookieOptions {
   /**
-   * How long the header Cookie of a request may be: cookies that were used longer ago than others are left out. A server that takes
-   * longer headers than most may be sent more. In bytes, from 4,100 to 1,048,576; default 8,180.
+   * How long the header `Cookie` of a request may be, in bytes. Beyond it, the least recently used cookies are left out. Raise it for a
+   * server that accepts longer headers. From 4,100 to 1,048,576; default 8,180.
    */
   maxHeaderBytes?: number;
 }
@@ -31,16 +31,17 @@ const names: OptionNames<CookieOptions> = { maxHeaderBytes: true };
 
 /** A cookie that scripts may read. */
 export interface VisibleCookie {
-  /** Empty: the cookie has none. */
+  /** The cookie's name. Empty: it has none. */
   name: string;
+  /** The value as the server sent it, read as UTF-8: `%20` stays `%20`. */
   value: string;
 }
 
-/** The cookies of a client: kept in memory, sent to no server of another client, and gone with the page. */
+/** The cookies of a client. They are in memory, belong to this client only, and end with the page. */
 export interface ClientCookies {
   /**
-   * The cookies that a request to an address would carry, without those that are HttpOnly: what `document.cookie` is to a page. In the
-   * order of the header Cookie; text is read as UTF-8, and `%` left as it is.
+   * The cookies that a request to an address would carry, without those with `HttpOnly`, in the order of the header `Cookie`. Use it instead
+   * of `document.cookie`.
    *
    * @param url an `https:` address
    * @throws TypeError for another address
@@ -49,8 +50,8 @@ export interface ClientCookies {
   /**
    * Deletes the cookies that requests to a host would carry.
    *
-   * @param host a host name, or `*.example.com` for a domain and all below it; a port makes no difference. Default: every host.
-   * @throws TypeError for what is neither
+   * @param host a host name, or `*.example.com` for a domain and all names below it; a port has no effect. Default: every host.
+   * @throws TypeError for anything else
    */
   clear(host?: string): Promise<void>;
 }

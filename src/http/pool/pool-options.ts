@@ -1,31 +1,31 @@
 import { checkedInteger, checkOptionNames, type IntegerRange, MAX_TIMER_MS } from '../../util/options.js';
+
 /** How a client's connections are kept. Times are whole milliseconds. */
 export interface PoolOptions {
   /**
-   * How long a connection is kept without a request; over HTTP/1.1 no longer than the server's `Keep-Alive` says. From 0; default
-   * 60,000.
+   * How long a connection is kept without a request, in milliseconds; over HTTP/1.1 not longer than the server's `Keep-Alive` says. From 0
+   * to 2^31 - 1; default 60,000.
    */
   idleTimeoutMs?: number;
   /**
-   * Connections to one origin at once. Over HTTP/1.1 each carries one request; over HTTP/2 one carries as many as the server
-   * allows, at most 64, and only then another is opened. What has no place waits. From 1 to 256; default 6.
+   * Connections to one origin at once; further requests wait. Over HTTP/1.1 a connection carries one request at a time. Over HTTP/2 it
+   * carries as many as the server allows, at most 64; only then another one is opened. From 1 to 256; default 6.
    */
   maxConnectionsPerOrigin?: number;
   /**
-   * HTTP/2: after this much silence while a request waits, the server is asked for a sign of life (PING, RFC 9113 section
-   * 6.7). From 1,000; 0 never asks, which a server that counts pings (gRPC) may want. Default 15,000. HTTP/1.1 has no such
-   * question: there the tunnel's own (`keepAliveIntervalMs`) notices a relay that is gone, and `AbortSignal.timeout` ends a request
-   * that is not answered.
+   * HTTP/2: the silence after which a PING is sent while a request waits, in milliseconds (RFC 9113 section 6.7). HTTP/1.1 has no PING: use
+   * `AbortSignal.timeout()`. From 1,000 to 2^31 - 1, or 0 for never (a gRPC server may object to frequent pings); default 15,000.
    */
   pingIntervalMs?: number;
   /**
-   * How long it may take to answer; then the connection is given up, and its requests fail with `ERR_HTTP_TIMEOUT` unless
-   * they may be sent again. Time in which the page was suspended does not count. From 1,000; default 10,000.
+   * HTTP/2: how long the server may take to answer a PING, in milliseconds. Then the connection is given up, and its requests fail with
+   * ERR_HTTP_TIMEOUT unless they may be sent again. Time in which the page was suspended does not count. From 1,000 to 2^31 - 1; default
+   * 10,000.
    */
   pingTimeoutMs?: number;
   /**
-   * How often a request that may be repeated (GET, HEAD, OPTIONS, PUT, DELETE) tries to connect again when an origin that has
-   * answered before cannot be reached: after about 0.1, 0.2, 0.4 … seconds. From 0 to 10; default 4.
+   * How often a request that may be repeated (GET, HEAD, OPTIONS, PUT, DELETE) tries to connect again to an origin that has answered
+   * before. The pauses are about 0.1, 0.2, 0.4 … seconds. From 0 to 10; default 4.
    */
   reconnectAttempts?: number;
 }

@@ -4,9 +4,11 @@ import { Turns } from '../../util/turns.js';
 import { damaged } from '../errors.js';
 import type { Pkcs12Limits } from './limits.js';
 
-/** How far the key derivations of an import are, in iterations; `total` may grow when encrypted content turns up more. */
+/** The progress of an import's key derivations. */
 export interface ImportProgress {
+  /** Iterations that are done. */
   completed: number;
+  /** Iterations in all. The number may grow when an encrypted part is opened. */
   total: number;
 }
 

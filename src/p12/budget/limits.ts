@@ -1,30 +1,29 @@
 import { checkedInteger, checkOptionNames } from '../../util/options.js';
-/** What a hostile file may make an import do at most. Each is checked before the work or the memory is spent. */
+/** Limits of the work and memory that a file may cost. Each is checked before the cost arises. From 1 on. */
 export interface Pkcs12Limits {
-  /** Of the file. Default: 10,485,760 (10 MiB). */
+  /** Bytes of the file (ERR_P12_MALFORMED). Default: 10,485,760. */
   maxFileBytes: number;
   /**
-   * Iterations of key derivation, summed over the MAC and all parts; a derivation by scrypt counts as twice the product of its
-   * three parameters. Default: 8,000,000 (a few seconds): GnuTLS asks for 600,000 for the MAC, the key and each certificate.
+   * Iterations of key derivation, summed over the MAC and all parts (ERR_P12_TOO_EXPENSIVE). scrypt counts as 2 · N · r · p. Default:
+   * 8,000,000, a few seconds.
    */
   maxIterations: number;
-  /** Of scrypt. Default: 268,435,456 (256 MiB). */
+  /** Bytes of memory for scrypt (ERR_P12_TOO_EXPENSIVE). Default: 268,435,456. */
   maxMemoryBytes: number;
-  /** Parts of the file, each with its bags. Default: 1,000. */
+  /** Parts of the file (ERR_P12_MALFORMED). Default: 1,000. */
   maxParts: number;
-  /** SafeContents within SafeContents. Default: 8. */
+  /** Levels of SafeContents within SafeContents, 1 to 40 (ERR_P12_MALFORMED). Default: 8. */
   maxNesting: number;
-  /** In all parts of the file. Default: 2,000. */
+  /** Bags in all parts of the file (ERR_P12_MALFORMED). Default: 2,000. */
   maxBags: number;
-  /** Default: 100. */
+  /** Private keys (ERR_P12_MALFORMED). Default: 100. */
   maxKeys: number;
-  /** Default: 1,000. */
+  /** Certificates (ERR_P12_MALFORMED). Default: 1,000. */
   maxCertificates: number;
-  /** Of each certificate: a larger one is passed over, as one that cannot be read. Default: 131,072. */
+  /** Bytes of each certificate. A larger one is in `unsupported`. Default: 131,072. */
   maxCertificateBytes: number;
   /**
-   * Signatures to verify, in all: each key is proven to belong to its certificate, each certificate to be issued by another.
-   * Default: 3,000 (a second or two). Beyond it: ERR_P12_TOO_EXPENSIVE.
+   * Signatures to verify in all, of keys and certificates (ERR_P12_TOO_EXPENSIVE). Default: 3,000, a second or two.
    */
   maxSignatures: number;
 }

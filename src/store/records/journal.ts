@@ -3,8 +3,9 @@ import type { JournalRecord } from './schema.js';
 
 /** A use of an identity. */
 export interface JournalEntry {
+  /** When the identity was used. Further uses with the same host within a minute are not listed. */
   at: Date;
-  /** `host:port`, with brackets around an IPv6 address. */
+  /** The server, as `host:port`, with brackets around an IPv6 address. */
   host: string;
 }
 

@@ -6,10 +6,11 @@ import { openDatabase } from './open-database.js';
 import { isReadableEnrolment, isReadableIdentity } from './readable.js';
 import type { EnrolmentRecord, IdentityRecord, StoreSchema } from './schema.js';
 
-/** An identity in the store, or one that waits for its certificate, that cannot be read. */
+/** An identity or a pending enrolment in the store that cannot be read. */
 export interface UnreadableIdentity {
+  /** The id in the store, for `IdentityStore.delete`. */
   id: string;
-  /** ERR_STORE_RECORD */
+  /** The reason, with the code ERR_STORE_RECORD. */
   error: MtlsError;
 }
 

@@ -2,7 +2,7 @@ import { openChannel } from './channel.js';
 import { Claims } from './claims.js';
 import { type IdentityChange, readChange } from './identity-change.js';
 
-/** Hears about each change of a store, in this tab and in others of the origin. */
+/** Called at each change of a store, of this tab and of other tabs of the origin. */
 export type ChangeListener = (change: IdentityChange) => void;
 
 /** Tells this tab and the others of this origin what changes in a store. */

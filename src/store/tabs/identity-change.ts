@@ -1,6 +1,8 @@
-/** What happened to an identity in the store, in this tab or another one. */
+/** A change of an identity in the store, made in this tab or another one. */
 export interface IdentityChange {
+  /** What happened to the identity. */
   type: 'added' | 'updated' | 'deleted' | 'locked' | 'unlocked';
+  /** The id of the identity in the store. */
   id: string;
 }
 

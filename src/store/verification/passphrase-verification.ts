@@ -3,21 +3,23 @@ import { checkedInteger, checkOptionNames, type OptionNames } from '../../util/o
 import { unreadableKey } from '../errors.js';
 import type { UserVerification, VerificationSubject } from './user-verification.js';
 
-/** What `ask` is told. */
+/** The question that `ask` gets. */
 export interface PassphraseQuestion {
+  /** The identity whose key the passphrase protects. */
   subject: VerificationSubject;
-  /** `set`: the person chooses it (ask twice); `unlock`: it is to be given. */
+  /** `set`: the person chooses a passphrase (ask twice). `unlock`: the person enters it. */
   purpose: 'set' | 'unlock';
-  /** From 1 on; more than 1 when the one before was wrong. */
+  /** Counts from 1. More than 1: the last passphrase was wrong. */
   attempt: number;
+  /** Aborts when the answer is no longer needed. Close the dialog then. */
   signal?: AbortSignal;
 }
 
 /** Options of `passphraseVerification`. */
 export interface PassphraseOptions {
-  /** Asks the person; undefined means that they declined. */
+  /** Asks the person. `undefined` means that the person declined (ERR_VERIFICATION_FAILED). */
   ask(question: PassphraseQuestion): Promise<string | undefined> | string | undefined;
-  /** How often the person may try. Default: 3. */
+  /** How often the person may try, from 1 on. Default: 3. */
   maxAttempts?: number;
 }
 
@@ -35,8 +37,8 @@ const names: OptionNames<PassphraseOptions> = { ask: true, maxAttempts: true };
 
 /**
  * User verification by a passphrase, for browsers without WebAuthn's PRF extension. The wrapping key is derived by PBKDF2
- * (RFC 8018) with HMAC-SHA-256, 1,000,000 iterations and a salt for each identity. It is as strong as the passphrase: whoever copies
- * the browser's storage can guess at leisure, and so can a script of the page's origin, which also reads what is typed.
+ * (RFC 8018) with HMAC-SHA-256, 1,000,000 iterations and a salt for each identity. It is as strong as the passphrase: anyone who copies
+ * the browser's storage can guess without limit. So can a script of the page's origin, which can also read what the person types.
  */
 export function passphraseVerification(options: PassphraseOptions): UserVerification {
   checkOptionNames(options, names);

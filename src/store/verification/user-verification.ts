@@ -1,34 +1,39 @@
-/** Whose key is to be confirmed, in words that the person knows. */
+/** The identity whose use a person confirms. */
 export interface VerificationSubject {
   /** The id of the stored identity. */
   id: string;
+  /** The name of the identity, to show to the person. */
   label: string;
 }
 
 /**
- * A way to make sure that the person is there, which gives a wrapping key that nothing else gives: `webAuthnVerification`
- * or `passphraseVerification`. A script of the origin that is there meanwhile can have the wrapping key too (`docs/security.md`).
+ * A way in which a person confirms the use of a key: `webAuthnVerification`, `passphraseVerification`, or your own. It makes the wrapping
+ * key, which nothing else can make. A script of the origin that runs meanwhile can get the wrapping key too (`docs/security.md`).
  */
 export interface UserVerification {
-  /** Names the way in the store's records. */
+  /** The name of this way in the store's records. */
   readonly method: string;
-  /** How often a person may try, before an unlocking fails. */
+  /** How often the person may try before `unlock` fails. From 1 on. */
   readonly maxAttempts: number;
   /**
    * Sets the verification up for a new identity.
    *
-   * @returns an AES-GCM key with the usage `wrapKey`, and what `verify` needs later; that is stored, and holds no secret
    * @throws MtlsError ERR_VERIFICATION_UNAVAILABLE, ERR_VERIFICATION_FAILED
    */
   prepare(
     subject: VerificationSubject,
     options: { signal?: AbortSignal },
-  ): Promise<{ wrappingKey: CryptoKey; parameters: unknown }>;
+  ): Promise<{
+    /** An AES-GCM key with the usage `wrapKey`. */
+    wrappingKey: CryptoKey;
+    /** What `verify` needs later. It is stored by structured clone, and must not hold a secret. */
+    parameters: unknown;
+  }>;
   /**
    * Asks the person.
    *
-   * @param parameters what `prepare` gave
-   * @param options `attempt`: from 1 on; more than 1 when the answer before was wrong
+   * @param parameters those of `prepare`
+   * @param options `attempt` counts from 1; more than 1: the last answer was wrong
    * @returns the same key with the usage `unwrapKey`
    * @throws MtlsError ERR_VERIFICATION_UNAVAILABLE, ERR_VERIFICATION_FAILED
    */

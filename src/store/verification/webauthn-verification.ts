@@ -7,9 +7,9 @@ import type { UserVerification, VerificationSubject } from './user-verification.
 export interface WebAuthnOptions {
   /** The relying party: the page's host or a domain above it. Default: the page's host. */
   rpId?: string;
-  /** Shown by some authenticators. Default: the page's host. */
+  /** The name of the app or company; some authenticators show it. Default: the page's host. */
   rpName?: string;
-  /** How long the person has, in milliseconds. From 1 to 2^31 - 1; default 120,000. The browser may set bounds. */
+  /** The time that the person has, in milliseconds. The browser may limit it. From 1 to 2^31 - 1; default 120,000. */
   timeoutMs?: number;
 }
 
@@ -29,9 +29,9 @@ const INFO = new TextEncoder().encode('browser-mtls key wrapping');
 
 /**
  * User verification by an authenticator (fingerprint, face, PIN, security key) with WebAuthn's PRF extension (Web Authentication
- * Level 3, section 10.1.4). Each identity has a credential and a salt of its own; the authenticator makes of them 32 bytes that
- * exist nowhere else, and HKDF (RFC 5869) makes the wrapping key of those. Of no use to whoever has the disk without the authenticator;
- * a script of the page's origin can ask the authenticator for the same bytes, and has them when the person confirms.
+ * Level 3, section 10.1.4). Each identity has its own credential and salt. From them the authenticator computes 32 bytes that exist nowhere
+ * else, and HKDF (RFC 5869) derives the wrapping key from these bytes. A copy of the disk is useless without the authenticator. But a script
+ * of the page's origin can ask the authenticator too, and gets the bytes when the person confirms.
  */
 export function webAuthnVerification(options: WebAuthnOptions = {}): UserVerification {
   checkOptionNames(options, names);

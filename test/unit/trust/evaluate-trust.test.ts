@@ -450,11 +450,15 @@ it('says of a server that is its own anchor what is wrong with it, other than it
 describe('stapled OCSP responses', () => {
   const responder = (extensions: string[], by = middle) =>
     issue(['basicConstraints=CA:FALSE', ...extensions], { by, subject: '/CN=Responder' });
-  const stapled = (ocsp: Uint8Array<ArrayBuffer>, chain = [leaf, middle]) => outcome(chain, { ocsp });
+  const stapled = (ocsp: Uint8Array<ArrayBuffer> | Blob | Response, chain = [leaf, middle]) =>
+    outcome(chain, { ocsp });
 
   it('by the issuer, and by a responder that it appointed', async () => {
     expect(await stapled(pki.ocsp(leaf, { issuer: middle, status: 'good' }))).toBe('trusted');
-    expect(await stapled(pki.ocsp(leaf, { issuer: middle, status: 'revoked' }))).toBe('ERR_TLS_CERT_REVOKED');
+    const revoked = pki.ocsp(leaf, { issuer: middle, status: 'revoked' });
+    expect(await stapled(revoked)).toBe('ERR_TLS_CERT_REVOKED');
+    expect(await stapled(new Response(revoked))).toBe('ERR_TLS_CERT_REVOKED');
+    expect(await stapled(new Blob([revoked]))).toBe('ERR_TLS_CERT_REVOKED');
     const signer = responder(['extendedKeyUsage=OCSPSigning']);
     expect(await stapled(pki.ocsp(leaf, { issuer: middle, status: 'good', signer }))).toBe('trusted');
     const sha256 = pki.ocsp(leaf, { issuer: middle, status: 'good', digest: '-sha256' });
