@@ -150,10 +150,16 @@ describe('the tarball', () => {
       for (const known of levels.flat()) next.delete(known);
       if (next.size > 0) levels.push([...next]);
     }
-    expect(levels.map(files => files.length)).toEqual([1, 5, 1]);
+    expect(levels.map(files => files.length)).toEqual([1, 6]);
     // Each part is one request more, with what it needs.
     const loaded = new Set(levels.flat());
     expect(importsOf('dist/chunks/client.js').filter(file => !loaded.has(file))).toEqual([]);
+    // The documented lines for the head of a page.
+    const lines = readFileSync('docs/embedding.md', 'utf8').matchAll(
+      /^<link .*href="\/browser-mtls\/(.*)"/gm,
+    );
+    const preloaded = ['dist/engine.wasm', 'dist/chunks/client.js', ...loaded];
+    expect(Array.from(lines, ([, file]) => file).sort()).toEqual(preloaded.sort());
   });
 
   test('names no path of the machine that built it', () => {
