@@ -123,6 +123,25 @@ test('a window grows on a long path, and not on a short one', { timeout: 60_000 
   expect(sent).toBeGreaterThan(4_000_000);
 });
 
+test('a further stream’s window grows at once to what the first has needed', async () => {
+  const sink = await startTarget(socket => socket.resume());
+  const { relay } = await startRelay({ allow: ['127.0.0.1:*'], windowBytes: 65_536 });
+  const page = await TestPage.open({ url: (await startDelay(relay.address.port, 100)).url }, {});
+  await page.welcome();
+  // The relay measures the round trip by the answer to its PING.
+  await sleep(300);
+  const granted = (stream: number) =>
+    page.frames.reduce((sum, it) => sum + (it.type === 'credit' && it.stream === stream ? it.bytes : 0), 0);
+  page.open(1, sink.port);
+  page.write(1, new Uint8Array(65_536));
+  await until(() => granted(1) === 4 * 65_536);
+  page.write(1, new Uint8Array(4 * 65_536));
+  await until(() => granted(1) === 20 * 65_536);
+  page.open(2, sink.port);
+  page.write(2, new Uint8Array(65_536));
+  await until(() => granted(2) === 16 * 65_536);
+});
+
 /** A way to the relay that takes so many milliseconds in each direction. */
 async function startDelay(port: number, delayMs: number): Promise<{ url: string }> {
   const server = createServer(page => {

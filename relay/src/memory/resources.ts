@@ -29,7 +29,7 @@ export class MemoryBoundBudget extends GrowthBudget {
     this.#memory = memory;
   }
 
-  override take(bytes: number): boolean {
-    return !this.#memory.isScarce && super.take(bytes);
+  override take(bytes: number): number {
+    return this.#memory.isScarce ? 0 : super.take(bytes);
   }
 }

@@ -1,4 +1,5 @@
 import { INITIAL_CREDIT_BYTES } from '../../../src/tunnel/wire/limits.js';
+import { creditStep } from '../../../src/tunnel/wire/receive-window.js';
 
 /** What a page may still send on all of its streams together. */
 export class SocketCredit {
@@ -29,7 +30,7 @@ export class SocketCredit {
   /** What is to be given back now, whatever becomes of the data: so a stalled stream holds up no other. Zero: it waits for more. */
   takeGrant(): number {
     const bytes = this.#receivedBytes;
-    if (!this.#isOpen || bytes < this.#windowBytes / 4) return 0;
+    if (!this.#isOpen || bytes < creditStep(this.#windowBytes)) return 0;
     this.#openBytes += bytes;
     this.#receivedBytes = 0;
     return bytes;

@@ -147,10 +147,13 @@ export class TunnelSocket implements StreamLink {
 
   #start(address: HostPort): RelayedStream {
     const number = this.#nextStream++;
-    const stream = new RelayedStream(number, { address, link: this, window: this.#windows.ofStream() });
+    const window = this.#windows.ofStream();
+    const stream = new RelayedStream(number, { address, link: this, window });
     if (this.#welcome) stream.grant(this.#welcome.streamWindowBytes - MIN_WINDOW_BYTES);
     this.#streams.set(number, stream);
     this.send(encodeOpen({ stream: number, ...address }));
+    const creditBytes = window.growAhead();
+    if (creditBytes > 0) this.send(encodeCredit(number, creditBytes));
     if (this.#welcome) this.#signsOfLife.measure();
     if (this.#streams.size === 1) this.#wake();
     if (this.#nextStream > MAX_STREAM) this.retire();

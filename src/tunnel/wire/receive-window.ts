@@ -9,18 +9,37 @@ const HELD_UP_ROUND_TRIPS = 1.5;
 /** After such a pause the sender had nothing to say. What comes behind a lost segment comes sooner. */
 const IDLE_MS = 1_000;
 
+/** The most that is consumed before credit is given: what waits for more is missing at the sender. */
+const MAX_STEP_BYTES = 1024 * 1024;
+
+/** The part of what is left of a budget that a stream may have before it needs it. */
+const SHARE_AHEAD = 1 / 6;
+
+/** Consumed bytes for which credit is given: often enough that a sender never waits for a receiver that keeps up, and seldom enough to cost nothing. */
+export function creditStep(windowBytes: number): number {
+  return Math.min(windowBytes / 4, MAX_STEP_BYTES);
+}
+
 /** What the windows of a socket's streams may grow by, all together: a bound for its memory. */
 export class GrowthBudget {
+  /** The largest window that a stream has needed so far. */
+  neededBytes = 0;
   #spareBytes: number;
 
   constructor(bytes: number) {
     this.#spareBytes = bytes;
   }
 
-  take(bytes: number): boolean {
-    if (bytes > this.#spareBytes) return false;
-    this.#spareBytes -= bytes;
-    return true;
+  /** Takes so many bytes, or what is left; gives how many. */
+  take(bytes: number): number {
+    const taken = Math.min(bytes, this.#spareBytes);
+    this.#spareBytes -= taken;
+    return taken;
+  }
+
+  /** The same, and leaves most of what is left to others. */
+  takeAhead(bytes: number): number {
+    return this.take(Math.max(0, Math.min(bytes, Math.floor(this.#spareBytes * SHARE_AHEAD))));
   }
 
   giveBack(bytes: number): void {
@@ -43,8 +62,9 @@ export interface ReceiveWindowOptions {
  * The window of one direction of a stream, at its receiver.
  *
  * A sender that is held up by the window moves one window in a round trip. So when a whole window has been consumed in one
- * round trip, the path may carry far more, and the window becomes four times as large; in less than two, it doubles. The budget bounds
- * that. So no window is larger than six times what the path carries in a round trip.
+ * round trip, the path may carry far more, and the window becomes four times as large, or as large as another one of the socket has
+ * needed; in less than two, it doubles. The budget bounds that. So no window is larger than six times what the path carries in a round
+ * trip.
  */
 export class ReceiveWindow {
   readonly #options: ReceiveWindowOptions;
@@ -68,6 +88,15 @@ export class ReceiveWindow {
     return this.#windowBytes;
   }
 
+  /** Before the first byte: grows towards what others on the socket have needed, and gives the credit for it. */
+  growAhead(): number {
+    const { budget } = this.#options;
+    const growth = budget.takeAhead(Math.min(budget.neededBytes, this.#maxBytes()) - this.#windowBytes);
+    this.#windowBytes += growth;
+    this.#openBytes += growth;
+    return growth;
+  }
+
   /** Counts what has come; `false` when the sender had no credit for it. */
   receive(bytes: number): boolean {
     const now = performance.now();
@@ -84,8 +113,7 @@ export class ReceiveWindow {
   consume(bytes: number): number {
     this.#consumedBytes += bytes;
     const growth = this.#grow(bytes);
-    // Often enough that a sender never waits for a receiver that keeps up, and rarely enough to cost nothing.
-    if (growth === 0 && this.#consumedBytes < this.#windowBytes / 4) return 0;
+    if (growth === 0 && this.#consumedBytes < creditStep(this.#windowBytes)) return 0;
     const credit = this.#consumedBytes + growth;
     this.#consumedBytes = 0;
     this.#openBytes += credit;
@@ -107,13 +135,18 @@ export class ReceiveWindow {
     this.#measuredSince = now;
     const longestMs = this.#longestMs();
     if (longestMs === undefined || durationMs >= longestMs) return 0;
-    const growth = Math.min(
-      (this.#isHeldUp(durationMs) ? 3 : 1) * this.#windowBytes,
-      (this.#options.maxBytes ?? MAX_WINDOW_BYTES) - this.#windowBytes,
-    );
-    if (growth === 0 || !this.#options.budget.take(growth)) return 0;
+    const { budget } = this.#options;
+    const wantedBytes = this.#isHeldUp(durationMs)
+      ? Math.max(4 * this.#windowBytes, budget.neededBytes)
+      : 2 * this.#windowBytes;
+    const growth = budget.take(Math.min(wantedBytes, this.#maxBytes()) - this.#windowBytes);
     this.#windowBytes += growth;
+    budget.neededBytes = Math.max(budget.neededBytes, this.#windowBytes);
     return growth;
+  }
+
+  #maxBytes(): number {
+    return this.#options.maxBytes ?? MAX_WINDOW_BYTES;
   }
 
   #isHeldUp(durationMs: number): boolean {

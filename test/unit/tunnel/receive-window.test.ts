@@ -62,3 +62,53 @@ test('a fast reader on a short path gives credit about once for each MiB', () =>
   const window = new ReceiveWindow({ ...options, roundTripMs: () => path.roundTripMs });
   expect(transfer(window, 100 * MIB, path).credits).toBeLessThan(110);
 });
+
+test('the sender to a reader that has taken all has a large window but for a MiB', () => {
+  const window = windowOf(16 * MIB, 50);
+  let left = window.windowBytes;
+  for (let pieces = 0; pieces < 1_000; pieces++) {
+    window.receive(PIECE_BYTES);
+    left += window.consume(PIECE_BYTES) - PIECE_BYTES;
+    expect(left).toBeGreaterThan(15 * MIB);
+  }
+});
+
+test('a further window begins with what the first has needed, and leaves most of what is left to others', () => {
+  const path = { roundTripMs: 50, bytesPerMs: 4 * MIB };
+  const budget = new GrowthBudget(32 * MIB);
+  const options = { budget, initialBytes: MIB, roundTripMs: () => path.roundTripMs };
+  const [first, second, third] = [0, 1, 2].map(() => new ReceiveWindow(options));
+  expect(first?.growAhead()).toBe(0);
+  transfer(first as ReceiveWindow, 4 * MIB, path);
+  expect(first?.windowBytes).toBe(4 * MIB);
+  expect(second?.growAhead()).toBe(3 * MIB);
+  expect(third?.growAhead()).toBe(3 * MIB);
+  transfer(first as ReceiveWindow, 16 * MIB, path);
+  expect(first?.windowBytes).toBe(16 * MIB);
+  const fourth = new ReceiveWindow(options);
+  expect(fourth.growAhead()).toBe(Math.floor(((32 - 15 - 6) / 6) * MIB));
+  // The sender may use it at once.
+  expect(fourth.receive(fourth.windowBytes)).toBe(true);
+  fourth.release();
+  expect(new ReceiveWindow(options).growAhead()).toBe(Math.floor(((32 - 15 - 6) / 6) * MIB));
+});
+
+test('a window takes what is left of the budget', () => {
+  const path = { roundTripMs: 50, bytesPerMs: 4 * MIB };
+  const budget = new GrowthBudget(5 * MIB);
+  const window = new ReceiveWindow({ budget, initialBytes: MIB, roundTripMs: () => path.roundTripMs });
+  transfer(window, 32 * MIB, path);
+  expect(window.windowBytes).toBe(6 * MIB);
+});
+
+test('a window that holds its sender up becomes as large as another one of the socket has needed', () => {
+  const path = { roundTripMs: 50, bytesPerMs: 4 * MIB };
+  const options = { budget: new GrowthBudget(32 * MIB), roundTripMs: () => path.roundTripMs };
+  const first = new ReceiveWindow({ ...options, initialBytes: MIB });
+  transfer(first, 21 * MIB, path);
+  expect(first.windowBytes).toBe(16 * MIB);
+  const second = new ReceiveWindow({ ...options, initialBytes: MIB });
+  // 1 MiB, and 16 MiB.
+  expect(transfer(second, 16 * MIB, path).roundTrips).toBeLessThan(1.2);
+  expect(second.windowBytes).toBe(16 * MIB);
+});

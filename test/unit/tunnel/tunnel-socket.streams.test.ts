@@ -276,3 +276,28 @@ test('the window of the socket begins with 512 KiB, and grows like those of stre
   await expect.poll(grown).toBeGreaterThan(88 * KIB);
   expect(grown()).toBeLessThanOrEqual(288 * KIB);
 });
+
+test('a further stream begins with the window that the first has needed', async () => {
+  const { url, page } = await startScriptedRelay((frame, page) => {
+    if (frame.type !== 'hello') return;
+    // A round trip of 300 ms, and a whole window in less.
+    setTimeout(() => {
+      page.welcome();
+      page.send(encodeOpened(1));
+      for (let bytes = 0; bytes < MIB; bytes += 256 * KIB)
+        page.send(encodeData(1, new Uint8Array(256 * KIB)));
+    }, 300);
+  });
+  const tunnel = openTunnel(url);
+  const first = await openStream(tunnel);
+  for (let bytes = 0; bytes < MIB; ) bytes += (await first.reader.read()).value?.length ?? Number.NaN;
+  const granted = (stream: number) =>
+    page()
+      .of('credit')
+      .reduce((sum, it) => sum + (it.stream === stream ? it.bytes : 0), 0);
+  await expect.poll(() => granted(1)).toBe(4 * MIB);
+  await openStream(tunnel);
+  await expect.poll(() => page().of('open')).toHaveLength(2);
+  // With OPEN, before anything has come.
+  await expect.poll(() => page().frames.at(-1)).toMatchObject({ type: 'credit', stream: 2, bytes: 3 * MIB });
+});
