@@ -203,6 +203,21 @@ test('a page that sends more frames than a HELLO needs is cut off', async () => 
   await closed;
 });
 
+test.each([
+  ['in place of HELLO', 'http://page.test'],
+  ['behind a refusal', 'http://evil.test'],
+])('a page that sends more bytes than HELLO and first DATA take is cut off: %s', async (_name, origin) => {
+  const { relay } = await startRelay({});
+  fakeTimers();
+  const page = await upgradeRaw(relay, { origin });
+  // A message of 256 KiB that is not complete.
+  const bulk = Buffer.alloc(140_000);
+  bulk.set([0x82, 0xff, 0, 0, 0, 0, 0, 4, 0, 0]);
+  const closed = once(page.socket, 'close');
+  page.socket.write(bulk);
+  await closed;
+});
+
 test('a page that sends HELLO in too many small pieces is cut off', async () => {
   const { relay } = await startRelay({});
   const page = await upgradeRaw(relay);

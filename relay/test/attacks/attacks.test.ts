@@ -38,6 +38,8 @@ afterAll(() => {
   targets?.kill('SIGKILL');
 });
 
+const NEED_UNANSWERING = /black-holes|^hoarded/;
+
 /** A target that no rule allows; it counts who reaches it. */
 async function startForbidden() {
   let connections = 0;
@@ -53,25 +55,29 @@ async function startForbidden() {
   return { port: (server.address() as { port: number }).port, connections: () => connections };
 }
 
-const JWKS: Record<string, string> = {
-  'jwt-slow-keys': 'slow',
-  'jwt-many-keys': 'many',
-  'jwt-too-many-keys': 'too-many',
-};
+/** What the issuer has in place of its keys. */
+function jwksFor(kind: string, forbidden: number): string {
+  const [, set] =
+    /^jwt-(slow|many|too-many|endless|dripping|compressed|weak|redirected)-keys$/.exec(kind) ?? [];
+  if (set === 'redirected') return `${forbidden}/jwks`;
+  return kind === 'jwt-html-for-keys' ? 'html' : (set ?? 'jwks');
+}
 
 function flagsFor(kind: string, ports: number[], forbidden: number): string[] {
-  const allowed = [...ports.map(port => `127.0.0.1:${port}`), `*:${forbidden}`, '*.test:*'];
+  const allowed = [...ports.map(port => `127.0.0.0/8:${port}`), `*:${forbidden}`, '*.test:*'];
+  const memory = kind === 'hoarded-memory' ? ['--max-buffered-bytes', `${64 * 2 ** 20}`] : [];
   return [
     ...['--listen', '127.0.0.1:0', '--origin', ORIGIN, ...allowed.flatMap(target => ['--allow', target])],
     ...['--dns-server', `127.0.0.1:${surroundings.dns}`, '--trusted-proxy', '127.0.0.9', '--proxy-protocol'],
     ...['--jwt-issuer', 'https://issuer.test', '--jwt-audience', 'relay.test'],
-    ...['--jwt-jwks', `http://127.0.0.1:${surroundings.issuer}/${JWKS[kind] ?? 'jwks'}`],
+    ...['--jwt-jwks', `http://127.0.0.1:${surroundings.issuer}/${jwksFor(kind, forbidden)}`],
+    ...memory,
   ];
 }
 
 /** Those from whom the relay takes the word of others, those who need several addresses, and the rest. */
 function addressesFor(kind: string): string[] {
-  if (kind === 'proxy-headers') return ['127.0.0.9'];
+  if (/^(?:proxy-headers|addresses-of)/.test(kind)) return ['127.0.0.9'];
   const several = /^(?:silent-(?:connections|websockets)|jwt-)/.test(kind);
   return ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'].slice(0, several ? 4 : 1);
 }
@@ -98,7 +104,7 @@ test.each(kinds)(
   async kind => {
     const echo = await startEcho();
     const forbidden = await startForbidden();
-    const unanswering = kind.startsWith('black-holes') ? await startUnanswering() : 1;
+    const unanswering = NEED_UNANSWERING.test(kind) ? await startUnanswering('0.0.0.0') : 1;
     const ports = { ...surroundings.targets, unanswering };
     const command = start(flagsFor(kind, [echo.port, ...Object.values(ports)], forbidden.port), {
       RELAY_TOKEN: `app:${TOKEN}`,

@@ -118,9 +118,9 @@ export function startEcho(): Promise<Target> {
 }
 
 /** The port of a TCP server on which connections are never completed: its process stands still and its backlog is full. */
-export async function startUnanswering(): Promise<number> {
+export async function startUnanswering(host = '127.0.0.1'): Promise<number> {
   const script = `const server = require('node:net').createServer();
-    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(server.address().port));`;
+    server.listen({ port: 0, host: '${host}', backlog: 1 }, () => console.log(server.address().port));`;
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   const fillers: Socket[] = [];
   onTestFinished(() => {

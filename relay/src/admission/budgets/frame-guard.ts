@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
+import { INITIAL_CREDIT_BYTES } from '../../../../src/tunnel/wire/limits.js';
 import { type Rate, TokenBucket } from './token-bucket.js';
 
 /** A read below this size costs more than its bytes do. */
@@ -8,6 +9,8 @@ const SMALL_READ_BYTES = 512;
 const READ_OVERHEAD_BYTES = 512;
 /** Frames and small reads of a page before it is admitted: HELLO, the first messages of a few streams, and pings. */
 const MAX_UNPROVEN_OBJECTS = 512;
+/** What HELLO, OPEN and the DATA that the format allows before WELCOME take, and as much again. */
+const MAX_UNPROVEN_BYTES = 2 * INITIAL_CREDIT_BYTES;
 
 /** Frames of a page that are heard before others have their turn. */
 const MAX_IN_TURN = 64;
@@ -26,7 +29,7 @@ export interface FrameGuardOptions {
   frames: Rate;
   /** The same of all WebSockets of its address. */
   addressFrames: TokenBucket;
-  /** Too many frames came before the page was admitted. */
+  /** Too much came before the page was admitted. */
   onFlood: () => void;
 }
 
@@ -41,6 +44,7 @@ export class FrameGuard {
   /** Set when the page is admitted: the bytes that it may send. */
   #bytes: TokenBucket | undefined;
   #objects = 0;
+  #unprovenBytes = 0;
   /** Of the frame that is not complete yet, about. */
   #reads = 0;
   #readBytes = 0;
@@ -79,6 +83,7 @@ export class FrameGuard {
   #onRead(length: number): void {
     this.#reads++;
     this.#readBytes += length;
+    this.#countUnproven(length);
     if (length < SMALL_READ_BYTES) this.#count(0);
   }
 
@@ -86,6 +91,11 @@ export class FrameGuard {
     this.#reads = 0;
     this.#readBytes = 0;
     this.#count(length);
+  }
+
+  #countUnproven(bytes: number): void {
+    this.#unprovenBytes += bytes;
+    if (!this.#bytes && this.#unprovenBytes > MAX_UNPROVEN_BYTES) this.#options.onFlood();
   }
 
   #count(bytes: number): void {

@@ -14,6 +14,8 @@ const FETCH_TIMEOUT_MS = 5000;
 const MAX_AGE_MS = 600_000;
 /** An unknown key is a reason to fetch the set again, so often: anybody can make up a name for a key. */
 const COOLDOWN_MS = 10_000;
+/** After a failure, while no set may serve: anybody can make up a token. */
+const RETRY_MS = 1000;
 const MAX_JWKS_BYTES = 256 * 1024;
 
 export interface RemoteKeysOptions {
@@ -32,6 +34,7 @@ export class RemoteKeys {
   /** `jose` notes here when it fetched the set that it has. */
   readonly #cache: { uat?: number } = {};
   #failedAt = Number.NEGATIVE_INFINITY;
+  #failure: unknown;
   /** What was reported last. */
   #state: 'fetched' | 'kept' | 'none' = 'fetched';
 
@@ -66,13 +69,16 @@ export class RemoteKeys {
   /** Fetches a set that is older than this; gives whether it did. @throws when there is none that may serve */
   async #refresh(maxAgeMs: number): Promise<boolean> {
     if (this.#ageMs < maxAgeMs) return false;
-    if (this.#mayServe() && Date.now() - this.#failedAt < COOLDOWN_MS) return false;
+    const sinceFailureMs = Date.now() - this.#failedAt;
+    if (this.#mayServe() && sinceFailureMs < COOLDOWN_MS) return false;
+    if (sinceFailureMs < RETRY_MS) throw this.#failure;
     try {
       await this.#remote.reload();
       this.#tell('fetched');
       return true;
     } catch (error) {
       this.#failedAt = Date.now();
+      this.#failure = error;
       const message = error instanceof Error ? error.message : String(error);
       this.#tell(this.#mayServe() ? 'kept' : 'none', message);
       if (!this.#mayServe()) throw error;

@@ -14,6 +14,8 @@ import { openTargetSocket, type TargetListener } from './target-socket.js';
 const ATTEMPT_DELAY_MS = 250;
 /** A page must not make the relay knock at a hundred doors. */
 const MAX_ATTEMPTS = 8;
+/** Each takes a file descriptor. */
+const MAX_ATTEMPTS_AT_ONCE = 3;
 
 export interface TargetConnectorOptions {
   policy: TargetPolicy;
@@ -89,7 +91,7 @@ export class TargetConnector {
 
 /**
  * Tries the addresses, both families in turn, until one connects (RFC 8305 section 5). Each begins when the one before has failed,
- * or has not connected for a while and goes on.
+ * or has not connected for a while and goes on, until there are too many.
  */
 async function connectToOne(
   addresses: IpAddress[],
@@ -98,11 +100,16 @@ async function connectToOne(
 ): Promise<Socket> {
   const { controller, unlink } = linkedController(signal);
   const attempts: Promise<Socket>[] = [];
+  const begun: AbortController[] = [];
   const attempt = async (address: IpAddress, index: number) => {
     const previous = attempts[index - 1];
     if (previous)
       await Promise.race([delay(index * ATTEMPT_DELAY_MS, controller.signal), failureOf(previous)]);
-    return openTargetSocket(address.text, port, { listener, signal: controller.signal });
+    const oldest = begun[index - MAX_ATTEMPTS_AT_ONCE];
+    oldest?.abort(new TargetUnreachableError('timeout'));
+    const { controller: own, unlink } = linkedController(controller.signal);
+    begun[index] = own;
+    return openTargetSocket(address.text, port, { listener, signal: own.signal }).finally(unlink);
   };
   for (const [index, address] of interleaved(addresses).slice(0, MAX_ATTEMPTS).entries()) {
     attempts.push(attempt(address, index));

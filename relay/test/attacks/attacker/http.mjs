@@ -1,6 +1,7 @@
 // Before the WebSocket: connections and requests.
 import { drip, keep, pump, upgrade, withWebSocket } from './connections.mjs';
-import { repeated } from './messages.mjs';
+import { frames, hello, open, repeated } from './messages.mjs';
+import { situation } from './situation.mjs';
 
 const GET = Buffer.from('GET / HTTP/1.1\r\nHost: relay\r\n\r\n');
 
@@ -13,6 +14,28 @@ function keepSending(count, texts, pauseMs) {
       socket.write(texts[turn++ % texts.length]());
     },
     pauseMs,
+  );
+}
+
+const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
+const random = () => Math.floor(Math.random() * 0x10000).toString(16);
+const rest = () => Buffer.from(upgrade());
+
+/** A header of the PROXY protocol, version 2. */
+function proxyHeader(family, body, command = 0x21) {
+  const head = Buffer.of(command, family, body.length >> 8, body.length & 255);
+  return Buffer.concat([SIGNATURE, head, body]);
+}
+
+/** WebSockets that say nothing, from addresses that a trusted proxy names. */
+function keepFromAddresses(address) {
+  keep(
+    256,
+    socket => {
+      socket.write(`PROXY TCP6 ${address()} 2001:db8::1 1000 443\r\n`);
+      withWebSocket(() => {})(socket);
+    },
+    0,
   );
 }
 
@@ -52,6 +75,12 @@ export const http = {
       0,
     ),
   'pipelined-requests': () => keep(16, socket => pump(socket, repeated(GET, 1000))),
+  /** Node skips the empty line, and parses what follows. */
+  'pipelined-behind-an-empty-line': () =>
+    keep(16, socket => pump(socket, Buffer.concat([Buffer.from('\r\n'), repeated(GET, 1000)]))),
+  /** An Upgrade that Connection does not name asks for nothing. */
+  'pipelined-half-upgrades': () =>
+    keep(16, socket => pump(socket, repeated(Buffer.from(upgrade({ Connection: undefined })), 200))),
   'pipelined-upgrades': () => keep(16, socket => pump(socket, repeated(Buffer.from(upgrade()), 200))),
   /** A header a second, and a byte at a time. */
   'slow-headers': () =>
@@ -64,6 +93,37 @@ export const http = {
       },
       10,
     ),
+  /** As many TCP segments as a head may have bytes. */
+  'heads-in-segments': () =>
+    keep(64, socket => {
+      const text = Buffer.from(upgrade({ Cookie: 'c'.repeat(15_900) }));
+      let at = 0;
+      const more = () => {
+        for (let count = 0; count < 20 && !socket.destroyed; count++) socket.write(text.subarray(at, ++at));
+        if (at < text.length && !socket.destroyed) setImmediate(more);
+      };
+      more();
+    }),
+  'http2-prefaces': () =>
+    keep(32, socket => {
+      socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+      pump(socket, repeated(Buffer.of(0, 0, 0, 4, 0, 0, 0, 0, 0), 1000));
+    }),
+  /** A token where none is looked for, and none in HELLO. */
+  'tokens-elsewhere': () => {
+    const { token } = situation;
+    const places = [
+      () => upgrade({}, `GET /?token=${token} HTTP/1.1`),
+      () => upgrade({ 'Sec-WebSocket-Protocol': `${situation.subprotocol}, ${token}` }),
+      () => upgrade({ Authorization: `Bearer ${token}` }),
+      () => upgrade({ Cookie: `token=${token}` }),
+    ];
+    let turn = 0;
+    keep(16, socket => {
+      socket.write(places[turn++ % places.length]());
+      socket.once('data', () => socket.write(frames(hello(''), open(1, situation.targets.echo))));
+    });
+  },
   'large-headers': () =>
     keepSending(64, [
       () => upgrade({ Cookie: 'c'.repeat(15_000) }),
@@ -142,4 +202,29 @@ export const http = {
       () => Buffer.from('0d0a0d0a000d0a515549540a2011000c', 'hex'),
       () => upgrade({ 'X-Forwarded-For': `${'1.2.3.4, '.repeat(1500)}nonsense` }),
     ]),
+  /** Version 2 with what a proxy would not send. */
+  'proxy-headers-of-version-2': () =>
+    keepSending(64, [
+      ...['03', '0300', '030005', '03000501', '200001', 'ff0000ff0000'].map(
+        extension => () =>
+          Buffer.concat([
+            proxyHeader(0x11, Buffer.from(`0a0000010a00000200500050${extension}`, 'hex')),
+            rest(),
+          ]),
+      ),
+      () => Buffer.concat([proxyHeader(0x31, Buffer.alloc(216)), rest()]),
+      () => Buffer.concat([proxyHeader(0x11, Buffer.alloc(11)), rest()]),
+      () => Buffer.concat([proxyHeader(0x21, Buffer.alloc(35)), rest()]),
+      () => Buffer.concat([proxyHeader(0x00, Buffer.alloc(0), 0x20), rest()]),
+      () => Buffer.concat([proxyHeader(0x11, Buffer.alloc(12)), proxyHeader(0x11, Buffer.alloc(12)), rest()]),
+      () => Buffer.concat([proxyHeader(0x11, Buffer.alloc(12)), Buffer.from('PROXY UNKNOWN\r\n'), rest()]),
+      () => Buffer.concat([proxyHeader(0x11, Buffer.alloc(4084)), rest()]),
+      () => `PROXY TCP6 fe80::1%lo fe80::2 1 2\r\n${upgrade()}`,
+      () => `proxy TCP4 10.0.0.1 10.0.0.2 1 2\r\n${upgrade()}`,
+      () => `PROXY TCP4 010.0.0.1 10.0.0.2 1 2\r\n${upgrade()}`,
+    ]),
+  /** A page that has a whole /64, behind a proxy. */
+  'addresses-of-a-network': () => keepFromAddresses(() => `2001:db8:1:2:${random()}:${random()}:0:1`),
+  /** Each connection from a network of its own. */
+  'addresses-of-many-networks': () => keepFromAddresses(() => `2001:db8:${random()}:${random()}::1`),
 };

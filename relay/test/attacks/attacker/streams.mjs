@@ -1,6 +1,6 @@
 // Streams to targets that misbehave, which are the attacker's own, and pages that do not take what comes.
 import { keep, pump, withAdmission } from './connections.mjs';
-import { credit, data, frames, hello, open, reset } from './messages.mjs';
+import { credit, data, end, frames, hello, open, pong, reset } from './messages.mjs';
 import { situation } from './situation.mjs';
 
 const STREAMS = 100;
@@ -77,6 +77,45 @@ export const streams = {
       }, 10);
       socket.on('close', () => clearInterval(timer));
     }),
+  /** Half-open streams, as many as an address may have, whose answers nobody reads. */
+  'half-open-streams': () =>
+    keep(
+      8,
+      withAdmission(socket => {
+        socket.pause();
+        for (let stream = 1; stream <= 255; stream++)
+          socket.write(
+            frames(open(stream, situation.targets[stream % 2 ? 'endless' : 'silent']), end(stream)),
+          );
+      }),
+      200,
+    ),
+  /** Holds four fifths of the relay's memory, and asks for no more. */
+  'hoarded-memory': () =>
+    keep(
+      2,
+      withAdmission(socket => {
+        const count = 52;
+        const chunk = Buffer.alloc(250_000);
+        const streams = streamsOf(count);
+        socket.write(frames(...streams.map(stream => open(stream, situation.targets.unanswering))));
+        socket.write(frames(...streams.flatMap(stream => [data(stream, chunk), data(stream, chunk)])));
+      }),
+      200,
+    ),
+  /** A page that answers PING late is taken for one far away, so that its windows grow. */
+  'late-pongs': () =>
+    keepStreams(2, 'stuck', socket => {
+      let number = 0;
+      const timer = setInterval(() => socket.write(frames(pong(++number))), 1000);
+      const chunk = Buffer.alloc(65_536);
+      socket.on('close', () => clearInterval(timer));
+      setInterval(() => {
+        for (const stream of streamsOf(8)) socket.write(frames(data(stream, chunk)));
+      }, 50).unref();
+    }),
+  /** Targets that begin a record and never end it. */
+  'half-records': () => keepStreams(4, 'halfRecords'),
   'targets-of-single-bytes': () => keepStreams(1, 'crumbs'),
   'targets-that-reset': () => keepReopening(4, 'resets'),
   'targets-that-end': () => keepReopening(4, 'ends'),

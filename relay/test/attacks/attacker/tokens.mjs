@@ -1,5 +1,5 @@
 // JSON Web Tokens that nobody has issued.
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { keep, withWebSocket } from './connections.mjs';
 import { frames, hello, open } from './messages.mjs';
 import { situation } from './situation.mjs';
@@ -61,6 +61,32 @@ export const tokens = {
     ]),
   /** Each is a reason to look for a newer set of keys. */
   'jwt-unknown-keys': () => keepGuessing([() => token({ kid: randomBytes(8).toString('hex') })]),
+  /** Signed with what everybody knows: the issuer's public key, taken for a secret. */
+  'jwt-confusion': () =>
+    keepGuessing(
+      ['HS256', 'HS384', 'HS512'].map(alg => () => {
+        const signed = token({ alg }).split('.').slice(0, 2).join('.');
+        const mac = createHmac(alg.replace('HS', 'sha'), JSON.stringify(HEADER)).update(signed);
+        return `${signed}.${mac.digest('base64url')}`;
+      }),
+    ),
+  'jwt-claims-twice': () =>
+    keepGuessing([
+      () =>
+        token(
+          {},
+          '{"iss":"x","iss":"https://issuer.test","aud":"relay.test","sub":"a","sub":"b","exp":1e10}',
+        ),
+      () => token('{"alg":"none","alg":"ES256","kid":"a"}'),
+      () => token('{"alg":"ES256","alg":"none","kid":"a"}', {}, ''),
+    ]),
+  /** The server of keys answers with what is none. */
+  'jwt-endless-keys': () => keepGuessing([() => token()]),
+  'jwt-dripping-keys': () => keepGuessing([() => token()]),
+  'jwt-compressed-keys': () => keepGuessing([() => token()]),
+  'jwt-redirected-keys': () => keepGuessing([() => token()]),
+  'jwt-html-for-keys': () => keepGuessing([() => token()]),
+  'jwt-weak-keys': () => keepGuessing([() => token({ alg: 'RS256', kid: 'weak' })]),
   /** The issuer takes seconds to tell its keys. */
   'jwt-slow-keys': () => keepGuessing([() => token(), () => token({ kid: randomBytes(8).toString('hex') })]),
   /** The issuer has a thousand keys, and the token does not say which. */

@@ -131,6 +131,24 @@ export const tunnel = {
           `${':'.repeat(255)}`,
         ][stream % 7],
     }),
+  /** The number of a stream that has ended, for another one. */
+  'numbers-used-again': () =>
+    keepViolating(() => {
+      const { echo } = situation.targets;
+      return [
+        [reset(7), open(7, echo)],
+        [end(7), reset(7), open(7, echo)],
+        [open(8, echo), reset(8), end(8), credit(8, 1), data(8, one), open(8, echo)],
+      ];
+    }),
+  'ends-of-reset-streams': () =>
+    keep(
+      4,
+      withAdmission(socket => {
+        socket.write(frames(open(1, situation.targets.echo), reset(1)));
+        pump(socket, repeated(frames(end(1), reset(1)), 1000));
+      }),
+    ),
   credits: () => flood(credit(0, 1), credit(1, 1)),
   'credit-of-ended-streams': () =>
     keep(

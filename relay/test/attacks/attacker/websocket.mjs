@@ -81,6 +81,44 @@ export const websocket = {
       16,
       withWebSocket(socket => pump(socket, repeated(frame(Buffer.alloc(125), { opcode: ping }), 100))),
     ),
+  /** The largest messages, in place of HELLO, behind a refusal, and in pieces. */
+  'bulk-before-hello': () => {
+    const bulk = frame(Buffer.alloc(262_000));
+    keep(
+      16,
+      withWebSocket(socket => pump(socket, bulk)),
+    );
+    keep(
+      16,
+      withWebSocket(socket => pump(socket, bulk), { Origin: 'http://evil.test' }),
+    );
+    keep(
+      16,
+      withWebSocket(socket => pump(socket, repeated(frame(Buffer.alloc(100_000), { final: false }), 1))),
+    );
+  },
+  /** Messages that are never complete, on as many WebSockets as there may be. */
+  'half-messages': () =>
+    keep(
+      250,
+      withAdmission(socket => {
+        socket.write(frame(Buffer.alloc(262_000)).subarray(0, 261_000));
+      }),
+      200,
+    ),
+  /** A ping in the midst of each message. */
+  'pings-in-messages': () =>
+    keep(
+      8,
+      withAdmission(socket => {
+        const pieces = [
+          frame(one, { final: false }),
+          frame(Buffer.alloc(125), { opcode: ping }),
+          frame(one, { opcode: continuation, final: false }),
+        ];
+        pump(socket, repeated(Buffer.concat(pieces), 20));
+      }),
+    ),
   'compressed-frames': () =>
     keep(
       32,

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
@@ -101,6 +102,34 @@ test('an address that does not answer holds up the next for 250 ms', async () =>
   expect(performance.now() - startedAt).toBeGreaterThan(240);
   expect(performance.now() - startedAt).toBeLessThan(2000);
 });
+
+// Only Linux lists a process's descriptors in /proc.
+test.skipIf(process.platform !== 'linux')(
+  'of a name with many addresses that do not answer, three are tried at once',
+  async () => {
+    const port = await startUnanswering('0.0.0.0');
+    const addresses = Array.from({ length: 8 }, (_, index) => `127.0.1.${index + 1}`);
+    const connector = await connectorOf({
+      allow: [`a.test:${port}`, `127.0.0.0/8:${port}`],
+      zone: { 'a.test': { addresses } },
+      connectTimeoutMs: 2500,
+    });
+    const descriptors = () => readdirSync('/proc/self/fd').length;
+    const before = descriptors();
+    let most = 0;
+    const timer = setInterval(() => {
+      most = Math.max(most, descriptors() - before);
+    }, 20);
+    onTestFinished(() => clearInterval(timer));
+    await expect(connect(connector, { hostname: 'a.test', port })).rejects.toMatchObject({
+      reason: 'timeout',
+    });
+    // One more while the name is looked up, and while one gives way to the next.
+    expect(most).toBeGreaterThanOrEqual(3);
+    expect(most).toBeLessThanOrEqual(4);
+    expect(descriptors()).toBeLessThanOrEqual(before + 1);
+  },
+);
 
 test('eight addresses are tried, each as soon as the one before has refused', async () => {
   const { server } = await listenOn('127.0.1.8', 0);
