@@ -21,6 +21,9 @@ import { Session } from './session/session.js';
 /** Time for a page that is dropped because it holds too much to take the close code. */
 const DROPPED_TIMEOUT_MS = 1000;
 
+/** What WebSocket says of a connection that broke (RFC 6455 section 7.4.1). */
+const LOST_CODE = 1006;
+
 /** Where a page comes from. */
 export interface PageStart {
   origin: string | undefined;
@@ -154,6 +157,10 @@ export class Pages {
       ...{ id, settings, budget, gate },
       charge: frames => guard.charge(frames),
       ...{ resources: this.#resources, memory, remoteAddress: key },
+    });
+    // What has been read of its messages is still told, one in a turn: nothing more is to be done for a page that is gone.
+    socket.once('close', hadError => {
+      if (hadError) session.close(LOST_CODE, '');
     });
     return new Page(webSocket, { session, guard, memory });
   }

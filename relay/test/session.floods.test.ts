@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { encodeHello, encodeOpen, encodePing, encodePong } from '../../src/tunnel/wire/frames.js';
 import type { Relay } from '../src/index.js';
-import { clientFrame, startRelay, until, upgradeRaw } from './support/harness.js';
+import { clientFrame, startEcho, startRelay, until, upgradeRaw } from './support/harness.js';
 import { HELLO } from './support/test-page.js';
 
 /** A page that is admitted, and answers nothing. */
@@ -26,6 +26,24 @@ test.each(['FIN', 'RST'])('a page that is held back and goes by %s is missed at 
   if (way === 'FIN') socket.destroy();
   else socket.resetAndDestroy();
   await until(() => relay.connections === 0);
+});
+
+test('for a page that is gone no further streams are opened', async () => {
+  const echo = await startEcho();
+  const { relay, events } = await startRelay({
+    ...{ allow: [`127.0.0.1:${echo.port}`], framesPerSecond: 100, maxStreams: 2500 },
+    ...{ newStreamsPerSecond: 0, newStreamsPerSecondPerAddress: 0 },
+  });
+  const { socket } = await admittedPage(relay);
+  const open = (stream: number) => encodeOpen({ stream, hostname: '127.0.0.1', port: echo.port });
+  // All of it is read at once, and told a message in a turn.
+  socket.write(repeated(2000, index => clientFrame('binary', open(index + 1))));
+  await until(() => relay.streams > 0);
+  socket.resetAndDestroy();
+  await until(() => relay.connections === 0);
+  expect(events.find(({ type }) => type === 'closed')).toMatchObject({ code: 1006 });
+  // A connection that had just been made when the page went is reset, and told as well.
+  expect(events.filter(({ type }) => type === 'stream-closed').length).toBeLessThan(1500);
 });
 
 test('of streams that are asked for in one read, few are opened or refused before others have their turn', async () => {

@@ -145,7 +145,7 @@ test.each(kinds)(
     const peakBytes = await relay.peakBytes();
     const [openP95, newP95, cpuP95] = [trips.openMs, trips.newMs, trips.processorMs].map(p95);
     console.log(
-      `${kind.padEnd(31)} p95: open ${rounded(openP95)} ms, new ${rounded(newP95)} ms, CPU of a trip ${rounded(cpuP95)} ms (${trips.newMs.length} trips); ` +
+      `${kind.padEnd(31)} p95: open ${rounded(openP95)} ms, new ${rounded(newP95)} ms, CPU of a trip ${rounded(cpuP95)} ms (${trips.newMs.length} trips, ${rounded(100 * trips.busy)} % busy); ` +
         `peak ${mebibytes(peakBytes)} MiB; descriptors ${before.descriptors}, ${during}, ${left.descriptors}; ` +
         `left ${mebibytes(more().heapBytes)} MiB of heap, ${mebibytes(more().residentBytes)} in all, after ${rounded(backMs)} ms`,
     );

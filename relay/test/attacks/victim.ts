@@ -102,6 +102,7 @@ export class OtherPage {
   /** Both, again and again. `processorMs` reads the relay's: on a busy machine it tells more than time does. */
   async measure(durationMs: number, processorMs: () => number) {
     const trips = { openMs: [] as number[], newMs: [] as number[], processorMs: [] as number[] };
+    const [startedAt, processorBefore] = [performance.now(), processorMs()];
     const endsAt = Date.now() + durationMs;
     while (Date.now() < endsAt) {
       const before = processorMs();
@@ -111,6 +112,7 @@ export class OtherPage {
       trips.processorMs.push(between - before, processorMs() - between);
       await sleep(5);
     }
-    return trips;
+    const busy = (processorMs() - processorBefore) / (performance.now() - startedAt);
+    return { ...trips, busy };
   }
 }
