@@ -16,6 +16,8 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The whole run; a step that hangs takes at most what is left of it. */
 const RUN_TIMEOUT_MS = 55 * 60_000;
 const STEP_TIMEOUT_MS = 40 * 60_000;
+/** How long ChaCha20-Poly1305 is compared with ring's on random inputs: natively, and in WebAssembly. */
+const FUZZ_SECONDS = '15';
 const startedAt = Date.now();
 const scratch = mkdtempSync(join(tmpdir(), 'browser-mtls-test-'));
 
@@ -47,13 +49,33 @@ const STEPS = [
       ...['--', '-D', 'warnings'],
     ]),
   },
-  { ...RUST, id: 'rust', title: 'Native tests of the engine', needs: ['rust'], run: rustTests },
+  {
+    ...RUST,
+    ...step('switch', "The engine with ring's ChaCha20-Poly1305 compiles", ['rust'], () => [
+      ...cargo('clippy', '--locked'),
+      ...['-p', 'mtls-engine', '--features', 'ring-chacha20-poly1305', '--', '-D', 'warnings'],
+    ]),
+  },
+  {
+    ...RUST,
+    id: 'rust',
+    title: 'Native tests of the engine',
+    needs: ['rust'],
+    run: rustTests(() => [...cargo('test', '--locked'), '-p', 'mtls-engine', '-p', 'mtls-chacha20poly1305']),
+  },
   {
     ...RUST,
     id: 'wasm',
     title: 'Build the .wasm from source; what follows runs on it',
     needs: ['rust', 'wasm'],
     run: async heldAs => verdict(await rebuildEngine({ scratch, timeoutMs: timeLeft(), heldAs })),
+  },
+  {
+    ...RUST,
+    id: 'cipher',
+    title: 'Tests of ChaCha20-Poly1305 in WebAssembly',
+    needs: ['rust', 'wasm'],
+    run: rustTests(() => ['wasm/build.sh', '--test']),
   },
   vitestStep('unit', 'Unit tests', ['openssl', 'zstd'], {
     folders: ['test/unit', 'relay/test'],
@@ -209,18 +231,19 @@ function groupsOf(steps) {
   return [...groups.values()];
 }
 
-async function rustTests(heldAs) {
-  const { ok, output } = await execute(
-    [...cargo('test', '--locked'), '-p', 'mtls-engine', '-p', 'mtls-chacha20poly1305'],
-    { capture: true, heldAs },
-  );
-  let passed = 0;
-  let failed = 0;
-  for (const match of output.matchAll(/^test result: \S+ (\d+) passed; (\d+) failed/gm)) {
-    passed += Number(match[1]);
-    failed += Number(match[2]);
-  }
-  return { passed, failed: failed || (ok ? 0 : 1) };
+/** Tests by cargo, counted one by one. */
+function rustTests(command) {
+  return async heldAs => {
+    const env = { FUZZ_SECONDS: process.env.FUZZ_SECONDS ?? FUZZ_SECONDS };
+    const { ok, output } = await execute(command(), { capture: true, heldAs, env });
+    let passed = 0;
+    let failed = 0;
+    for (const match of output.matchAll(/^test result: \S+ (\d+) passed; (\d+) failed/gm)) {
+      passed += Number(match[1]);
+      failed += Number(match[2]);
+    }
+    return { passed, failed: failed || (ok ? 0 : 1) };
+  };
 }
 
 async function execute(command, options = {}) {

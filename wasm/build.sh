@@ -2,12 +2,14 @@
 # Builds the engine, browser-mtls.wasm, and the decoders, decoders.wasm; beside them the hash of the sources they were built from.
 # usage: wasm/build.sh [folder]     into that folder; default is this one
 #        ENGINE_FEATURES=ring-chacha20-poly1305 wasm/build.sh     with ring's ChaCha20-Poly1305 for records
+#        wasm/build.sh --test     builds neither; tests this project's ChaCha20-Poly1305 in WebAssembly, in Node
 #
 # Needs clang, llvm-ar, wasi-libc's headers (Debian: clang llvm wasi-libc) and wasm-opt (npm's binaryen), and one of:
 #   rustup: the toolchain of rust-toolchain.toml, which it installs, or else its default one, from 1.87 on
 #   Debian's rustc-web, cargo-web, rust-web-src and lld: taken when rustup cannot give the target, or with WASM_TOOLCHAIN=debian
 # The pinned compilers (rust-toolchain.toml, wasm/c-compiler) give the same bytes on every machine; others need not.
 set -euo pipefail
+[ "${1:-}" = --test ] && is_test=yes && shift || is_test=no
 out="$(realpath "${1:-$(dirname "$0")}")"
 cd "$(dirname "$0")"
 target=wasm32-wasip1
@@ -57,6 +59,12 @@ export RUSTC_BOOTSTRAP=1
 small='-Zlocation-detail=none -Zfmt-debug=none'
 # Every engine that is supported has it: Chromium 91, Firefox 89, Safari 16.4.
 simd='-C target-feature=+simd128'
+
+if [ "$is_test" = yes ]; then
+  rustup_has_target || { echo "wasm/build.sh: not tested, for Debian's Rust cannot build tests for $target" >&2; exit 0; }
+  RUSTFLAGS="$simd" exec cargo --config "target.$target.runner = ['node', '--no-warnings', '$PWD/run-wasi.mjs']" \
+    test --release --locked --target "$target" -p mtls-chacha20poly1305
+fi
 
 # The result is the same on every machine: without its folders.
 remap_paths() {

@@ -5,7 +5,7 @@ use std::ops::{Add, BitXor};
 use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use crate::lanes::{transpose, Lanes, LANES};
-use crate::piece::{Piece, KEY_BYTES, NONCE_BYTES, PIECE_BYTES};
+use crate::piece::{KEY_BYTES, NONCE_BYTES, PIECE_BYTES};
 use crate::poly1305::Poly1305;
 
 pub const BLOCK_BYTES: usize = 64;
@@ -41,19 +41,22 @@ impl ChaCha20 {
         ]))
     }
 
-    /// Gives the next four blocks. Poly1305 takes the pieces, an even number that is at most 20, between the rounds.
-    #[inline(never)]
-    pub fn next(&mut self, keystream: &mut Keystream, mac: &mut Poly1305, pieces: &[Piece]) {
-        let mut pairs = pieces.chunks_exact(2);
+    /// Gives the next four blocks. Poly1305 takes whole pieces of `beside`, at most 20, between the rounds.
+    #[inline(always)]
+    pub fn next(&mut self, mac: &mut Poly1305, beside: &[u8]) -> Keystream {
+        let mut pieces = beside.chunks_exact(PIECE_BYTES);
         let [a, b, c, d] = *self.0;
         let mut rows = [a, b, c, d];
         for _ in 0..10 {
             let [a, b, c, d] = quarter_rounds(rows);
-            if let Some([first, second]) = pairs.next() {
-                mac.absorb_pair(first, second);
+            if let Some(piece) = pieces.next().and_then(<[u8]>::first_chunk) {
+                mac.absorb_piece(piece);
             }
             let [a, b, c, d] =
                 quarter_rounds([a, b.turned(), c.turned().turned(), d.turned_back()]);
+            if let Some(piece) = pieces.next().and_then(<[u8]>::first_chunk) {
+                mac.absorb_piece(piece);
+            }
             rows = [a, b.turned_back(), c.turned().turned(), d.turned()];
         }
         let [e, f, g, h] = rows;
@@ -61,11 +64,17 @@ impl ChaCha20 {
         let [f0, f1, f2, f3] = transpose((b + f).0);
         let [g0, g1, g2, g3] = transpose((c + g).0);
         let [h0, h1, h2, h3] = transpose((d + h).0);
-        *keystream = [
-            e0, f0, g0, h0, e1, f1, g1, h1, e2, f2, g2, h2, e3, f3, g3, h3,
-        ];
         let [_, _, _, Row([counter, ..])] = &mut *self.0;
         *counter = *counter + Lanes::splat(LANES as u32);
+        [
+            e0, f0, g0, h0, e1, f1, g1, h1, e2, f2, g2, h2, e3, f3, g3, h3,
+        ]
+    }
+
+    /// The same into memory.
+    #[inline(never)]
+    pub fn fill(&mut self, keystream: &mut Keystream, mac: &mut Poly1305, beside: &[u8]) {
+        *keystream = self.next(mac, beside);
     }
 }
 

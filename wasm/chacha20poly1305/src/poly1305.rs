@@ -1,68 +1,87 @@
-//! Poly1305 (RFC 8439 section 2.5) over whole pieces, as the AEAD construction has it. Numbers are five limbs of 26 bits, so that
-//! products of two add up in 64 bits: WebAssembly has no product of 128.
+//! Poly1305 (RFC 8439 section 2.5) over whole pieces, as the AEAD construction has it. Numbers are words of 32 bits, so that a piece is
+//! taken as it is: the clamped r leaves room for sums of products in 64 bits. WebAssembly has no product of 128.
 
 use subtle::{Choice, ConditionallySelectable};
-use zeroize::{DefaultIsZeroes, Zeroize};
+use zeroize::Zeroize;
 
 use crate::piece::{padded, Piece, PIECE_BYTES, TAG_BYTES};
 
-type Limbs = [u64; 5];
-
-const LIMB_BITS: u32 = 26;
-const LIMB: u64 = (1 << LIMB_BITS) - 1;
-/// Bit 128, which every whole piece gets.
-const MARK: u64 = 1 << (128 - 4 * LIMB_BITS);
+const WORD_BITS: u32 = 32;
+const WORD: u64 = u32::MAX as u64;
 /// The bits of r that may be set.
 const CLAMP: u128 = 0x0fff_fffc_0fff_fffc_0fff_fffc_0fff_ffff;
 
 #[derive(Default)]
 pub struct Poly1305 {
-    r: Factor,
-    r_squared: Factor,
+    /// Words below 2^28.
+    r: [u64; 4],
+    /// From the second on: 5/4 of them, for what is above 2^128. They are multiples of 4, and 2^130 is 5 in this field.
+    r_above: [u64; 3],
     s: u128,
-    sum: Limbs,
+    /// Between two pieces below 2^34, 2^32, 2^32, 2^32 and 4.
+    sum: [u64; 5],
 }
 
 impl Poly1305 {
     /// The two halves of the one-time key.
     pub fn new(r: Piece, s: Piece) -> Self {
-        let r = Factor::new(limbs(u128::from_le_bytes(r) & CLAMP));
-        let squared = carried(r.times(r.limbs));
+        let r = words(u128::from_le_bytes(r) & CLAMP);
+        let [_, r1, r2, r3] = r;
         Self {
             r,
-            r_squared: Factor::new(squared),
+            r_above: [r1, r2, r3].map(|word| word + (word >> 2)),
             s: u128::from_le_bytes(s),
-            sum: Limbs::default(),
+            sum: [0; 5],
         }
     }
 
     /// Adds zeros up to a whole piece.
     pub fn absorb(&mut self, bytes: &[u8]) {
         for bytes in bytes.chunks(PIECE_BYTES) {
-            let piece = marked(&padded(bytes));
-            self.sum = carried(self.r.times(sum(self.sum, piece)));
+            match bytes.first_chunk() {
+                Some(piece) => self.absorb_piece(piece),
+                None => self.absorb_piece(&padded(bytes)),
+            }
         }
     }
 
-    /// The same as one after the other: (sum + first) r² + second r.
+    /// (sum + piece + 2^128) r. No product reaches 2^62, and no sum of them 2^64.
     #[inline(always)]
-    pub fn absorb_pair(&mut self, first: &Piece, second: &Piece) {
-        let first = self.r_squared.times(sum(self.sum, marked(first)));
-        let second = self.r.times(marked(second));
-        self.sum = carried(sum(first, second));
+    pub fn absorb_piece(&mut self, piece: &Piece) {
+        let [r0, r1, r2, r3] = self.r;
+        let [s1, s2, s3] = self.r_above;
+        let [m0, m1, m2, m3] = words(u128::from_le_bytes(*piece));
+        let [h0, h1, h2, h3, h4] = self.sum;
+        let (h0, h1, h2, h3, h4) = (h0 + m0, h1 + m1, h2 + m2, h3 + m3, h4 + 1);
+        // The first word of the sum is known last.
+        let a = h1 * s3 + h2 * s2 + h3 * s1 + h0 * r0;
+        let b = h1 * r0 + h2 * s3 + h3 * s2 + h4 * s1 + h0 * r1 + (a >> WORD_BITS);
+        let c = h1 * r1 + h2 * r0 + h3 * s3 + h4 * s2 + h0 * r2 + (b >> WORD_BITS);
+        let d = h1 * r2 + h2 * r1 + h3 * r0 + h4 * s3 + h0 * r3 + (c >> WORD_BITS);
+        let e = h4 * r0 + (d >> WORD_BITS);
+        self.sum = [
+            (a & WORD) + 5 * (e >> 2),
+            b & WORD,
+            c & WORD,
+            d & WORD,
+            e & 3,
+        ];
     }
 
     /// After the ciphertext.
     pub fn finish(mut self, additional_bytes: usize, bytes: usize) -> [u8; TAG_BYTES] {
         let lengths = additional_bytes as u128 | (bytes as u128) << 64;
-        self.absorb(&lengths.to_le_bytes());
+        self.absorb_piece(&lengths.to_le_bytes());
         self.tag()
     }
 
     pub(crate) fn tag(&self) -> [u8; TAG_BYTES] {
-        // Twice, so that the last carry ends as well.
-        let [a, b, c, d, e] = reduced(carried(carried(self.sum))).map(u128::from);
-        let number = a | b << 26 | c << 52 | d << 78 | e << 104;
+        let [a, b, c, d, e] = carried(self.sum);
+        // Plus 5 it reaches 2^130 if it is not below 2^130 - 5.
+        let [f, g, h, i, above] = carried_up([a + 5, b, c, d, e]);
+        let is_above = Choice::from((above >> 2) as u8);
+        let select = |same, less| u128::from(u64::conditional_select(&same, &less, is_above));
+        let number = select(a, f) | select(b, g) << 32 | select(c, h) << 64 | select(d, i) << 96;
         number.wrapping_add(self.s).to_le_bytes()
     }
 }
@@ -70,94 +89,30 @@ impl Poly1305 {
 impl Drop for Poly1305 {
     fn drop(&mut self) {
         self.r.zeroize();
-        self.r_squared.zeroize();
+        self.r_above.zeroize();
         self.s.zeroize();
         self.sum.zeroize();
     }
 }
 
-/// What numbers are multiplied by.
-#[derive(Clone, Copy, Default)]
-struct Factor {
-    limbs: Limbs,
-    /// From the second on: for what is above 2^130, which is 5 in this field.
-    fivefold: [u64; 4],
-}
-
-impl DefaultIsZeroes for Factor {}
-
-impl Factor {
-    fn new(limbs: Limbs) -> Self {
-        let [_, b, c, d, e] = limbs;
-        Self {
-            limbs,
-            fivefold: [5 * b, 5 * c, 5 * d, 5 * e],
-        }
-    }
-
-    /// Limbs of up to 2^58, of one of up to 2^27.
-    #[inline(always)]
-    fn times(&self, [a, b, c, d, e]: Limbs) -> Limbs {
-        let [r0, r1, r2, r3, r4] = self.limbs;
-        let [s1, s2, s3, s4] = self.fivefold;
-        [
-            a * r0 + b * s4 + c * s3 + d * s2 + e * s1,
-            a * r1 + b * r0 + c * s4 + d * s3 + e * s2,
-            a * r2 + b * r1 + c * r0 + d * s4 + e * s3,
-            a * r3 + b * r2 + c * r1 + d * r0 + e * s4,
-            a * r4 + b * r3 + c * r2 + d * r1 + e * r0,
-        ]
-    }
-}
-
 #[inline(always)]
-fn limbs(number: u128) -> Limbs {
+fn words(number: u128) -> [u64; 4] {
     let (low, high) = (number as u64, (number >> 64) as u64);
-    [
-        low & LIMB,
-        low >> 26 & LIMB,
-        (low >> 52 | high << 12) & LIMB,
-        high >> 14 & LIMB,
-        high >> 40,
-    ]
+    [low & WORD, low >> WORD_BITS, high & WORD, high >> WORD_BITS]
 }
 
-#[inline(always)]
-fn marked(piece: &Piece) -> Limbs {
-    let [a, b, c, d, e] = limbs(u128::from_le_bytes(*piece));
-    [a, b, c, d, e | MARK]
+/// Words of 32 bits, but for the last.
+fn carried_up([a, b, c, d, e]: [u64; 5]) -> [u64; 5] {
+    let b = b + (a >> WORD_BITS);
+    let c = c + (b >> WORD_BITS);
+    let d = d + (c >> WORD_BITS);
+    let e = e + (d >> WORD_BITS);
+    [a & WORD, b & WORD, c & WORD, d & WORD, e]
 }
 
-#[inline(always)]
-fn sum([a, b, c, d, e]: Limbs, [f, g, h, i, j]: Limbs) -> Limbs {
-    [a + f, b + g, c + h, d + i, e + j]
-}
-
-/// Limbs of 26 bits, but for the second, which may be a little above.
-#[inline(always)]
-fn carried([a, b, c, d, e]: Limbs) -> Limbs {
-    let b = b + (a >> LIMB_BITS);
-    let c = c + (b >> LIMB_BITS);
-    let d = d + (c >> LIMB_BITS);
-    let e = e + (d >> LIMB_BITS);
-    let a = (a & LIMB) + 5 * (e >> LIMB_BITS);
-    let b = (b & LIMB) + (a >> LIMB_BITS);
-    [a & LIMB, b, c & LIMB, d & LIMB, e & LIMB]
-}
-
-/// Below 2^130 - 5.
-fn reduced(number: Limbs) -> Limbs {
-    let [a, b, c, d, e] = number;
-    // Plus 5 it reaches 2^130 if it is not below.
-    let a = a + 5;
-    let b = b + (a >> LIMB_BITS);
-    let c = c + (b >> LIMB_BITS);
-    let d = d + (c >> LIMB_BITS);
-    let e = e + (d >> LIMB_BITS);
-    let is_above = Choice::from((e >> LIMB_BITS) as u8);
-    let mut less = [a, b, c, d, e].map(|limb| limb & LIMB);
-    less.iter_mut()
-        .zip(number)
-        .for_each(|(less, same)| *less = u64::conditional_select(&same, less, is_above));
-    less
+/// Below 2^130.
+fn carried(sum: [u64; 5]) -> [u64; 5] {
+    let [a, b, c, d, e] = carried_up(sum);
+    // Where the last word reaches 4, the three before it are 0: nothing is carried so far again.
+    carried_up([a + 5 * (e >> 2), b, c, d, e & 3])
 }

@@ -1,4 +1,4 @@
-import { createCipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, randomBytes, randomInt } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Instance } from '../../../../src/engine/instance.js';
 import { type ExchangeListener, HttpEngine } from '../../../../src/http/http-engine.js';
@@ -175,6 +175,31 @@ describe.each(suites)('%s', (_, suite) => {
     const expected = [Buffer.concat(edges).toString('hex'), 'all'];
     for (const cipher of await paths(suite, keys, 'decrypt'))
       expect(await outcome(cipher, records)).toEqual(expected);
+  });
+
+  it('opens and seals records of random lengths, at all alignments', async () => {
+    const keys = newKeys(suite, 0);
+    const copy = () => ({ ...keys, key: keys.key.slice() });
+    const [opening, sealing] = [0, 1].map(() => new EngineCipher(engine, suite.version, copy())) as [
+      EngineCipher,
+      EngineCipher,
+    ];
+    for (let number = 0; number < 1000; ) {
+      // Each record of a batch is opened to another place than it came from.
+      const batch = Array.from({ length: randomInt(1, 20) }, () =>
+        Uint8Array.from(randomBytes(randomInt(50) ? randomInt(1, 2000) : randomInt(FULL - 300, FULL + 1))),
+      );
+      const records = batch.map((content, at) =>
+        sealed(suite, keys, { number: number + at, type: DATA, content }),
+      );
+      const lengths = `${batch.map(({ length }) => length)} from ${number}`;
+      const bySealing = batch.map(content => sealing.seal(DATA, content));
+      expect(Buffer.concat(bySealing).equals(Buffer.concat(records)), lengths).toBe(true);
+      const { contents, fault } = opening.open(records, undefined);
+      const opened = contents.map(({ content }) => content);
+      expect(Buffer.concat(opened).equals(Buffer.concat(batch)) && !fault, lengths).toBe(true);
+      number += batch.length;
+    }
   });
 
   it('seals what HTTP has to send as if that had been taken out before', async () => {

@@ -21,9 +21,6 @@ impl Algorithm {
         match (number, key_bytes) {
             (AES_GCM, 16) => Some(Self::Ring(&aead::AES_128_GCM)),
             (AES_GCM, 32) => Some(Self::Ring(&aead::AES_256_GCM)),
-            (CHACHA20_POLY1305, 32) if cfg!(feature = "ring-chacha20-poly1305") => {
-                Some(Self::Ring(&aead::CHACHA20_POLY1305))
-            }
             (CHACHA20_POLY1305, 32) => Some(Self::ChaCha20Poly1305),
             _ => None,
         }
@@ -32,8 +29,9 @@ impl Algorithm {
     /// For one call: ring's own copy of a key is not wiped, and would stay in the heap.
     pub fn with_key(self, key: &[u8]) -> Option<RecordCipher> {
         Some(match self {
-            Self::Ring(algorithm) => {
-                RecordCipher::Ring(LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?))
+            Self::Ring(algorithm) => RecordCipher::ring(algorithm, key)?,
+            Self::ChaCha20Poly1305 if cfg!(feature = "ring-chacha20-poly1305") => {
+                RecordCipher::ring(&aead::CHACHA20_POLY1305, key)?
             }
             Self::ChaCha20Poly1305 => {
                 RecordCipher::ChaCha20Poly1305(chacha20_poly1305::Key::new(key.try_into().ok()?))
@@ -50,6 +48,11 @@ pub enum RecordCipher {
 }
 
 impl RecordCipher {
+    fn ring(algorithm: &'static aead::Algorithm, key: &[u8]) -> Option<Self> {
+        let key = UnboundKey::new(algorithm, key).ok()?;
+        Some(Self::Ring(LessSafeKey::new(key)))
+    }
+
     /// Opens what begins at `from` and ends with the tag. The plaintext goes to the beginning of the buffer. `None`: not authentic.
     pub fn open_within<'a>(
         &self,
