@@ -8,7 +8,7 @@ import type {
 } from '../dist/elements/index.js';
 import type { IdentityControls } from '../dist/index.js';
 
-/** Attributes and properties of `<identity-import>` in JSX. React before 19 sets attributes alone. */
+/** Attributes and properties of `<identity-import>` in JSX. React before 19 sets attributes only. */
 export interface IdentityImportProps extends Partial<Pick<IdentityImport, 'store' | 'controls' | 'options'>> {
   hosts?: string;
   label?: string;
@@ -17,7 +17,7 @@ export interface IdentityImportProps extends Partial<Pick<IdentityImport, 'store
   labels?: Partial<ImportLabels>;
 }
 
-/** Attributes and properties of `<identity-picker>` in JSX. React before 19 sets attributes alone. */
+/** Attributes and properties of `<identity-picker>` in JSX. React before 19 sets attributes only. */
 export interface IdentityPickerProps {
   inline?: boolean;
   remember?: 'permanent';

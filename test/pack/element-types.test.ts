@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeProject, packPackage, strictConfig, type Tarball, typeErrors } from '../support/tarball.js';
 
@@ -22,6 +24,8 @@ const element = (events: string) => `
     </main>
   );
 `;
+const settings = { module: 'ESNext', moduleResolution: 'bundler', types: [], skipLibCheck: true };
+const lib = ['ES2022', 'DOM', 'DOM.Iterable'];
 const apps = {
   preact: { source: 'preact', page: element('on') },
   solid: { source: 'solid-js', page: element('on:').replaceAll('| null', '').replace('?.', '.') },
@@ -46,6 +50,38 @@ export const picker: SvelteHTMLElements['identity-picker'] = {
   },
 };
 
+/** A Vue application. Its templates are checked strictly: unknown elements, attributes and events are errors. */
+const VUE_APP = `<script setup lang="ts">
+import type { IdentityImport } from 'browser-mtls/elements/vue';
+import type { IdentityStore } from 'browser-mtls';
+import { ref } from 'vue';
+defineProps<{ store: IdentityStore }>();
+const importer = ref<IdentityImport | null>(null);
+const chooseEmpty = () => importer.value?.choose(new Blob());
+const report = (error: unknown) => console.error(error);
+const count = (it: object[]) => it.length;
+</script>
+
+<template>
+  <identity-import
+    ref="importer"
+    class="import"
+    hosts="api.example.com"
+    user-verification="required"
+    :store="store"
+    :labels="{ import: 'Öffnen' }"
+    @identity-import="({ detail }) => count(detail.identities)"
+    @identity-error="({ detail }) => report(detail.error)"
+    @click="chooseEmpty"
+  />
+  <identity-picker inline remember="permanent" id="picker" />
+  <!-- @vue-expect-error: there is no such value -->
+  <identity-picker remember="sometimes" />
+  <!-- @vue-expect-error: there is no such detail -->
+  <identity-import @identity-import="({ detail }) => count(detail.error)" />
+</template>
+`;
+
 let tarball: Tarball;
 let project: ReturnType<typeof makeProject>;
 
@@ -55,13 +91,16 @@ beforeAll(() => {
   for (const [name, { source, page }] of Object.entries(apps)) {
     files[`${name}.tsx`] = `import type { IdentityImport } from 'browser-mtls/elements/${name}';
 ${page}export type Element = IdentityImport;\n`;
-    const settings = { module: 'ESNext', moduleResolution: 'bundler', types: [], skipLibCheck: true };
     const jsx = source && { jsx: 'preserve', jsxImportSource: source };
-    files[`${name}.json`] = strictConfig({ ...settings, ...jsx, lib: ['ES2022', 'DOM', 'DOM.Iterable'] }, [
-      `${name}.tsx`,
-    ]);
+    files[`${name}.json`] = strictConfig({ ...settings, ...jsx, lib }, [`${name}.tsx`]);
   }
-  project = makeProject(tarball, { files, others: ['preact@10', 'solid-js@1', 'svelte@5'] });
+  files['vue.vue'] = VUE_APP;
+  files['vue.json'] = JSON.stringify({
+    ...JSON.parse(strictConfig({ ...settings, lib }, ['vue.vue'])),
+    vueCompilerOptions: { strictTemplates: true },
+  });
+  const vue = ['vue@3', 'vue-tsc@3', 'typescript@5.9'];
+  project = makeProject(tarball, { files, others: ['preact@10', 'solid-js@1', 'svelte@5', ...vue] });
 });
 
 afterAll(() => {
@@ -71,4 +110,11 @@ afterAll(() => {
 
 test.each(Object.keys(apps))('the types of the elements in %s', name => {
   expect(typeErrors(`${name}.json`, project.folder)).toBe('');
+});
+
+test('the types of the elements in the templates of Vue', () => {
+  const command = join(project.folder, 'node_modules/vue-tsc/bin/vue-tsc.js');
+  const args = [command, '-p', 'vue.json', '--pretty', 'false'];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: project.folder, encoding: 'utf8' });
+  expect(stdout + stderr).toBe('');
 });
