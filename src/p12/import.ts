@@ -57,6 +57,6 @@ export async function inspectFile(
 
 function readOutside(file: Uint8Array<ArrayBuffer>): Pfx {
   const other = recogniseOther(file);
-  if (other) throw malformed(`This is not a PKCS#12 file but ${other}.`);
+  if (other) throw malformed(`The file is not a PKCS#12 file (.p12, .pfx) but ${other}.`);
   return parsePfx(file);
 }

@@ -10,7 +10,7 @@ export function defaultChoice(target: HostPort, known: KnownIdentities, { fit, u
   if (only && fit.length === 1) return { identity: only };
   if (only) {
     return {
-      absence: `${fit.length} identities are allowed for ${formatHostPort(target)}, and no challenge handler chose one`,
+      absence: `${fit.length} identities are allowed for ${formatHostPort(target)}, and nobody chose one: set onChallenge`,
     };
   }
   // It would be the one, were it not for a control: the page can do something about that.
@@ -21,12 +21,15 @@ export function defaultChoice(target: HostPort, known: KnownIdentities, { fit, u
       `The identity for ${formatHostPort(target)} cannot be used: ${held.message}.`,
     );
   const [first] = unfit.filter(({ identity }) => known.allowed.includes(identity));
-  if (first) return { absence: `the identity allowed for this host does not fit: ${first.message}` };
+  if (first) {
+    const reason = `the identity allowed for this host does not fit: ${first.message}`;
+    return { absence: `${reason}; import or enrol another one` };
+  }
   if (known.all.length > 0) {
     const led = known.redirected ? 'a redirect led there, and ' : '';
     return {
-      absence: `${led}none of the identities is allowed for ${formatHostPort(target)} (control hosts)`,
+      absence: `${led}no identity is allowed for ${formatHostPort(target)}: add it to the hosts of one`,
     };
   }
-  return { absence: 'there is no identity' };
+  return { absence: 'there is no identity: import or enrol one' };
 }

@@ -70,7 +70,7 @@ export function missingFrom(text: string, wanted: string, origin: Origin): MtlsE
   const place = placeOf(origin);
   const kind = text.trim() === '' ? 'empty' : (textKind(text) ?? 'text without a PEM block');
   const advice = origin.address
-    ? 'Check the address, and that the file is there: many servers answer with a page when it is not'
+    ? 'Check the address, and that the file is there: many servers answer with a page when a file is missing'
     : 'Check where it comes from';
   const message = `There is no ${wanted} in ${place}: it is ${kind}. ${advice}.`;
   return new MtlsError('ERR_CERT_MALFORMED', message);

@@ -158,7 +158,7 @@ describe('the identity that is shown', () => {
     for (const [identities, reason] of [
       [[], /no identity/],
       [[ada, bob], /2 identities are allowed/],
-      [store, /allowed for localhost:\d+ \(control hosts\)/],
+      [store, /no identity is allowed for localhost:\d+: add it to the hosts of one/],
     ] as const) {
       const client = await clientWith({ identities: identities as NonNullable<ClientOptions['identities']> });
       await expect(readAll(client.connect({ hostname: 'localhost', port }))).rejects.toMatchObject({
