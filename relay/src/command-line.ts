@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { JwtOptions } from './admission/jwt/jwt.js';
 import { type RelayToken, readToken } from './admission/tokens.js';
-import { LIMITS, limitNames, type RelayLimits } from './limits.js';
+import { LIMITS, type LimitRule, limitNames, type RelayLimits } from './limits.js';
 import { parseRelayOptions, type RelayOptions } from './options.js';
 import { parseResolverSettings } from './policy/lookup/resolver-settings.js';
 
@@ -123,9 +123,17 @@ export function parseCommand(args: string[], environment: NodeJS.ProcessEnv): Co
 
 function readLimits(values: Record<string, unknown>): RelayLimits {
   const given = limitNames.filter(name => values[LIMITS[name].flag] !== undefined);
-  return Object.fromEntries(
-    given.map(name => [name, readNumber(String(values[LIMITS[name].flag]), LIMITS[name].unit)]),
-  );
+  return Object.fromEntries(given.map(name => [name, readLimit(name, String(values[LIMITS[name].flag]))]));
+}
+
+function readLimit(name: keyof RelayLimits, text: string): number {
+  const { flag, unit, ...range }: LimitRule = LIMITS[name];
+  const value = readNumber(text, unit);
+  if ((unit > 1 || /^\d+$/.test(text)) && (value === range.or || (value >= range.min && value <= range.max)))
+    return value;
+  const kind = unit > 1 ? 'a number of seconds' : 'an integer';
+  const or = range.or === undefined ? '' : `, or ${range.or}`;
+  throw new TypeError(`"--${flag}" must be ${kind} from ${range.min / unit} to ${range.max / unit}${or}`);
 }
 
 /** `unit` turns what the flag counts in (seconds) into what the option counts in (milliseconds). */
@@ -146,7 +154,7 @@ function readJwt(values: ReturnType<typeof parseValues>): { jwt?: JwtOptions } {
     audience: values['jwt-audience'] ?? '',
     ...(values['jwt-jwks'] === undefined ? {} : { jwksUrl: values['jwt-jwks'] }),
     ...(staleKeys === undefined ? {} : { maxStaleKeysMs: readNumber(staleKeys, 1000) }),
-    ...(keyFiles === undefined ? {} : { keys: keyFiles.map(file => readFileSync(file, 'utf8')) }),
+    ...(keyFiles === undefined ? {} : { keys: keyFiles.map(file => readText('jwt-key-file', file)) }),
     ...(secretFile === undefined ? {} : { secret: readSecret(secretFile) }),
     ...(algorithms === undefined ? {} : { algorithms }),
     ...(tolerance === undefined ? {} : { clockToleranceMs: readNumber(tolerance, 1000) }),
@@ -157,7 +165,7 @@ function readJwt(values: ReturnType<typeof parseValues>): { jwt?: JwtOptions } {
 
 /** The file's bytes, but for the end of a line that editors add. */
 function readSecret(file: string): Uint8Array {
-  return Buffer.from(readFileSync(file, 'latin1').replace(/\r?\n$/, ''), 'latin1');
+  return Buffer.from(readText('jwt-secret-file', file, 'latin1').replace(/\r?\n$/, ''), 'latin1');
 }
 
 function readTokens(
@@ -171,10 +179,22 @@ function readTokens(
 }
 
 function tokensOfFile(file: string): string[] {
-  const lines = readFileSync(file, 'utf8').split(/\r?\n/);
+  const lines = readText('token-file', file).split(/\r?\n/);
   const tokens = lines.filter(line => line !== '' && !line.startsWith('#'));
   if (tokens.length === 0) throw new TypeError(`"--token-file" must hold one token a line: ${file} has none`);
   return tokens;
+}
+
+/** @throws TypeError that names the flag and the file */
+function readText(flag: string, file: string, encoding: 'utf8' | 'latin1' = 'utf8'): string {
+  try {
+    return readFileSync(file, encoding);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new TypeError(
+      `"--${flag}" must name a file that can be read, and ${JSON.stringify(file)} cannot (${code})`,
+    );
+  }
 }
 
 function tokensOf(variable: string | undefined): string[] {
@@ -186,5 +206,13 @@ function tokensOf(variable: string | undefined): string[] {
 }
 
 function parseValues(args: string[]) {
-  return parseArgs({ args, options: { ...limitOptions, ...OPTIONS } as typeof OPTIONS }).values;
+  try {
+    return parseArgs({ args, options: { ...limitOptions, ...OPTIONS } as typeof OPTIONS }).values;
+  } catch (error) {
+    // Node's own message repeats the argument, which may be a token that lost its flag.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL') throw error;
+    throw new TypeError(
+      '"arguments" must be flags with their values, as in --listen 127.0.0.1:8080: one is neither',
+    );
+  }
 }

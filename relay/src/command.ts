@@ -22,8 +22,10 @@ export async function run(args: string[], environment: NodeJS.ProcessEnv): Promi
 async function serve({ options, quiet }: Command): Promise<number> {
   // Listened to from the start: a signal that comes early must not find the port open and nobody to close it.
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-  const output = new LogOutput(process.stdout);
   const errors = new LogOutput(process.stderr);
+  const output = new LogOutput(process.stdout, error =>
+    errors.write(`browser-mtls-relay: the log ends here, because it cannot be written: ${error.message}\n`),
+  );
   let relay: Relay;
   try {
     relay = await createRelay({ ...options, log: quiet ? errorLog(errors) : eventLog(output, errors) });

@@ -8,10 +8,15 @@ export class LogOutput {
   readonly #stream: Writable;
   #dropped = 0;
 
-  constructor(stream: Writable) {
+  /** `onError` is told that nothing more can be written. */
+  constructor(stream: Writable, onError: (error: Error) => void = () => {}) {
     this.#stream = stream;
     // A log that nobody reads any more is no reason to cut the connections.
-    stream.on('error', () => {});
+    let failed = false;
+    stream.on('error', error => {
+      if (!failed) onError(error);
+      failed = true;
+    });
     stream.on('drain', () => this.#reportDropped());
   }
 

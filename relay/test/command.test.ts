@@ -5,8 +5,10 @@ import { LIMITS } from '../src/limits.js';
 import { type RunningCommand, useBuiltCommand } from './support/built-command.js';
 import { startDns } from './support/dns-server.js';
 import { connect, ORIGIN, pageWebSocket, sleep, startEcho, startRelay, until } from './support/harness.js';
+import { TestPage } from './support/test-page.js';
 
 const start = useBuiltCommand();
+const JWT = ['--jwt-issuer', 'a', '--jwt-audience', 'b'];
 
 async function urlOf(command: RunningCommand): Promise<string> {
   await until(() => command.output.stdout.includes('listens on'));
@@ -63,6 +65,64 @@ test('SIGINT stops it, and --quiet keeps it quiet', async () => {
   expect(await command.ended).toEqual({ code: 0, stdout: '', stderr: '' });
 });
 
+test('it goes on when its log cannot be written, and says so once', async () => {
+  const echo = await startEcho();
+  const { relay } = await startRelay({});
+  const listen = `127.0.0.1:${relay.address.port}`;
+  await relay.close();
+  const flags = ['--listen', listen, '--allow', `127.0.0.1:${echo.port}`, '--origin', ORIGIN];
+  const command = start(flags, {}, { stdout: '/dev/full' });
+  await until(() => command.output.stderr.includes('the log ends here'));
+  for (let count = 0; count < 3; count++) {
+    const tunnel = createWebSocketTunnel(`ws://${listen}/`, { WebSocket: pageWebSocket() });
+    const { reader, writer } = await connect(tunnel, echo.port);
+    await writer.write(Uint8Array.of(1));
+    expect((await reader.read()).value).toEqual(Uint8Array.of(1));
+    tunnel.close();
+  }
+  command.child.kill('SIGTERM');
+  const { code, stderr } = await command.ended;
+  expect(code).toBe(0);
+  expect(stderr.match(/the log ends here/g)).toHaveLength(1);
+});
+
+test('an argument without a flag, which may be a token, is not repeated', async () => {
+  const { code, stderr } = await start(['--token=', 's3cret-s3cret-s3cret']).ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain('must be flags');
+  expect(stderr).not.toContain('s3cret');
+});
+
+test('it stops within seconds although a thousand pages are connected, of which some answer nothing', async () => {
+  const echo = await startEcho();
+  const unlimited = ['new-connections-per-second', 'new-streams-per-second-per-address'].flatMap(name => [
+    `--${name}`,
+    '0',
+  ]);
+  const most = ['max-connections-per-address', 'max-unproven', 'max-unproven-per-address'].flatMap(name => [
+    `--${name}`,
+    '2000',
+  ]);
+  const command = start([
+    ...['--listen', '127.0.0.1:0', '--origin', ORIGIN, '--allow', `127.0.0.1:${echo.port}`],
+    ...[...unlimited, ...most],
+  ]);
+  const url = await urlOf(command);
+  const pages: TestPage[] = [];
+  for (let count = 0; count < 20; count++)
+    pages.push(...(await Promise.all(Array.from({ length: 50 }, () => TestPage.open({ url })))));
+  for (const page of pages) page.open(1, echo.port);
+  await Promise.all(pages.map(page => page.opened(1)));
+  const [deaf, others] = [pages.slice(0, 100), pages.slice(100)];
+  for (const { webSocket } of deaf) webSocket.pause();
+  const closed = Promise.all(others.map(page => page.closed()));
+  command.child.kill('SIGTERM');
+  expect(new Set((await closed).map(({ code }) => code))).toEqual(new Set([1001]));
+  const { code, stdout } = await command.ended;
+  expect(code).toBe(0);
+  expect(stdout.match(/closed connection=\d+ code=1001/g)).toHaveLength(1000);
+}, 60_000);
+
 test('it goes on when nobody reads its log any more', async () => {
   const echo = await startEcho();
   const flags = ['--listen', '127.0.0.1:0', '--allow', `127.0.0.1:${echo.port}`, '--origin', ORIGIN];
@@ -110,7 +170,17 @@ test.each([
   ['a name for a DNS server', ['--dns-server', 'dns.test'], '"dnsServers" must be addresses'],
   ['a NAT64 prefix of another length', ['--nat64-prefix', '2001:db8::/80'], '"nat64Prefixes" must'],
   ['an origin with a path', ['--origin', 'https://a.test/x'], 'origin'],
-  ['a word for a number', ['--idle-timeout', 'never'], 'idleTimeoutMs'],
+  [
+    'a word for a number',
+    ['--idle-timeout', 'never'],
+    '"--idle-timeout" must be a number of seconds from 0 to',
+  ],
+  ['a fraction of a stream', ['--max-streams', '1.5'], '"--max-streams" must be an integer from 1 to 65535'],
+  ['too few bytes a second', ['--bytes-per-second', '1'], 'from 16384 to 2147483647, or 0'],
+  ['a file that does not exist', ['--token-file', '/no/such/file'], '"--token-file" must name a file'],
+  ['a folder for a file', ['--token-file', '/'], '"/" cannot (EISDIR)'],
+  ['no file of keys', [...JWT, '--jwt-key-file', '/no/such/file'], '"--jwt-key-file" must name a file'],
+  ['no file of a secret', [...JWT, '--jwt-secret-file', '/no/such/file'], '"--jwt-secret-file" must name'],
   ['a bad address', ['--listen', '8080'], 'host:port'],
 ])('%s is exit code 2 with a hint', async (_name, args, hint) => {
   const { code, stderr } = await start(args).ended;

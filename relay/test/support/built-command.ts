@@ -23,7 +23,7 @@ export interface RunningCommand {
 export type StartCommand = (
   args: string[],
   environment?: Record<string, string>,
-  limits?: { descriptors?: number },
+  surroundings?: { descriptors?: number; stdout?: string },
 ) => RunningCommand;
 
 /** Builds the relay for the tests of a file; the function it returns starts its command as a process. */
@@ -38,10 +38,12 @@ export function useBuiltCommand(): StartCommand {
     });
   }, 30_000);
   afterAll(() => rm(outDir, { recursive: true, force: true }));
-  return (args, environment = {}, { descriptors } = {}) => {
+  return (args, environment = {}, { descriptors, stdout } = {}) => {
     const command = [process.execPath, `${outDir}/cli.js`, ...args];
-    const limited = ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh', ...command];
-    return start(descriptors === undefined ? command : limited, environment);
+    const limit = descriptors === undefined ? '' : `ulimit -n ${descriptors}; `;
+    const redirection = stdout === undefined ? '' : ` > ${stdout}`;
+    const inShell = ['sh', '-c', `${limit}exec "$@"${redirection}`, 'sh', ...command];
+    return start(limit || redirection ? inShell : command, environment);
   };
 }
 
