@@ -22,11 +22,19 @@ export interface CallResult {
   emitted: Emitted[];
 }
 
+/** Memory for the copy of what the engine emits, in one or more pieces, `length` bytes in all; undefined: new memory. The pieces are views that are good for this call only. */
+export type Place = (
+  kind: Emission,
+  length: number,
+  pieces: readonly Uint8Array[],
+) => Uint8Array<ArrayBuffer> | undefined;
+
 /** What a call may lean on. */
 export interface CallContext {
   environment: Environment;
   /** The answer to a question, or undefined when there is none yet. The question is a view that is good for this call only. */
   ask(kind: HostQuestion, question: Uint8Array): Uint8Array | undefined;
+  place?: Place;
 }
 
 /** What a call is given: see `Instance.call`. */
@@ -36,7 +44,8 @@ type Exports = Record<string, (...args: number[]) => number> & { memory: WebAsse
 
 const PAGE_BYTES = 64 * 1024;
 
-const plainContext: CallContext = { environment: realEnvironment, ask: () => undefined };
+/** That of a call which asks no questions. */
+export const plainContext: CallContext = { environment: realEnvironment, ask: () => undefined };
 
 /**
  * One instance of the engine: its memory, and calls into it.
@@ -160,20 +169,27 @@ export class Instance {
     return [pointer, length];
   }
 
-  /** Copies pieces of memory, whose places are pairs of pointer and length, into one. */
-  #joined(places: number, count: number): Uint8Array<ArrayBuffer> {
+  /** Pieces of memory, whose places are pairs of pointer and length. */
+  #pieces(places: number, count: number): Uint8Array[] {
     const memory = this.memory();
     const pairs = new Uint32Array(memory.buffer, places, 2 * count);
-    let length = 0;
-    for (let at = 1; at < pairs.length; at += 2) length += pairs[at] as number;
-    const joined = new Uint8Array(length);
-    for (let at = 0, end = 0; at < pairs.length; at += 2) {
-      const start = pairs[at] as number;
-      const piece = memory.subarray(start, start + (pairs[at + 1] as number));
-      joined.set(piece, end);
+    return Array.from({ length: count }, (_, at) => {
+      const start = pairs[2 * at] as number;
+      return memory.subarray(start, start + (pairs[2 * at + 1] as number));
+    });
+  }
+
+  /** Copies pieces into one. */
+  #emit(kind: Emission, pieces: readonly Uint8Array[]): void {
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const place = this.#context.place?.(kind, length, pieces);
+    const bytes = place ?? new Uint8Array(length);
+    let end = 0;
+    for (const piece of pieces) {
+      bytes.set(piece, end);
       end += piece.length;
     }
-    return joined;
+    this.#emitted.push({ kind, bytes });
   }
 
   #export(name: string): (...args: number[]) => number {
@@ -191,13 +207,10 @@ export class Instance {
   #hostImports(): WebAssembly.ModuleImports {
     return {
       emit: (kind: number, pointer: number, length: number) => {
-        this.#emitted.push({
-          kind: readEmission(kind),
-          bytes: this.memory().slice(pointer, pointer + length),
-        });
+        this.#emit(readEmission(kind), [this.memory().subarray(pointer, pointer + length)]);
       },
       emit_pieces: (kind: number, places: number, count: number) => {
-        this.#emitted.push({ kind: readEmission(kind), bytes: this.#joined(places, count) });
+        this.#emit(readEmission(kind), this.#pieces(places, count));
       },
       lend: (kind: number, pointer: number, length: number) => {
         const bytes = this.memory().subarray(pointer, pointer + length);

@@ -6,9 +6,9 @@ import {
   readHttpFailureKind,
   readHttpFault,
 } from '../engine/abi.js';
-import { type Argument, type CallResult, type Emitted, Instance } from '../engine/instance.js';
+import { type Argument, type CallResult, type Emitted, Instance, plainContext } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
-import { RecordEngine } from '../tls/ciphers/record-engine.js';
+import { type CallOptions, RecordEngine } from '../tls/ciphers/record-engine.js';
 
 export interface ConnectionState {
   /** Received bytes that the engine does not want to read now. */
@@ -101,7 +101,7 @@ export class HttpEngine {
 
   private constructor(instance: Instance) {
     this.#instance = instance;
-    this.records = new RecordEngine(instance, (name, args, inspect) => this.#call(name, args, inspect));
+    this.records = new RecordEngine(instance, (name, args, options) => this.#call(name, args, options));
   }
 
   /** The linear memory's size in bytes. */
@@ -116,9 +116,8 @@ export class HttpEngine {
 
   openConnection(protocol: 'h2' | 'http/1.1', listener: ConnectionListener, ping?: Ping): number {
     const args = [protocol === 'h2' ? 2 : 1, ping?.intervalMs ?? 0, ping?.timeoutMs ?? 0];
-    return this.#call('http_connection_new', args, handle => {
-      this.#connections.set(handle, listener);
-    });
+    const inspect = (handle: number) => void this.#connections.set(handle, listener);
+    return this.#call('http_connection_new', args, { inspect });
   }
 
   /** So much time has passed, for pings. */
@@ -162,7 +161,7 @@ export class HttpEngine {
   /** Returns the exchange's handle, or why it cannot begin. */
   begin(connection: number, head: RequestHead, listener: ExchangeListener): number | HttpFailure {
     let failure: HttpFailure | undefined;
-    const handle = this.#call('http_request_new', [connection, encodeHead(head)], (status, emitted) => {
+    const inspect = (status: number, emitted: Emitted[]) => {
       if (status > 0) this.#exchanges.set(status, listener);
       const last = emitted.at(-1);
       if (status === FAILED && last?.kind === Emission.httpFailed) {
@@ -171,7 +170,8 @@ export class HttpEngine {
         reader.u32();
         failure = readFailure(reader);
       }
-    });
+    };
+    const handle = this.#call('http_request_new', [connection, encodeHead(head)], { inspect });
     if (handle > 0) return handle;
     return failure ?? unknownConnection;
   }
@@ -204,28 +204,25 @@ export class HttpEngine {
 
   #bytesOf(name: string, connection: number): Uint8Array<ArrayBuffer> | undefined {
     let output: Uint8Array<ArrayBuffer> | undefined;
-    this.#call(name, [connection], (_, emitted) => {
+    const inspect = (_: number, emitted: Emitted[]) => {
       const at = emitted.findIndex(it => it.kind === Emission.httpBytes);
       [{ bytes: output } = { bytes: undefined }] = emitted.splice(at, at < 0 ? 0 : 1);
-    });
+    };
+    this.#call(name, [connection], { inspect });
     return output?.length ? output : undefined;
   }
 
-  #call(
-    name: string,
-    args: readonly Argument[],
-    inspect: (status: number, emitted: Emitted[]) => void = () => {},
-  ): number {
+  #call(name: string, args: readonly Argument[], { inspect, place }: CallOptions = {}): number {
     let result: CallResult;
     try {
-      result = this.#instance.call(name, args);
+      result = this.#instance.call(name, args, place ? { ...plainContext, place } : plainContext);
     } catch (error) {
       const listeners = [...this.#connections.values()];
       this.#connections.clear();
       for (const listener of listeners) listener.onEngineFailed(error);
       throw error;
     }
-    inspect(result.status, result.emitted);
+    inspect?.(result.status, result.emitted);
     for (const emitted of result.emitted) this.#queue.push(emitted);
     this.#dispatch();
     return result.status;

@@ -5,6 +5,7 @@ import { concatenated } from '../util/bytes.js';
 import { orAborted } from '../util/promises.js';
 import { Turns } from '../util/turns.js';
 import { type EngineOutput, type EngineTarget, MAX_CONTENT_BYTES } from './ciphers/record-cipher.js';
+import { SpareMemory } from './ciphers/spare-memory.js';
 import { ConnectionHistory } from './connection-history.js';
 import { alertFor, SentAlert } from './errors/alerts.js';
 import { isCertificateRefusal } from './errors/failure.js';
@@ -29,6 +30,8 @@ const nothing = new Uint8Array(0);
 interface Chunk {
   bytes: Uint8Array;
   cut: CutRecords;
+  /** The memory under it, where that is nobody else's. */
+  spare: SpareMemory | undefined;
 }
 
 /** `chunk`: undefined at the end of the stream. */
@@ -172,9 +175,9 @@ export class TlsConnection implements PlaintextChannel {
         this.#endReading();
         return false;
       }
-      const { bytes, cut } = await this.#nextChunk();
-      passed = await this.#receive(cut, sink.target());
-      this.#transport.free(bytes);
+      const { bytes, cut, spare } = await this.#nextChunk();
+      passed = await this.#receive(cut, sink.target(), spare);
+      if (!spare?.used) this.#transport.free(bytes);
     }
     const plaintext = this.#plaintext.splice(0);
     if (plaintext.length > 0) sink.data(plaintext);
@@ -216,16 +219,17 @@ export class TlsConnection implements PlaintextChannel {
       const { value: bytes } = await this.#transport.read();
       if (!bytes) return { chunk: undefined };
       this.#history.noteReceived(bytes);
-      return { chunk: { bytes, cut: this.#usable().begin(bytes) } };
+      const spare = this.#transport.owns(bytes) ? new SpareMemory(bytes) : undefined;
+      return { chunk: { bytes, cut: this.#usable().begin(bytes), spare } };
     } catch (error) {
       return { error };
     }
   }
 
   /** Returns whether plaintext has passed to HTTP. */
-  async #receive(cut: CutRecords, target?: EngineTarget): Promise<boolean> {
+  async #receive(cut: CutRecords, target?: EngineTarget, spare?: SpareMemory): Promise<boolean> {
     try {
-      return this.#take(await this.#usable().receive(cut, target));
+      return this.#take(await this.#usable().receive(cut, target, spare));
     } catch (error) {
       this.#failWith(error);
       // Data that came before a failure is delivered first; the next pull reports the failure.

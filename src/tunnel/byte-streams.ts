@@ -5,8 +5,8 @@ import type { RelayedStream, StreamHandlers } from './socket/relayed-stream.js';
 import { ChunkQueue } from './wire/chunk-queue.js';
 import { DATA_HEADER_BYTES } from './wire/limits.js';
 
-/** From this much on it pays to free memory at once. */
-const FREED_BYTES = 32 * 1024;
+/** From this much on it pays to free memory at once, or to use it again. */
+const LARGE_BYTES = 32 * 1024;
 
 /** The two byte streams of a page over one stream of the tunnel. */
 export class ByteStreams implements DirectStream, StreamHandlers {
@@ -16,6 +16,7 @@ export class ByteStreams implements DirectStream, StreamHandlers {
     write: (bytes, roomBytes) => this.#send(bytes, roomBytes),
     drained: () => (this.#stream.hasUnsent ? this.#writing.promise : undefined),
     roomAhead: () => this.#roomAhead(),
+    owns,
     free,
   };
 
@@ -178,9 +179,13 @@ export class ByteStreams implements DirectStream, StreamHandlers {
 }
 
 /** A message of its own alone: small ones share their memory with others. */
-function free({ buffer, length }: Uint8Array): void {
-  const memory: ArrayBufferLike & { transfer?(length: number): ArrayBuffer } = buffer;
-  if (length >= FREED_BYTES && memory.byteLength === DATA_HEADER_BYTES + length) memory.transfer?.(0);
+function owns({ buffer, length }: Uint8Array): boolean {
+  return length >= LARGE_BYTES && buffer.byteLength === DATA_HEADER_BYTES + length;
+}
+
+function free(chunk: Uint8Array): void {
+  const memory: ArrayBufferLike & { transfer?(length: number): ArrayBuffer } = chunk.buffer;
+  if (owns(chunk)) memory.transfer?.(0);
 }
 
 function givenUpError(cause: unknown): MtlsError {

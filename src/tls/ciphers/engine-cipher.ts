@@ -9,6 +9,7 @@ import {
   type Transmit,
 } from './record-cipher.js';
 import type { RecordEngine } from './record-engine.js';
+import type { SpareMemory } from './spare-memory.js';
 import type { TrafficKeys } from './traffic-keys.js';
 
 /** Bounds the engine's buffer: a full message of the tunnel, and a record that began in the one before. */
@@ -62,9 +63,9 @@ export class EngineCipher implements RecordCipher {
     });
   }
 
-  open(records: readonly Uint8Array[], target: EngineTarget | undefined): OpenedRecords {
+  open(records: readonly Uint8Array[], target: EngineTarget | undefined, spare?: SpareMemory): OpenedRecords {
     const connection = target?.engine === this.#engine ? target.connection : 0;
-    const place = { sequence: this.#sequence, connection };
+    const place = { sequence: this.#sequence, connection, spare };
     const opened = this.#engine.open(this.#keys, batchOf(records), place);
     this.#sequence += opened.records;
     const { dataBytes, data, other, fault } = opened;

@@ -1,6 +1,7 @@
 import { Alert, RecordFault } from '../errors/record-fault.js';
 import type { TlsVersion } from '../types.js';
 import type { OpeningFault, RecordEngine } from './record-engine.js';
+import type { SpareMemory } from './spare-memory.js';
 
 export const HEADER_BYTES = 5;
 export const MAX_CONTENT_BYTES = 16_384;
@@ -59,11 +60,12 @@ export interface RecordCipher {
   announce?(records: readonly Uint8Array[]): void;
   /**
    * Opens whole records from the first one on, not always all of them. Application data goes to the HTTP connection, where that is in
-   * the engine that opens them.
+   * the engine that opens them. `spare`: the memory of the records may be written over.
    */
   open(
     records: readonly Uint8Array[],
     target: EngineTarget | undefined,
+    spare?: SpareMemory,
   ): Promise<OpenedRecords> | OpenedRecords;
   /** Forgets the keys. */
   free(): void;

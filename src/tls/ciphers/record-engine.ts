@@ -1,8 +1,16 @@
 import { Emission, unknownNumber } from '../../engine/abi.js';
-import type { Argument, CallResult, Emitted, Instance } from '../../engine/instance.js';
+import {
+  type Argument,
+  type CallResult,
+  type Emitted,
+  type Instance,
+  type Place,
+  plainContext,
+} from '../../engine/instance.js';
 import { WireReader, WireWriter } from '../../engine/wire.js';
 import { MtlsError } from '../../errors.js';
 import type { TlsVersion } from '../types.js';
+import type { SpareMemory } from './spare-memory.js';
 import type { TrafficKeys } from './traffic-keys.js';
 
 /** The twins of the numbers in wasm/engine/src/tls/records.rs. */
@@ -36,12 +44,13 @@ export interface EngineSealed {
   roomBytes: number;
 }
 
-/** Calls the engine, takes what concerns the caller out of what it emits, and has the rest delivered. */
-export type EngineCall = (
-  name: string,
-  args: readonly Argument[],
-  inspect: (status: number, emitted: Emitted[]) => void,
-) => void;
+export interface CallOptions {
+  /** Takes what concerns the caller out of what the engine emits, before the rest is delivered. */
+  inspect?: (status: number, emitted: Emitted[]) => void;
+  place?: Place | undefined;
+}
+
+export type EngineCall = (name: string, args: readonly Argument[], options: CallOptions) => void;
 
 /** Seals and opens records in an instance of the engine, where HTTP may have or get what they carry. */
 export class RecordEngine {
@@ -50,9 +59,10 @@ export class RecordEngine {
   constructor(instance: Instance, call?: EngineCall) {
     this.#call =
       call ??
-      ((name, args, inspect) => {
-        const { status, emitted } = instance.call(name, args);
-        inspect(status, emitted);
+      ((name, args, { inspect, place }) => {
+        const context = place ? { ...plainContext, place } : plainContext;
+        const { status, emitted } = instance.call(name, args, context);
+        inspect?.(status, emitted);
       });
   }
 
@@ -69,13 +79,21 @@ export class RecordEngine {
     this.#run('records_keys_free', [keys]);
   }
 
-  /** Opens whole records, the first of which has the number `sequence`. `connection` is that of HTTP which gets the data; 0: none. */
+  /**
+   * Opens whole records, the first of which has the number `sequence`. `connection` is that of HTTP which gets the data; 0: none. What
+   * comes of a body may be put into `spare`.
+   */
   open(
     keys: number,
     records: readonly Uint8Array[],
-    { sequence, connection }: { sequence: number; connection: number },
+    {
+      sequence,
+      connection,
+      spare,
+    }: { sequence: number; connection: number; spare?: SpareMemory | undefined },
   ): EngineOpened {
-    const { emitted } = this.#run('records_open', [keys, ...halves(sequence), connection, records]);
+    const args = [keys, ...halves(sequence), connection, records];
+    const { emitted } = this.#run('records_open', args, { place: spare?.placeOver(records) });
     const summary = emitted.find(it => it.kind === Emission.recordsOpened);
     if (!summary) throw unusable();
     const reader = new WireReader(summary.bytes);
@@ -95,7 +113,8 @@ export class RecordEngine {
     { content, sequence, type }: { content: Uint8Array; sequence: number; type: number },
     use: (sealed: EngineSealed) => void,
   ): void {
-    this.#run('records_seal', [keys, ...halves(sequence), type, [content]], result => use(sealed(result)));
+    const args = [keys, ...halves(sequence), type, [content]];
+    this.#run('records_seal', args, { use: result => use(sealed(result)) });
   }
 
   /** Seals what an HTTP connection of the instance has to send. */
@@ -104,26 +123,32 @@ export class RecordEngine {
     { connection, sequence }: { connection: number; sequence: number },
     use: (sealed: EngineSealed) => void,
   ): void {
-    this.#run('records_seal_http', [keys, ...halves(sequence), connection], result => use(sealed(result)));
+    const args = [keys, ...halves(sequence), connection];
+    this.#run('records_seal_http', args, { use: result => use(sealed(result)) });
   }
 
   /**
    * `use` comes before anything else that the call has emitted is delivered, which may lead to the next call. What it throws is thrown
    * behind that: others wait for it.
    */
-  #run(name: string, args: readonly Argument[], use: (result: CallResult) => void = () => {}): CallResult {
+  #run(
+    name: string,
+    args: readonly Argument[],
+    { use, place }: { use?: (result: CallResult) => void; place?: Place | undefined } = {},
+  ): CallResult {
     const result: CallResult = { status: 0, emitted: [] };
     let failure: { error: unknown } | undefined;
-    this.#call(name, args, (status, emitted) => {
+    const inspect = (status: number, emitted: Emitted[]) => {
       result.status = status;
       for (let at = emitted.length - 1; at >= 0; at--)
         if (isRecords(emitted[at])) result.emitted.unshift(...emitted.splice(at, 1));
       try {
-        use(result);
+        use?.(result);
       } catch (error) {
         failure = { error };
       }
-    });
+    };
+    this.#call(name, args, { inspect, place });
     if (failure) throw failure.error;
     return result;
   }

@@ -8,6 +8,7 @@ import {
   type RecordContent,
   type Transmit,
 } from '../ciphers/record-cipher.js';
+import type { SpareMemory } from '../ciphers/spare-memory.js';
 import { Algorithm, type TrafficKeys } from '../ciphers/traffic-keys.js';
 import { WebCryptoCipher } from '../ciphers/web-crypto-cipher.js';
 import type { Failure } from '../errors/failure.js';
@@ -105,14 +106,18 @@ export class RecordLayer {
   }
 
   /**
-   * What comes of ciphertext. Application data goes to the HTTP connection where it can. Not to be called again before the last call has
-   * resolved.
+   * What comes of ciphertext. Application data goes to the HTTP connection where it can. `spare`: the memory of the ciphertext may be
+   * written over. Not to be called again before the last call has resolved.
    */
-  async receive({ records, fault }: CutRecords, target?: EngineTarget): Promise<Received> {
+  async receive(
+    { records, fault }: CutRecords,
+    target?: EngineTarget,
+    spare?: SpareMemory,
+  ): Promise<Received> {
     this.#begun.shift();
     const received: Received = { plaintext: [], passedBytes: 0, closed: false };
     try {
-      await this.#openAll(records, received, target);
+      await this.#openAll(records, received, { target, spare });
       if (fault && !received.closed) throw fault;
     } catch (error) {
       if (error instanceof RecordFault) received.failure = await this.#refuse(error);
@@ -175,12 +180,17 @@ export class RecordLayer {
   }
 
   /** All at once, taken in order. After new keys, what was opened with the old ones is opened again. */
-  async #openAll(records: Uint8Array[], received: Received, target?: EngineTarget): Promise<void> {
+  async #openAll(
+    records: Uint8Array[],
+    received: Received,
+    { target, spare }: { target: EngineTarget | undefined; spare: SpareMemory | undefined },
+  ): Promise<void> {
     let left = records;
     while (left.length > 0 && !received.closed) {
       const cipher = this.#opening;
       // Inside a handshake message data is refused: it must not have passed by then.
-      const { contents, fault } = await cipher.open(left, this.#handshake.isInside ? undefined : target);
+      const to = this.#handshake.isInside ? undefined : target;
+      const { contents, fault } = await cipher.open(left, to, spare);
       let taken = 0;
       for (const content of contents) {
         await this.#takeContent(content, received);
