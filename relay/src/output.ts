@@ -7,6 +7,7 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 export class LogOutput {
   readonly #stream: Writable;
   #dropped = 0;
+  #isCorked = false;
 
   /** `onError` is told that nothing more can be written. */
   constructor(stream: Writable, onError: (error: Error) => void = () => {}) {
@@ -25,8 +26,20 @@ export class LogOutput {
       this.#dropped++;
       return;
     }
+    this.#cork();
     this.#reportDropped();
     this.#stream.write(line);
+  }
+
+  /** The lines of a turn leave in one system call. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#stream.cork();
+    setImmediate(() => {
+      this.#isCorked = false;
+      this.#stream.uncork();
+    });
   }
 
   #reportDropped(): void {

@@ -18,6 +18,9 @@ import type { Outbox } from './outbox.js';
 import { TargetReader } from './target-reader.js';
 import { TargetWriter } from './target-writer.js';
 
+/** Made once: an abort without a reason makes an error with a stack each time. */
+const OVER = new Error('the stream is over');
+
 /** What a socket gives all of its streams. */
 export interface StreamContext {
   /** The socket's number in the relay's events. */
@@ -275,7 +278,7 @@ export class RelayStream {
   #finish(code: ResetCodeNumber | undefined, reason: string): void {
     this.#state = 'over';
     clearTimeout(this.#timer);
-    this.#aborted.abort();
+    this.#aborted.abort(OVER);
     this.#writer.discard();
     this.#reader.discard();
     this.#logClosed(code, reason);

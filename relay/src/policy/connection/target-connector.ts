@@ -16,6 +16,8 @@ const ATTEMPT_DELAY_MS = 250;
 const MAX_ATTEMPTS = 8;
 /** Each takes a file descriptor. */
 const MAX_ATTEMPTS_AT_ONCE = 3;
+/** Made once: an abort without a reason makes an error with a stack each time. */
+const DECIDED = new Error('another attempt has connected, or all have failed');
 
 export interface TargetConnectorOptions {
   policy: TargetPolicy;
@@ -126,7 +128,7 @@ async function connectToOne(
     signal.throwIfAborted();
     throw mostTelling((error as AggregateError).errors);
   } finally {
-    controller.abort();
+    controller.abort(DECIDED);
     unlink();
   }
 }
