@@ -45,6 +45,7 @@ Object.assign(libraries.test, { server: { deps: { inline: ['graphql-ws'] } } });
  */
 const parts = {
   client: 'src/client/client.ts',
+  'dry-run': 'src/client/dry-run.ts',
   'cookie-jar': 'src/http/cookies/cookie-jar.ts',
   'wasm-decoder': 'src/fetch/decoding/wasm-decoder.ts',
   protocol: 'src/websocket/protocol.ts',

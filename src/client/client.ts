@@ -34,6 +34,7 @@ import {
   type SocketOptions,
   TlsSocket,
 } from './socket.js';
+import { WarmUp } from './warm-up.js';
 
 /** What has been checked and loaded for a client. */
 interface Prepared {
@@ -82,6 +83,7 @@ export async function startClient(options: ClientOptions, prepared: Prepared): P
     webSocket: options.webSocket ?? {},
     decoders: new Decoders(options.decoders),
     diagnostics,
+    warmUp: new WarmUp(module),
   });
 }
 
@@ -96,6 +98,7 @@ class Client implements MtlsClient {
   #authentication: Authentication;
   #reader: CertificateReader;
   #pool: Pool;
+  #warmUp: WarmUp;
   #sockets = new Set<Socket>();
   #webSockets: WebSockets;
   #closed = false;
@@ -110,7 +113,9 @@ class Client implements MtlsClient {
     webSocket: WebSocketOptions;
     decoders: Decoders;
     diagnostics: Diagnostics | undefined;
+    warmUp: WarmUp;
   }) {
+    this.#warmUp = parts.warmUp;
     this.#dialer = parts.dialer;
     this.#authentication = parts.authentication;
     this.#reader = parts.reader;
@@ -136,6 +141,7 @@ class Client implements MtlsClient {
   }
 
   async #dial(origin: HostPort, options: DialOptions): Promise<PlaintextStream> {
+    this.#warmUp.stop();
     const dialed = await this.#dialer.dial(origin, { ...options, expectsData: true });
     const { authentication } = dialed;
     return {
@@ -148,6 +154,7 @@ class Client implements MtlsClient {
     if (this.#closed) throw new MtlsError('ERR_CLIENT_CLOSED', 'The client has been closed.');
     const target = parseSocketAddress(address);
     const { alpn, allowHalfOpen } = parseSocketOptions(options);
+    this.#warmUp.stop();
     this.#authentication.noteAsked(target);
     const socket = new TlsSocket({
       address: target,
@@ -191,6 +198,7 @@ class Client implements MtlsClient {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#warmUp.stop();
     this.#dialer.close();
     this.#pool.destroy();
     this.#webSockets.close(new MtlsError('ERR_CLIENT_CLOSED', 'The client has been closed.'));

@@ -54,17 +54,20 @@ export const plainContext: CallContext = { environment: realEnvironment, ask: ()
  * `ERR_ENGINE_FAILED`.
  */
 export class Instance {
+  /** Where randomness and time come from, unless a call has its own. */
+  readonly environment: Environment;
   #module: WebAssembly.Module;
+  #plainContext: CallContext;
   #exports: Exports;
   #memory = new Uint8Array(0);
-  #context: CallContext = plainContext;
+  #context: CallContext;
   #emitted: Emitted[] = [];
   #answer: Uint8Array | undefined;
   #outcomes = new Outcomes();
   #failure: MtlsError | undefined;
 
-  static async create(module: WebAssembly.Module): Promise<Instance> {
-    const instance = new Instance(module);
+  static async create(module: WebAssembly.Module, environment = realEnvironment): Promise<Instance> {
+    const instance = new Instance(module, environment);
     const imports = {
       mtls: instance.#hostImports(),
       wasi_snapshot_preview1: wasiImports({
@@ -90,14 +93,17 @@ export class Instance {
     return instance;
   }
 
-  private constructor(module: WebAssembly.Module) {
+  private constructor(module: WebAssembly.Module, environment: Environment) {
     this.#module = module;
+    this.environment = environment;
+    this.#plainContext = { ...plainContext, environment };
+    this.#context = this.#plainContext;
     this.#exports = { memory: new WebAssembly.Memory({ initial: 0 }) } as Exports;
   }
 
   /** Another instance in the same state: all that a call leaves behind is in the memory. */
   async clone(): Promise<Instance> {
-    const clone = await Instance.create(this.#module);
+    const clone = await Instance.create(this.#module, this.environment);
     clone.#outcomes = this.#outcomes;
     const { memory } = clone.#exports;
     memory.grow(Math.max(0, this.memoryBytes - clone.memoryBytes) / PAGE_BYTES);
@@ -126,7 +132,7 @@ export class Instance {
    * Calls an export. A `Uint8Array` argument is copied into the engine and becomes two arguments (pointer, length);
    * the copy is wiped afterwards. So does one array of them, for bulk data: joined in a buffer that the next one overwrites.
    */
-  call(name: string, args: readonly Argument[], context: CallContext = plainContext): CallResult {
+  call(name: string, args: readonly Argument[], context: CallContext = this.#plainContext): CallResult {
     if (this.#failure) throw this.#failure;
     this.#context = context;
     this.#emitted = [];
@@ -150,7 +156,7 @@ export class Instance {
       );
       throw this.#failure;
     } finally {
-      this.#context = plainContext;
+      this.#context = this.#plainContext;
       this.#emitted = [];
       this.#answer = undefined;
     }

@@ -2,7 +2,7 @@ import { MtlsError } from '../errors.js';
 import { equalBytes } from '../util/bytes.js';
 import type { HostQuestion } from './abi.js';
 import type { CallContext, CallResult, Instance } from './instance.js';
-import { type Environment, realEnvironment } from './wasi.js';
+import type { Environment } from './wasi.js';
 
 export interface AskedQuestion {
   kind: HostQuestion;
@@ -68,7 +68,7 @@ export class Transactions {
     args: readonly (number | Uint8Array)[],
     { respondent, answers }: { respondent: Respondent; answers: GivenAnswer[] },
   ): Promise<CallResult | undefined> {
-    const environment = new ReplayedEnvironment();
+    const environment = new ReplayedEnvironment(this.#instance.environment);
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         environment.rewind();
@@ -160,10 +160,15 @@ function isExpected({ kind, question, answer }: GivenAnswer, { expected }: Respo
 
 /** Records randomness and time on the first run of a call, and gives the same again on the next. */
 class ReplayedEnvironment implements Environment {
+  #source: Environment;
   #random: Uint8Array<ArrayBuffer>[] = [];
   #times: number[] = [];
   #nextRandom = 0;
   #nextTime = 0;
+
+  constructor(source: Environment) {
+    this.#source = source;
+  }
 
   rewind(): void {
     this.#nextRandom = 0;
@@ -176,13 +181,13 @@ class ReplayedEnvironment implements Environment {
       bytes.set(recorded);
       return;
     }
-    realEnvironment.fillRandom(bytes);
+    this.#source.fillRandom(bytes);
     this.#random[this.#nextRandom - 1] = bytes.slice();
   }
 
   now(): number {
     const at = this.#nextTime++;
-    this.#times[at] ??= realEnvironment.now();
+    this.#times[at] ??= this.#source.now();
     return this.#times[at];
   }
 

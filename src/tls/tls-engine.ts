@@ -32,7 +32,7 @@ export class TlsEngine {
     /** Where records are sealed and opened. Default: in the instance of the handshakes. */
     records?: Promise<RecordEngine>,
   ): Promise<TlsEngine> {
-    const [instance, engine] = await Promise.all([Instance.create(module), records]);
+    const [instance, engine] = await Promise.all([Instance.create(module, settings.environment), records]);
     return new TlsEngine(instance, settings, engine ?? new RecordEngine(instance));
   }
 

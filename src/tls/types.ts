@@ -1,5 +1,6 @@
 import type { ClientCredential } from '../engine/credential.js';
 import type { KeyPins, TrustMaterial } from '../engine/trust.js';
+import type { Environment } from '../engine/wasi.js';
 import type { MtlsError } from '../errors.js';
 
 /** A version of TLS that this library speaks. */
@@ -48,6 +49,8 @@ export interface TlsSettings extends TrustMaterial {
   evaluateServers?: boolean;
   /** Takes each line of a key log. Default: there is none. */
   dangerouslyLogKeys?: ((line: string) => void) | undefined;
+  /** Where randomness and time come from. Default: the platform. */
+  environment?: Environment;
 }
 
 export interface TlsConnectOptions {
