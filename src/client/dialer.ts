@@ -138,6 +138,7 @@ export class Dialer {
         expectsData,
         signal: controller.signal,
       });
+      stream.pass();
       watch?.agreed(connection.info);
       const timings = { tunnelMs: connectedMs - startMs, handshakeMs: performance.now() - connectedMs };
       const basis = authentication.basis({ resumed: connection.info.resumed, sessions });

@@ -9,15 +9,18 @@ export class ReadAheadStream implements DirectStream {
   readonly writable: WritableStream<Uint8Array>;
   readonly direct: DirectWriter | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #readSource: () => Promise<ReadableStreamReadResult<Uint8Array>>;
+  #passes = false;
   #ahead: Promise<ReadableStreamReadResult<Uint8Array>>[] = [];
   #aheadBytes = 0;
   #end: { error?: unknown } | undefined;
   #heard = false;
 
-  constructor({ readable, writable, direct }: DirectStream) {
-    this.writable = writable;
-    this.direct = direct;
-    this.#reader = readable.getReader();
+  constructor(stream: DirectStream) {
+    this.writable = stream.writable;
+    this.direct = stream.direct;
+    this.#reader = stream.readable.getReader();
+    this.#readSource = () => stream.read?.() ?? this.#reader.read();
     this.#reader.closed.catch(() => {});
     this.readable = new ReadableStream(
       {
@@ -32,7 +35,16 @@ export class ReadAheadStream implements DirectStream {
     );
   }
 
-  async read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+  read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    return this.#passes && this.#ahead.length === 0 ? this.#readSource() : this.#next();
+  }
+
+  /** Nobody asks any longer how it ended, and what has come. */
+  pass(): void {
+    this.#passes = true;
+  }
+
+  async #next(): Promise<ReadableStreamReadResult<Uint8Array>> {
     const result = await (this.#ahead.shift() ?? this.#read());
     this.#aheadBytes -= result.value?.length ?? 0;
     return result;
@@ -75,7 +87,7 @@ export class ReadAheadStream implements DirectStream {
 
   async #read(): Promise<ReadableStreamReadResult<Uint8Array>> {
     try {
-      const result = await this.#reader.read();
+      const result = await this.#readSource();
       if (result.done) this.#end = {};
       else {
         this.#heard = true;

@@ -15,9 +15,11 @@ export interface PlaintextChannel {
    * connection failed with, behind what came before.
    */
   receive(sink: PlaintextSink): Promise<boolean>;
+  /** Whether there is room: `untilWritable` need not be waited for. */
+  hasRoom(): boolean;
   /** Resolves when there is room. */
   untilWritable(): Promise<void>;
-  /** Not to be called again before the last call has settled. */
+  /** Calls may overlap: what is sent leaves in their order. */
   send(output: EngineOutput): Promise<void>;
   /** Ends this side. */
   close(): Promise<void>;

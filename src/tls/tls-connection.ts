@@ -184,6 +184,10 @@ export class TlsConnection implements PlaintextChannel {
     return true;
   }
 
+  hasRoom(): boolean {
+    return !this.#freed && this.#transport.hasRoom();
+  }
+
   /** In place of `writable`, as are `send` and `close`. */
   untilWritable(): Promise<void> {
     return this.#until(this.#transport.untilWritable());
@@ -277,7 +281,7 @@ export class TlsConnection implements PlaintextChannel {
     }
   }
 
-  async #send(send: (records: RecordLayer) => Promise<void>): Promise<void> {
+  async #send(send: (records: RecordLayer) => Promise<void> | void): Promise<void> {
     try {
       await send(this.#usable());
     } catch (error) {

@@ -39,6 +39,11 @@ export class Transport {
     else this.#writer.write(roomBytes === undefined ? bytes : bytes.slice()).catch(() => {});
   }
 
+  /** Whether a message would leave at once. */
+  hasRoom(): boolean {
+    return (this.#writer.desiredSize ?? 0) > 0 && this.#direct?.roomAhead() === undefined;
+  }
+
   /** Resolves when there is room; rejects when there will be none, or by `endWaiting`. */
   untilWritable(): Promise<void> {
     return this.#until(() => this.#direct?.roomAhead());

@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import { deferred } from '../util/promises.js';
+import { type Deferred, deferred } from '../util/promises.js';
 import type { DirectStream, DirectWriter } from './direct-writer.js';
 import type { RelayedStream, StreamHandlers } from './socket/relayed-stream.js';
 import { ChunkQueue } from './wire/chunk-queue.js';
@@ -29,8 +29,10 @@ export class ByteStreams implements DirectStream, StreamHandlers {
 
   /** Received, and not yet taken by the consumer. */
   readonly #received = new ChunkQueue();
-  /** A read is waiting. */
+  /** A read of the readable is waiting. */
   #wanted = false;
+  /** Those in place of the readable. */
+  readonly #reads: Deferred<ReadableStreamReadResult<Uint8Array>>[] = [];
   /** Something that was written has not been sent, or there is no room for more. */
   #full = false;
   #writing = deferred<void>();
@@ -49,6 +51,14 @@ export class ByteStreams implements DirectStream, StreamHandlers {
     stream.handlers = this;
     signal?.addEventListener('abort', this.#onAbort);
     if (signal?.aborted) this.#onAbort();
+  }
+
+  read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    const read = deferred<ReadableStreamReadResult<Uint8Array>>();
+    this.#reads.push(read);
+    this.#deliver();
+    if (this.#readableDone) this.#endReads();
+    return read.promise;
   }
 
   onBytes(bytes: Uint8Array): void {
@@ -142,17 +152,27 @@ export class ByteStreams implements DirectStream, StreamHandlers {
     this.#releaseSignal();
   }
 
-  /** Hands one chunk to a waiting read, or ends the stream once all chunks are taken. */
+  /** Hands each waiting read a chunk, or ends the stream once all chunks are taken. */
   #deliver(): void {
-    if (this.#wanted) {
+    while (this.#wanted || this.#reads.length > 0) {
       const chunk = this.#received.shift();
-      if (chunk) {
+      if (!chunk) break;
+      const read = this.#reads.shift();
+      if (read) read.resolve({ done: false, value: chunk });
+      else {
         this.#wanted = false;
         this.#readController?.enqueue(chunk);
-        this.#stream.consumed(chunk.length);
       }
+      this.#stream.consumed(chunk.length);
     }
     if (this.#received.byteLength === 0) this.#finishReadable();
+  }
+
+  #endReads(): void {
+    for (const read of this.#reads.splice(0)) {
+      if (this.#failure && !this.#remoteEnded) read.reject(this.#failure.error);
+      else read.resolve({ done: true, value: undefined });
+    }
   }
 
   #finishReadable(): void {
@@ -160,6 +180,7 @@ export class ByteStreams implements DirectStream, StreamHandlers {
     this.#readableDone = true;
     if (this.#remoteEnded) this.#readController?.close();
     else this.#readController?.error(this.#failure?.error);
+    this.#endReads();
   }
 
   /** Ends both directions from this side; what was received and not read is dropped. */
@@ -171,6 +192,7 @@ export class ByteStreams implements DirectStream, StreamHandlers {
       this.#readController?.error(error);
     }
     this.onError(error);
+    this.#endReads();
   }
 
   #releaseSignal(): void {

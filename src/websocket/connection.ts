@@ -10,8 +10,10 @@ import { MessageReader } from './message-reader.js';
 
 /** A message is sent in frames of no more, so that a pong need not wait for its end. */
 const FRAME_BYTES = 64 * 1024;
-/** So much is written at once, and that is what a pong may wait for. */
+/** So much is written at once. */
 const WRITE_BYTES = 3 * FRAME_BYTES;
+/** Writes that are sealed at once, and what a pong may wait for. */
+const MAX_WRITES = 2;
 /** How long the server may take to answer our Close, and then to end the connection. */
 const CLOSE_TIMEOUT_MS = 10_000;
 const LINGER_MS = 2_000;
@@ -51,6 +53,7 @@ export class WebSocketConnection {
   #pong: Uint8Array | undefined;
   #close: Uint8Array | undefined;
   #closeSent = false;
+  #writeFailed = false;
   #peerClose: { code: number; reason: string } | undefined;
   #over = false;
   #writing = new Wakeup();
@@ -142,21 +145,27 @@ export class WebSocketConnection {
 
   async #writeAll(): Promise<void> {
     const { channel } = this.#stream;
-    while (!this.#over && !this.#closeSent) {
+    const writes: Promise<void>[] = [];
+    while (!this.#over && !this.#writeFailed) {
       if (!this.#pong && this.#queue.length === 0 && !this.#close) {
         await this.#writing.wait();
         continue;
       }
-      await channel.untilWritable();
-      await this.#resolveBlob();
+      if (!channel.hasRoom()) await channel.untilWritable();
+      if (isBlob(this.#queue[0]?.payload)) await this.#resolveBlob();
       if (this.#over) return;
       const { frames, bytes, close } = this.#gather();
       // With something in the queue, it is a Blob that came while another was read.
       if (frames.length === 0) continue;
-      await this.#write(frames);
-      if (bytes) this.#listener.onSent(bytes);
-      if (close) this.#onCloseSent();
+      const write = this.#write(frames).then(() => {
+        if (bytes) this.#listener.onSent(bytes);
+        if (close) this.#onCloseSent();
+      });
+      write.catch(error => this.#onWriteFailed(error));
+      if (writes.push(write) === MAX_WRITES) await writes.shift();
+      if (close) break;
     }
+    await Promise.all(writes);
   }
 
   #write(frames: readonly OutgoingFrame[]): Promise<void> {
@@ -202,7 +211,8 @@ export class WebSocketConnection {
 
   /** The server may have said why before it stopped reading, and that is read first; then the end shows there as well. */
   #onWriteFailed(error: unknown): void {
-    if (this.#over) return;
+    if (this.#over || this.#writeFailed) return;
+    this.#writeFailed = true;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#fail(error), LINGER_MS);
   }

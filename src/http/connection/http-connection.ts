@@ -231,7 +231,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   async #writeAll(): Promise<void> {
     while (!this.#over) {
       if (this.#state.output > 0) {
-        await this.#channel.untilWritable();
+        if (!this.#channel.hasRoom()) await this.#channel.untilWritable();
         if (this.#over) return;
         await this.#channel.send({
           target: { engine: this.#engine.records, connection: this.#handle },

@@ -26,6 +26,10 @@ export class StreamChannel implements PlaintextChannel {
     return !done;
   }
 
+  hasRoom(): boolean {
+    return (this.#writer.desiredSize ?? 0) > 0;
+  }
+
   untilWritable(): Promise<void> {
     return this.#writer.ready.then(() => {});
   }

@@ -54,7 +54,7 @@ export interface RecordCipher {
   readonly isUsedUp: boolean;
   /** The whole records for content of any length. */
   seal(type: number, content: Uint8Array): Promise<Uint8Array> | Uint8Array;
-  /** Transmits the whole records for application data. */
+  /** Transmits the whole records for application data, behind those of earlier calls. */
   sealOutput(output: EngineOutput, transmit: Transmit): Promise<void> | void;
   /** Begins to open whole records, if that can be done beside other work. `open` is to follow for each of them, in this order. */
   announce?(records: readonly Uint8Array[]): void;

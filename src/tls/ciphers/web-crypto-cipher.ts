@@ -61,6 +61,10 @@ export class WebCryptoCipher implements RecordCipher {
   /** Begun, and not yet taken: what a small record carries is known. */
   #begun: (Promise<RecordContent> | Opened)[] = [];
   #small: SmallRecords;
+  /** Output that is being sealed, or has failed. */
+  #outputs = 0;
+  /** Resolves when that has been transmitted. */
+  #lastOutput: Promise<void> = Promise.resolve();
 
   /** Wipes the key's bytes. */
   static async create(
@@ -100,20 +104,20 @@ export class WebCryptoCipher implements RecordCipher {
 
   sealOutput({ take }: EngineOutput, transmit: Transmit): Promise<void> | void {
     const content = take() ?? nothing;
-    if (!this.#small.takes(content)) return this.#sealLarge(content, transmit);
-    this.#small.transmit(content, this.#sequence++, transmit);
-  }
-
-  async #sealLarge(content: Uint8Array, transmit: Transmit): Promise<void> {
-    const parts = await this.#sealParts(ContentType.applicationData, content);
-    const length = parts.reduce((sum, part) => sum + part.length, ROOM_BYTES);
-    const sealed = keptSealed.take(length);
-    let end = ROOM_BYTES;
-    for (const part of parts) {
-      sealed.set(part, end);
-      end += part.length;
+    if (this.#outputs === 0 && this.#small.takes(content)) {
+      this.#small.transmit(content, this.#sequence++, transmit);
+      return;
     }
-    transmit(sealed.subarray(ROOM_BYTES), ROOM_BYTES);
+    this.#outputs++;
+    const sealing = this.#sealParts(ContentType.applicationData, content);
+    sealing.catch(() => {});
+    this.#lastOutput = this.#lastOutput
+      .then(() => sealing)
+      .then(parts => {
+        this.#outputs--;
+        transmitTogether(parts, transmit);
+      });
+    return this.#lastOutput;
   }
 
   /** The pieces of all records. What is to be sealed may change afterwards: WebCrypto copies it in the call. */
@@ -245,6 +249,18 @@ export class WebCryptoCipher implements RecordCipher {
       (nonce[at] as number) ^= rest % 256;
     return nonce;
   }
+}
+
+/** In one piece, from kept memory. */
+function transmitTogether(parts: readonly Uint8Array[], transmit: Transmit): void {
+  const length = parts.reduce((sum, part) => sum + part.length, ROOM_BYTES);
+  const sealed = keptSealed.take(length);
+  let end = ROOM_BYTES;
+  for (const part of parts) {
+    sealed.set(part, end);
+    end += part.length;
+  }
+  transmit(sealed.subarray(ROOM_BYTES), ROOM_BYTES);
 }
 
 function aesGcm({ nonce, additionalData }: AeadParameters): AesGcmParams {

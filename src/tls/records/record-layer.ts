@@ -57,8 +57,10 @@ export class RecordLayer {
   /** The server has asked for new keys of ours: they are due before the next data (RFC 8446 section 4.6.3). */
   #updateIsDue = false;
   #closed = false;
-  /** One at a time, so that records leave in the order of their numbers. */
+  /** Settles when all has been transmitted: records leave in the order of their numbers. Behind a failure nothing follows: a number is missing. */
   #turn: Promise<void> = Promise.resolve();
+  /** Sends that wait for their turn, or have failed: no other may overtake them. */
+  #waiting = 0;
 
   static async create(
     external: ExternalConnection,
@@ -138,16 +140,36 @@ export class RecordLayer {
     );
   }
 
-  /** The same for what an HTTP connection has to send. */
-  sendOutput(output: EngineOutput): Promise<void> {
-    return this.#sendData(cipher => cipher.sealOutput(output, this.#transmit));
+  /** The same for output: in the call, where nothing is in the way. Later output may follow while earlier is being sealed. */
+  sendOutput(output: EngineOutput): Promise<void> | void {
+    if (this.#waiting > 0 || this.#needsNewKeys)
+      return this.#sendData(cipher => cipher.sealOutput(output, this.#transmit));
+    const sent = this.#seal(output);
+    if (!sent) return;
+    this.#turn = sent;
+    sent.catch(() => {
+      this.#waiting++;
+    });
+    return sent;
+  }
+
+  #seal(output: EngineOutput): Promise<void> | void {
+    try {
+      return this.#sealing.sealOutput(output, this.#transmit);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #sendData(send: (cipher: RecordCipher) => Promise<void> | void): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#updateIsDue || this.#sealing.isUsedUp) this.#transmit(await this.#updateSendKeys());
+      if (this.#needsNewKeys) this.#transmit(await this.#updateSendKeys());
       await send(this.#sealing);
     });
+  }
+
+  get #needsNewKeys(): boolean {
+    return this.#updateIsDue || this.#sealing.isUsedUp;
   }
 
   /** Sends close_notify. Nothing follows it. */
@@ -165,8 +187,10 @@ export class RecordLayer {
   }
 
   #inTurn(send: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(send);
-    // Behind a failure nothing follows: the number of its record is missing.
+    this.#waiting++;
+    const done = this.#turn.then(send).then(() => {
+      this.#waiting--;
+    });
     this.#turn = done;
     done.catch(() => {});
     return done;
