@@ -18,6 +18,7 @@ rmSync(PAGES, { recursive: true, force: true });
 mkdirSync(PAGES, { recursive: true });
 writePages();
 runTool('typedoc', ['--options', 'typedoc.json']);
+linkApiPages();
 buildDemo();
 runTool('vitepress', ['build', '.']);
 const dead = deadLinks(OUTPUT);
@@ -45,6 +46,16 @@ function writePages() {
     writeFileSync(join(PAGES, path), text);
   }
   cpSync(join(SITE, 'demo.md'), join(PAGES, 'demo.md'));
+}
+
+/** Comments name a document by its path in the package: on the site it is a page. */
+function linkApiPages() {
+  const api = join(PAGES, 'api');
+  for (const name of readdirSync(api, { recursive: true }).filter(it => it.endsWith('.md'))) {
+    const text = readFileSync(join(api, name), 'utf8');
+    const linked = text.replaceAll(/`docs\/([\w-]+)\.md`/g, '[$1](/$1.md)');
+    if (linked !== text) writeFileSync(join(api, name), linked);
+  }
 }
 
 /** The demo's static part; it asks for the relay's address. */
