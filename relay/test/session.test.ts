@@ -232,6 +232,32 @@ test('a page that vanishes leaves neither memory nor a connection behind', async
   await until(() => targets.every(({ destroyed, readableEnded }) => destroyed || readableEnded));
 });
 
+test('behind a page that does not read, targets are not read either', async () => {
+  const endless = await startTarget(socket => {
+    const more = () => {
+      while (!socket.destroyed && socket.write(new Uint8Array(65_536)));
+    };
+    socket.on('drain', more).resume();
+    more();
+  });
+  const { url, resources, sessions } = await startSessions({ allow: [`127.0.0.1:${endless.port}`] });
+  const page = await TestPage.open({ url });
+  await page.welcome();
+  page.webSocket.pause();
+  page.open(1, endless.port);
+  const { memory } = resources;
+  // What the kernel takes for the page comes first.
+  await until(() => (sessions[0]?.heldBytes ?? 0) > 500_000);
+  for (let stream = 2; stream <= 60; stream++) page.open(stream, endless.port);
+  await until(() => endless.sockets.length === 60);
+  await sleep(300);
+  expect(memory.heldBytes).toBeLessThan(2_000_000);
+  page.webSocket.resume();
+  await until(() =>
+    Array.from({ length: 60 }, (_, index) => page.receivedBytes(index + 1)).every(bytes => bytes > 0),
+  );
+});
+
 test('without memory no stream is opened and no credit given, until there is some again', async () => {
   const echo = await startEcho();
   const { url, resources } = await startSessions({

@@ -223,7 +223,9 @@ export class RelayStream {
     if (settings.idleTimeoutMs > 0)
       this.#timer = setTimeout(() => this.reset(ResetCode.idle), settings.idleTimeoutMs);
     outbox.sendControl(encodeOpened(this.number));
-    if (!this.#gate) this.#writer.start(socket);
+    if (this.#gate) return;
+    if (!this.#reader.start()) socket.pause();
+    this.#writer.start(socket);
   }
 
   #onBytes(bytes: Uint8Array): boolean {

@@ -54,6 +54,13 @@ export class TargetReader implements TurnTaker {
     return this.#sentBytes;
   }
 
+  /** Begins; `false`: what is read now could only wait, so that the target is not to be read until `onResume`. */
+  start(): boolean {
+    this.#paused = this.#mustPause();
+    this.#requestTurn();
+    return !this.#paused;
+  }
+
   /** Takes bytes that are valid during the call; `false` stops the reading until `onResume`. */
   read(bytes: Uint8Array): boolean {
     const { buffer, end } = this.#join(bytes);

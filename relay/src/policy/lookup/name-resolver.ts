@@ -22,6 +22,9 @@ export interface Answer {
 /** Addresses of a family that are looked at: whoever controls a name's DNS chooses how many there are. */
 export const MAX_ADDRESSES = 16;
 
+/** Made once: a flood of lookups must not make as many errors with stacks. */
+const TOO_MANY = new LookupLimitError('too many lookups');
+
 /** Top-level names that no server is asked about (RFC 6761 section 6.4, RFC 7686). */
 const NEVER_FOUND = /(?:^|\.)(?:invalid|onion)$/;
 
@@ -70,7 +73,7 @@ export abstract class NameResolver {
     const kept = this.#cache.get(name);
     if (kept) return kept;
     const release = await this.#slots.acquire(account, signal);
-    if (!release) throw new LookupLimitError('too many lookups');
+    if (!release) throw TOO_MANY;
     return orAborted(this.#lookUpOnce(name, signal).finally(release), signal);
   }
 
