@@ -67,6 +67,20 @@ for (const kind of serverKinds) {
         expect(await response.json()).toEqual({ length: upload.length, sha256: sha256(upload) });
       });
 
+      test('takes 8 MiB in chunks of odd lengths that arrive as they are', async () => {
+        let end = 0;
+        const body = new ReadableStream({
+          pull(controller) {
+            if (end === upload.length) return controller.close();
+            const start = end;
+            end = Math.min(start + 1 + ((start * 7) % 40_009), upload.length);
+            controller.enqueue(new Uint8Array(upload.subarray(start, end)));
+          },
+        });
+        const response = await client.fetch(urlOf(sumPath), { method: 'POST', body });
+        expect(await response.json()).toEqual({ length: upload.length, sha256: sha256(upload) });
+      });
+
       test(`answers ${MANY_REQUESTS} requests one after the other`, async () => {
         for (let count = 0; count < MANY_REQUESTS; count++) {
           const response = await client.fetch(urlOf('/'));

@@ -1,10 +1,13 @@
 import type { HttpEngine } from '../http-engine.js';
-import type { BodyReader } from './body-reader.js';
+import { BodyPieces } from './body-pieces.js';
 import { type OnProgress, ProgressCounter } from './progress.js';
 import type { RequestBody } from './request-body.js';
 
-/** What the engine is given at once, and how often the page is told how far an upload is. */
-const PIECE_BYTES = 128 * 1024;
+/**
+ * What the engine is given at once, and how often the page is told how far an upload is: as frames of HTTP/2, each of which fills a TLS
+ * record with its head of 9 bytes, it makes a message of the tunnel.
+ */
+const PIECE_BYTES = 15 * (16_384 - 9);
 /** A body that is no larger comes along with its request's head: whoever reads that has most likely read it all. */
 const SMALL_BODY_BYTES = 16 * 1024;
 
@@ -21,8 +24,7 @@ export class Upload {
   #body: RequestBody | undefined;
   #onOver: () => void;
   #exchange = 0;
-  #reader: BodyReader | undefined;
-  #piece = new Uint8Array(0);
+  #pieces: BodyPieces | undefined;
   #progress: ProgressCounter | undefined;
 
   /** `onOver` is called when the body has been sent, cannot be read, or is not wanted any more; not by `stop` and `abandon`. */
@@ -72,25 +74,18 @@ export class Upload {
   /** Lets go of a body that is being read. What nobody has read yet may serve another attempt. */
   stop(reason: unknown): void {
     this.over = true;
-    this.#reader?.cancel(reason);
+    this.#pieces?.cancel(reason);
   }
 
   /** Lets go of the body in any case. */
   abandon(reason: unknown): void {
-    if (!this.#reader) this.#body?.abandon(reason);
+    if (!this.#pieces) this.#body?.abandon(reason);
     this.stop(reason);
   }
 
-  async #next(): Promise<Uint8Array | undefined> {
-    while (this.#piece.length === 0) {
-      this.begun = true;
-      this.#reader ??= this.#body?.open();
-      const next = await this.#reader?.next();
-      if (!next) return undefined;
-      this.#piece = next as Uint8Array<ArrayBuffer>;
-    }
-    const piece = this.#piece.subarray(0, PIECE_BYTES);
-    this.#piece = this.#piece.subarray(PIECE_BYTES);
-    return piece;
+  #next(): Promise<Uint8Array | undefined> {
+    this.begun = true;
+    if (this.#body) this.#pieces ??= new BodyPieces(this.#body.open(), PIECE_BYTES);
+    return this.#pieces?.next() ?? Promise.resolve(undefined);
   }
 }

@@ -3,6 +3,9 @@ import { Instance } from '../../../src/engine/instance.js';
 import { client, serve, type TestClient, url } from './support/servers.js';
 
 const REQUESTS = 20;
+const UPLOAD_BYTES = 8_000_000;
+/** What fits into a message of the tunnel. */
+const MESSAGE_BYTES = 15 * 16_384;
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -28,4 +31,42 @@ describe.each(['h2', 'http/1.1'] as const)('small requests one after the other o
     expect(count('http_advance')).toBeLessThan(REQUESTS / 4);
     tested.close();
   });
+});
+
+function chunksOf(length: number): ReadableStream<Uint8Array> {
+  let left = UPLOAD_BYTES;
+  return new ReadableStream({
+    pull(controller) {
+      if (left === 0) return controller.close();
+      left -= length;
+      controller.enqueue(new Uint8Array(length));
+    },
+  });
+}
+
+describe.each(['h2', 'http/1.1'] as const)('an upload over %s', protocol => {
+  const bodies = {
+    'of bytes': () => new Uint8Array(UPLOAD_BYTES),
+    'of chunks of 1,000 bytes': () => chunksOf(1_000),
+    'of chunks of 64,000 bytes': () => chunksOf(64_000),
+  };
+
+  it.each(Object.entries(bodies))(
+    '%s calls the engine once for each message of the tunnel',
+    async (_, body) => {
+      const server = await serve(protocol, async (request, response) => {
+        let bytes = 0;
+        for await (const chunk of request) bytes += chunk.length;
+        response.end(`${bytes}`);
+      });
+      const tested = await client(protocol);
+      await inTurn(tested, url(server), 1);
+      const calls = vi.spyOn(Instance.prototype, 'call');
+      const response = await tested.fetch(url(server), { method: 'POST', body: body() });
+      expect(await response.text()).toBe(`${UPLOAD_BYTES}`);
+      const sent = calls.mock.calls.filter(it => it[0] === 'http_request_send');
+      expect(sent.length).toBeLessThanOrEqual(1.1 * (UPLOAD_BYTES / MESSAGE_BYTES) + 2);
+      tested.close();
+    },
+  );
 });

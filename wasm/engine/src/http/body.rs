@@ -10,9 +10,10 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::event::{Event, Events};
 use super::failure::Aborted;
+use super::sent::{HEAD_BYTES, RECORD_BYTES};
 
-/// What is given to an h2 connection at once. Tomcat up to 10.1.44 loses its place among frames that are four times as long.
-pub const H2_FRAME_BYTES: usize = 4096;
+/// What is given to an h2 connection at once: a frame that fills a TLS record.
+pub const H2_FRAME_BYTES: usize = RECORD_BYTES - HEAD_BYTES;
 
 /// The host's end of a body. Holds at most the pieces that it was asked for.
 #[derive(Clone)]

@@ -14,10 +14,10 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use super::fault::Details;
 use super::faults::Faults;
 use super::frames::{growth_of, Frames};
-use super::sent::Sent;
+use super::sent::{Sent, RECORD_BYTES};
 
-/// How much hyper may write before the host has to take it: its 16 records of TLS 1.3 fill a message of the tunnel.
-const OUTPUT_LIMIT: usize = 256 * 1024 - 16 * 22;
+/// How much hyper may write before the host has to take it: whole records, which fill a message of the tunnel.
+const OUTPUT_LIMIT: usize = 15 * RECORD_BYTES;
 /// From this much on, more is likely to follow.
 const BULK_BYTES: usize = 4096;
 
@@ -137,7 +137,10 @@ impl Pipe {
         if let Some(frames) = &mut state.frames {
             frames.windows.note_settings(Instant::now());
         }
-        std::mem::take(&mut state.outgoing)
+        let output = std::mem::take(&mut state.outgoing);
+        let State { sent, outgoing, .. } = &mut *state;
+        sent.go_on(outgoing);
+        output
     }
 
     /// The body of a response over h2 is going to be read.
@@ -235,12 +238,22 @@ impl State {
         let mut written = 0;
         for piece in pieces {
             let accepted = piece.get(..room.min(piece.len())).unwrap_or_default();
-            room -= accepted.len();
-            written += accepted.len();
-            match self.frames {
+            let passed = match self.frames {
                 Some(_) => self.sent.pass(accepted, &mut self.outgoing),
-                None => self.outgoing.extend_from_slice(accepted),
+                None => {
+                    self.outgoing.extend_from_slice(accepted);
+                    accepted.len()
+                }
+            };
+            room = OUTPUT_LIMIT.saturating_sub(self.outgoing.len());
+            written += passed;
+            if passed < piece.len() {
+                break;
             }
+        }
+        if written == 0 && wanted > 0 {
+            self.writer = Some(cx.waker().clone());
+            return Poll::Pending;
         }
         Poll::Ready(Ok(written))
     }

@@ -1,11 +1,16 @@
 //! The frames that h2 sends, on their way to the server: the window that the settings announce becomes [`START`], and the
 //! growth that h2 grants to streams is left out for that of `windows.rs`.
+//!
+//! No frame begins in one TLS record and ends in the next, unless it is longer than a record. Browsers send so too, and Tomcat up
+//! to 10.1.44 damages bodies or ends the connection otherwise.
 
 use super::windows::START;
 
 /// The connection preface (RFC 9113 section 3.4).
 const PREFACE_BYTES: usize = 24;
-const HEAD_BYTES: usize = 9;
+pub const HEAD_BYTES: usize = 9;
+/// What the output is cut into, from its beginning (RFC 8446 section 5.1).
+pub const RECORD_BYTES: usize = 16_384;
 const SETTINGS: u8 = 4;
 const WINDOW_UPDATE: u8 = 8;
 const SETTING_BYTES: usize = 6;
@@ -32,29 +37,44 @@ impl Default for Sent {
 }
 
 impl Sent {
-    pub fn pass(&mut self, mut bytes: &[u8], output: &mut Vec<u8>) {
-        while !bytes.is_empty() {
+    /// Gives how many bytes have passed, or are held. The others have to wait until the output is taken.
+    pub fn pass(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> usize {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.left == 0 && self.wanted() == 0 && !self.pass_held(output) {
+                break;
+            }
             let wanted = match self.left {
                 0 => self.wanted(),
                 left => left,
             };
-            let (piece, rest) = bytes.split_at(bytes.len().min(wanted));
-            bytes = rest;
+            let (piece, behind) = rest.split_at(rest.len().min(wanted));
+            rest = behind;
             if self.left > 0 {
                 self.left -= piece.len();
                 output.extend_from_slice(piece);
             } else {
                 self.held.extend_from_slice(piece);
-                self.pass_held(output);
             }
         }
-        self.flush(output);
+        self.go_on(output);
+        bytes.len() - rest.len()
     }
 
     /// Sends frames of the client's own, behind the one that is on its way.
     pub fn add(&mut self, frames: &[u8], output: &mut Vec<u8>) {
         self.behind.extend_from_slice(frames);
-        self.flush(output);
+        self.go_on(output);
+    }
+
+    /// The output has been taken: this is the next.
+    pub fn go_on(&mut self, output: &mut Vec<u8>) {
+        if self.left == 0 && !self.held.is_empty() && self.wanted() == 0 {
+            self.pass_held(output);
+        }
+        if self.left == 0 && self.held.is_empty() && fits(self.behind.len(), output) {
+            output.append(&mut self.behind);
+        }
     }
 
     /// How many bytes of the frame have to be held yet.
@@ -64,26 +84,24 @@ impl Sent {
         whole - self.held.len()
     }
 
-    fn pass_held(&mut self, output: &mut Vec<u8>) {
-        let Some(head) = self.head() else { return };
+    /// False where the record has no room for the frame.
+    fn pass_held(&mut self, output: &mut Vec<u8>) -> bool {
+        let Some(head) = self.head() else { return true };
+        let is_left_out = head.kind == WINDOW_UPDATE && head.stream != 0;
+        if !is_left_out && !fits(HEAD_BYTES + head.len, output) {
+            return false;
+        }
         if !head.may_change() {
             self.left = head.len;
-        } else if self.wanted() > 0 {
-            return;
         }
         if head.kind == SETTINGS {
             announce(self.held.get_mut(HEAD_BYTES..).unwrap_or_default());
         }
-        if head.kind != WINDOW_UPDATE || head.stream == 0 {
-            output.extend_from_slice(&self.held);
+        if !is_left_out {
+            output.append(&mut self.held);
         }
         self.held.clear();
-    }
-
-    fn flush(&mut self, output: &mut Vec<u8>) {
-        if self.left == 0 && self.held.is_empty() {
-            output.append(&mut self.behind);
-        }
+        true
     }
 
     fn head(&self) -> Option<Head> {
@@ -94,6 +112,12 @@ impl Sent {
             stream: u32::from_be_bytes(stream),
         })
     }
+}
+
+/// Whether so many bytes may follow in the record that the output ends in.
+fn fits(bytes: usize, output: &[u8]) -> bool {
+    let used = output.len() % RECORD_BYTES;
+    used == 0 || used + bytes <= RECORD_BYTES
 }
 
 struct Head {

@@ -12,4 +12,5 @@ mod faults;
 mod h2_peer;
 mod huffman;
 mod peer;
+mod sent;
 mod windows;
