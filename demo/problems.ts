@@ -21,7 +21,7 @@ type PageCode = 'ADDRESS' | 'STATUS' | 'DIFFERENT' | 'ABORTED';
 const TEXTS: Record<MtlsErrorCode | PageCode, Text> = {
   ERR_P12_PASSWORD: ['Wrong password', 'The file is still chosen: type its password again.'],
   ERR_P12_KEY_PASSWORD: [
-    'The key has a password of its own',
+    'The key has a separate password',
     'The file’s password is right. Type that of the key below it.',
   ],
   ERR_P12_MALFORMED: ['Damaged, or not a PKCS#12 file', 'Export the file again, or choose another.'],

@@ -14,7 +14,7 @@ import { parseNat64Prefix } from './policy/addresses/nat64.js';
 import { parseResolverSettings, type ResolverSettings } from './policy/lookup/resolver-settings.js';
 import { parseTargetRule, type TargetRule } from './policy/target-rule.js';
 
-/** Which way bytes went that the relay passed on. */
+/** The direction of bytes that the relay passes on. */
 export type RelayDirection = 'page-to-target' | 'target-to-page';
 
 /** Options of `createRelay`. */
@@ -27,13 +27,13 @@ export interface RelayOptions extends RelayLimits {
   path?: string;
   /**
    * Targets that pages may connect to, each `host:port`: a name, `*.example.com` (every name below, at any depth), an address,
-   * a network (`10.0.0.0/8:443`, `[fd00::/8]:443`) or `*`; the port a number, `8000-8099` or `*`. A name admits the private
-   * addresses that it resolves to, a wildcard and `*` global ones only (`docs/tunnel.md`). Default `[]`, which allows nothing.
+   * a network (`10.0.0.0/8:443`, `[fd00::/8]:443`) or `*`; the port is a number, `8000-8099` or `*`. A name leads to private addresses
+   * too, a wildcard and `*` to global ones only (`docs/tunnel.md` of `browser-mtls`). Default `[]`, which allows nothing.
    */
   allow?: string[];
   /**
-   * Whether a stream must begin with a TLS ClientHello whose server name is the target's host (none, where that is an address),
-   * so that pages reach nothing but TLS servers through the relay. Default `false`.
+   * Whether a stream must begin with a TLS ClientHello whose server name is the target's host (none if the target is an address). So
+   * pages reach only TLS servers through the relay. Default `false`.
    */
   requireClientHello?: boolean;
   /**
@@ -50,22 +50,22 @@ export interface RelayOptions extends RelayLimits {
   nat64Prefixes?: string[];
   /**
    * Origins of pages that may connect, as the browser sends them (`https://app.example.com`), or `*` for all. A request without
-   * Origin comes from no page: it is served when a token is asked for or `*` is listed. Default `[]`, no page.
+   * Origin does not come from a page: it is served if a token is required or `*` is listed. Default `[]`, no page.
    */
   origins?: string[];
-  /** Tokens of which the page must send one, each 16 to 4,096 bytes. Default `[]`, none asked for. */
+  /** Tokens of 16 to 4,096 bytes, one of which the page must send. Default `[]`: no token is required. */
   tokens?: (string | RelayToken)[];
-  /** JSON Web Tokens to admit by; together with `tokens`, either will do. Default: none asked for. */
+  /** How JSON Web Tokens are verified. Together with `tokens`, a page may send either kind. Default: none is required. */
   jwt?: JwtOptions;
   /** Proxies whose `X-Forwarded-For` or PROXY header is believed: addresses and CIDR blocks. Default `[]`. */
   trustedProxies?: string[];
   /** Connections of trusted proxies begin with a header of the PROXY protocol, version 1 or 2. Not together with `server`. Default `false`. */
   proxyProtocol?: boolean;
-  /** Called with what happens, for a log; it gets no payload and no token. What it throws, or its promise rejects with, is dropped. */
+  /** Called with each event, for a log. Events hold no payload and no token. An error that it throws is dropped. Default: none. */
   log?: (event: RelayEvent) => void;
   /**
-   * Called with every payload as the relay passes it on, for tests and inspection: the relay's own record of the bytes. It must not
-   * change or keep them beyond the call without copying. `connection` and `stream` are the numbers in the relay's events.
+   * Called with every payload that the relay passes on, for tests and inspection. It must not change the bytes, and must copy them to keep
+   * them. `connection` and `stream` are the numbers in the relay's events. Default: none.
    */
   observeBytes?: (direction: RelayDirection, bytes: Uint8Array, connection: number, stream: number) => void;
 }

@@ -20,7 +20,8 @@ export const clientPart = /* @__PURE__ */ new Part(() => import('./client.js'), 
 });
 
 /**
- * Makes a client: loads the engine (once per page) and what uses it, and meanwhile opens the WebSocket to the relay.
+ * Makes a client. It loads the engine (once per page) and the code for requests, and opens the WebSocket to the relay meanwhile
+ * (`docs/connections.md`).
  *
  * @throws MtlsError ERR_INSECURE_CONTEXT, ERR_ENGINE_LOAD, ERR_TRUST_ROOTS_LOAD, ERR_CERT_MALFORMED (an anchor, a revocation list);
  *   TypeError for a wrong option

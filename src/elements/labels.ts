@@ -50,7 +50,7 @@ export const importLabels: ImportLabels = {
   noKey: 'There is no certificate with its private key in this file.',
   errors: {
     ERR_P12_PASSWORD: 'The password does not open this file',
-    ERR_P12_KEY_PASSWORD: 'The key in this file has a password of its own',
+    ERR_P12_KEY_PASSWORD: 'The key in this file has a separate password',
     ERR_P12_MALFORMED: 'This file cannot be read',
     ERR_P12_UNSUPPORTED: 'This kind of file is not supported',
     ERR_P12_TOO_EXPENSIVE: 'This file would take too long to open',
@@ -124,7 +124,7 @@ export const pickerLabels: PickerLabels = {
     ERR_TLS_CERT_PURPOSE: 'It is not for signing in.',
     ERR_IDENTITY_NOT_ACCEPTED: 'This server does not accept it.',
     ERR_IDENTITY_NOT_ALLOWED: 'It is not set for this host.',
-    ERR_IDENTITY_EXPIRED: 'Its time on this device is over.',
+    ERR_IDENTITY_EXPIRED: 'Its use on this device has ended.',
     ERR_IDENTITY_LOCKED: 'It is locked.',
   },
 };

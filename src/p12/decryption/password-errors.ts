@@ -24,6 +24,6 @@ export function otherPassword(
   const doubt = intact ? '' : ' If there is none, the file is damaged.';
   return new MtlsError(
     'ERR_P12_KEY_PASSWORD',
-    `${subject} has a password of its own. ${advice}${doubt}${incomplete ? MORE_READINGS : ''}`,
+    `${subject} has a separate password. ${advice}${doubt}${incomplete ? MORE_READINGS : ''}`,
   );
 }
