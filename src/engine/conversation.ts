@@ -66,8 +66,9 @@ export class Conversation {
     return this.#emitted.splice(0);
   }
 
-  /** What comes of the next piece: nothing, perhaps. Rejects with what an answer was refused with. */
+  /** What comes of the next piece: nothing, perhaps. An empty one begins. Rejects with what an answer was refused with. */
   async hear(piece: Uint8Array): Promise<CallResult> {
+    if (piece.length === 0) return this.#begin(piece);
     this.#unheard.push(piece);
     const waits = this.#rehearsal
       ? await this.#rehearse(piece)
@@ -78,6 +79,15 @@ export class Conversation {
   end(): void {
     this.#isOver = true;
     this.#endRehearsal();
+  }
+
+  /** As long as nothing has been heard there is nothing to ask: no transaction is needed, which would copy the memory. */
+  #begin(nothing: Uint8Array): CallResult {
+    const { instance, name, object } = this.#parts;
+    const ask = () => {
+      throw keepsAsking();
+    };
+    return instance.call(name, [object, nothing], { environment: instance.environment, ask });
   }
 
   async #perform(): Promise<CallResult> {

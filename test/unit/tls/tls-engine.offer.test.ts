@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Instance } from '../../../src/engine/instance.js';
 import { TlsConnection } from '../../../src/tls/tls-connection.js';
 import { TlsEngine } from '../../../src/tls/tls-engine.js';
 import type { TlsConnectOptions } from '../../../src/tls/types.js';
@@ -69,6 +70,14 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s', version => {
     const visiting = visit({ ...only, ALPNProtocols: ['imap'] }, { alpn: ['h2'] });
     await expect(visiting).rejects.toMatchObject({ code: 'ERR_TLS_ALERT' });
   });
+});
+
+it('the memory is copied once for a handshake that asks nothing: for the words of the server', async () => {
+  const calls = vi.spyOn(Instance.prototype, 'call');
+  await visit({});
+  // Each copy has room made before it.
+  expect(calls.mock.calls.filter(([name]) => name === 'mtls_reserve')).toHaveLength(1);
+  calls.mockRestore();
 });
 
 describe('what is outdated is not offered', () => {
