@@ -6,11 +6,11 @@ import { WireReader } from '../../engine/wire.js';
 const LEAST_BYTES = 32 * 1024;
 
 /**
- * The memory of a chunk of ciphertext, for the piece of a body that comes of it: a browser takes longer to provide new memory than to
- * copy into it. Only records that have been opened are written over, because those behind them may be opened again with new keys.
+ * The memory of a chunk of ciphertext, for the data that comes of it: a browser takes longer to provide new memory than to copy into it.
+ * Only records that have been opened are written over, because those behind them may be opened again with new keys.
  */
 export class SpareMemory {
-  /** A body has it now: it must not be freed. */
+  /** Somebody has it now: it must not be freed. */
   used = false;
   readonly #buffer: ArrayBufferLike;
 
@@ -23,8 +23,7 @@ export class SpareMemory {
     let room: Uint8Array<ArrayBuffer> | undefined;
     return (kind, length, [first]) => {
       if (kind === Emission.recordsOpened && first) room = this.#over(records, new WireReader(first).u32());
-      if (kind !== Emission.httpBytes || this.used || !room || !this.#isWorthIt(length, room))
-        return undefined;
+      if (!isData(kind) || this.used || !room || !this.#isWorthIt(length, room)) return undefined;
       const place = room.subarray(0, length);
       this.used = true;
       return place;
@@ -44,4 +43,8 @@ export class SpareMemory {
   #isWorthIt(length: number, room: Uint8Array): boolean {
     return length >= LEAST_BYTES && length <= room.length && 2 * length >= this.#buffer.byteLength;
   }
+}
+
+function isData(kind: Emission): boolean {
+  return kind === Emission.httpBytes || kind === Emission.recordContent;
 }

@@ -86,6 +86,16 @@ it('a large piece of a body takes the memory of the message that it came in', as
   expect(spare.used).toBe(true);
 });
 
+it('so does what a WebSocket or a socket reads', async () => {
+  const { server, reading } = await download();
+  const message = messageOf(server.seal(DATA, body.subarray(0, 200_000)));
+  const spare = new SpareMemory(message);
+  const { contents } = reading.open(cut(message), undefined, spare);
+  expect(contents.map(({ content }) => content.buffer === message.buffer)).toEqual([true]);
+  expect(areBody([contents[0]?.content as Uint8Array], 0, 200_000)).toBe(true);
+  expect(spare.used).toBe(true);
+});
+
 it('records behind those that were opened stay as they came, because other keys may open them', async () => {
   const { server, reading, target, pieces } = await download();
   const before = server.seal(DATA, body.subarray(0, 200_000));
