@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { encodeData, encodeHello, encodeOpen } from '../../src/tunnel/wire/frames.js';
 import { Doorkeeper } from '../src/admission/budgets/doorkeeper.js';
 import { Front } from '../src/front/front.js';
 import { type RequestHead, takeRequestHead } from '../src/front/request-head.js';
 import { parseRelayOptions } from '../src/options.js';
+import { clientFrame, dialRelay, startEcho, startRelay, UPGRADE, until } from './support/harness.js';
+import { HELLO } from './support/test-page.js';
 
 const GET = 'GET / HTTP/1.1\r\nHost: relay\r\n\r\n';
 
@@ -69,4 +72,32 @@ test('a head that comes byte by byte is read at a cost that grows with its lengt
     Math.min(...Array.from({ length: 5 }, () => costMs(bytes, count)));
   // The same number of bytes in all.
   expect(least(16_384, 2)).toBeLessThan(2 * least(1024, 32));
+});
+
+test('wherever TCP cuts what a page sends first, behind a proxy as well, all of it arrives', async () => {
+  const echo = await startEcho();
+  const { relay } = await startRelay({
+    ...{ allow: [`127.0.0.1:${echo.port}`], trustedProxies: ['127.0.0.1'], proxyProtocol: true },
+    ...{ newConnectionsPerSecond: 0, newStreamsPerSecondPerAddress: 0 },
+  });
+  const hello = clientFrame('binary', encodeHello(HELLO));
+  const open = clientFrame('binary', encodeOpen({ stream: 1, hostname: '127.0.0.1', port: echo.port }));
+  const bytes = Buffer.concat([
+    Buffer.from(`PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n${UPGRADE}`),
+    ...[hello, open, clientFrame('binary', encodeData(1, Buffer.from('arrived')))],
+  ]);
+  const arrives = async (cut: number) => {
+    const socket = await dialRelay(relay);
+    let received = '';
+    socket.on('data', chunk => {
+      received += chunk.toString('latin1');
+    });
+    socket.write(bytes.subarray(0, cut));
+    await new Promise(resolve => setImmediate(resolve));
+    socket.write(bytes.subarray(cut));
+    await until(() => received.includes('arrived'));
+    socket.destroy();
+  };
+  for (let first = 0; first < bytes.length; first += 20)
+    await Promise.all(Array.from({ length: 20 }, (_, index) => arrives(first + index)));
 });
