@@ -22,7 +22,10 @@ export interface CallResult {
   emitted: Emitted[];
 }
 
-/** Memory for the copy of what the engine emits, in one or more pieces, `length` bytes in all; undefined: new memory. The pieces are views that are good for this call only. */
+/**
+ * Memory for the copy of what the engine emits, in one or more pieces, `length` bytes in all; undefined: new memory. What does not fit is
+ * emitted once more. The pieces are views that are good for this call only.
+ */
 export type Place = (
   kind: Emission,
   length: number,
@@ -188,14 +191,10 @@ export class Instance {
   /** Copies pieces into one. */
   #emit(kind: Emission, pieces: readonly Uint8Array[]): void {
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    const place = this.#context.place?.(kind, length, pieces);
-    const bytes = place ?? new Uint8Array(length);
-    let end = 0;
-    for (const piece of pieces) {
-      bytes.set(piece, end);
-      end += piece.length;
-    }
+    const bytes = this.#context.place?.(kind, length, pieces) ?? new Uint8Array(length);
+    const rest = fill(bytes, pieces);
     this.#emitted.push({ kind, bytes });
+    if (rest.length > 0) this.#emit(kind, rest);
   }
 
   #export(name: string): (...args: number[]) => number {
@@ -236,6 +235,21 @@ export class Instance {
       },
     };
   }
+}
+
+/** Returns what does not fit. */
+function fill(bytes: Uint8Array, pieces: readonly Uint8Array[]): Uint8Array[] {
+  let end = 0;
+  for (const [index, piece] of pieces.entries()) {
+    const room = bytes.length - end;
+    if (piece.length > room) {
+      bytes.set(piece.subarray(0, room), end);
+      return [piece.subarray(room), ...pieces.slice(index + 1)];
+    }
+    bytes.set(piece, end);
+    end += piece.length;
+  }
+  return [];
 }
 
 function isBulk(argument: Uint8Array | readonly Uint8Array[]): argument is readonly Uint8Array[] {

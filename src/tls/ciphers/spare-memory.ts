@@ -23,8 +23,11 @@ export class SpareMemory {
     let room: Uint8Array<ArrayBuffer> | undefined;
     return (kind, length, [first]) => {
       if (kind === Emission.recordsOpened && first) room = this.#over(records, new WireReader(first).u32());
-      if (!isData(kind) || this.used || !room || !this.#isWorthIt(length, room)) return undefined;
-      const place = room.subarray(0, length);
+      const place = room?.subarray(0, length);
+      // HTTP may get its bytes in two pieces.
+      const fits =
+        kind === Emission.httpBytes || (kind === Emission.recordContent && place?.length === length);
+      if (this.used || !place || !fits || !this.#isWorthIt(place)) return undefined;
       this.used = true;
       return place;
     };
@@ -40,11 +43,7 @@ export class SpareMemory {
   }
 
   /** Whoever holds a small piece must not hold a large memory. */
-  #isWorthIt(length: number, room: Uint8Array): boolean {
-    return length >= LEAST_BYTES && length <= room.length && 2 * length >= this.#buffer.byteLength;
+  #isWorthIt({ length }: Uint8Array): boolean {
+    return length >= LEAST_BYTES && 2 * length >= this.#buffer.byteLength;
   }
-}
-
-function isData(kind: Emission): boolean {
-  return kind === Emission.httpBytes || kind === Emission.recordContent;
 }
