@@ -91,7 +91,9 @@ export class FetchResponse extends Response {
     if (failure) return Promise.reject(failure.reason);
     if (this.bodyUsed || this.body?.locked)
       return Promise.reject(new TypeError('"body" must not have been read, or be read, already'));
-    const bytes = this.body ? readAll(this.body) : Promise.resolve(new Uint8Array(0));
+    const bytes = this.body
+      ? readAll(this.body, announcedLength(this.headers))
+      : Promise.resolve(new Uint8Array(0));
     return bytes.then(convert);
   }
 
@@ -107,6 +109,12 @@ function protect(headers: Headers): void {
 
 function refuse(): never {
   throw new TypeError('"headers" must not be changed on a fetched response: make a new Response with others');
+}
+
+/** Of a body that is read as it came. */
+function announcedLength(headers: Headers): number {
+  const length = headers.get('content-length') ?? '';
+  return /^\d{1,15}$/.test(length) && !headers.has('content-encoding') ? Number(length) : 0;
 }
 
 function textOf(bytes: Uint8Array): string {
