@@ -22,7 +22,7 @@ use super::event::ConnectionState;
 use super::failure::Failure;
 use super::limits::{MAX_DECODED_BYTES, MAX_FIELDS, MAX_HEAD_BYTES};
 use super::pipe::Pipe;
-use super::windows;
+use super::windows::{self, Needed};
 
 /// hyper's own buffers: of an h1 connection, and of an h2 stream.
 const H1_BUFFER_BYTES: usize = MAX_HEAD_BYTES;
@@ -81,8 +81,12 @@ impl Connection {
         Some(Self::with(Protocol::H1, Sender::H1(sender), pipe, finished))
     }
 
-    pub fn h2(spawner: &LocalSpawner, clock: &Clock, ping: Option<Ping>) -> Option<Self> {
-        let (pipe, finished) = (Pipe::h2(), Rc::default());
+    pub fn h2(
+        spawner: &LocalSpawner,
+        needed: Needed,
+        (clock, ping): (&Clock, Option<Ping>),
+    ) -> Option<Self> {
+        let (pipe, finished) = (Pipe::h2(needed), Rc::default());
         let mut builder = http2::Builder::new(Executor(spawner.clone()));
         builder
             .initial_stream_window_size(windows::LIMIT)

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::faults::Faults;
 use super::limits::MAX_DECODED_BYTES;
 use super::stream_number;
-use super::windows::{Grant, Piece, Windows};
+use super::windows::{Grant, Needed, Piece, Windows};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -84,6 +84,13 @@ struct Frame {
 }
 
 impl Frames {
+    pub fn new(needed: Needed) -> Self {
+        Self {
+            windows: Windows::new(needed),
+            ..Self::default()
+        }
+    }
+
     /// Gives what h2 is to read: the head of a frame once it is whole.
     pub fn pass(&mut self, mut bytes: &[u8]) -> Vec<u8> {
         let mut passed = Vec::with_capacity(bytes.len() + HEAD_BYTES);

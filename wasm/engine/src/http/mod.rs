@@ -40,6 +40,7 @@ use self::connection::{Connection, Ping, Protocol};
 use self::event::{Event, Events};
 use self::exchange::{Demand, Reporter};
 use self::failure::Failure;
+use self::windows::Needed;
 use crate::wire::{Malformed, Reader};
 
 #[derive(Default)]
@@ -47,6 +48,7 @@ pub struct Http {
     pool: LocalPool,
     events: Events,
     clock: Clock,
+    needed_window: Needed,
     last_handle: i32,
     connections: BTreeMap<i32, Connection>,
     exchanges: BTreeMap<i32, Exchange>,
@@ -130,7 +132,10 @@ impl Http {
     pub fn open(&mut self, protocol: Protocol, ping: Option<Ping>) -> Option<i32> {
         let connection = match protocol {
             Protocol::H1 => Connection::h1(&self.pool.spawner()),
-            Protocol::H2 => Connection::h2(&self.pool.spawner(), &self.clock, ping),
+            Protocol::H2 => {
+                let needed = self.needed_window.clone();
+                Connection::h2(&self.pool.spawner(), needed, (&self.clock, ping))
+            }
         }?;
         let handle = self.new_handle();
         self.connections.insert(handle, connection);

@@ -14,7 +14,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use super::fault::Details;
 use super::faults::Faults;
 use super::frames::{growth_of, Frames};
-use super::sent::{Sent, RECORD_BYTES};
+use super::sent::{Sent, StreamEvent, RECORD_BYTES};
+use super::windows::Needed;
 
 /// How much hyper may write before the host has to take it: whole records, which fill a message of the tunnel.
 const OUTPUT_LIMIT: usize = 15 * RECORD_BYTES;
@@ -55,9 +56,9 @@ enum End {
 
 impl Pipe {
     /// That of an h2 client.
-    pub fn h2() -> Self {
+    pub fn h2(needed: Needed) -> Self {
         let pipe = Self::default();
-        pipe.0.borrow_mut().frames = Some(Frames::default());
+        pipe.0.borrow_mut().frames = Some(Frames::new(needed));
         pipe
     }
 
@@ -140,6 +141,7 @@ impl Pipe {
         let output = std::mem::take(&mut state.outgoing);
         let State { sent, outgoing, .. } = &mut *state;
         sent.go_on(outgoing);
+        state.follow_streams();
         output
     }
 
@@ -251,6 +253,7 @@ impl State {
                 break;
             }
         }
+        self.follow_streams();
         if written == 0 && wanted > 0 {
             self.writer = Some(cx.waker().clone());
             return Poll::Pending;
@@ -258,8 +261,27 @@ impl State {
         Poll::Ready(Ok(written))
     }
 
+    /// Tells the windows which streams begin and end here.
+    fn follow_streams(&mut self) {
+        let Some(frames) = &mut self.frames else {
+            return;
+        };
+        // What is added may let the head of another request pass.
+        while let Some(event) = self.sent.next_event() {
+            match event {
+                StreamEvent::Begins(stream) => {
+                    if let Some(grant) = frames.windows.begin(stream) {
+                        self.sent.add(&growth_of(grant), &mut self.outgoing);
+                    }
+                }
+                StreamEvent::IsReset(stream) => frames.windows.release(stream),
+            }
+        }
+    }
+
     fn answer(&mut self, frames: &[u8]) {
         self.sent.add(frames, &mut self.outgoing);
+        self.follow_streams();
     }
 }
 

@@ -1,8 +1,10 @@
 //! The frames that h2 sends, on their way to the server: the window that the settings announce becomes [`START`], and the
-//! growth that h2 grants to streams is left out for that of `windows.rs`.
+//! growth that h2 grants to streams is left out for that of `windows.rs`, which is told of streams that begin or are reset.
 //!
 //! No frame begins in one TLS record and ends in the next, unless it is longer than a record. Browsers send so too, and Tomcat up
 //! to 10.1.44 damages bodies or ends the connection otherwise.
+
+use std::collections::VecDeque;
 
 use super::windows::START;
 
@@ -11,8 +13,12 @@ const PREFACE_BYTES: usize = 24;
 pub const HEAD_BYTES: usize = 9;
 /// What the output is cut into, from its beginning (RFC 8446 section 5.1).
 pub const RECORD_BYTES: usize = 16_384;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+const END_HEADERS: u8 = 4;
 const SETTING_BYTES: usize = 6;
 const INITIAL_WINDOW_SIZE: [u8; 2] = [0, 4];
 
@@ -22,8 +28,19 @@ pub struct Sent {
     left: usize,
     /// The head of the next frame; of those that may change, the payload too.
     held: Vec<u8>,
-    /// For the end of the frame that is on its way.
+    /// For the end of the frame, or of the head in several frames, that is on its way.
     behind: Vec<u8>,
+    in_block: bool,
+    last_stream: u32,
+    events: VecDeque<StreamEvent>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum StreamEvent {
+    /// Its request leaves.
+    Begins(u32),
+    /// Nobody reads its response any more.
+    IsReset(u32),
 }
 
 impl Default for Sent {
@@ -32,6 +49,9 @@ impl Default for Sent {
             left: PREFACE_BYTES,
             held: Vec::new(),
             behind: Vec::new(),
+            in_block: false,
+            last_stream: 0,
+            events: VecDeque::new(),
         }
     }
 }
@@ -72,9 +92,15 @@ impl Sent {
         if self.left == 0 && !self.held.is_empty() && self.wanted() == 0 {
             self.pass_held(output);
         }
-        if self.left == 0 && self.held.is_empty() && fits(self.behind.len(), output) {
+        let is_between = self.left == 0 && self.held.is_empty() && !self.in_block;
+        if is_between && fits(self.behind.len(), output) {
             output.append(&mut self.behind);
         }
+    }
+
+    /// What has become of a stream, in order. Call until there is nothing more.
+    pub fn next_event(&mut self) -> Option<StreamEvent> {
+        self.events.pop_front()
     }
 
     /// How many bytes of the frame have to be held yet.
@@ -94,6 +120,7 @@ impl Sent {
         if !head.may_change() {
             self.left = head.len;
         }
+        self.note(&head);
         if head.kind == SETTINGS {
             announce(self.held.get_mut(HEAD_BYTES..).unwrap_or_default());
         }
@@ -104,11 +131,27 @@ impl Sent {
         true
     }
 
+    fn note(&mut self, head: &Head) {
+        match head.kind {
+            HEADERS | CONTINUATION => {
+                self.in_block = head.flags & END_HEADERS == 0;
+                // Trailers begin no stream.
+                if head.stream > self.last_stream {
+                    self.last_stream = head.stream;
+                    self.events.push_back(StreamEvent::Begins(head.stream));
+                }
+            }
+            RST_STREAM => self.events.push_back(StreamEvent::IsReset(head.stream)),
+            _ => {}
+        }
+    }
+
     fn head(&self) -> Option<Head> {
-        let [a, b, c, kind, _, stream @ ..] = *self.held.first_chunk::<HEAD_BYTES>()?;
+        let [a, b, c, kind, flags, stream @ ..] = *self.held.first_chunk::<HEAD_BYTES>()?;
         Some(Head {
             len: u32::from_be_bytes([0, a, b, c]) as usize,
             kind,
+            flags,
             stream: u32::from_be_bytes(stream),
         })
     }
@@ -123,6 +166,7 @@ fn fits(bytes: usize, output: &[u8]) -> bool {
 struct Head {
     len: usize,
     kind: u8,
+    flags: u8,
     stream: u32,
 }
 

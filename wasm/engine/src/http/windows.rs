@@ -1,12 +1,14 @@
 //! The windows of the bodies that an h2 client receives (RFC 9113 section 6.9). Each begins small and grows with the path: to
 //! twice what its reader takes in a round trip, or fourfold if that is about the whole window on a longer path. A
-//! transfer over a distance need not wait for it, and a reader that stops holds little. The next body on the connection soon has
-//! the window that the last one needed.
+//! transfer over a distance need not wait for it, and a reader that stops holds little. The next body begins with the window
+//! that the last one needed, as far as there is room: the request says so.
 //!
 //! h2 gives all streams one window, and hyper fixes it. So h2 is told a limit that nothing reaches, the server is told
 //! [`START`], and what readers have taken is granted from here: `sent.rs` keeps the two apart.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const MIB: u32 = 1024 * 1024;
@@ -23,6 +25,10 @@ pub const LIMIT: u32 = 2 * MAX;
 
 /// Room that has to be given back before a WINDOW_UPDATE says so.
 const LEAST_GRANT: u32 = START / 16;
+/// What is granted at once of a large window: what waits for more is missing at the server.
+const LARGEST_STEP: u32 = MIB;
+/// The share of what is left of [`MAX_GROWTH`] that one request may take before its response needs it.
+const SHARE_AHEAD: u32 = 2;
 /// Of shorter paths the queues of relay and server are the longer part, and what they take changes with their load.
 const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(20);
 /// More streams than can be open; those that nobody claims are forgotten.
@@ -45,6 +51,9 @@ pub enum Piece {
     Late,
 }
 
+/// The window that the last larger body needed, on any connection of the client: they share the way to the relay.
+pub type Needed = Rc<Cell<u32>>;
+
 /// Of one connection.
 #[derive(Default)]
 pub struct Windows {
@@ -54,8 +63,7 @@ pub struct Windows {
     /// Of the connection's window, taken by what came on those.
     dropped: u32,
     growth: u32,
-    /// The window that the last larger body needed.
-    needed: u32,
+    needed: Needed,
     asked_at: Option<Instant>,
     round_trip: Option<Duration>,
 }
@@ -66,6 +74,8 @@ struct Window {
     left: u32,
     /// Taken by the reader, or padding, and not granted again.
     unclaimed: u32,
+    /// The response's head has come.
+    answered: bool,
     /// Somebody reads the body.
     claimed: bool,
     /// The server sends no more of it.
@@ -85,6 +95,13 @@ struct Round {
 }
 
 impl Windows {
+    pub fn new(needed: Needed) -> Self {
+        Self {
+            needed,
+            ..Self::default()
+        }
+    }
+
     /// Our settings leave.
     pub fn note_settings(&mut self, now: Instant) {
         self.asked_at.get_or_insert(now);
@@ -97,23 +114,29 @@ impl Windows {
         self.round_trip.get_or_insert(took.max(SHORTEST_ROUND_TRIP));
     }
 
+    /// A request leaves: gives the room for its response beyond [`START`].
+    pub fn begin(&mut self, stream: u32) -> Option<Grant> {
+        let share = (MAX_GROWTH - self.growth) / SHARE_AHEAD;
+        let bytes = self.needed.get().saturating_sub(START).min(share);
+        if bytes < LEAST_GRANT || self.streams.len() >= MOST_STREAMS {
+            return None;
+        }
+        self.growth += bytes;
+        self.streams.insert(stream, Window::new(START + bytes));
+        Some(Grant { stream, bytes })
+    }
+
     /// A response's head has come.
     pub fn open(&mut self, stream: u32) {
         if self.streams.len() >= MOST_STREAMS {
-            let unclaimed = self.streams.iter().find(|(_, it)| !it.claimed);
+            let mut all = self.streams.iter();
+            let unclaimed = all.find(|(_, it)| it.answered && !it.claimed);
             if let Some(forgotten) = unclaimed.map(|(stream, _)| *stream) {
-                self.streams.remove(&forgotten);
+                self.release(forgotten);
             }
         }
-        self.streams.entry(stream).or_insert(Window {
-            size: START,
-            left: START,
-            unclaimed: 0,
-            claimed: false,
-            ended: false,
-            round: None,
-            needed: 0,
-        });
+        let new = || Window::new(START);
+        self.streams.entry(stream).or_insert_with(new).answered = true;
     }
 
     /// Somebody is going to read the body.
@@ -161,8 +184,10 @@ impl Windows {
 
     /// Nothing more comes, or nobody reads any more of it.
     pub fn end(&mut self, stream: u32) {
-        if let Some(window) = self.streams.get_mut(&stream) {
-            window.ended = true;
+        match self.streams.get_mut(&stream) {
+            Some(window) if window.answered => window.ended = true,
+            // There is no body.
+            _ => self.release(stream),
         }
     }
 
@@ -170,7 +195,7 @@ impl Windows {
         if let Some(window) = self.streams.remove(&stream) {
             self.growth -= window.size - START;
             if window.needed >= START {
-                self.needed = window.needed;
+                self.needed.set(window.needed);
             }
         }
     }
@@ -190,7 +215,11 @@ impl Windows {
             let room = MAX_GROWTH - self.growth;
             window.count(round_trip, (now, bytes));
             // A short body needs no grant.
-            let expected = if window.is_due() { self.needed } else { 0 };
+            let expected = if window.is_due() {
+                self.needed.get()
+            } else {
+                0
+            };
             self.growth += window.grow(expected, room);
         }
         window.grant(stream)
@@ -198,6 +227,19 @@ impl Windows {
 }
 
 impl Window {
+    fn new(size: u32) -> Self {
+        Self {
+            size,
+            left: size,
+            unclaimed: 0,
+            answered: false,
+            claimed: false,
+            ended: false,
+            round: None,
+            needed: 0,
+        }
+    }
+
     /// Counts what is read in a round trip.
     fn count(&mut self, round_trip: Duration, (now, bytes): (Instant, u32)) {
         let new = Round {
@@ -230,10 +272,10 @@ impl Window {
     }
 
     fn is_due(&self) -> bool {
-        self.unclaimed >= self.size / 4
+        self.unclaimed >= LARGEST_STEP.min(self.size / 4)
     }
 
-    /// Grants in steps of a quarter, so that the server hears of it before it has to wait.
+    /// Grants in steps of a quarter at most, so that the server hears of it before it has to wait.
     fn grant(&mut self, stream: u32) -> Option<Grant> {
         if self.ended || !self.is_due() {
             return None;

@@ -2,11 +2,12 @@ use std::time::{Duration, Instant};
 
 use super::faults::{flagged_frame, frame, SETTINGS};
 use super::h2_peer::{begun, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, STATUS_200};
-use crate::http::sent::Sent;
-use crate::http::windows::{Piece, Windows, CONNECTION, LIMIT, MAX, START};
+use crate::http::sent::{Sent, StreamEvent};
+use crate::http::windows::{Grant, Needed, Piece, Windows, CONNECTION, LIMIT, MAX, START};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const SETTINGS_TYPE: u8 = 4;
+const RST_STREAM: u8 = 3;
 const WINDOW_UPDATE: u8 = 8;
 const ACK: u8 = 1;
 const PADDED: u8 = 8;
@@ -19,8 +20,12 @@ struct Path {
 
 impl Path {
     fn new(round_trip: Duration) -> Self {
+        Self::knowing(Needed::default(), round_trip)
+    }
+
+    fn knowing(needed: Needed, round_trip: Duration) -> Self {
         let mut path = Self {
-            windows: Windows::default(),
+            windows: Windows::new(needed),
             now: Instant::now(),
         };
         path.windows.note_settings(path.now);
@@ -86,6 +91,49 @@ fn a_larger_body_begins_with_the_window_that_the_last_one_needed() {
     path.open(5);
     let granted = path.read(5, START / 4);
     assert!(granted > 6 * START, "{granted}");
+}
+
+/// On another connection than the path's, what a body has needed that fills its window.
+fn needed_by_a_full_body(round_trip: Duration) -> Needed {
+    let needed = Needed::default();
+    let mut path = Path::knowing(needed.clone(), round_trip);
+    path.open(1);
+    path.window_after(1, 4, round_trip);
+    path.windows.release(1);
+    assert_eq!(needed.get(), MAX);
+    needed
+}
+
+#[test]
+fn a_request_gives_room_for_what_the_last_larger_body_needed() {
+    let round_trip = Duration::from_millis(50);
+    let mut path = Path::knowing(needed_by_a_full_body(round_trip), round_trip);
+    // All that the last one needed, then half of the 17 MiB that are left.
+    let grant = |stream, bytes| Some(Grant { stream, bytes });
+    assert_eq!(path.windows.begin(3), grant(3, 15 * START));
+    assert_eq!(path.windows.begin(5), grant(5, 17 * START / 2));
+    path.open(3);
+    assert_eq!(path.windows.receive(3, MAX), Piece::Fits);
+    assert_eq!(path.windows.receive(3, 1), Piece::Beyond);
+    // Whatever becomes of them, their room is given back: a reset before the answer, and one after it.
+    path.windows.end(5);
+    path.windows.release(3);
+    assert_eq!(path.windows.begin(7), grant(7, 15 * START));
+}
+
+#[test]
+fn requests_at_once_leave_room_for_each_other() {
+    let round_trip = Duration::from_millis(50);
+    let mut path = Path::knowing(needed_by_a_full_body(round_trip), round_trip);
+    let streams = || (1..).step_by(2).take(64);
+    let ahead: u32 = streams()
+        .filter_map(|stream| path.windows.begin(stream))
+        .map(|it| it.bytes)
+        .sum();
+    assert!(ahead < 32 * START, "{ahead}");
+    streams().for_each(|stream| path.open(stream));
+    let granted: u32 = streams().map(|stream| path.read(stream, START / 2)).sum();
+    assert!(ahead + granted <= 32 * START + 64 * START / 2, "{granted}");
 }
 
 #[test]
@@ -178,7 +226,7 @@ fn what_h2_sends_passes_in_any_pieces_but_for_its_windows() {
         PREFACE.to_vec(),
         frame(SETTINGS_TYPE, 0, &settings(LIMIT)),
         growth(0, 70_000),
-        frame(HEADERS, 1, b"a head"),
+        flagged_frame((HEADERS, END_HEADERS), 1, b"a head"),
         growth(1, 80_000),
         flagged_frame((SETTINGS_TYPE, ACK), 0, &[]),
         frame(DATA, 1, &[7; 300]),
@@ -187,7 +235,7 @@ fn what_h2_sends_passes_in_any_pieces_but_for_its_windows() {
         PREFACE.to_vec(),
         frame(SETTINGS_TYPE, 0, &settings(START)),
         growth(0, 70_000),
-        frame(HEADERS, 1, b"a head"),
+        flagged_frame((HEADERS, END_HEADERS), 1, b"a head"),
         flagged_frame((SETTINGS_TYPE, ACK), 0, &[]),
         frame(DATA, 1, &[7; 300]),
     ];
@@ -220,6 +268,45 @@ fn a_grant_waits_for_the_end_of_the_frame() {
         update,
     ];
     assert_eq!(output, expected.concat());
+}
+
+#[test]
+fn a_grant_waits_for_the_end_of_a_head_in_several_frames() {
+    let update = frame(WINDOW_UPDATE, 5, &[0, 0, 0, 9]);
+    let head = frame(HEADERS, 1, b"a head");
+    let rest = flagged_frame((CONTINUATION, END_HEADERS), 1, b"that goes on");
+    let (mut sent, mut output) = (Sent::default(), Vec::new());
+    sent.pass(PREFACE, &mut output);
+    sent.pass(&head, &mut output);
+    sent.add(&update, &mut output);
+    sent.pass(&rest, &mut output);
+    assert_eq!(output, [PREFACE.to_vec(), head, rest, update].concat());
+}
+
+#[test]
+fn what_h2_sends_tells_which_streams_begin_and_are_reset() {
+    let head = |stream| flagged_frame((HEADERS, END_HEADERS), stream, b"a head");
+    let written = [
+        PREFACE.to_vec(),
+        head(1),
+        frame(DATA, 1, &[7; 300]),
+        head(1),
+        head(3),
+        frame(RST_STREAM, 1, &[0, 0, 0, 8]),
+    ];
+    for piece in [1, 9, 1_000] {
+        let (mut sent, mut output) = (Sent::default(), Vec::new());
+        for bytes in written.concat().chunks(piece) {
+            sent.pass(bytes, &mut output);
+        }
+        let expected = [
+            StreamEvent::Begins(1),
+            StreamEvent::Begins(3),
+            StreamEvent::IsReset(1),
+        ];
+        let events: Vec<_> = std::iter::from_fn(|| sent.next_event()).collect();
+        assert_eq!(events, expected);
+    }
 }
 
 /// The WINDOW_UPDATE frames of streams in what was sent.
@@ -257,6 +344,26 @@ fn what_is_read_of_a_body_and_its_padding_are_granted_again() {
     };
     assert_eq!(stream, 1);
     assert!(bytes >= START / 4 && bytes % 16_101 < 16_001, "{bytes}");
+}
+
+#[test]
+fn a_request_behind_a_larger_body_gives_its_response_more_room() {
+    let (mut client, request) = begun("/", None);
+    client.receive(&flagged_frame((SETTINGS_TYPE, ACK), 0, &[]));
+    client.receive(&flagged_frame((HEADERS, END_HEADERS), 1, &[STATUS_200]));
+    let mut body = frame(DATA, 1, &[7; 16_000]).repeat(60);
+    body.extend(flagged_frame((DATA, END_STREAM), 1, &[7; 16_000]));
+    client.receive(&body);
+    (0..5).for_each(|_| client.pull(request));
+    assert!(client.outcome(request).trailers.is_some());
+    client.take();
+    client.get("/");
+    let [(stream, bytes)] = growths(&client.take())[..] else {
+        panic!("the request gives room");
+    };
+    assert_eq!(stream, 3);
+    // Twice what was taken, less the first MiB.
+    assert!((START / 16..=START).contains(&bytes), "{bytes}");
 }
 
 #[test]
