@@ -11,6 +11,8 @@ export class ReadAheadStream implements DirectStream {
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #readSource: () => Promise<ReadableStreamReadResult<Uint8Array>>;
   #passes = false;
+  /** Reads that take longer than those which pass: none may overtake them. */
+  #reads = 0;
   #ahead: Promise<ReadableStreamReadResult<Uint8Array>>[] = [];
   #aheadBytes = 0;
   #end: { error?: unknown } | undefined;
@@ -36,7 +38,8 @@ export class ReadAheadStream implements DirectStream {
   }
 
   read(): Promise<ReadableStreamReadResult<Uint8Array>> {
-    return this.#passes && this.#ahead.length === 0 ? this.#readSource() : this.#next();
+    const passes = this.#passes && this.#reads === 0 && this.#ahead.length === 0;
+    return passes ? this.#readSource() : this.#next();
   }
 
   /** Nobody asks any longer how it ended, and what has come. */
@@ -45,9 +48,14 @@ export class ReadAheadStream implements DirectStream {
   }
 
   async #next(): Promise<ReadableStreamReadResult<Uint8Array>> {
-    const result = await (this.#ahead.shift() ?? this.#read());
-    this.#aheadBytes -= result.value?.length ?? 0;
-    return result;
+    this.#reads++;
+    try {
+      const result = await (this.#ahead.shift() ?? this.#read());
+      this.#aheadBytes -= result.value?.length ?? 0;
+      return result;
+    } finally {
+      this.#reads--;
+    }
   }
 
   /** How the stream ended, once it has: `error` where it broke. */
