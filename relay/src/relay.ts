@@ -41,8 +41,9 @@ const WEB_SOCKET_OPTIONS = {
   perMessageDeflate: false,
   maxPayload: MAX_MESSAGE_BYTES,
   // Each fragment, and each piece of a frame that TCP delivers, costs some hundred bytes, however small it is. A full message in
-  // pieces of 50 bytes passes; a session counts what its pieces cost as held memory.
-  maxFragments: 64,
+  // pieces of 50 bytes passes; a session counts what its pieces cost as held memory. Chromium cuts a large message wherever its own pipe
+  // was full: on a busy machine into more than 64 fragments.
+  maxFragments: 1024,
   maxBufferedChunks: 8192,
   // One message in a turn: a page's flood of small ones does not hold up what other sockets have to say.
   allowSynchronousEvents: false,
