@@ -85,8 +85,7 @@ function serve({ client, onError, port, worker }: Service): void {
       next = pulled();
       const { done, value } = await reader.read();
       if (done) break;
-      // Large pieces have most of a memory, for themselves alone.
-      const whole = 2 * value.byteLength >= value.buffer.byteLength ? value : value.slice();
+      const whole = value.byteLength === value.buffer.byteLength ? value : value.slice();
       bytes += whole.byteLength;
       say({ type: 'chunk', bytes: whole as Uint8Array<ArrayBuffer> }, [whole.buffer as ArrayBuffer]);
     }

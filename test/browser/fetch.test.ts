@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Relay } from '../../relay/src/index.js';
 import { inEachEngine } from '../support/engines/each.js';
 import type {} from '../support/fetch-cases/page.js';
-import { type FetchServer, startFetchServer } from '../support/fetch-server.js';
+import { CHACHA_FIRST, type FetchServer, startFetchServer } from '../support/fetch-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 import { writePkcs12 } from '../support/pkcs12.js';
 import { builtRelay, startUserPages, type UserPages } from '../support/user-page.js';
@@ -20,7 +20,7 @@ beforeAll(async () => {
   pages = await startUserPages({ before: await casesScript(), connect: 'data: blob:' });
   for (const protocol of ['h2', 'http/1.1'] as const) {
     const options = { server, clientCa: pki.ca.cert, http2: protocol === 'h2' };
-    const all = [options, options, { ...options, http2: false }];
+    const all = [options, { ...options, ciphers: CHACHA_FIRST }, { ...options, http2: false }];
     servers[protocol] = await Promise.all(all.map(it => startFetchServer(it)));
   }
   const { createRelay } = await builtRelay();

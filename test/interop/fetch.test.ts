@@ -9,7 +9,7 @@ import { failedCases, fetchCases } from '../support/fetch-cases/index.js';
 import { wptReport, wptResults } from '../support/fetch-cases/wpt/index.js';
 import { leftOut } from '../support/fetch-cases/wpt/left-out.js';
 import { reasons } from '../support/fetch-cases/wpt/reasons.js';
-import { type FetchServer, startFetchServer } from '../support/fetch-server.js';
+import { CHACHA_FIRST, type FetchServer, startFetchServer } from '../support/fetch-server.js';
 import { OpensslPki } from '../support/openssl-pki.js';
 
 const pki = new OpensslPki('Test CA');
@@ -51,7 +51,9 @@ describe.each(['h2', 'http/1.1'] as const)('fetch over %s', protocol => {
   beforeAll(async () => {
     const options = { server, clientCa: pki.ca.cert, http2: protocol === 'h2' };
     servers = await Promise.all(
-      [options, options, { ...options, http2: false }].map(it => startFetchServer(it)),
+      [options, { ...options, ciphers: CHACHA_FIRST }, { ...options, http2: false }].map(it =>
+        startFetchServer(it),
+      ),
     );
     client = await clientOf({ relay, ca: pki.ca.cert, identities: [pair], hosts: ['localhost'] });
   });

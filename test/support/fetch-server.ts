@@ -12,17 +12,23 @@ export interface FetchServer {
   stop(): Promise<void>;
 }
 
+/** Node's own servers prefer AES-256-GCM. */
+export const CHACHA_FIRST = 'TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
+
 /**
  * A server that asks for a client certificate and does what a request tells it: `/show` answers with what came, `/answer` sends the status, reason,
  * headers and body of its query, `/redirect` redirects, `/never` and `/part` stop before and after the response's head. `/state` tells what
  * became of the `/part` with the same key, `/count` how often it was asked for a key, `/tell` has in its headers what came, `/trickle` answers in
- * pieces, and `/raw`, of HTTP/1.1 alone, is the very text of its query, up to where `/raw-end` goes on.
+ * pieces, `/zeros` has a body of that length, and `/raw`, of HTTP/1.1 alone, is the very text of its query, up to where `/raw-end` goes on.
  */
-export async function startFetchServer(options: NodeServerOptions): Promise<FetchServer> {
+export async function startFetchServer(
+  options: NodeServerOptions & { ciphers?: string },
+): Promise<FetchServer> {
   const settings = {
     ...options.server,
     ca: options.clientCa,
     requestCert: true,
+    ...(options.ciphers && { ciphers: options.ciphers }),
     rejectUnauthorized: options.requireClient ?? true,
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
@@ -128,6 +134,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       }
       return response.end();
     }
+    case '/zeros':
+      return response.end(Buffer.alloc(Number(searchParams.get('length'))));
     case '/raw': {
       const key = searchParams.get('key');
       const text = Buffer.from(searchParams.get('text') ?? '', 'latin1');

@@ -194,7 +194,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   /** Heads of HTTP/1.1 are read before the engine gets them. */
   #target = (): EngineTarget | undefined => {
     if (this.#over || (this.#headReader && !this.#headReader.done)) return undefined;
-    return { engine: this.#engine.records, connection: this.#handle };
+    const copiesBodies = Array.from(this.#exchanges).every(exchange => exchange.isReadWhole);
+    return { engine: this.#engine.records, connection: this.#handle, copiesBodies };
   };
 
   #receive = (plaintext: readonly Uint8Array[]): void => {

@@ -236,6 +236,25 @@ export const bodyCases: FetchCase[] = [
       text += new TextDecoder().decode(next.value);
     equal([text, response.bodyUsed], ['stream', true]);
   }),
+  ...(['origin', 'other'] as const).map(server =>
+    fetchCase(`each chunk of a large body has its memory for itself (${server})`, async context => {
+      const length = 3_000_000;
+      const response = await context.fetch(`${context[server]}/zeros?length=${length}`);
+      const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+      let bytes = 0;
+      for (let next = await reader.read(); !next.done; next = await reader.read())
+        bytes += next.value.buffer.byteLength;
+      equal(bytes, length);
+    }),
+  ),
+  ...(['origin', 'other'] as const).map(server =>
+    fetchCase(`arrayBuffer() of a large body has its bytes alone (${server})`, async context => {
+      const length = 3_000_000;
+      const response = await context.fetch(`${context[server]}/zeros?length=${length}`);
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      equal([bytes.length, bytes.findIndex(it => it !== 0)], [length, -1]);
+    }),
+  ),
   fetchCase('a locked body is not read', async ({ fetch, origin }) => {
     const response = await fetch(answerUrl(origin, json));
     response.body?.getReader();
