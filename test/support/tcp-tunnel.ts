@@ -7,7 +7,7 @@ const READ_AHEAD_CHUNKS = 16;
 
 /** Straight to a port of this machine, without a relay. (Node's own `Duplex.toWeb` throws when a peer closes in the middle of `close()`.) */
 export function dialTcp(port: number): TunnelStream {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   const reset = new MtlsError('ERR_TUNNEL_RESET', 'the connection was reset');
   const settled = (resolve: () => void, reject: (error: Error) => void) => (error?: Error | null) =>
     error ? reject(reset) : resolve();

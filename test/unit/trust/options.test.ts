@@ -31,11 +31,11 @@ describe('anchors and lists in a Response', () => {
   it.each([
     [
       '/?token=1',
-      'There is no certificate in the answer of ORIGIN/: it is a web page or XML ("My app"). Check the address, and that the file is there: many servers answer with a page when it is not.',
+      'There is no certificate in the answer of ORIGIN/: it is a web page or XML ("My app"). Check the address, and that the file is there: many servers answer with a page when a file is missing.',
     ],
     [
       '/empty.pem',
-      'There is no certificate in the answer of ORIGIN/empty.pem: it is empty. Check the address, and that the file is there: many servers answer with a page when it is not.',
+      'There is no certificate in the answer of ORIGIN/empty.pem: it is empty. Check the address, and that the file is there: many servers answer with a page when a file is missing.',
     ],
     ['/none.pem', 'ORIGIN/none.pem answered 404: check the address, and whether the page may read it.'],
   ])('that hold something else are an error with the address: %s', async (path, message) => {

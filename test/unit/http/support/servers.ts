@@ -110,7 +110,7 @@ export async function client(
       if (connects.delayMs) await new Promise(resolve => setTimeout(resolve, connects.delayMs));
       if (connects.failWith) throw connects.failWith;
       signal.throwIfAborted();
-      const socket = net.connect(port, '127.0.0.1');
+      const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
       await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
       sockets.push(socket);
       connects.open++;
