@@ -176,8 +176,8 @@ export class TlsConnection implements PlaintextChannel {
         return false;
       }
       const { bytes, cut, spare } = await this.#nextChunk();
-      const target = sink.target();
-      passed = await this.#receive(cut, target, mayBeViews(target) ? spare : undefined);
+      // Pages take the `buffer` of a chunk for its bytes (pdf.js does), as the Fetch standard lets them.
+      passed = await this.#receive(cut, sink.target(), sink.copies?.() ? spare : undefined);
       if (!spare?.used) this.#transport.free(bytes);
     }
     const plaintext = this.#plaintext.splice(0);
@@ -389,9 +389,4 @@ export class TlsConnection implements PlaintextChannel {
 
 function closedError(): MtlsError {
   return new MtlsError('ERR_CLIENT_CLOSED', 'The connection has been closed.');
-}
-
-/** Pages take the `buffer` of a body's chunk for its bytes (pdf.js does), as the Fetch standard lets them. */
-function mayBeViews(target: EngineTarget | undefined): boolean {
-  return target === undefined || target.copiesBodies === true;
 }

@@ -1,7 +1,7 @@
 import { HttpFailureKind, HttpFault } from '../../engine/abi.js';
 import { MtlsError } from '../../errors.js';
 import type { EngineTarget } from '../../tls/ciphers/record-cipher.js';
-import type { PlaintextChannel } from '../../tls/plaintext-channel.js';
+import type { PlaintextChannel, PlaintextSink } from '../../tls/plaintext-channel.js';
 import { Wakeup } from '../../util/promises.js';
 import type { TransportInfo } from '../connection-info.js';
 import { HeadReader } from '../head/head-reader.js';
@@ -36,6 +36,11 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   #handle = 0;
   #channel: PlaintextChannel;
   #exchanges = new Set<Exchange>();
+  readonly #sink: PlaintextSink = {
+    target: () => this.#target(),
+    data: plaintext => this.#receive(plaintext),
+    copies: () => Array.from(this.#exchanges).every(exchange => exchange.isReadWhole),
+  };
   #state: ConnectionState = {
     unread: 0,
     output: 0,
@@ -180,7 +185,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
         await this.#reading.wait();
         continue;
       }
-      const goesOn = await this.#channel.receive({ target: this.#target, data: this.#receive });
+      const goesOn = await this.#channel.receive(this.#sink);
       if (this.#over) return;
       if (goesOn) continue;
       this.#inputEnded = true;
@@ -192,13 +197,12 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   }
 
   /** Heads of HTTP/1.1 are read before the engine gets them. */
-  #target = (): EngineTarget | undefined => {
+  #target(): EngineTarget | undefined {
     if (this.#over || (this.#headReader && !this.#headReader.done)) return undefined;
-    const copiesBodies = Array.from(this.#exchanges).every(exchange => exchange.isReadWhole);
-    return { engine: this.#engine.records, connection: this.#handle, copiesBodies };
-  };
+    return { engine: this.#engine.records, connection: this.#handle };
+  }
 
-  #receive = (plaintext: readonly Uint8Array[]): void => {
+  #receive(plaintext: readonly Uint8Array[]): void {
     if (this.#over) return;
     const heads = this.#headReader;
     let readable = plaintext;
@@ -210,7 +214,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     }
     if (heads?.mended && !this.closed) this.close();
     this.#engine.receive(this.#handle, readable);
-  };
+  }
 
   /** What has come of a head that will not be complete. */
   #receiveRest(): void {

@@ -29,8 +29,6 @@ export interface OpenedRecords {
 export interface EngineTarget {
   engine: RecordEngine;
   connection: number;
-  /** Pieces of bodies may be views into larger memory, because they are copied before a page gets them. Default false. */
-  copiesBodies?: boolean;
 }
 
 /**
