@@ -45,12 +45,25 @@ export class BodyPieces {
 
   async #take(mostBytes: number): Promise<Uint8Array | undefined> {
     while (this.#rest.length === 0) {
-      this.#reading ??= this.#reader.next();
-      const chunk = await this.#reading;
+      const chunk = await this.#read();
       if (!chunk) return undefined;
-      this.#reading = undefined;
-      this.#rest = chunk;
+      this.#keep(chunk);
     }
+    return this.#cut(mostBytes);
+  }
+
+  /** The same chunk again, until it is kept. */
+  #read(): Promise<Uint8Array | undefined> {
+    this.#reading ??= this.#reader.next();
+    return this.#reading;
+  }
+
+  #keep(chunk: Uint8Array): void {
+    this.#reading = undefined;
+    this.#rest = chunk;
+  }
+
+  #cut(mostBytes: number): Uint8Array {
     const taken = this.#rest.subarray(0, mostBytes);
     this.#rest = this.#rest.subarray(mostBytes);
     return taken;
@@ -60,12 +73,12 @@ export class BodyPieces {
   async #takeAtOnce(length: number): Promise<Uint8Array | undefined> {
     const mostBytes = this.#mostBytes - length;
     if (mostBytes === 0) return undefined;
-    if (this.#rest.length === 0) {
-      this.#reading ??= this.#reader.next();
-      const chunk = await soon(this.#reading);
+    while (this.#rest.length === 0) {
+      const chunk = await soon(this.#read());
       if (chunk === later || !chunk) return undefined;
+      this.#keep(chunk);
     }
-    return this.#take(mostBytes);
+    return this.#cut(mostBytes);
   }
 
   #reserve(bytes: number): void {

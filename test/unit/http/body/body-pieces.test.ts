@@ -77,6 +77,19 @@ describe('the pieces of a body', () => {
     expect((await second)?.length).toBe(9);
   });
 
+  it('do not wait for what follows an empty chunk', { timeout: 2_000 }, async () => {
+    const { pieces, waiting } = given();
+    const first = pieces.next();
+    waiting[0]?.resolve(new Uint8Array(7));
+    await Promise.resolve();
+    await Promise.resolve();
+    await Promise.resolve();
+    waiting[1]?.resolve(new Uint8Array(0));
+    expect((await first)?.length).toBe(7);
+    waiting[2]?.resolve(new Uint8Array(9));
+    expect((await pieces.next())?.length).toBe(9);
+  });
+
   it('come before what reading fails with', async () => {
     const { pieces, waiting } = given();
     const first = pieces.next();
