@@ -2,6 +2,7 @@ import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { Instance } from '../../../src/engine/instance.js';
 import type { MtlsClient, Tunnel } from '../../../src/index.js';
 import { tcpTunnel } from '../../support/tcp-tunnel.js';
+import { copiedBytes } from './support/copied-bytes.js';
 import { opened, Stage } from './support/servers.js';
 
 const MESSAGES = 20;
@@ -57,23 +58,6 @@ it('a message of 64 KiB takes four calls of WebCrypto each way, and is copied on
   expect(copied() / (MESSAGES * LARGE_BYTES)).toBeLessThan(8);
   socket.close();
 });
-
-/** Counts what is copied from array to array. */
-function copiedBytes(): () => number {
-  const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
-  const { set, slice } = typedArray;
-  let bytes = 0;
-  vi.spyOn(typedArray, 'set').mockImplementation(function (this: Uint8Array, from, ...rest) {
-    bytes += (from as Uint8Array).length;
-    return set.call(this, from, ...rest);
-  });
-  vi.spyOn(typedArray, 'slice').mockImplementation(function (this: Uint8Array, ...range) {
-    const copy = slice.apply(this, range);
-    bytes += copy.length;
-    return copy;
-  });
-  return () => bytes;
-}
 
 /** A tunnel that tells when a chunk leaves, and when one comes. */
 function watched(onChunk: (direction: 'out' | 'in') => void): Tunnel {

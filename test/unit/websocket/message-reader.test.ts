@@ -3,6 +3,7 @@ import { expect, it, vi } from 'vitest';
 import { Opcode } from '../../../src/websocket/codes.js';
 import { FrameError } from '../../../src/websocket/frames.js';
 import { MessageReader } from '../../../src/websocket/message-reader.js';
+import { copiedBytes } from './support/copied-bytes.js';
 import { frame } from './support/servers.js';
 
 const LIMIT_BYTES = 100_000;
@@ -77,7 +78,6 @@ it('whatever bytes come, they end in messages or in a failure, the same however 
 });
 
 const RECORD_BYTES = 16_384;
-const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
 
 /** What is copied of pieces that are as large as records, and the message that comes of them. */
 function copies(whole: Uint8Array) {
@@ -86,20 +86,10 @@ function copies(whole: Uint8Array) {
   const onMessage = (data: string | Uint8Array) => messages.push(data as Uint8Array);
   const reader = new MessageReader({ onMessage, onPing: nothing, onClose: nothing }, 1 << 26);
   const pieces = cut(whole, Array(Math.floor(whole.length / RECORD_BYTES)).fill(RECORD_BYTES));
-  let bytes = 0;
-  const { set, slice } = typedArray;
-  vi.spyOn(typedArray, 'set').mockImplementation(function (this: Uint8Array, from, ...rest) {
-    bytes += (from as Uint8Array).length;
-    return set.call(this, from, ...rest);
-  });
-  vi.spyOn(typedArray, 'slice').mockImplementation(function (this: Uint8Array, ...range) {
-    const copy = slice.apply(this, range);
-    bytes += copy.length;
-    return copy;
-  });
+  const bytes = copiedBytes();
   for (const piece of pieces) reader.receive(new Uint8Array(piece));
   vi.restoreAllMocks();
-  return { bytes, messages };
+  return { bytes: bytes(), messages };
 }
 
 it('a message in one frame is copied once, to memory of just its size', () => {
