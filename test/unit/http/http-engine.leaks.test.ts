@@ -4,8 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { client, rejection, serve, type TestClient, type TestServer, until, url } from './support/servers.js';
 
 const REQUESTS = 2_000;
-/** The engine's memory grows by whole pages, and for as many requests at once as there have ever been. */
-const MOST_GROWTH_BYTES = 128 * 1024;
+/**
+ * The engine's memory grows by whole pages of 64 KiB, for what was ever needed at the same time. Such growth ends. 33 bytes of each
+ * request left behind would make it grow every time.
+ */
+const MOST_RUNS = 5;
 
 let tested: TestClient;
 let server: TestServer;
@@ -61,10 +64,14 @@ describe.each(['h2', 'http/1.1'] as const)('over %s', protocol => {
         await Promise.all(fates.map((fate, at) => fate(`?${done + at}`).catch(() => {})));
     };
     await run(REQUESTS / 4);
-    const before = tested.engine.memoryBytes;
-    await run(REQUESTS);
+    let grownBytes = Number.POSITIVE_INFINITY;
+    for (let runs = 0; grownBytes > 0 && runs < MOST_RUNS; runs++) {
+      const before = tested.engine.memoryBytes;
+      await run(REQUESTS);
+      grownBytes = tested.engine.memoryBytes - before;
+    }
     tested.pool.closeIdle();
     await until(() => tested.engine.openCount === 0 && tested.connects.open === 0);
-    expect(tested.engine.memoryBytes - before).toBeLessThanOrEqual(MOST_GROWTH_BYTES);
+    expect(grownBytes).toBe(0);
   });
 });
