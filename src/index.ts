@@ -1,3 +1,5 @@
+/** @module index */
+
 export type {
   Challenge,
   ChallengeHandler,

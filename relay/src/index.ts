@@ -1,3 +1,5 @@
+/** @module relay */
+
 export type { JwtOptions } from './admission/jwt/jwt.js';
 export type { JwtKeyOptions } from './admission/jwt/jwt-keys.js';
 export type { RelayToken } from './admission/tokens.js';

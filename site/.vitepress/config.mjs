@@ -10,6 +10,7 @@ const entries = {
   elements: 'browser-mtls/elements',
   connect: 'browser-mtls/connect',
   'service-worker': 'browser-mtls/service-worker',
+  relay: 'browser-mtls-relay',
 };
 const api = JSON.parse(existsSync(apiFile) ? readFileSync(apiFile, 'utf8') : '[]').map(it => ({
   ...it,

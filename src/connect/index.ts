@@ -1,3 +1,5 @@
+/** @module connect */
+
 import type { MtlsClient } from '../client/mtls-client.js';
 
 /** A request of `@connectrpc/connect`, which calls it `UniversalClientRequest`. */

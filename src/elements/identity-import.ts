@@ -4,8 +4,9 @@ import { type OpenPkcs12Options, openPkcs12 } from '../p12/open-pkcs12.js';
 import type { Pkcs12 } from '../p12/pkcs12.js';
 import type { IdentityStore } from '../store/identity-store.js';
 import { Base, h, upgradeProperties } from './dom.js';
+import { type ImportForm, makeImportForm } from './import-form.js';
 import { fill, type ImportLabels, importLabels } from './labels.js';
-import { nameOf } from './names.js';
+import { day, nameOf } from './names.js';
 import { adoptStyles } from './styles.js';
 
 /** The detail of the event `identity-import`. */
@@ -27,7 +28,7 @@ export interface IdentityErrorDetail {
  * file, and stores its identities if `store` is set.
  *
  * Attributes: `hosts` (patterns, separated by spaces), `label`, `persistence`, `user-verification`; `controls` overrides them. Events, which
- * bubble: `identity-import` ({@link IdentityImportDetail}), `identity-error` ({@link IdentityErrorDetail}). Parts: `form`, `drop`, `file`,
+ * bubble: `identity-import` ({@link IdentityImportDetail}), `identity-error` ({@link IdentityErrorDetail}). ImportForm: `form`, `drop`, `file`,
  * `password`, `reveal`, `key-password` (shown if the key has a separate password), `submit`, `cancel`, `progress`, `status`, `error`.
  */
 export class IdentityImport extends Base {
@@ -40,7 +41,7 @@ export class IdentityImport extends Base {
   #labels = importLabels;
   #chosen: { name: string; content: Blob } | undefined;
   #running: AbortController | undefined;
-  #parts: Parts | undefined;
+  #parts: ImportForm | undefined;
 
   /** The texts, for translation. Texts that are not given stay English. */
   get labels(): ImportLabels {
@@ -76,13 +77,13 @@ export class IdentityImport extends Base {
   #render(): void {
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open', delegatesFocus: true });
     adoptStyles(root);
-    this.#parts = makeParts(this.#labels);
+    this.#parts = makeImportForm(this.#labels);
     root.replaceChildren(this.#parts.form);
     this.#listen(this.#parts);
     this.#showChosen();
   }
 
-  #listen({ form, file, drop, password, keyPassword, reveal, cancel }: Parts): void {
+  #listen({ form, file, drop, password, keyPassword, reveal, cancel }: ImportForm): void {
     form.addEventListener('submit', event => {
       event.preventDefault();
       this.#run();
@@ -109,7 +110,7 @@ export class IdentityImport extends Base {
   }
 
   async #run(): Promise<void> {
-    const { file } = this.#parts as Parts;
+    const { file } = this.#parts as ImportForm;
     if (this.#running) return;
     this.#showError();
     if (!this.#chosen) {
@@ -122,8 +123,7 @@ export class IdentityImport extends Base {
     try {
       const detail = await this.#import(this.#chosen.content, running.signal);
       this.#forgetFile();
-      const names = detail.identities.map(nameOf).join(', ');
-      this.#say(fill(this.#labels.imported, { names }));
+      this.#say(tellOf(detail.identities, this.#labels));
       this.#tell('identity-import', detail);
     } catch (error) {
       this.#fail(error, running.signal);
@@ -133,7 +133,7 @@ export class IdentityImport extends Base {
   }
 
   async #import(content: Blob, signal: AbortSignal): Promise<IdentityImportDetail> {
-    const { password, keyField, keyPassword, progress } = this.#parts as Parts;
+    const { password, keyField, keyPassword, progress } = this.#parts as ImportForm;
     const controls = { ...this.#controlsOfAttributes(), ...this.controls };
     const pkcs12 = await openPkcs12(content, {
       ...(controls.userVerification === 'required' && { sealedCopy: true }),
@@ -168,7 +168,7 @@ export class IdentityImport extends Base {
   }
 
   #begin(running: AbortController, name: string): void {
-    const { submit, cancel, progress } = this.#parts as Parts;
+    const { submit, cancel, progress } = this.#parts as ImportForm;
     this.#running = running;
     submit.setAttribute('aria-disabled', 'true');
     cancel.hidden = false;
@@ -178,7 +178,7 @@ export class IdentityImport extends Base {
   }
 
   #end(): void {
-    const { submit, cancel, progress } = this.#parts as Parts;
+    const { submit, cancel, progress } = this.#parts as ImportForm;
     this.#running = undefined;
     submit.removeAttribute('aria-disabled');
     cancel.hidden = true;
@@ -186,7 +186,7 @@ export class IdentityImport extends Base {
   }
 
   #reveal(shown: boolean): void {
-    const { password, keyPassword, reveal } = this.#parts as Parts;
+    const { password, keyPassword, reveal } = this.#parts as ImportForm;
     for (const input of [password, keyPassword]) input.type = shown ? 'text' : 'password';
     reveal.setAttribute('aria-pressed', String(shown));
   }
@@ -219,7 +219,7 @@ export class IdentityImport extends Base {
   }
 
   #askAgain(code: MtlsErrorCode): void {
-    const { password, keyField, keyPassword } = this.#parts as Parts;
+    const { password, keyField, keyPassword } = this.#parts as ImportForm;
     const wanted = { ERR_P12_PASSWORD: password, ERR_P12_KEY_PASSWORD: keyPassword }[code as string];
     if (!wanted) return;
     const wasAsked = wanted === password || !keyField.hidden;
@@ -278,49 +278,15 @@ async function keep(
   return stored;
 }
 
-type Parts = ReturnType<typeof makeParts>;
-
-function makeParts(labels: ImportLabels) {
-  const file = h('input', {
-    type: 'file',
-    part: 'file',
-    class: 'hidden-input',
-    accept: '.p12,.pfx,application/x-pkcs12,application/pkcs12',
-    'aria-labelledby': 'chosen detail',
+/** Also says which of them no server will accept today. */
+function tellOf(identities: readonly Identity[], labels: ImportLabels): string {
+  const names = identities.map(nameOf).join(', ');
+  const now = new Date();
+  const notes = identities.map(identity => {
+    const { notBefore, notAfter } = identity.certificate;
+    if (now > notAfter) return fill(labels.expired, { name: nameOf(identity), date: day(notAfter) });
+    if (now < notBefore) return fill(labels.notYetValid, { name: nameOf(identity), date: day(notBefore) });
+    return '';
   });
-  const title = h('span', { id: 'chosen' });
-  const detail = h('span', { class: 'detail', id: 'detail' });
-  const drop = h('label', { class: 'drop', part: 'drop' }, file, title, detail);
-  const password = passwordInput('password');
-  const keyPassword = passwordInput('key-password');
-  const reveal = h('button', { type: 'button', part: 'reveal', 'aria-pressed': 'false' }, labels.show);
-  const field = h(
-    'div',
-    { class: 'field' },
-    h('label', { for: 'password' }, labels.password),
-    h('div', { class: 'row' }, password, reveal),
-  );
-  const keyLabel = h('label', { for: 'key-password' }, labels.keyPassword);
-  const keyField = h('div', { class: 'field', hidden: true }, keyLabel, keyPassword);
-  const submit = h('button', { class: 'primary', part: 'submit' }, labels.import);
-  const cancel = h('button', { type: 'button', part: 'cancel', hidden: true }, labels.cancel);
-  const progress = h('progress', { part: 'progress', max: '1', hidden: true, 'aria-label': labels.import });
-  const status = h('p', { part: 'status', role: 'status' });
-  const error = h('p', { class: 'error', part: 'error', id: 'error', role: 'alert', hidden: true });
-  const buttons = h('div', { class: 'row' }, submit, cancel);
-  const form = h('form', { part: 'form' }, drop, field, keyField, buttons, progress, status, error);
-  const texts = { title, detail, status, error };
-  const passwords = { password, reveal, keyField, keyPassword };
-  return { form, drop, file, submit, cancel, progress, ...texts, ...passwords };
-}
-
-function passwordInput(name: string) {
-  return h('input', {
-    type: 'password',
-    id: name,
-    part: name,
-    autocomplete: 'off',
-    spellcheck: 'false',
-    'aria-describedby': 'error',
-  });
+  return [fill(labels.imported, { names }), ...notes].filter(Boolean).join(' ');
 }

@@ -8,7 +8,7 @@ import type { StoredIdentity } from '../identity/types.js';
 import { bracketed, formatHostPort } from '../util/host-port.js';
 import { Base, h, upgradeProperties } from './dom.js';
 import { fill, type PickerLabels, pickerLabels } from './labels.js';
-import { commonName, nameOf } from './names.js';
+import { commonName, day, nameOf } from './names.js';
 import { adoptStyles } from './styles.js';
 
 /** A question to the person. */
@@ -206,7 +206,6 @@ interface OptionSettings {
 
 function option(identity: StoredIdentity, { index, labels, checked, unfit }: OptionSettings): HTMLElement {
   const { certificate, lastUsedAt, locked } = identity;
-  const day = (date: Date) => date.toLocaleDateString(undefined, { dateStyle: 'medium' });
   const details = {
     [labels.issuedBy]: commonName(certificate.issuer) ?? certificate.issuer,
     [labels.valid]: `${day(certificate.notBefore)} – ${day(certificate.notAfter)}`,

@@ -1,3 +1,5 @@
+/** @module elements */
+
 import { define } from './dom.js';
 import { IdentityImport } from './identity-import.js';
 import { IdentityPicker } from './identity-picker.js';

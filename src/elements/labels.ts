@@ -26,6 +26,10 @@ export interface ImportLabels {
   cancelled: string;
   /** The status after the import. Default: "Imported {names}." */
   imported: string;
+  /** Behind that status, if a certificate has expired. Default: "{name} expired on {date}." */
+  expired: string;
+  /** Behind that status, if a certificate is not valid yet. Default: "{name} is not valid before {date}." */
+  notYetValid: string;
   /** The error of a file without a private key. Default: "There is no certificate with its private key in this file." */
   noKey: string;
   /** The titles of errors, by code. The message of the error follows them. */
@@ -47,6 +51,8 @@ export const importLabels: ImportLabels = {
   working: 'Opening {name} …',
   cancelled: 'Cancelled.',
   imported: 'Imported {names}.',
+  expired: '{name} expired on {date}.',
+  notYetValid: '{name} is not valid before {date}.',
   noKey: 'There is no certificate with its private key in this file.',
   errors: {
     ERR_P12_PASSWORD: 'The password does not open this file',

@@ -15,3 +15,7 @@ export function commonName(name: string): string | undefined {
   const [, value] = /(?:^|[,+])CN=((?:\\.|[^,+\\])*)/.exec(name) ?? [];
   return value?.replace(/\\([^0-9a-fA-F])/g, '$1');
 }
+
+export function day(date: Date): string {
+  return date.toLocaleDateString(undefined, { dateStyle: 'medium' });
+}

@@ -1,2 +1,4 @@
+/** @module service-worker */
+
 export { type RouteOptions, routeRequests } from './route-requests.js';
 export { type ServeOptions, serveRequests } from './serve-requests.js';

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { inEachEngine } from '../support/engines/each.js';
 import { OpensslFiles } from '../support/openssl-files.js';
+import { OpensslPki } from '../support/openssl-pki.js';
 import { startPages } from '../support/pages.js';
 import { builtFolder } from '../support/user-page.js';
 
@@ -19,9 +20,18 @@ await import('/lib/elements.js?again').catch(() => {});
 document.title = IdentityPicker === customElements.get('identity-picker') ? 'ready' : 'twice';`;
 
 const files = new OpensslFiles();
+const pki = new OpensslPki();
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
 const file = base64(files.export(files.client('p256'), { args: ['-name', 'Ada'] }));
 const second = base64(files.export(files.client('rsa2048'), { args: ['-name', 'Bob'] }));
+/** A file with this certificate alone, valid between these days from now. */
+function fileValid(name: string, days: [first: number, last: number]): string {
+  const { cert, key } = pki.issue({ subject: `/CN=${name}`, days });
+  files.write(`${name}.pem`, cert);
+  files.write(`${name}.key`, key);
+  return base64(files.export(name, { chain: [], args: ['-name', name] }));
+}
+const [expired, future] = [fileValid('Eve', [-9, -2]), fileValid('Fay', [2, 9])];
 const javaKey = base64(readFileSync('test/support/producers/found/java-key-password.p12'));
 let pages: Awaited<ReturnType<typeof startPages>>;
 
@@ -34,6 +44,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await pages.stop();
   files.close();
+  pki.close();
 });
 
 inEachEngine(
@@ -97,6 +108,34 @@ inEachEngine(
         'Imported Ada.',
         'ERR_IDENTITY_DUPLICATE',
         'Bob',
+      ]);
+    });
+
+    it('says that an imported certificate has expired, or is not valid yet', async () => {
+      const said = await browser.run(
+        async (contents: string[]) => {
+          const element = document.createElement('identity-import');
+          document.body.append(element);
+          const part = (name: string) => element.shadowRoot?.querySelector(`[part="${name}"]`) as HTMLElement;
+          const statuses: unknown[] = [];
+          for (const content of contents) {
+            element.choose(new Blob([Uint8Array.from(atob(content), it => it.charCodeAt(0))]));
+            (part('password') as HTMLInputElement).value = 'secret';
+            const told = new Promise(resolve =>
+              element.addEventListener('identity-import', resolve, { once: true }),
+            );
+            part('submit').click();
+            await told;
+            statuses.push(part('status').textContent);
+          }
+          element.remove();
+          return statuses;
+        },
+        [expired, future],
+      );
+      expect(said).toEqual([
+        expect.stringMatching(/^Imported Eve\. Eve expired on .*20\d\d.*\.$/),
+        expect.stringMatching(/^Imported Fay\. Fay is not valid before .*20\d\d.*\.$/),
       ]);
     });
 

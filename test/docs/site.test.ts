@@ -30,7 +30,7 @@ afterAll(async () => {
   await site?.stop();
 });
 
-/** The page of each document, and one of the API. */
+/** The page of each document, and two of the API. */
 test.each(Object.entries(LOOKS))('the site has no errors and fits: %s', async (name, look) => {
   const context = await browser.newContext(look);
   try {
@@ -38,7 +38,11 @@ test.each(Object.entries(LOOKS))('the site has no errors and fits: %s', async (n
     const complaints = complaintsOf(page);
     expect(addresses.length).toBeGreaterThan(15);
     const visited = name === 'dark' ? ['index.html', 'errors.html', 'demo.html'] : addresses;
-    for (const address of [...visited, 'api/index/functions/createClient.html']) {
+    for (const address of [
+      ...visited,
+      'api/index/functions/createClient.html',
+      'api/relay/functions/createRelay.html',
+    ]) {
       await page.goto(`${site.origin}/${address}`);
       await page.locator('.VPNav').waitFor();
       if (address !== 'demo.html') expect((await page.locator('h1').count()) > 0, address).toBe(true);
