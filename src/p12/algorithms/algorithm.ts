@@ -1,5 +1,4 @@
-import * as pkijs from 'pkijs';
-import { guarded, type Node } from '../asn1/asn1.js';
+import { type Node, objectIdentifier, sequence } from '../asn1/asn1.js';
 import { unsupported } from '../errors.js';
 
 export interface Algorithm {
@@ -7,12 +6,10 @@ export interface Algorithm {
   parameters: Node | undefined;
 }
 
+/** AlgorithmIdentifier (RFC 5280, section 4.1.1.2). */
 export function algorithm(node: Node | undefined): Algorithm {
-  return guarded(() => algorithmOf(new pkijs.AlgorithmIdentifier({ schema: node })));
-}
-
-export function algorithmOf({ algorithmId, algorithmParams }: pkijs.AlgorithmIdentifier): Algorithm {
-  return { oid: algorithmId, parameters: algorithmParams as Node | undefined };
+  const [oid, parameters] = sequence(node);
+  return { oid: objectIdentifier(oid), parameters };
 }
 
 /** What errors call the algorithms that are known but not read. */
