@@ -2,7 +2,7 @@
 
 import { MtlsError } from '../errors.js';
 
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** What the engine emits during a call. */
 export const Emission = {

@@ -148,14 +148,31 @@ export class HttpEngine {
     this.#call('http_connection_receive_failed', [connection]);
   }
 
-  /** The bytes to send now. */
-  take(connection: number): Uint8Array<ArrayBuffer> | undefined {
-    return this.#bytesOf('http_connection_take', connection);
+  /** The bytes to send now, in pieces that share no TLS record. They are good for the call of `use` alone. */
+  take(connection: number, use: (pieces: readonly Uint8Array<ArrayBuffer>[]) => void): void {
+    let failure: { error: unknown } | undefined;
+    const inspect = (_: number, emitted: Emitted[]) => {
+      const at = emitted.findIndex(it => it.kind === Emission.recordContent);
+      const pieces = at < 0 ? [] : emitted.splice(at);
+      try {
+        use(pieces.map(it => it.bytes));
+      } catch (error) {
+        // What else has been emitted is delivered first.
+        failure = { error };
+      }
+    };
+    this.#call('http_connection_take', [connection], { inspect });
+    if (failure) throw failure.error;
   }
 
   /** After the head of a 101: what was received behind it. */
   takeRest(connection: number): Uint8Array<ArrayBuffer> | undefined {
-    return this.#bytesOf('http_connection_take_rest', connection);
+    let rest: Uint8Array<ArrayBuffer> | undefined;
+    const inspect = (_: number, emitted: Emitted[]) => {
+      rest = emitted.pop()?.bytes;
+    };
+    this.#call('http_connection_take_rest', [connection], { inspect });
+    return rest?.length ? rest : undefined;
   }
 
   /** Returns the exchange's handle, or why it cannot begin. */
@@ -200,16 +217,6 @@ export class HttpEngine {
   /** Nothing more is to be told about an exchange. */
   forget(exchange: number): void {
     this.#exchanges.delete(exchange);
-  }
-
-  #bytesOf(name: string, connection: number): Uint8Array<ArrayBuffer> | undefined {
-    let output: Uint8Array<ArrayBuffer> | undefined;
-    const inspect = (_: number, emitted: Emitted[]) => {
-      const at = emitted.findIndex(it => it.kind === Emission.httpBytes);
-      [{ bytes: output } = { bytes: undefined }] = emitted.splice(at, at < 0 ? 0 : 1);
-    };
-    this.#call(name, [connection], { inspect });
-    return output?.length ? output : undefined;
   }
 
   #call(name: string, args: readonly Argument[], { inspect, place }: CallOptions = {}): number {

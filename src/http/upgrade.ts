@@ -96,9 +96,12 @@ class Negotiation {
   async run(request: UpgradeRequest): Promise<UpgradeAnswer> {
     request.signal.throwIfAborted();
     this.#begin(request);
-    const output = this.#engine.take(this.#connection);
+    let head: readonly Uint8Array[] = [];
+    this.#engine.take(this.#connection, pieces => {
+      head = pieces.map(piece => piece.slice());
+    });
     // A server that takes no request may have said why: that is read first, and a failure shows there as well.
-    const sent = this.#channel.send({ target: undefined, take: () => output }).catch(() => {});
+    const sent = this.#channel.send({ target: undefined, take: use => use(head) }).catch(() => {});
     while (!this.#head) await this.#receive();
     await sent;
     if (this.#head.status !== 101) {

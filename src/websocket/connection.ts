@@ -170,7 +170,7 @@ export class WebSocketConnection {
   }
 
   #write(frames: readonly OutgoingFrame[]): Promise<void> {
-    return this.#stream.channel.send({ target: undefined, take: () => encodeFrames(frames) });
+    return this.#stream.channel.send({ target: undefined, take: use => use([encodeFrames(frames)]) });
   }
 
   async #resolveBlob(): Promise<void> {

@@ -240,7 +240,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
         if (this.#over) return;
         await this.#channel.send({
           target: { engine: this.#engine.records, connection: this.#handle },
-          take: () => this.#engine.take(this.#handle),
+          take: use => this.#engine.take(this.#handle, use),
         });
         continue;
       }

@@ -35,9 +35,10 @@ export class StreamChannel implements PlaintextChannel {
   }
 
   async send({ take }: EngineOutput): Promise<void> {
-    const output = take();
-    // A failed write shows in `ready`, or in `close`.
-    if (output) this.#writer.write(output.slice()).catch(() => {});
+    take(pieces => {
+      // A failed write shows in `ready`, or in `close`.
+      for (const piece of pieces) this.#writer.write(piece.slice()).catch(() => {});
+    });
   }
 
   close(): Promise<void> {

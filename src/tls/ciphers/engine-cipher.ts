@@ -53,7 +53,9 @@ export class EngineCipher implements RecordCipher {
 
   sealOutput({ target, take }: EngineOutput, transmit: Transmit): void {
     if (target?.engine !== this.#engine) {
-      this.#seal(ContentType.applicationData, take() ?? nothing, transmit);
+      take(pieces => {
+        for (const piece of pieces) this.#seal(ContentType.applicationData, piece, transmit);
+      });
       return;
     }
     const place = { connection: target.connection, sequence: this.#sequence };

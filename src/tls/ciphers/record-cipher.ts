@@ -40,8 +40,8 @@ export type Transmit = (ciphertext: Uint8Array<ArrayBufferLike>, roomBytes?: num
 /** What an HTTP connection has to send. */
 export interface EngineOutput {
   target: EngineTarget | undefined;
-  /** Takes it out of the engine. It is good for the call alone. */
-  take(): Uint8Array | undefined;
+  /** Takes it out of the engine, in pieces that share no record. They are good for the call of `use` alone. */
+  take(use: (pieces: readonly Uint8Array[]) => void): void;
 }
 
 /**

@@ -31,8 +31,6 @@ const EXPLICIT_NONCE_BYTES = 8;
 /** In front of sealed records, for who sends them in a message of its own. */
 const ROOM_BYTES = 8;
 
-const nothing = new Uint8Array(0);
-
 /** For what is read at once, in the call: fresh memory takes longer to fill. */
 const keptInner = new KeptBytes(MAX_CONTENT_BYTES + 1);
 const keptSealed = new KeptBytes(256 * 1024);
@@ -99,17 +97,26 @@ export class WebCryptoCipher implements RecordCipher {
   }
 
   async #sealAll(type: number, content: Uint8Array): Promise<Uint8Array> {
-    return concatenated(await this.#sealParts(type, content));
+    return concatenated(await this.#sealParts(type, [content]));
   }
 
   sealOutput({ take }: EngineOutput, transmit: Transmit): Promise<void> | void {
-    const content = take() ?? nothing;
-    if (this.#outputs === 0 && this.#small.takes(content)) {
-      this.#small.transmit(content, this.#sequence++, transmit);
-      return;
+    let sent: Promise<void> | undefined;
+    take(pieces => {
+      sent = this.#sealPieces(pieces, transmit);
+    });
+    return sent;
+  }
+
+  #sealPieces(pieces: readonly Uint8Array[], transmit: Transmit): Promise<void> | undefined {
+    const [first] = pieces;
+    if (!first) return undefined;
+    if (pieces.length === 1 && this.#outputs === 0 && this.#small.takes(first)) {
+      this.#small.transmit(first.slice(), this.#sequence++, transmit);
+      return undefined;
     }
     this.#outputs++;
-    const sealing = this.#sealParts(ContentType.applicationData, content);
+    const sealing = this.#sealParts(ContentType.applicationData, pieces);
     sealing.catch(() => {});
     this.#lastOutput = this.#lastOutput
       .then(() => sealing)
@@ -121,10 +128,21 @@ export class WebCryptoCipher implements RecordCipher {
   }
 
   /** The pieces of all records. What is to be sealed may change afterwards: WebCrypto copies it in the call. */
-  async #sealParts(type: number, content: Uint8Array): Promise<Uint8Array[]> {
-    const parts: Promise<Uint8Array[]>[] = [];
-    for (let start = 0; start < content.length; start += MAX_CONTENT_BYTES)
-      parts.push(this.#seal(type, content.subarray(start, start + MAX_CONTENT_BYTES)));
+  async #sealParts(type: number, pieces: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    const parts: (Promise<Uint8Array[]> | Uint8Array[])[] = [];
+    const small: (() => void)[] = [];
+    for (const content of pieces.flatMap(contentsOf)) {
+      const sequence = this.#sequence++;
+      if (this.#small.takes(content)) {
+        const [at, kept] = [parts.length, content.slice()];
+        small.push(() => {
+          parts[at] = [this.#small.seal(type, kept, sequence)];
+        });
+        parts.push([]);
+      } else parts.push(this.#seal(type, content, sequence));
+    }
+    // Last: a call of the engine may move the memory that the others are read from.
+    for (const seal of small) seal();
     return (await Promise.all(parts)).flat();
   }
 
@@ -191,9 +209,7 @@ export class WebCryptoCipher implements RecordCipher {
   }
 
   /** The pieces of one record. */
-  async #seal(type: number, content: Uint8Array): Promise<Uint8Array[]> {
-    const sequence = this.#sequence++;
-    if (this.#small.takes(content)) return [this.#small.seal(type, content, sequence)];
+  async #seal(type: number, content: Uint8Array, sequence: number): Promise<Uint8Array[]> {
     const nonce = this.#nonce(sequence);
     if (this.version === 'TLSv1.2') {
       const explicit = nonce.subarray(nonce.length - EXPLICIT_NONCE_BYTES);
@@ -249,6 +265,14 @@ export class WebCryptoCipher implements RecordCipher {
       (nonce[at] as number) ^= rest % 256;
     return nonce;
   }
+}
+
+/** What each record carries. */
+function contentsOf(piece: Uint8Array): Uint8Array[] {
+  const count = Math.ceil(piece.length / MAX_CONTENT_BYTES);
+  return Array.from({ length: count }, (_, at) =>
+    piece.subarray(at * MAX_CONTENT_BYTES, (at + 1) * MAX_CONTENT_BYTES),
+  );
 }
 
 /** In one piece, from kept memory. */

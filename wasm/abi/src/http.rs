@@ -9,14 +9,17 @@ use bytes::Bytes;
 use mtls_engine::http::connection::{Ping, Protocol};
 use mtls_engine::http::event::{write_end, write_handle, Event};
 use mtls_engine::http::failure::Failure;
+use mtls_engine::http::output::Output;
 use mtls_engine::http::{Http, RequestHead};
 
-use crate::imports::{emit, emit_pieces, Emission};
+use crate::imports::{emit, emit_pieces, lend_to_read, Emission};
 use crate::memory::{input, take_buffer};
 use crate::{FAILED, OK, UNKNOWN_HANDLE};
 
 thread_local! {
     static HTTP: RefCell<Http> = RefCell::default();
+    /// The output that was taken last.
+    static TAKEN: RefCell<Output> = RefCell::default();
 }
 
 /// `protocol`: 1 is HTTP/1.1, 2 is HTTP/2. With HTTP/2 a server that has been silent for `ping_interval_ms` while it owes
@@ -76,15 +79,21 @@ extern "C" fn http_connection_receive_failed(connection: i32) -> i32 {
     known(run(|http| http.receive_failed(connection)))
 }
 
-/// Emits the plaintext to send now.
+/// Lends the plaintext to send now: what each record is to carry.
 #[no_mangle]
 extern "C" fn http_connection_take(connection: i32) -> i32 {
-    let output = take(connection);
-    if let Some(output) = &output {
-        emit(Emission::HttpBytes, output);
-    }
+    let Some(output) = take(connection) else {
+        return UNKNOWN_HANDLE;
+    };
     report();
-    known(output.is_some())
+    // Last: what is lent is good until something is allocated.
+    TAKEN.with_borrow_mut(|taken| {
+        *taken = output;
+        for record in taken.records() {
+            lend_to_read(Emission::RecordContent, record);
+        }
+    });
+    OK
 }
 
 /// After the head of a 101: emits what was received behind it. The connection has ended, its transport goes on.
@@ -151,7 +160,7 @@ pub fn receive(connection: i32, plaintext: Bytes) -> bool {
 }
 
 /// The plaintext to send now; [`report`] is to follow.
-pub fn take(connection: i32) -> Option<Vec<u8>> {
+pub fn take(connection: i32) -> Option<Output> {
     HTTP.with_borrow_mut(|http| http.take(connection))
 }
 

@@ -82,6 +82,12 @@ pub fn lend(kind: Emission, bytes: &mut [u8], room: usize) {
     }
 }
 
+/// The same for who only reads.
+pub fn lend_to_read(kind: Emission, bytes: &[u8]) {
+    // SAFETY: the host reads inside `bytes` alone, writes nothing, and stops using them before the next call.
+    unsafe { host_lend(kind as u32, bytes.as_ptr().cast_mut(), bytes.len()) }
+}
+
 /// The one host of this instance.
 #[derive(Debug)]
 pub struct Embedder;

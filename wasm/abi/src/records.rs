@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use mtls_engine::tls::records::RecordKeys;
+use mtls_engine::tls::records::{full_records, RecordKeys};
 
 use crate::handles::Handles;
 use crate::http;
@@ -79,7 +79,7 @@ extern "C" fn records_seal(
     let Some(content) = buffer.as_ref().get(..len) else {
         return FAILED;
     };
-    let sealed = seal(keys, number(high, low), kind, content);
+    let sealed = seal(keys, number(high, low), kind, full_records(content));
     lend_sealed(sealed);
     sealed
 }
@@ -90,18 +90,18 @@ extern "C" fn records_seal_http(keys: i32, high: u32, low: u32, connection: i32)
     let Some(output) = http::take(connection) else {
         return UNKNOWN_HANDLE;
     };
-    let sealed = seal(keys, number(high, low), APPLICATION_DATA, &output);
+    let sealed = seal(keys, number(high, low), APPLICATION_DATA, output.records());
     http::report();
     // Last: what is lent is good until something is allocated.
     lend_sealed(sealed);
     sealed
 }
 
-fn seal(keys: i32, first: u64, kind: u8, content: &[u8]) -> i32 {
+fn seal<'a>(keys: i32, first: u64, kind: u8, contents: impl Iterator<Item = &'a [u8]>) -> i32 {
     let sealed = SEALED.with_borrow_mut(|out| {
         out.clear();
         out.resize(ROOM, 0);
-        KEYS.with(|all| all.with(keys, |it| it.seal_into(first, kind, content, out)))
+        KEYS.with(|all| all.with(keys, |it| it.seal_into(first, kind, contents, out)))
     });
     match sealed {
         Some(Some(count)) => i32::try_from(count).unwrap_or(FAILED),

@@ -210,7 +210,12 @@ describe.each(suites)('%s', (_, suite) => {
       http.begin(connection, head, exchangeListener);
       return connection;
     };
-    const content = http.take(request()) as Uint8Array;
+    const taken = (connection: number) => {
+      const copies: Uint8Array[] = [];
+      http.take(connection, pieces => copies.push(...pieces.map(piece => piece.slice())));
+      return copies;
+    };
+    const content = Buffer.concat(taken(request()));
     const keys = newKeys(suite, 3);
     const cipher = new EngineCipher(http.records, suite.version, { ...keys, key: keys.key.slice() });
     const sent: Buffer[] = [];
@@ -218,12 +223,12 @@ describe.each(suites)('%s', (_, suite) => {
       const connection = request();
       const target = { engine: http.records, connection };
       const rooms: unknown[] = [];
-      cipher.sealOutput({ target, take: () => undefined }, (bytes, roomBytes = 0) => {
+      cipher.sealOutput({ target, take: () => {} }, (bytes, roomBytes = 0) => {
         rooms.push(roomBytes >= DATA_HEADER_BYTES && bytes.byteOffset >= roomBytes);
         sent.push(Buffer.from(bytes));
       });
       expect(rooms).toEqual([true]);
-      expect(http.take(connection)).toBeUndefined();
+      expect(taken(connection)).toEqual([]);
     }
     const expected = [0, 1].map(number => sealed(suite, keys, { number, type: DATA, content }));
     expect(sent).toEqual(expected);
@@ -246,16 +251,37 @@ describe.each(suites)('%s', (_, suite) => {
       const places: ArrayBufferLike[] = [];
       for (const output of outputs) {
         const lent = output.slice();
-        const done = cipher.sealOutput({ target: undefined, take: () => lent }, (bytes, roomBytes = 0) => {
-          expect(Math.min(roomBytes, bytes.byteOffset)).toBeGreaterThanOrEqual(DATA_HEADER_BYTES);
-          sent.push(Buffer.from(bytes));
-          places.push(bytes.buffer);
-        });
+        const done = cipher.sealOutput(
+          { target: undefined, take: use => use([lent]) },
+          (bytes, roomBytes = 0) => {
+            expect(Math.min(roomBytes, bytes.byteOffset)).toBeGreaterThanOrEqual(DATA_HEADER_BYTES);
+            sent.push(Buffer.from(bytes));
+            places.push(bytes.buffer);
+          },
+        );
         lent.fill(0);
         await done;
       }
       expect(sent.map((it, i) => it.equals(expected[i] as Buffer))).toEqual([true, true, true]);
       expect(places[2]).toBe(places[0]);
+    }
+  });
+
+  it('seals each piece of output in records of its own', async () => {
+    const keys = newKeys(suite, 0);
+    const pieces = [100, FULL, FULL + 1, 9].map(length => Uint8Array.from(randomBytes(length)));
+    const contents = pieces.flatMap(it =>
+      it.length > FULL ? [it.subarray(0, FULL), it.subarray(FULL)] : [it],
+    );
+    const expected = contents.map((content, number) => sealed(suite, keys, { number, type: DATA, content }));
+    for (const cipher of await paths(suite, keys, 'encrypt')) {
+      const sent: Buffer[] = [];
+      const lent = pieces.map(it => it.slice());
+      const output = { target: undefined, take: (use: (lent: Uint8Array[]) => void) => use(lent) };
+      const done = cipher.sealOutput(output, bytes => sent.push(Buffer.from(bytes)));
+      for (const piece of lent) piece.fill(0);
+      await done;
+      expect(Buffer.concat(sent).equals(Buffer.concat(expected))).toBe(true);
     }
   });
 

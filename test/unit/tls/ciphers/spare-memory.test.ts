@@ -43,7 +43,7 @@ async function download() {
   const url = 'https://a.test/';
   const begun = engine.begin(connection, { method: 'GET', url, headers: [], bodyLength: 0 }, listener);
   if (typeof begun === 'number') exchange = begun;
-  engine.take(connection);
+  engine.take(connection, () => {});
   const [server, reading] = [cipher(), cipher()];
   const target = { engine: engine.records, connection };
   const head = new TextEncoder().encode(

@@ -29,7 +29,7 @@ async function createLayer(algorithm: Algorithm = Algorithm.aesGcm): Promise<Rec
   });
 }
 
-const send = (content: Uint8Array) => layer.sendOutput({ target: undefined, take: () => content });
+const send = (content: Uint8Array) => layer.sendOutput({ target: undefined, take: use => use([content]) });
 
 /** What the other side opens of all that was sent. */
 async function opened(): Promise<{ data: Buffer; closed: boolean; failure: unknown }> {

@@ -10,7 +10,8 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::event::{Event, Events};
 use super::failure::Aborted;
-use super::sent::{HEAD_BYTES, RECORD_BYTES};
+use super::output::RECORD_BYTES;
+use super::sent::HEAD_BYTES;
 
 /// What is given to an h2 connection at once: a frame that fills a TLS record.
 pub const H2_FRAME_BYTES: usize = RECORD_BYTES - HEAD_BYTES;

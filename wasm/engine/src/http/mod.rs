@@ -17,6 +17,7 @@ mod frames;
 mod head_fields;
 mod huffman;
 mod limits;
+pub mod output;
 mod pipe;
 mod sent;
 mod stream_number;
@@ -40,6 +41,7 @@ use self::connection::{Connection, Ping, Protocol};
 use self::event::{Event, Events};
 use self::exchange::{Demand, Reporter};
 use self::failure::Failure;
+use self::output::Output;
 use self::windows::Needed;
 use crate::wire::{Malformed, Reader};
 
@@ -179,7 +181,7 @@ impl Http {
     }
 
     /// What is to be sent now.
-    pub fn take(&mut self, connection: i32) -> Option<Vec<u8>> {
+    pub fn take(&mut self, connection: i32) -> Option<Output> {
         let output = self.connections.get(&connection)?.pipe.take();
         self.run();
         Some(output)

@@ -14,11 +14,10 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use super::fault::Details;
 use super::faults::Faults;
 use super::frames::{growth_of, Frames};
-use super::sent::{Sent, StreamEvent, RECORD_BYTES};
+use super::output::{Output, OUTPUT_LIMIT};
+use super::sent::{Sent, StreamEvent};
 use super::windows::Needed;
 
-/// How much hyper may write before the host has to take it: whole records, which fill a message of the tunnel.
-const OUTPUT_LIMIT: usize = 15 * RECORD_BYTES;
 /// From this much on, more is likely to follow.
 const BULK_BYTES: usize = 4096;
 
@@ -32,7 +31,7 @@ struct State {
     unread: usize,
     received: u64,
     end: End,
-    outgoing: Vec<u8>,
+    outgoing: Output,
     /// What was received and not read by an HTTP that has ended.
     rest: Vec<u8>,
     output_ended: bool,
@@ -132,7 +131,7 @@ impl Pipe {
     }
 
     /// What hyper has written since the last call.
-    pub fn take(&self) -> Vec<u8> {
+    pub fn take(&self) -> Output {
         let mut state = self.0.borrow_mut();
         wake(&mut state.writer);
         if let Some(frames) = &mut state.frames {
@@ -239,15 +238,15 @@ impl State {
         }
         let mut written = 0;
         for piece in pieces {
-            let accepted = piece.get(..room.min(piece.len())).unwrap_or_default();
             let passed = match self.frames {
-                Some(_) => self.sent.pass(accepted, &mut self.outgoing),
+                Some(_) => self.sent.pass(piece, &mut self.outgoing),
                 None => {
+                    let accepted = piece.get(..room.min(piece.len())).unwrap_or_default();
                     self.outgoing.extend_from_slice(accepted);
+                    room -= accepted.len();
                     accepted.len()
                 }
             };
-            room = OUTPUT_LIMIT.saturating_sub(self.outgoing.len());
             written += passed;
             if passed < piece.len() {
                 break;

@@ -6,13 +6,12 @@
 
 use std::collections::VecDeque;
 
+use super::output::{Output, OUTPUT_LIMIT};
 use super::windows::START;
 
 /// The connection preface (RFC 9113 section 3.4).
 const PREFACE_BYTES: usize = 24;
 pub const HEAD_BYTES: usize = 9;
-/// What the output is cut into, from its beginning (RFC 8446 section 5.1).
-pub const RECORD_BYTES: usize = 16_384;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
@@ -58,7 +57,7 @@ impl Default for Sent {
 
 impl Sent {
     /// Gives how many bytes have passed, or are held. The others have to wait until the output is taken.
-    pub fn pass(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> usize {
+    pub fn pass(&mut self, bytes: &[u8], output: &mut Output) -> usize {
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.left == 0 && self.wanted() == 0 && !self.pass_held(output) {
@@ -82,19 +81,20 @@ impl Sent {
     }
 
     /// Sends frames of the client's own, behind the one that is on its way.
-    pub fn add(&mut self, frames: &[u8], output: &mut Vec<u8>) {
+    pub fn add(&mut self, frames: &[u8], output: &mut Output) {
         self.behind.extend_from_slice(frames);
         self.go_on(output);
     }
 
     /// The output has been taken: this is the next.
-    pub fn go_on(&mut self, output: &mut Vec<u8>) {
+    pub fn go_on(&mut self, output: &mut Output) {
         if self.left == 0 && !self.held.is_empty() && self.wanted() == 0 {
             self.pass_held(output);
         }
-        let is_between = self.left == 0 && self.held.is_empty() && !self.in_block;
-        if is_between && fits(self.behind.len(), output) {
-            output.append(&mut self.behind);
+        if self.left == 0 && self.held.is_empty() && !self.in_block {
+            output.keep_together(self.behind.len());
+            output.extend_from_slice(&self.behind);
+            self.behind.clear();
         }
     }
 
@@ -110,11 +110,12 @@ impl Sent {
         whole - self.held.len()
     }
 
-    /// False where the record has no room for the frame.
-    fn pass_held(&mut self, output: &mut Vec<u8>) -> bool {
+    /// False where the output has no room for the frame.
+    fn pass_held(&mut self, output: &mut Output) -> bool {
         let Some(head) = self.head() else { return true };
         let is_left_out = head.kind == WINDOW_UPDATE && head.stream != 0;
-        if !is_left_out && !fits(HEAD_BYTES + head.len, output) {
+        let frame_bytes = HEAD_BYTES + head.len;
+        if !is_left_out && !output.is_empty() && output.len() + frame_bytes > OUTPUT_LIMIT {
             return false;
         }
         if !head.may_change() {
@@ -125,7 +126,8 @@ impl Sent {
             announce(self.held.get_mut(HEAD_BYTES..).unwrap_or_default());
         }
         if !is_left_out {
-            output.append(&mut self.held);
+            output.keep_together(frame_bytes);
+            output.extend_from_slice(&self.held);
         }
         self.held.clear();
         true
@@ -155,12 +157,6 @@ impl Sent {
             stream: u32::from_be_bytes(stream),
         })
     }
-}
-
-/// Whether so many bytes may follow in the record that the output ends in.
-fn fits(bytes: usize, output: &[u8]) -> bool {
-    let used = output.len() % RECORD_BYTES;
-    used == 0 || used + bytes <= RECORD_BYTES
 }
 
 struct Head {

@@ -161,26 +161,23 @@ impl RecordKeys {
     /// The records for content of any length, the first of which gets this number; and how many there are.
     pub fn seal(&self, first: u64, kind: u8, content: &[u8]) -> Option<(Vec<u8>, u32)> {
         let mut out = Vec::new();
-        let records = self.seal_into(first, kind, content, &mut out)?;
+        let records = self.seal_into(first, kind, full_records(content), &mut out)?;
         Some((out, records))
     }
 
-    /// The same behind what `out` has already.
-    pub fn seal_into(
+    /// Seals what each record is to carry, behind what `out` has already. Gives how many they are.
+    pub fn seal_into<'a>(
         &self,
         first: u64,
         kind: u8,
-        content: &[u8],
+        contents: impl Iterator<Item = &'a [u8]>,
         out: &mut Vec<u8>,
     ) -> Option<u32> {
         let key = self.expand()?;
-        let overhead = HEADER_BYTES + self.explicit_nonce_bytes + 1 + TAG_BYTES;
-        let count = content.len().div_ceil(MAX_CONTENT_BYTES);
-        out.reserve(content.len() + count * overhead);
         let mut records = 0;
-        for piece in content.chunks(MAX_CONTENT_BYTES) {
+        for content in contents {
             let sequence = first.checked_add(records.into())?;
-            self.seal_record(&key, sequence, kind, piece, out)?;
+            self.seal_record(&key, sequence, kind, content, out)?;
             records += 1;
         }
         Some(records)
@@ -201,6 +198,7 @@ impl RecordKeys {
         let sealed_bytes = content.len() + inner_type.len() + TAG_BYTES;
         let header = header(outer_type, self.explicit_nonce_bytes + sealed_bytes);
         let nonce = self.nonce(sequence, &[]);
+        out.reserve(header.len() + self.explicit_nonce_bytes + sealed_bytes);
         out.extend_from_slice(&header);
         out.extend_from_slice(nonce.get(IV_BYTES - self.explicit_nonce_bytes..)?);
         let start = out.len();
@@ -234,6 +232,11 @@ impl RecordKeys {
         }
         nonce
     }
+}
+
+/// As many bytes in each record as it may carry.
+pub fn full_records(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    content.chunks(MAX_CONTENT_BYTES)
 }
 
 struct Record {

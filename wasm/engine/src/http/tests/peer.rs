@@ -19,6 +19,7 @@ use hyper::service::service_fn;
 use crate::http::connection::{Ping, Protocol};
 use crate::http::event::{ConnectionState, Event, ResponseHead};
 use crate::http::failure::Failure;
+use crate::http::output::Output;
 use crate::http::pipe::Pipe;
 use crate::http::{Http, RequestHead};
 
@@ -143,6 +144,10 @@ impl Client {
     }
 
     pub fn take(&mut self) -> Vec<u8> {
+        self.take_output().into_bytes()
+    }
+
+    pub fn take_output(&mut self) -> Output {
         let output = self.http.take(self.connection).unwrap_or_default();
         self.collect();
         output
@@ -302,7 +307,7 @@ pub fn exchange(client: &mut Client, server: &mut Server, unread_limit: usize) {
         }
         server.run();
         if server.pipe.output() > 0 && client.state.unread < unread_limit {
-            let bytes = server.pipe.take();
+            let bytes = server.pipe.take().into_bytes();
             client.receive(&bytes);
             moved = true;
         }

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::faults::{flagged_frame, frame, SETTINGS};
 use super::h2_peer::{begun, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, STATUS_200};
+use crate::http::output::Output;
 use crate::http::sent::{Sent, StreamEvent};
 use crate::http::windows::{Grant, Needed, Piece, Windows, CONNECTION, LIMIT, MAX, START};
 
@@ -240,11 +241,11 @@ fn what_h2_sends_passes_in_any_pieces_but_for_its_windows() {
         frame(DATA, 1, &[7; 300]),
     ];
     for piece in [1, 2, 9, 13, 1_000] {
-        let (mut sent, mut output) = (Sent::default(), Vec::new());
+        let (mut sent, mut output) = (Sent::default(), Output::default());
         for bytes in written.concat().chunks(piece) {
             sent.pass(bytes, &mut output);
         }
-        assert_eq!(output, passed.concat(), "in pieces of {piece}");
+        assert_eq!(output.into_bytes(), passed.concat(), "in pieces of {piece}");
     }
 }
 
@@ -252,7 +253,7 @@ fn what_h2_sends_passes_in_any_pieces_but_for_its_windows() {
 fn a_grant_waits_for_the_end_of_the_frame() {
     let update = frame(WINDOW_UPDATE, 5, &[0, 0, 0, 9]);
     let data = frame(DATA, 1, &[7; 300]);
-    let (mut sent, mut output) = (Sent::default(), Vec::new());
+    let (mut sent, mut output) = (Sent::default(), Output::default());
     sent.pass(PREFACE, &mut output);
     sent.add(&update, &mut output);
     sent.pass(data.get(..4).unwrap(), &mut output);
@@ -267,7 +268,7 @@ fn a_grant_waits_for_the_end_of_the_frame() {
         update.clone(),
         update,
     ];
-    assert_eq!(output, expected.concat());
+    assert_eq!(output.into_bytes(), expected.concat());
 }
 
 #[test]
@@ -275,12 +276,15 @@ fn a_grant_waits_for_the_end_of_a_head_in_several_frames() {
     let update = frame(WINDOW_UPDATE, 5, &[0, 0, 0, 9]);
     let head = frame(HEADERS, 1, b"a head");
     let rest = flagged_frame((CONTINUATION, END_HEADERS), 1, b"that goes on");
-    let (mut sent, mut output) = (Sent::default(), Vec::new());
+    let (mut sent, mut output) = (Sent::default(), Output::default());
     sent.pass(PREFACE, &mut output);
     sent.pass(&head, &mut output);
     sent.add(&update, &mut output);
     sent.pass(&rest, &mut output);
-    assert_eq!(output, [PREFACE.to_vec(), head, rest, update].concat());
+    assert_eq!(
+        output.into_bytes(),
+        [PREFACE.to_vec(), head, rest, update].concat()
+    );
 }
 
 #[test]
@@ -295,7 +299,7 @@ fn what_h2_sends_tells_which_streams_begin_and_are_reset() {
         frame(RST_STREAM, 1, &[0, 0, 0, 8]),
     ];
     for piece in [1, 9, 1_000] {
-        let (mut sent, mut output) = (Sent::default(), Vec::new());
+        let (mut sent, mut output) = (Sent::default(), Output::default());
         for bytes in written.concat().chunks(piece) {
             sent.pass(bytes, &mut output);
         }
