@@ -140,16 +140,18 @@ export class Instance {
     this.#context = context;
     this.#emitted = [];
     try {
-      const inputs: [pointer: number, length: number][] = [];
-      const flat = args.flatMap(argument => {
-        if (typeof argument === 'number') return [argument];
-        if (isBulk(argument)) return this.#fillBuffer(argument);
-        const input = this.#copyIn(argument);
-        inputs.push(input);
-        return input;
-      });
+      const flat: number[] = [];
+      const inputs: number[] = [];
+      for (const argument of args) {
+        if (typeof argument === 'number') flat.push(argument);
+        else if (isBulk(argument)) this.#fillBuffer(argument, flat);
+        else {
+          inputs.push(flat.length);
+          this.#copyIn(argument, flat);
+        }
+      }
       const status = this.#export(name)(...flat);
-      for (const [pointer, length] of inputs) this.#export('mtls_free')(pointer, length);
+      for (const at of inputs) this.#export('mtls_free')(flat[at] as number, flat[at + 1] as number);
       return { status, emitted: this.#emitted };
     } catch (cause) {
       this.#failure = new MtlsError(
@@ -165,9 +167,9 @@ export class Instance {
     }
   }
 
-  /** Puts pieces one behind the other into the engine's buffer, for one call. Returns where and how long. */
-  #fillBuffer(pieces: readonly Uint8Array[]): [pointer: number, length: number] {
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  /** Puts pieces one behind the other into the engine's buffer, for one call. Adds where and how long to the arguments. */
+  #fillBuffer(pieces: readonly Uint8Array[], flat: number[]): void {
+    const length = lengthOf(pieces);
     const pointer = this.#export('mtls_buffer')(length);
     let at = pointer;
     const memory = this.memory();
@@ -175,7 +177,7 @@ export class Instance {
       memory.set(piece, at);
       at += piece.length;
     }
-    return [pointer, length];
+    flat.push(pointer, length);
   }
 
   /** Pieces of memory, whose places are pairs of pointer and length. */
@@ -190,11 +192,11 @@ export class Instance {
 
   /** Copies pieces into one. */
   #emit(kind: Emission, pieces: readonly Uint8Array[]): void {
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const length = lengthOf(pieces);
     const bytes = this.#context.place?.(kind, length, pieces) ?? new Uint8Array(length);
     const rest = fill(bytes, pieces);
     this.#emitted.push({ kind, bytes });
-    if (rest.length > 0) this.#emit(kind, rest);
+    if (rest) this.#emit(kind, rest);
   }
 
   #export(name: string): (...args: number[]) => number {
@@ -203,10 +205,10 @@ export class Instance {
     return found;
   }
 
-  #copyIn(bytes: Uint8Array): [pointer: number, length: number] {
+  #copyIn(bytes: Uint8Array, flat: number[]): void {
     const pointer = this.#export('mtls_alloc')(bytes.length);
     this.memory().set(bytes, pointer);
-    return [pointer, bytes.length];
+    flat.push(pointer, bytes.length);
   }
 
   #hostImports(): WebAssembly.ModuleImports {
@@ -237,19 +239,25 @@ export class Instance {
   }
 }
 
-/** Returns what does not fit. */
-function fill(bytes: Uint8Array, pieces: readonly Uint8Array[]): Uint8Array[] {
+function lengthOf(pieces: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  return length;
+}
+
+/** Returns what does not fit, if anything. */
+function fill(bytes: Uint8Array, pieces: readonly Uint8Array[]): Uint8Array[] | undefined {
   let end = 0;
-  for (const [index, piece] of pieces.entries()) {
+  for (const piece of pieces) {
     const room = bytes.length - end;
     if (piece.length > room) {
       bytes.set(piece.subarray(0, room), end);
-      return [piece.subarray(room), ...pieces.slice(index + 1)];
+      return [piece.subarray(room), ...pieces.slice(pieces.indexOf(piece) + 1)];
     }
     bytes.set(piece, end);
     end += piece.length;
   }
-  return [];
+  return undefined;
 }
 
 function isBulk(argument: Uint8Array | readonly Uint8Array[]): argument is readonly Uint8Array[] {

@@ -1,6 +1,6 @@
 // The encoding of everything structured that crosses the ABI; its twin is wasm/engine/src/wire.rs.
 
-import { fromLatin1 } from '../util/encoding.js';
+import { fromLatin1, writeLatin1 } from '../util/encoding.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -15,8 +15,7 @@ export class WireWriter {
   #length = 0;
 
   u8(value: number): this {
-    const at = this.#advance(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[this.#advance(1)] = value;
     return this;
   }
 
@@ -45,9 +44,9 @@ export class WireWriter {
 
   /** Each character as the byte of its number. */
   latin1(value: string): this {
-    this.u32(value.length);
-    const start = this.#advance(value.length);
-    for (let at = 0; at < value.length; at++) this.#bytes[start + at] = value.charCodeAt(at);
+    const at = this.#advance(4 + value.length);
+    this.#view.setUint32(at, value.length, true);
+    writeLatin1(value, this.#bytes.subarray(at + 4, this.#length));
     return this;
   }
 
@@ -81,36 +80,37 @@ export class WireWriter {
 
 /** Reads what a `WireWriter` of either side wrote. A reading beyond the end is a RangeError: both sides are ours. */
 export class WireReader {
-  #view: DataView;
+  #view: DataView<ArrayBuffer>;
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  #advance(size: number): number {
-    const at = this.#offset;
-    this.#offset += size;
-    return at;
+    this.#view = new DataView(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#advance(1));
+    return this.#view.getUint8(this.#offset++);
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#advance(2), true);
+    this.#offset += 2;
+    return this.#view.getUint16(this.#offset - 2, true);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#advance(4), true);
+    this.#offset += 4;
+    return this.#view.getUint32(this.#offset - 4, true);
+  }
+
+  #piece(): Uint8Array<ArrayBuffer> {
+    const length = this.u32();
+    this.#offset += length;
+    const start = this.#view.byteOffset + this.#offset - length;
+    return new Uint8Array(this.#view.buffer, start, length);
   }
 
   /** A copy. */
   bytes(): Uint8Array<ArrayBuffer> {
-    const length = this.u32();
-    const start = this.#view.byteOffset + this.#advance(length);
-    return new Uint8Array(this.#view.buffer, start, length).slice();
+    return this.#piece().slice();
   }
 
   str(): string {
@@ -119,9 +119,7 @@ export class WireReader {
 
   /** The text whose characters have the bytes as their numbers. */
   latin1(): string {
-    const length = this.u32();
-    const start = this.#view.byteOffset + this.#advance(length);
-    return fromLatin1(new Uint8Array(this.#view.buffer, start, length));
+    return fromLatin1(this.#piece());
   }
 
   list(): Uint8Array<ArrayBuffer>[] {

@@ -9,12 +9,12 @@ import { isA, PlatformRequest, platformFetch } from '../platform.js';
 import { type HostPort, serverOf } from '../util/host-port.js';
 import { isStream } from './body/extract-body.js';
 import { keptStream, withoutBody } from './body/kept-bodies.js';
-import { decodeContent } from './decoding/content-decoding.js';
+import { acceptedCodings, decodeContent } from './decoding/content-decoding.js';
 import { Decoders } from './decoding/decoders.js';
 import { type FetchRequest, isLocal, readFetchRequest } from './request/fetch-request.js';
 import { isRedirect, MAX_REDIRECTS, redirectError, redirected } from './request/redirect.js';
 import { refererTo } from './request/referrer.js';
-import { allowsCookies } from './request/request-options.js';
+import { allowsCookies, usualFields } from './request/request-options.js';
 import type { MtlsRequestInit } from './request-init.js';
 import { reportDownload } from './response/download-progress.js';
 import { checkIntegrity, noBodyToCheck } from './response/integrity.js';
@@ -57,7 +57,10 @@ function fetchLocal(input: RequestInfo, init?: MtlsRequestInit): Promise<Respons
   return platformFetch(input, isStream(init?.body) ? { ...init, body: null } : init);
 }
 
-async function answered(connections: Connections, reading: Promise<FetchRequest>): Promise<Response> {
+async function answered(
+  connections: Connections,
+  reading: FetchRequest | Promise<FetchRequest>,
+): Promise<Response> {
   const request = await reading;
   try {
     connections.onAsked(serverOf(request.url));
@@ -89,7 +92,8 @@ async function follow(connections: Connections, first: FetchRequest): Promise<Re
         reportDownload(response, request.onDownloadProgress),
         connections.decoders,
       );
-      return makeResponse(await checked(reported, request.integrity), {
+      const whole = request.integrity ? await checked(reported, request.integrity) : reported;
+      return makeResponse(whole, {
         method: request.method,
         url: request.url,
         redirected: redirects > 0,
@@ -102,28 +106,30 @@ async function follow(connections: Connections, first: FetchRequest): Promise<Re
 
 /** The response once its whole body is known to be the right one. */
 async function checked(response: RawResponse, integrity: string): Promise<RawResponse> {
-  if (!integrity) return response;
   const bytes = await readAll(response.body);
   await checkIntegrity(bytes, integrity);
   return { ...response, body: new Blob([bytes]).stream(), failure: () => undefined };
 }
 
 async function send({ pool, cookies }: Connections, request: FetchRequest): Promise<RawResponse> {
-  const { method, url, headers, body, signal, onUploadProgress } = request;
-  const added: [name: string, value: string][] = [];
+  const { method, url, body, signal, onUploadProgress } = request;
+  const headers = [...request.headers];
+  const isGiven = (name: string) => headers.some(field => field[0] === name);
   // Of a body without a length, hyper finds the framing; no body is said to be empty where one is usual.
   const length = body ? body.length : method === 'POST' || method === 'PUT' ? 0 : undefined;
-  if (length !== undefined) added.push(['content-length', String(length)]);
+  if (length !== undefined) headers.push(['content-length', String(length)]);
   const referer = refererTo(url, request.referrer);
-  if (referer !== undefined && !headers.has('referer')) added.push(['referer', referer]);
+  if (referer !== undefined && !isGiven('referer')) headers.push(['referer', referer]);
   const withCookies = allowsCookies(request.credentials, url);
   const { clearings } = cookies;
   // What the caller says himself stands.
-  const cookie = withCookies && !headers.has('cookie') ? await cookies.header(url) : undefined;
-  if (cookie !== undefined) added.push(['cookie', cookie]);
-  // A redirect may need them as they are.
-  const sent = added.length > 0 ? new Headers([...headers, ...added]) : headers;
-  const response = await pool.send({ method, url, headers: sent, body, onUploadProgress }, signal);
+  const cookie = withCookies && !isGiven('cookie') ? await cookies.header(url) : undefined;
+  if (cookie !== undefined) headers.push(['cookie', cookie]);
+  // Parts of a coded body could not be put together.
+  const codings = isGiven('range') ? 'identity' : acceptedCodings();
+  const usual = usualFields(typeof codings === 'string' ? codings : await codings);
+  for (const field of usual) if (!isGiven(field[0])) headers.push(field);
+  const response = await pool.send({ method, url, headers, body, onUploadProgress }, signal);
   if (!withCookies) return response;
   try {
     await cookies.store(url, valuesOf(response.head, 'set-cookie'), clearings);

@@ -20,10 +20,13 @@ const afterHandshake = 'Cannot perform Post-Handshake Authentication';
  * it in a page of its own; so does Apache, when it can't ask for one any more. Throws if the response is such a page;
  * otherwise gives the response back, its body unread or whole.
  *
- * @throws MtlsError ERR_TLS_CLIENT_CERT_REQUIRED, ERR_TLS_CLIENT_CERT_REJECTED, ERR_TLS_RENEGOTIATION
+ * @throws MtlsError ERR_TLS_CLIENT_CERT_REQUIRED, ERR_TLS_CLIENT_CERT_REJECTED, ERR_TLS_RENEGOTIATION, by the promise
  */
-export async function checkCertificateRefusal(response: RawResponse): Promise<RawResponse> {
-  if (!mayBeRefusal(response.head, response.connection.transport)) return response;
+export function checkCertificateRefusal(response: RawResponse): RawResponse | Promise<RawResponse> {
+  return mayBeRefusal(response.head, response.connection.transport) ? checkPage(response) : response;
+}
+
+async function checkPage(response: RawResponse): Promise<RawResponse> {
   const page = await readAll(response.body);
   const refusal = certificateRefusal(page, response.connection.transport);
   if (refusal) {

@@ -49,7 +49,9 @@ export interface ResponseHead {
 
 /** All values of a field. */
 export function valuesOf({ headers }: ResponseHead, name: string): string[] {
-  return headers.filter(([it]) => it === name).map(([, value]) => value.trim());
+  const values: string[] = [];
+  for (const field of headers) if (field[0] === name) values.push(field[1].trim());
+  return values;
 }
 
 /** Why an exchange failed. */
@@ -75,7 +77,7 @@ export interface RequestHead {
   method: string;
   /** Absolute, without a fragment. */
   url: string;
-  headers: Iterable<[name: string, value: string]>;
+  headers: Fields;
   /** Undefined: unknown. */
   bodyLength: number | undefined;
 }
@@ -230,8 +232,10 @@ export class HttpEngine {
       throw error;
     }
     inspect?.(result.status, result.emitted);
-    for (const emitted of result.emitted) this.#queue.push(emitted);
-    this.#dispatch();
+    if (result.emitted.length > 0) {
+      for (const emitted of result.emitted) this.#queue.push(emitted);
+      this.#dispatch();
+    }
     return result.status;
   }
 
@@ -325,12 +329,11 @@ function readFailure(reader: WireReader): HttpFailure {
 }
 
 function encodeHead({ method, url, headers, bodyLength }: RequestHead): Uint8Array {
-  const fields = [...headers];
   const writer = new WireWriter()
     .str(method)
     .str(url)
-    .u32(2 * fields.length);
-  for (const [name, value] of fields) writer.latin1(name).latin1(value);
+    .u32(2 * headers.length);
+  for (const [name, value] of headers) writer.latin1(name).latin1(value);
   return writer
     .u8(bodyLength === undefined ? 0 : 1)
     .u32((bodyLength ?? 0) % 2 ** 32)

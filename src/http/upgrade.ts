@@ -6,12 +6,12 @@ import { certificateRefusal, mayBeRefusal } from './certificate-refusal.js';
 import { StreamChannel } from './connection/stream-channel.js';
 import { failureSentence } from './failure-sentence.js';
 import { HeadReader } from './head/head-reader.js';
-import type { HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
+import type { Fields, HttpEngine, HttpFailure, ResponseHead } from './http-engine.js';
 import { giveUp, type PlaintextStream } from './plaintext-stream.js';
 
 export interface UpgradeRequest {
   url: URL;
-  headers: Iterable<[name: string, value: string]>;
+  headers: Fields;
   signal: AbortSignal;
 }
 

@@ -1,5 +1,6 @@
 import { MtlsError } from '../../errors.js';
 import { fetchError } from '../../http/fetch-error.js';
+import { valuesOf } from '../../http/http-engine.js';
 import type { RawResponse } from '../../http/raw-response.js';
 import { type Decoders, decoderPart, isDecodedByPlatform } from './decoders.js';
 import type { Format } from './wasm-decoder.js';
@@ -11,6 +12,8 @@ const offered: Record<string, Format[]> = {
   br: ['brotli'],
   zstd: ['zstd'],
 };
+
+const allCodings = /* @__PURE__ */ Object.keys(offered).join(', ');
 
 /** Content codings and their formats. `deflate` is told from its raw form by its first bytes. */
 const formats = new Map<string, Format>([
@@ -26,14 +29,16 @@ const MAX_CODINGS = 5;
 const PIECE_BYTES = 4096;
 
 /** The value of `Accept-Encoding`: every coding that can be decoded here. */
-export async function acceptedCodings(): Promise<string> {
-  const codings = Object.keys(offered);
-  if (decoderPart.isAvailable) return codings.join(', ');
+export function acceptedCodings(): string | Promise<string> {
+  return decoderPart.isAvailable ? allCodings : codingsOfPlatform();
+}
+
+async function codingsOfPlatform(): Promise<string> {
   const decodes = async (coding: string) => {
     const formats = await Promise.all((offered[coding] ?? []).map(isDecodedByPlatform));
     return formats.every(Boolean) ? [coding] : [];
   };
-  return (await Promise.all(codings.map(decodes))).flat().join(', ') || 'identity';
+  return (await Promise.all(Object.keys(offered).map(decodes))).flat().join(', ') || 'identity';
 }
 
 /**
@@ -52,9 +57,8 @@ export function decodeContent(response: RawResponse, decoders: Decoders): RawRes
 }
 
 function codingsOf({ head }: RawResponse): string[] {
-  return head.headers
-    .filter(([name]) => name === 'content-encoding')
-    .flatMap(([, value]) => value.toLowerCase().split(','))
+  return valuesOf(head, 'content-encoding')
+    .flatMap(value => value.toLowerCase().split(','))
     .map(coding => coding.trim())
     .filter(coding => coding !== '' && coding !== 'identity');
 }

@@ -2,10 +2,9 @@ import type { RequestBody } from '../../http/body/request-body.js';
 import { baseAddress, isA, PlatformRequest } from '../../platform.js';
 import { bodyOf, bodyOfRequest, checkStream, dropBody, isStream } from '../body/extract-body.js';
 import { keptOf } from '../body/kept-bodies.js';
-import { acceptedCodings } from '../decoding/content-decoding.js';
 import { type MtlsRequestInit, type ProgressListeners, readProgress } from '../request-init.js';
 import { type Referrer, readReferrer } from './referrer.js';
-import { acceptLanguage, addCacheFields, readInit, readOptions } from './request-options.js';
+import { addCacheFields, readInit, readOptions } from './request-options.js';
 
 /** A request as `fetch` was asked for it. */
 export interface FetchRequest extends ProgressListeners {
@@ -50,7 +49,7 @@ const simple = new Set(['GET', 'HEAD', 'POST']);
 export function readFetchRequest(
   input: Request | string,
   givenInit?: MtlsRequestInit | null,
-): Promise<FetchRequest> {
+): FetchRequest | Promise<FetchRequest> {
   const init = readInit(givenInit);
   const given = isA(input, PlatformRequest) ? input : undefined;
   const url = readUrl(addressOf(input));
@@ -64,23 +63,27 @@ export function readFetchRequest(
   if (bodyless && given) refuseBody(given, method);
   removeConnectionFields(headers);
   const signal = (init.signal === undefined ? given?.signal : init.signal) ?? undefined;
-  const progress = readProgress({ ...(given && listenersOf(given)), ...init });
-  const reading = { referrer: readReferrer(given, init), ...progress };
+  const progress = readProgress(given ? { ...listenersOf(given), ...init } : init);
+  const referrer = readReferrer(given, init);
   if (signal?.aborted) {
     dropBody(init.body ?? given, signal.reason);
     throw signal.reason;
   }
   checkAddress(url, { sameOriginOnly: options.sameOriginOnly, cache });
+  addCacheFields(headers, cache);
+  const request = { method, url, headers, body: undefined, ...options, signal, referrer, ...progress };
   const body = readBody(init.body ?? undefined, { request: bodyless ? undefined : given, signal });
-  return body.then(async body => ({
-    method,
-    url,
-    headers: await withDefaults(headers, body, cache),
-    body,
-    ...options,
-    signal,
-    ...reading,
-  }));
+  return body ? withBody(request, body) : request;
+}
+
+async function withBody(
+  request: FetchRequest,
+  reading: RequestBody | Promise<RequestBody | undefined>,
+): Promise<FetchRequest> {
+  const body = await reading;
+  const { headers } = request;
+  if (body?.contentType && !headers.has('content-type')) headers.set('content-type', body.contentType);
+  return { ...request, body };
 }
 
 function removeConnectionFields(headers: Headers): void {
@@ -124,30 +127,12 @@ function checkAddress(
     throw new TypeError('"cache" must not be "only-if-cached": nothing is cached here');
 }
 
-async function readBody(
+function readBody(
   body: BodyInit | undefined,
   { request, signal }: { request: Request | undefined; signal: AbortSignal | undefined },
-): Promise<RequestBody | undefined> {
+): RequestBody | Promise<RequestBody | undefined> | undefined {
   if (body !== undefined) return bodyOf(body);
-  return request ? bodyOfRequest(request, signal) : undefined;
-}
-
-async function withDefaults(
-  headers: Headers,
-  body: RequestBody | undefined,
-  cache: RequestCache,
-): Promise<Headers> {
-  if (body?.contentType && !headers.has('content-type')) headers.set('content-type', body.contentType);
-  if (!headers.has('accept')) headers.set('accept', '*/*');
-  const { userAgent, languages } = globalThis.navigator ?? {};
-  if (userAgent && !headers.has('user-agent')) headers.set('user-agent', userAgent);
-  if (languages?.length && !headers.has('accept-language'))
-    headers.set('accept-language', acceptLanguage(languages));
-  // Parts of a coded body could not be put together.
-  if (!headers.has('accept-encoding'))
-    headers.set('accept-encoding', headers.has('range') ? 'identity' : await acceptedCodings());
-  addCacheFields(headers, cache);
-  return headers;
+  return request && bodyOfRequest(request, signal);
 }
 
 /** Whether an address holds its own content (`data:`, `blob:`): the platform's fetch reads it, and no server is asked. */

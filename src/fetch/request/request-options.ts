@@ -1,3 +1,4 @@
+import type { Fields } from '../../http/http-engine.js';
 import { isA } from '../../platform.js';
 import type { MtlsRequestInit } from '../request-init.js';
 
@@ -20,6 +21,8 @@ const allowed = {
     'unsafe-url',
   ],
 } as const;
+
+const enumerations = /* @__PURE__ */ Object.keys(allowed) as (keyof typeof allowed)[];
 
 /** Members of `RequestInit` that are texts: what is none is made one. */
 const texts = new Set([...Object.keys(allowed), 'duplex', 'integrity', 'method', 'referrer']);
@@ -61,9 +64,10 @@ const conditionalFields = [
 
 /** Checks the options that are no body, headers, method or address. Misuse is a TypeError, as in fetch. */
 export function readOptions(request: Request | undefined, init: MtlsRequestInit): RequestOptions {
-  for (const [name, values] of Object.entries(allowed)) {
-    const value = init[name as keyof typeof allowed];
-    if (value !== undefined && !(values as readonly string[]).includes(value))
+  for (const name of enumerations) {
+    const value = init[name];
+    const values: readonly string[] = allowed[name];
+    if (value !== undefined && !values.includes(value))
       throw new TypeError(`"${name}" must be one of ${values.map(it => `"${it}"`).join(', ')}`);
   }
   if (init.window !== undefined && init.window !== null) throw new TypeError('"window" must be null');
@@ -93,8 +97,20 @@ export function addCacheFields(headers: Headers, mode: RequestCache): void {
   }
 }
 
+/** What browsers send with every request, unless the caller has set it. */
+export function usualFields(acceptedCodings: string): Fields {
+  const { userAgent, languages } = globalThis.navigator ?? {};
+  const fields: Fields = [
+    ['accept', '*/*'],
+    ['accept-encoding', acceptedCodings],
+  ];
+  if (languages?.length) fields.push(['accept-language', acceptLanguage(languages)]);
+  if (userAgent) fields.push(['user-agent', userAgent]);
+  return fields;
+}
+
 /** The page's languages as browsers send them: each counts a tenth less than the one before. */
-export function acceptLanguage(languages: readonly string[]): string {
+function acceptLanguage(languages: readonly string[]): string {
   return languages
     .slice(0, 10)
     .map((language, index) => (index === 0 ? language : `${language};q=${(10 - index) / 10}`))

@@ -1,6 +1,7 @@
 import { MtlsError } from '../../errors.js';
 import { rememberConnection } from '../../http/connection-info.js';
 import type { RawResponse } from '../../http/raw-response.js';
+import { withoutFragment } from '../../util/urls.js';
 import { FetchResponse, type ResponseFields } from './fetch-response.js';
 import { rememberTrailers } from './trailers.js';
 import { visible } from './visible-fields.js';
@@ -71,8 +72,4 @@ export function discard(body: ReadableStream<Uint8Array>): void {
     await reader.cancel();
   };
   read().catch(() => {});
-}
-
-function withoutFragment(url: URL): string {
-  return url.href.replace(/#.*$/s, '');
 }

@@ -1,6 +1,7 @@
 import { HttpFailureKind } from '../../engine/abi.js';
 import { MtlsError, type MtlsErrorCode } from '../../errors.js';
 import { deferred } from '../../util/promises.js';
+import { withoutFragment } from '../../util/urls.js';
 import type { OnProgress } from '../body/progress.js';
 import { isReadWhole } from '../body/read-all.js';
 import { type RequestBody, unreadableBody } from '../body/request-body.js';
@@ -16,7 +17,7 @@ const READ_AHEAD_BYTES = 64 * 1024;
 export interface OutgoingRequest {
   method: string;
   url: URL;
-  headers: Headers;
+  headers: Fields;
   body?: RequestBody | undefined;
   onUploadProgress?: OnProgress | undefined;
 }
@@ -138,7 +139,7 @@ export class Exchange implements ExchangeListener {
       connection,
       {
         method: request.method,
-        url: request.url.href.replace(/#.*$/s, ''),
+        url: withoutFragment(request.url),
         headers: fieldsOf(request.headers, this.#host.protocol),
         bodyLength: request.body ? request.body.length : 0,
       },
@@ -323,9 +324,9 @@ export class Exchange implements ExchangeListener {
 }
 
 /** Over HTTP/1.1, TE is a field of the connection (RFC 9110 section 10.1.4). */
-function* fieldsOf(headers: Headers, protocol: 'h2' | 'http/1.1'): Iterable<[string, string]> {
-  yield* headers.entries();
-  if (protocol === 'http/1.1' && headers.has('te')) yield ['connection', 'te'];
+function fieldsOf(headers: Fields, protocol: 'h2' | 'http/1.1'): Fields {
+  const isNeeded = protocol === 'http/1.1' && headers.some(([name]) => name === 'te');
+  return isNeeded ? [...headers, ['connection', 'te']] : headers;
 }
 
 /** REFUSED_STREAM is about one request, GOAWAY about the connection (RFC 9113 section 8.7). */

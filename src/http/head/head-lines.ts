@@ -34,6 +34,12 @@ const VALID_STATUS_LINE = /^HTTP\/1\.[01] \d{3}(?: [\t -~\x80-\xff]*)?$/;
 const TOKEN = /^[\w!#$%&'*+\-.^`|~]+$/;
 const CONTROL = /[^\t -~\x80-\xff]/g;
 const BARE_CR = /\r(?!\n)/;
+/** A head that needs no mending, as nearly all are. */
+const USUAL_HEAD =
+  /^HTTP\/1\.1 (\d{3})(?: ([\t -~\x80-\xff]*))?\r\n(?:[\w!#$%&'*+\-.^`|~]+:[\t -~\x80-\xff]*\r\n)*\r\n$/;
+const MAX_USUAL_LENGTH = 16 * 1024;
+const FRAMING_FIELDS = /^(?:content-length|transfer-encoding):.*$/gim;
+const USUAL_FRAMING = /^(?:content-length:[ \t]*\d{1,15}|transfer-encoding:[ \t]*chunked)[ \t\r]*$/i;
 
 /**
  * Reads the lines of a head, in Latin-1, up to the empty one. Those that are not valid (RFC 9112 section 5) are mended or left out as
@@ -43,6 +49,19 @@ const BARE_CR = /\r(?!\n)/;
  * @throws MtlsError ERR_HTTP_PROTOCOL
  */
 export function readHeadLines(text: string): HeadLines | { fault: MtlsError } {
+  return usualHead(text) ?? readEachLine(text);
+}
+
+/** Undefined where something has to be looked at line by line. */
+function usualHead(text: string): HeadLines | undefined {
+  const [, status, reason = ''] = (text.length <= MAX_USUAL_LENGTH && USUAL_HEAD.exec(text)) || [];
+  if (status === undefined) return undefined;
+  const [framing = '', another] = text.match(FRAMING_FIELDS) ?? [];
+  if (another !== undefined || (framing && !USUAL_FRAMING.test(framing))) return undefined;
+  return { status: Number(status), statusText: trimmed(reason), fault: undefined };
+}
+
+function readEachLine(text: string): HeadLines | { fault: MtlsError } {
   const lines = text.split('\n').map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
   const first = lines.findIndex(line => line !== '');
   const head = lines.slice(first, lines.indexOf('', first));

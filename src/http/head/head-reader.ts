@@ -57,7 +57,7 @@ export class HeadReader {
       unread = unread.subarray(end ?? unread.length);
     }
     if (this.#done) given.push(this.rest(), unread);
-    return concatenated(given);
+    return joined(given);
   }
 
   /** Nothing is held back or looked at any more. */
@@ -67,7 +67,7 @@ export class HeadReader {
 
   /** Gives what is held back, because nothing more comes. */
   rest(): Uint8Array {
-    const rest = concatenated(this.#held);
+    const rest = joined(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
     return rest;
@@ -82,23 +82,33 @@ export class HeadReader {
 
   /** Where these bytes go beyond the empty line that ends the head, if they do. */
   #endOfHead(bytes: Uint8Array): number | undefined {
-    for (let at = 0; at < bytes.length && !this.#done; at++) {
-      const byte = bytes[at] as number;
-      if (byte === LF) {
-        if (this.#lineBytes === 0 && this.#started > 0) return at + 1;
-        if (this.#started > 0) this.#lines++;
-        this.#lineBytes = 0;
-      } else if (byte !== CR) {
-        this.#lineBytes++;
-        // What does not begin like a head is for the engine to refuse, at once.
-        if (this.#started < START.length && (byte | 0x20) !== START.charCodeAt(this.#started++)) {
-          this.#done = true;
-          this.fault = statusFault('');
-        }
-      }
-      if (this.#lines > MAX_LINES) this.#done = true;
+    for (let start = 0; start < bytes.length && !this.#done; ) {
+      const feed = bytes.indexOf(LF, start);
+      const end = feed < 0 ? bytes.length : feed;
+      this.#followLine(bytes, start, end);
+      start = end + 1;
+      if (feed < 0 || this.#started === 0) continue;
+      if (this.#lineBytes === 0) return start;
+      this.#lineBytes = 0;
+      if (++this.#lines > MAX_LINES) this.#done = true;
     }
     return undefined;
+  }
+
+  /** A part of a line, from here to there. */
+  #followLine(bytes: Uint8Array, start: number, end: number): void {
+    let at = start;
+    while (at < end && this.#started < START.length && !this.#done) {
+      const byte = bytes[at++] as number;
+      if (byte === CR) continue;
+      this.#lineBytes++;
+      // What does not begin like a head is for the engine to refuse, at once.
+      if ((byte | 0x20) === START.charCodeAt(this.#started++)) continue;
+      this.#done = true;
+      this.fault = statusFault('');
+    }
+    // The rest of a line matters only so far as it is more than CRs.
+    while (at < end && this.#lineBytes === 0) if (bytes[at++] !== CR) this.#lineBytes++;
   }
 
   #hold(bytes: Uint8Array): void {
@@ -137,10 +147,17 @@ export class HeadReader {
   }
 }
 
+/** Without a copy where one of them is all. */
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first, another] = pieces.filter(({ length }) => length > 0);
+  return first && !another ? first : concatenated(pieces);
+}
+
 /** What an HTTP/2 server says first: SETTINGS, which is a frame of type 4 for stream 0 (RFC 9113 section 3.4). */
 function isHttp2(bytes: Uint8Array): boolean {
-  const [first, , , type, flags, ...stream] = bytes.subarray(0, 9);
-  return first === 0 && type === 4 && flags === 0 && stream.length === 4 && stream.every(it => it === 0);
+  if (bytes[0] !== 0) return false;
+  const [, , , type, flags, ...stream] = bytes.subarray(0, 9);
+  return type === 4 && flags === 0 && stream.length === 4 && stream.every(it => it === 0);
 }
 
 function speaksHttp2(): MtlsError {

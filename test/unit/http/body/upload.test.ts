@@ -433,7 +433,7 @@ describe('an upload over http/1.1', () => {
     const { connection: shown, body } = await tested.pool.send({
       method: 'GET',
       url: new URL(url(server)),
-      headers: new Headers(),
+      headers: [],
     });
     expect(await new Response(body).text()).toBe('ok');
     const connection = shown as HttpConnection;
