@@ -4,6 +4,7 @@ import type { Heartbeat } from '../connection/heartbeat.js';
 import { HttpConnection } from '../connection/http-connection.js';
 import type { HttpEngine } from '../http-engine.js';
 import { giveUp, type PlaintextStream } from '../plaintext-stream.js';
+import { Growth } from './growth.js';
 import { IdleTimers } from './idle-timers.js';
 import { isBusy } from './retries.js';
 
@@ -32,6 +33,7 @@ export class OriginPool {
   /** Those that take no request any more, and still have some in progress. */
   #retired = new Set<HttpConnection>();
   #idleTimers = new IdleTimers(connection => this.#retire(connection));
+  #growth = new Growth();
   #attempts = new Set<AbortController>();
   #waiters = new Set<Waiter>();
   /** What the last connection spoke: how many to open is not known before. */
@@ -154,6 +156,7 @@ export class OriginPool {
     for (const waiter of this.#waiters) {
       const connection = this.#available();
       if (!connection) break;
+      if (waiter.takes) this.#growth.begin(connection);
       waiter.start(connection);
     }
     const wanted = this.#wantedAttempts();
@@ -182,12 +185,16 @@ export class OriginPool {
 
   #wantedAttempts(): number {
     const takers = [...this.#waiters].filter(it => it.takes).length;
-    const missing = Math.max(takers, Math.min(this.#waiters.size, 1)) - this.#attempts.size;
+    const requests = Math.max(takers, Math.min(this.#waiters.size, 1));
+    const missing = requests - this.#attempts.size;
     if (missing <= 0 || this.#ended) return 0;
     const room = this.#limits.maxConnectionsPerOrigin - this.#connections.size - this.#attempts.size;
     // An h2 connection may take all that wait.
-    const most = this.#protocol === 'http/1.1' ? missing : 1 - this.#attempts.size;
-    return Math.min(most, room);
+    if (this.#protocol !== 'http/1.1') return Math.min(1 - this.#attempts.size, room);
+    const most = Math.min(missing, room);
+    const wanted = this.#growth.wanted(requests, this.#connections.size) - this.#attempts.size;
+    if (wanted < most) this.#growth.later(() => this.#serve());
+    return Math.min(wanted, most);
   }
 
   /** Once nobody waits any more, nobody needs another connection; a person may be being asked for it. */
@@ -252,6 +259,7 @@ export class OriginPool {
     if (connection.over) this.#retired.delete(connection);
     if (!this.#connections.has(connection)) return;
     this.#proven ||= connection.proven;
+    if (connection.idle) this.#growth.end(connection);
     if (connection.closed) this.#remove(connection);
     // Not inside the engine's telling of what happened.
     queueMicrotask(() => {
@@ -268,6 +276,7 @@ export class OriginPool {
   /** It takes no request any more. */
   #remove(connection: HttpConnection): void {
     this.#connections.delete(connection);
+    this.#growth.end(connection);
     this.#idleTimers.forget(connection);
     if (!connection.over) this.#retired.add(connection);
   }

@@ -92,3 +92,33 @@ describe('the pool', () => {
     await until(() => server.sockets.size === 0);
   });
 });
+
+describe('a request', () => {
+  beforeEach(async () => {
+    server = await serve('http/1.1', (request, response) => {
+      if (request.url !== '/poll') response.end('ok');
+    });
+    tested = await client('http/1.1');
+    for (let i = 0; i < 10; i++) await (await tested.fetch(url(server))).text();
+    expect(tested.connects.count).toBe(1);
+  });
+
+  it('does not wait behind one that was just sent and gets no answer', async () => {
+    void rejection(tested.fetch(url(server, '/poll')));
+    expect(await (await tested.fetch(url(server))).text()).toBe('ok');
+    expect(tested.connects.count).toBe(2);
+    tested.pool.destroy();
+  });
+
+  it('gets a connection at once where one has waited for an answer for a while', async () => {
+    void rejection(tested.fetch(url(server, '/poll')));
+    await sleep(30);
+    const answer = tested.fetch(url(server));
+    // No timer has had its turn.
+    await Promise.resolve();
+    await new Promise(resolve => setImmediate(resolve));
+    expect(tested.connects.count).toBe(2);
+    expect((await answer).status).toBe(200);
+    tested.pool.destroy();
+  });
+});
