@@ -15,7 +15,7 @@ export default defineConfig({
     },
   },
   // Named, as they are imported only when a file is opened: found that late, vite would reload the page in the middle of it.
-  optimizeDeps: { include: ['@noble/hashes/scrypt.js', 'asn1js', 'idb'] },
+  optimizeDeps: { include: ['@noble/hashes/scrypt.js', 'asn1js', 'idb', 'pkijs'] },
   server: {
     fs: { allow: [path('..')], deny: ['**/.pki/**', '**/.git/**', '.env*', '*.{key,pem,p12}'] },
     // The overlay needs inline styles, which the page's Content-Security-Policy forbids; errors are in the console.

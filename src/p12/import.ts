@@ -1,4 +1,4 @@
-// The way through a file. Loaded on demand, with asn1js behind it.
+// The way through a file. Loaded on demand, with PKI.js and asn1js behind it.
 
 import { loadEngine } from '../engine/load.js';
 import type { WasmSource } from '../engine/wasm-source.js';

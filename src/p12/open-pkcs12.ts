@@ -103,7 +103,7 @@ export async function inspectPkcs12(
 type Importer = typeof import('./import.js');
 
 /**
- * With asn1js.
+ * With PKI.js and asn1js.
  *
  * @internal
  */

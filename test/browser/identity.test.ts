@@ -48,7 +48,7 @@ beforeAll(async () => {
     cacheDir: join(tmpdir(), `mtls-vite-${process.pid}`),
     appType: 'custom',
     logLevel: 'error',
-    optimizeDeps: { entries: [], include: ['asn1js', 'idb'] },
+    optimizeDeps: { entries: [], include: ['pkijs', 'asn1js', 'idb'] },
     server: { port: 0, host: '127.0.0.1', hmr: false },
     plugins: [servedPage],
   });

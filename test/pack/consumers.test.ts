@@ -12,8 +12,8 @@ import { writePkcs12 } from '../support/pkcs12.js';
 import { freePort, type RunningProgram, startProgram } from '../support/process.js';
 import { installedVersion, makeProject, packPackage, type Tarball } from '../support/tarball.js';
 
-/** Text of the part that reads PKCS#12, minified or not. */
-const IMPORT_MARK = 'pbeWithMD2AndDES-CBC';
+/** A name that stands in PKI.js and nowhere else, minified or not. */
+const PKIJS_MARK = 'AuthenticatedSafe';
 
 const MAIN = `import { createClient, evaluateTrust, MtlsError, openPkcs12 } from 'browser-mtls';
 import { IdentityPicker } from 'browser-mtls/elements';
@@ -150,10 +150,10 @@ function decodedBytes(page: Page): Promise<number> {
   );
 }
 
-/** The scripts with that part in them. */
+/** The scripts with PKI.js in them. */
 async function holdMark(scripts: Map<string, Promise<string>>): Promise<string[]> {
   const found: string[] = [];
-  for (const [url, text] of scripts) if ((await text).includes(IMPORT_MARK)) found.push(url);
+  for (const [url, text] of scripts) if ((await text).includes(PKIJS_MARK)) found.push(url);
   return found;
 }
 

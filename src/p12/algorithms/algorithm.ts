@@ -1,4 +1,5 @@
-import { type Node, objectIdentifier, sequence } from '../asn1/asn1.js';
+import * as pkijs from 'pkijs';
+import { guarded, type Node } from '../asn1/asn1.js';
 import { unsupported } from '../errors.js';
 
 export interface Algorithm {
@@ -6,10 +7,12 @@ export interface Algorithm {
   parameters: Node | undefined;
 }
 
-/** AlgorithmIdentifier (RFC 5280, section 4.1.1.2). */
 export function algorithm(node: Node | undefined): Algorithm {
-  const [oid, parameters] = sequence(node);
-  return { oid: objectIdentifier(oid), parameters };
+  return guarded(() => algorithmOf(new pkijs.AlgorithmIdentifier({ schema: node })));
+}
+
+export function algorithmOf({ algorithmId, algorithmParams }: pkijs.AlgorithmIdentifier): Algorithm {
+  return { oid: algorithmId, parameters: algorithmParams as Node | undefined };
 }
 
 /** What errors call the algorithms that are known but not read. */

@@ -1,6 +1,7 @@
-import { count, is, type Node, octetString, sequence, Tag } from '../asn1/asn1.js';
+import * as pkijs from 'pkijs';
+import { count, guarded, is, type Node, octetString, sequence, Tag } from '../asn1/asn1.js';
 import { damaged } from '../errors.js';
-import { type Algorithm, algorithm, unsupportedAlgorithm } from './algorithm.js';
+import { type Algorithm, algorithmOf, unsupportedAlgorithm } from './algorithm.js';
 import { atLeastOne, keyDerivation, type Pbkdf2, type Scrypt, saltOf } from './key-derivation.js';
 
 /** How something is encrypted under the password. */
@@ -94,9 +95,11 @@ function saltAndIterations(parameters: Node | undefined) {
 }
 
 function pbes2(parameters: Node | undefined): Pbes2 {
-  const [derivationNode, cipherNode] = sequence(parameters);
-  const { keyLength, ...derivation } = keyDerivation(algorithm(derivationNode));
-  return { kind: 'pbes2', derivation, ...pbes2Cipher(algorithm(cipherNode), keyLength) };
+  const { keyDerivationFunc, encryptionScheme } = guarded(
+    () => new pkijs.PBES2Params({ schema: parameters }),
+  );
+  const { keyLength, ...derivation } = keyDerivation(algorithmOf(keyDerivationFunc));
+  return { kind: 'pbes2', derivation, ...pbes2Cipher(algorithmOf(encryptionScheme), keyLength) };
 }
 
 function pbes2Cipher(

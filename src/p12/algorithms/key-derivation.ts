@@ -41,7 +41,7 @@ export function keyDerivation({ oid, parameters }: Algorithm): KeyDerivation {
   throw unsupportedAlgorithm(oid);
 }
 
-/** PBKDF2-params (RFC 8018, appendix A.2). */
+/** PBKDF2-params (RFC 8018, appendix A.2). Not by PKI.js, which reads large iteration counts as 0. */
 function pbkdf2(parameters: Node | undefined): KeyDerivation {
   const [salt, iterations, ...optional] = sequence(parameters);
   if (is(salt, Tag.sequence)) throw unsupported('PBKDF2 with a salt from another source');

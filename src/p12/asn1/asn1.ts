@@ -43,8 +43,8 @@ export function parse(element: Element, budget?: ParsingBudget): Node {
   });
 }
 
-/** asn1js throws errors of many kinds at damaged input. */
-function guarded<T>(read: () => T): T {
+/** asn1js and PKI.js throw errors of many kinds at damaged input. */
+export function guarded<T>(read: () => T): T {
   try {
     return read();
   } catch (cause) {

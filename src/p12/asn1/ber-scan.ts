@@ -35,7 +35,7 @@ const CONTEXT = 2;
 export const MAX_DEPTH = 48;
 /** Headers that are looked at in one scan. */
 const MAX_ELEMENTS = 50_000;
-/** What asn1js parses in some 20 to 50 ms. */
+/** What asn1js and PKI.js parse in some 20 to 50 ms. */
 export const MAX_PARSED_ELEMENTS = 2_048;
 
 const holdsAnything = new Set<number>([Tag.octetString, Tag.bitString, Tag.sequence, Tag.set]);

@@ -1,11 +1,12 @@
 // The bags inside a SafeContents (RFC 7292, section 4.2).
+import * as pkijs from 'pkijs';
 import { MtlsError } from '../../errors.js';
 import { toHex } from '../../util/encoding.js';
-import { algorithm } from '../algorithms/algorithm.js';
+import { algorithmOf } from '../algorithms/algorithm.js';
 import { encryptionOf } from '../algorithms/encryption.js';
 import {
-  children,
   explicit,
+  guarded,
   is,
   type Node,
   objectIdentifier,
@@ -171,13 +172,17 @@ function isBag(element: Element): boolean {
 
 const isKey = (type: string | undefined) => type === KEY || type === SHROUDED_KEY;
 
-/** EncryptedPrivateKeyInfo (RFC 5958, section 3). */
 function shrouded(node: Node): Encrypted {
-  const [encryption, ciphertext] = sequence(node);
-  return { encryption: encryptionOf(algorithm(encryption)), ciphertext: octetString(ciphertext) };
+  return guarded(() => {
+    const { encryptionAlgorithm, encryptedData } = new pkijs.PKCS8ShroudedKeyBag({ schema: node });
+    return {
+      encryption: encryptionOf(algorithmOf(encryptionAlgorithm)),
+      ciphertext: octetString(encryptedData),
+    };
+  });
 }
 
-/** CertBag (RFC 7292, section 4.2.3). Undefined for one of another kind. */
+/** CertBag (RFC 7292, section 4.2.3). Not by PKI.js, which parses the certificate too. Undefined for one of another kind. */
 function certificateOf(node: Node): Uint8Array<ArrayBuffer> | undefined {
   const [kind, wrapped] = sequence(node);
   return objectIdentifier(kind) === X509_CERTIFICATE ? octetString(explicit(wrapped, 0)) : undefined;
@@ -194,9 +199,8 @@ const MAX_ATTRIBUTE_BYTES = 8_192;
 
 /** The first one of each type counts. */
 function readAttribute(node: Node, found: Attributes): void {
-  const [id, values] = sequence(node);
-  const type = objectIdentifier(id);
-  const [value] = is(values, Tag.set) ? children(values) : [];
+  const { type, values } = new pkijs.Attribute({ schema: node });
+  const [value] = values as Node[];
   if (!value) return;
   if (type === FRIENDLY_NAME && found.friendlyName === undefined) {
     const text = readText(value);

@@ -1,15 +1,14 @@
 // The outer structure of a file (RFC 7292, section 4): nothing here needs the password.
+import * as pkijs from 'pkijs';
 import { MtlsError } from '../../errors.js';
-import { algorithm } from '../algorithms/algorithm.js';
+import { algorithm, algorithmOf } from '../algorithms/algorithm.js';
 import { type Encryption, encryptionOf } from '../algorithms/encryption.js';
 import { atLeastOne, saltOf } from '../algorithms/key-derivation.js';
 import { type MacScheme, macScheme } from '../algorithms/mac-scheme.js';
 import {
   count,
-  explicit,
-  isContext,
+  guarded,
   type Node,
-  objectIdentifier,
   octetString,
   octets,
   type ParsingBudget,
@@ -56,7 +55,7 @@ export function parsePfx(file: Uint8Array<ArrayBuffer>): Pfx {
   const { type, content } = contentInfo(authSafe);
   if (type === SIGNED_DATA) throw unsupported('public-key integrity mode (a signature in place of a MAC)');
   if (type !== DATA) throw damaged('its content is of no type that PKCS#12 knows');
-  const authenticated = octetString(explicit(content, 0));
+  const authenticated = octetString(content);
   return {
     mac: macData && parseMac(macData),
     authenticated,
@@ -76,30 +75,33 @@ export function readContent(element: Element, budget: ParsingBudget): Content {
 
 function parseContent(node: Node): Uint8Array<ArrayBuffer> | Encrypted {
   const { type, content } = contentInfo(node);
-  if (type === DATA) return octetString(explicit(content, 0));
+  if (type === DATA) return octetString(content);
   if (type === ENVELOPED_DATA)
     throw unsupported('public-key privacy mode (content encrypted to a certificate)');
   if (type !== ENCRYPTED_DATA) throw unsupported(`content of the type ${type}`);
-  return encryptedData(explicit(content, 0));
+  return encryptedData(content);
 }
 
 /** EncryptedData (RFC 5652, section 8). */
 function encryptedData(node: Node): Encrypted {
-  const [, contentInfo] = sequence(node);
-  const [, encryption, content] = sequence(contentInfo);
-  return {
-    encryption: encryptionOf(algorithm(encryption)),
-    ciphertext: octets(isContext(content, 0) ? content : undefined),
-  };
+  return guarded(() => {
+    const { encryptedContentInfo } = new pkijs.EncryptedData({ schema: node });
+    const { contentEncryptionAlgorithm, encryptedContent } = encryptedContentInfo;
+    return {
+      encryption: encryptionOf(algorithmOf(contentEncryptionAlgorithm)),
+      ciphertext: octets(encryptedContent as Node | undefined),
+    };
+  });
 }
 
-/** ContentInfo (RFC 5652, section 3). The content is still in its explicit tag. */
-function contentInfo(node: Node | undefined): { type: string; content: Node | undefined } {
-  const [type, content] = sequence(node);
-  return { type: objectIdentifier(type), content };
+function contentInfo(node: Node | undefined): { type: string; content: Node } {
+  return guarded(() => {
+    const { contentType, content } = new pkijs.ContentInfo({ schema: node });
+    return { type: contentType, content: content as Node };
+  });
 }
 
-/** MacData (RFC 7292, appendix A). */
+/** MacData (RFC 7292, appendix A). Not by PKI.js, which reads large iteration counts as 0. */
 function parseMac(node: Node): Mac {
   const [digestInfo, salt, iterations] = sequence(node);
   const [digestAlgorithm, digest] = sequence(digestInfo);
