@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { documentedModules } from './test/setup/documented-modules.js';
 import { chunkGroups } from './tools/chunk-groups.js';
+import { droppableClasses } from './tools/droppable-classes.js';
 import { earlyChunks } from './tools/early-chunks.js';
 
 const project = (name: string, timeoutMs: number, setupFiles: string[] = []) => ({
@@ -74,6 +75,7 @@ export default defineConfig({
   base: './',
   plugins: [
     literalAssets,
+    droppableClasses,
     earlyChunks({
       entry: 'index.js',
       called: ['create-client', 'client'].map(name => `chunks/${name}.js`),

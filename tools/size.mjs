@@ -18,7 +18,7 @@ const NAME_BUDGETS = [
   { name: 'createClient', budgetBytes: 18 * 1024 },
   // Loaded beside the engine.
   { name: 'createClient', and: ['client'], budgetBytes: 63 * 1024 },
-  { name: 'openPkcs12', budgetBytes: 90 * 1024, later: true },
+  { name: 'openPkcs12', budgetBytes: 48 * 1024, later: true },
   { name: 'IdentityStore', budgetBytes: 13 * 1024 },
   { name: 'MtlsError', budgetBytes: 512 },
 ];
