@@ -121,7 +121,13 @@ class Client implements MtlsClient {
     this.#reader = parts.reader;
     this.cookies = parts.cookies;
     const connect: Connect = async (origin, signal, alpn) => this.#dial(canonical(origin), { alpn, signal });
-    const onAsked = (origin: HostPort) => this.#authentication.noteAsked(canonical(origin));
+    let last: HostPort | undefined;
+    const onAsked = (origin: HostPort) => {
+      // Most requests go where the one before went.
+      if (last?.hostname === origin.hostname && last.port === origin.port) return;
+      this.#authentication.noteAsked(canonical(origin));
+      last = origin;
+    };
     this.#pool = new Pool(parts.http, connect, { ...parts.pool, observer: parts.diagnostics });
     this.fetch = createFetch(this.#pool, this.cookies, { decoders: parts.decoders, onAsked });
     const connectAsAsked: Connect = (origin, signal, alpn) => {

@@ -214,7 +214,9 @@ export class Instance {
   #hostImports(): WebAssembly.ModuleImports {
     return {
       emit: (kind: number, pointer: number, length: number) => {
-        this.#emit(readEmission(kind), [this.memory().subarray(pointer, pointer + length)]);
+        const end = pointer + length;
+        if (this.#context.place) this.#emit(readEmission(kind), [this.memory().subarray(pointer, end)]);
+        else this.#emitted.push({ kind: readEmission(kind), bytes: this.memory().slice(pointer, end) });
       },
       emit_pieces: (kind: number, places: number, count: number) => {
         this.#emit(readEmission(kind), this.#pieces(places, count));

@@ -122,6 +122,20 @@ export class WireReader {
     return fromLatin1(this.#piece());
   }
 
+  /** As many texts: all are decoded at once. */
+  latin1Texts(count: number): string[] {
+    const { buffer, byteOffset, byteLength } = this.#view;
+    const start = this.#offset;
+    const whole = fromLatin1(new Uint8Array(buffer, byteOffset + start, byteLength - start));
+    const texts: string[] = [];
+    for (let left = count; left > 0; left--) {
+      const end = this.u32() + this.#offset;
+      texts.push(whole.slice(this.#offset - start, end - start));
+      this.#offset = end;
+    }
+    return texts;
+  }
+
   list(): Uint8Array<ArrayBuffer>[] {
     return Array.from({ length: this.u32() }, () => this.bytes());
   }

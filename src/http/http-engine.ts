@@ -314,8 +314,9 @@ function readHead(reader: WireReader): ResponseHead {
 
 /** Names and values by turns. */
 function readFields(reader: WireReader): Fields {
+  const texts = reader.latin1Texts(reader.u32());
   const fields: Fields = [];
-  for (let left = reader.u32(); left > 1; left -= 2) fields.push([reader.latin1(), reader.latin1()]);
+  for (let at = 0; at < texts.length; at += 2) fields.push([texts[at] as string, texts[at + 1] as string]);
   return fields;
 }
 

@@ -104,12 +104,14 @@ export class FetchResponse extends Response {
 
 /** Headers of a response that was fetched are immutable (Fetch standard, "headers guard"), and only the platform can make such. */
 function protect(headers: Headers): void {
-  for (const name of ['append', 'delete', 'set']) Object.defineProperty(headers, name, { value: refuse });
+  Object.defineProperties(headers, immutable);
 }
 
 function refuse(): never {
   throw new TypeError('"headers" must not be changed on a fetched response: make a new Response with others');
 }
+
+const immutable = { append: { value: refuse }, delete: { value: refuse }, set: { value: refuse } };
 
 /** Of a body that is read as it came. */
 function announcedLength(headers: Headers): number {

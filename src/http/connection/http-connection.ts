@@ -174,7 +174,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
       this.#spent = true;
       queueMicrotask(() => this.destroy(this.error ?? abandoned()));
     }
-    queueMicrotask(() => this.#destroyIfUseless());
+    if (this.#inputEnded || this.error !== undefined) queueMicrotask(() => this.#destroyIfUseless());
     this.#onChange();
   }
 

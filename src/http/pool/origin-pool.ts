@@ -34,6 +34,8 @@ export class OriginPool {
   #retired = new Set<HttpConnection>();
   #idleTimers = new IdleTimers(connection => this.#retire(connection));
   #growth = new Growth();
+  /** Since the last look at them. */
+  #changed = new Set<HttpConnection>();
   #attempts = new Set<AbortController>();
   #waiters = new Set<Waiter>();
   /** What the last connection spoke: how many to open is not known before. */
@@ -262,10 +264,16 @@ export class OriginPool {
     if (connection.idle) this.#growth.end(connection);
     if (connection.closed) this.#remove(connection);
     // Not inside the engine's telling of what happened.
-    queueMicrotask(() => {
-      this.#serve();
+    if (this.#changed.size === 0) queueMicrotask(() => this.#followChanges());
+    this.#changed.add(connection);
+  }
+
+  #followChanges(): void {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    this.#serve();
+    for (const connection of changed)
       if (this.#connections.has(connection) && connection.idle) this.#noteIdle(connection);
-    });
   }
 
   #retire(connection: HttpConnection): void {

@@ -214,10 +214,12 @@ export class RecordLayer {
       const cipher = this.#opening;
       // Inside a handshake message data is refused: it must not have passed by then.
       const to = this.#handshake.isInside ? undefined : target;
-      const { contents, fault } = await cipher.open(left, to, spare);
+      const opened = cipher.open(left, to, spare);
+      const { contents, fault } = opened instanceof Promise ? await opened : opened;
       let taken = 0;
       for (const content of contents) {
-        await this.#takeContent(content, received);
+        const taking = this.#takeContent(content, received);
+        if (taking) await taking;
         taken += content.records;
         if (this.#opening !== cipher || received.closed) break;
       }
@@ -228,7 +230,7 @@ export class RecordLayer {
     }
   }
 
-  async #takeContent(opened: RecordContent, received: Received): Promise<void> {
+  #takeContent(opened: RecordContent, received: Received): Promise<void> | void {
     const { type, content } = opened;
     if (this.#handshake.isInside && type !== ContentType.handshake) {
       throw RecordFault.protocol(Alert.unexpectedMessage, 'a handshake message is interrupted');
@@ -237,7 +239,7 @@ export class RecordLayer {
     else if (content.length === 0)
       throw RecordFault.protocol(Alert.unexpectedMessage, `a record of type ${type} is empty`);
     else if (type === ContentType.alert) this.#takeAlert(content, received);
-    else if (type === ContentType.handshake) await this.#takeHandshake(content);
+    else if (type === ContentType.handshake) return this.#takeHandshake(content);
     else {
       throw RecordFault.protocol(
         Alert.unexpectedMessage,
