@@ -101,6 +101,8 @@ let fail: (socket: ClientWebSocket, error: MtlsError) => void;
 class ClientWebSocket extends EventTarget {
   #host: SocketHost;
   #url: URL;
+  /** What each message tells. */
+  #origin: string;
   #state: State = State.connecting;
   #protocol = '';
   #bufferedAmount = 0;
@@ -127,6 +129,7 @@ class ClientWebSocket extends EventTarget {
     super();
     this.#host = host;
     this.#url = url;
+    this.#origin = url.origin;
     host.enter(this);
     const { signal } = this.#abort;
     // Whatever is waited for, a tunnel say, may take no notice of the signal.
@@ -240,8 +243,7 @@ class ClientWebSocket extends EventTarget {
 
   #onMessage(data: string | Uint8Array<ArrayBuffer>): void {
     if (this.#state !== State.open) return;
-    const { origin } = this.#url;
-    this.dispatchEvent(new MessageEvent('message', { data: this.#presented(data), origin }));
+    this.dispatchEvent(new MessageEvent('message', { data: this.#presented(data), origin: this.#origin }));
   }
 
   #presented(data: string | Uint8Array<ArrayBuffer>): string | Blob | ArrayBuffer {

@@ -3,7 +3,7 @@ import type { CertificateReader } from '../../identity/certificates/certificate-
 import { isForClients } from '../../identity/certificates/chain.js';
 import { schemesForVersion } from '../../identity/signatures/signature-schemes.js';
 import { credentialOf } from '../../identity/signatures/signing.js';
-import type { Identity, StoredIdentity } from '../../identity/types.js';
+import type { Certificate, Identity, StoredIdentity } from '../../identity/types.js';
 import type { CertificateRequest } from '../../tls/types.js';
 import type { UnfitIdentity } from '../challenge.js';
 import { acceptedChain } from './accepted-chain.js';
@@ -68,7 +68,7 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
     const message = `its key ${unsupportedSchemes(demand.request)}`;
     return { code: 'ERR_IDENTITY_NOT_ACCEPTED', message, selectable: false };
   }
-  if (!isForClients(demand.reader.read(certificate.der))) {
+  if (!isClientCertificate(certificate, demand.reader)) {
     const message = 'its certificate is not for client authentication';
     return { code: 'ERR_TLS_CERT_PURPOSE', message, selectable: true };
   }
@@ -97,6 +97,16 @@ function unfitness(identity: StoredIdentity, demand: Demand): Unfitness | undefi
     return { code: 'ERR_IDENTITY_LOCKED', message, selectable: false };
   }
   return undefined;
+}
+
+/** Of certificates, which every new connection asks about again. */
+const forClients = new WeakMap<Certificate, boolean>();
+
+/** @throws MtlsError ERR_CERT_MALFORMED */
+function isClientCertificate(certificate: Certificate, reader: CertificateReader): boolean {
+  const result = forClients.get(certificate) ?? isForClients(reader.read(certificate.der));
+  forClients.set(certificate, result);
+  return result;
 }
 
 function signs(identity: StoredIdentity, { schemes, version }: CertificateRequest): boolean {

@@ -44,9 +44,22 @@ export function issuerName(der: Uint8Array): Uint8Array | undefined {
 export function issuedByOneOf(names: readonly Uint8Array[]): (der: Uint8Array) => boolean {
   const wanted = new Set(names.map(comparableName));
   return der => {
-    const issuer = issuerName(der);
-    return issuer !== undefined && wanted.has(comparableName(issuer));
+    const issuer = comparableIssuer(der);
+    return issuer !== undefined && wanted.has(issuer);
   };
+}
+
+/** Of certificates, which every new connection compares again. */
+const comparableIssuers = new WeakMap<Uint8Array, string>();
+
+function comparableIssuer(der: Uint8Array): string | undefined {
+  const known = comparableIssuers.get(der);
+  if (known !== undefined) return known;
+  const issuer = issuerName(der);
+  if (!issuer) return undefined;
+  const comparable = comparableName(issuer);
+  comparableIssuers.set(der, comparable);
+  return comparable;
 }
 
 /** The DER element that bytes begin with, without what stands behind it; the bytes themselves where they begin with none. */
