@@ -42,7 +42,7 @@ export class MessageReader {
       const input = pending.length > 0 ? concatenated([pending, left.subarray(0, MAX_STEP_BYTES)]) : left;
       const used = this.#frame ? this.#readPayload(input) : this.#readHead(input);
       if (used === undefined) {
-        this.#pending = input.slice();
+        this.#pending = input.length > 0 ? input.slice() : nothing;
         return;
       }
       this.#pending = nothing;
