@@ -98,12 +98,14 @@ export class BenchPage {
   async upload(bytes, messageBytes) {
     const payload = Buffer.alloc(messageBytes, 'x');
     const message = frame(this.#bare ? payload : data(payload));
-    for (let sent = 0; sent < bytes; sent += messageBytes) {
+    for (let sent = 0; sent + messageBytes <= bytes; sent += messageBytes) {
       while (!this.#bare && Math.min(this.#streamCredit, this.#socketCredit) < messageBytes)
         await this.#change();
       this.#spend(messageBytes);
       if (!this.#socket.write(message)) await once(this.#socket, 'drain');
     }
+    const restBytes = bytes % messageBytes;
+    if (restBytes > 0) this.send(payload.subarray(0, restBytes));
   }
 
   async received(bytes) {

@@ -7,9 +7,13 @@ export function viewOf(source: unknown): Uint8Array<ArrayBuffer> | undefined {
   return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
 }
 
+export function totalLength(parts: readonly Uint8Array[]): number {
+  return parts.reduce((length, part) => length + part.length, 0);
+}
+
 /** One array of several. */
 export function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  const whole = new Uint8Array(totalLength(parts));
   let offset = 0;
   for (const part of parts) {
     whole.set(part, offset);

@@ -2,7 +2,6 @@ import { performance } from 'node:perf_hooks';
 import type { RawData, WebSocket } from 'ws';
 import { CloseCode, ResetCode } from '../../../src/tunnel/wire/codes.js';
 import {
-  decodeFrame,
   encodeCredit,
   encodeReset,
   encodeWelcome,
@@ -18,6 +17,7 @@ import type { PageMemory } from '../memory/relay-memory.js';
 import { MemoryBoundBudget, type RelayResources } from '../memory/resources.js';
 import type { RelaySettings } from '../options.js';
 import { Departure } from './departure.js';
+import { decodeParts, tellInParts } from './message-parts.js';
 import { Outbox } from './outbox.js';
 import type { ReadGate } from './read-gate.js';
 import { RoundTrip } from './round-trip.js';
@@ -74,6 +74,7 @@ export class Session {
       roundTrip: this.#roundTrip,
       onTimeout: () => this.close(CloseCode.lifetime, ''),
     });
+    tellInParts(webSocket);
     webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     webSocket.on('ping', data => this.#onPing(data));
     webSocket.on('error', error => this.#onWebSocketError(error));
@@ -131,8 +132,9 @@ export class Session {
 
   #onMessage(data: RawData, isBinary: boolean): void {
     if (this.#state === 'closed') return;
-    const frame = isBinary && data instanceof Uint8Array ? decodeFrame(data) : undefined;
-    const violation = frame ? this.#onFrame(frame) : 'malformed message';
+    const frames = isBinary && Array.isArray(data) ? decodeParts(data) : undefined;
+    let violation = frames ? undefined : 'malformed message';
+    for (const frame of frames ?? []) violation ??= this.#onFrame(frame);
     if (violation !== undefined) this.#protocolError(violation);
     else this.#checkQueue();
   }

@@ -5,6 +5,8 @@ import type { PageMemory } from '../memory/relay-memory.js';
 
 /** What TCP is given in one go: its end is when credit can be given for all of it. */
 const BATCH_BYTES = 256 * 1024;
+/** So much is likely to have more behind it, and waits for what else is read in this turn. Less leaves at once: somebody waits for it. */
+const BULK_BYTES = 4 * 1024;
 
 export interface TargetWriterOptions {
   window: ReceiveWindow;
@@ -22,12 +24,18 @@ export class TargetWriter {
   #socket: Socket | undefined;
   /** Bytes that TCP has been given and has not taken. */
   #writingBytes = 0;
+  /** A write comes at the end of the turn. */
+  #scheduled = false;
   #ended = false;
   #discarded = false;
   #receivedBytes = 0;
   /** Credit that has to wait for memory. */
   #withheldBytes = 0;
   readonly #grantWithheld = () => this.#grant(0);
+  readonly #writeScheduled = () => {
+    this.#scheduled = false;
+    this.#write();
+  };
   readonly #onWritten = (error?: Error | null) => {
     if (error || this.#discarded) return;
     const bytes = this.#writingBytes;
@@ -61,7 +69,7 @@ export class TargetWriter {
     this.#options.memory.hold(payload.length);
     const waits = this.#socket === undefined || this.#writingBytes > 0;
     this.#queue.push(waits ? compact(payload) : payload);
-    this.#write();
+    if (!waits) this.#writeSoon(payload.length);
     return true;
   }
 
@@ -84,6 +92,17 @@ export class TargetWriter {
     this.#options.window.release();
     this.#writingBytes = 0;
     this.#queue.clear();
+  }
+
+  /** One system call for all that is read in a turn, up to a batch. */
+  #writeSoon(bytes: number): void {
+    if (this.#queue.byteLength >= BATCH_BYTES) this.#write();
+    else if (this.#scheduled) return;
+    else if (bytes < BULK_BYTES) this.#write();
+    else {
+      this.#scheduled = true;
+      setImmediate(this.#writeScheduled);
+    }
   }
 
   /** What comes while TCP is being given something waits, and then leaves in one system call. */

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { INITIAL_CREDIT_BYTES } from '../../../../src/tunnel/wire/limits.js';
+import { totalLength } from '../../../../src/util/bytes.js';
 import { type Rate, TokenBucket } from './token-bucket.js';
 
 /** A read below this size costs more than its bytes do. */
@@ -57,7 +58,8 @@ export class FrameGuard {
     this.#webSocket = webSocket;
     this.#options = options;
     this.#frames = new TokenBucket(options.frames);
-    const onFrame = (data: RawData) => this.#onFrame(data instanceof Uint8Array ? data.length : 0);
+    const onFrame = (data: RawData) =>
+      this.#onFrame(Array.isArray(data) ? totalLength(data) : data.byteLength);
     webSocket.on('message', onFrame);
     webSocket.on('ping', onFrame);
     webSocket.on('pong', onFrame);
