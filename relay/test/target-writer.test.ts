@@ -7,15 +7,17 @@ import { TargetWriter } from '../src/session/target-writer.js';
 
 const KiB = 1024;
 
-/** A target that takes all at once, and keeps how many bytes it was given in each write. */
+/** A target that takes all at once, and keeps how many bytes it was given in each write, and the memory under them. */
 function startWriter() {
   const writes: number[] = [];
+  const buffers = new Set<ArrayBufferLike>();
   const socket = new Writable({
     write: (chunk: Buffer, _, callback) => {
       writes.push(chunk.length);
       callback();
     },
     writev: (chunks, callback) => {
+      for (const { chunk } of chunks) buffers.add(chunk.buffer);
       writes.push(chunks.reduce((sum, { chunk }) => sum + chunk.length, 0));
       callback();
     },
@@ -31,7 +33,7 @@ function startWriter() {
     onTaken: () => {},
   });
   writer.start(socket as Socket);
-  return { writer, writes };
+  return { writer, writes, buffers };
 }
 
 const turn = () => new Promise(resolve => setImmediate(resolve));
@@ -66,4 +68,19 @@ test('what waits for the end of the turn is dropped with the stream, and leaves 
   await turn();
   expect(dropped.writes).toEqual([]);
   expect(ended.writes).toEqual([64 * KiB]);
+});
+
+test('small parts of reads do not keep the reads, unless a part beside them does', async () => {
+  const { writer, buffers } = startWriter();
+  const reads = Array.from({ length: 4 }, () => new Uint8Array(64 * KiB));
+  const [first, second, third, fourth] = reads as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  writer.receive(first.subarray(0, 5 * KiB));
+  writer.receive(second.subarray(0, 5 * KiB));
+  writer.receive(third.subarray(5 * KiB));
+  writer.receive(fourth.subarray(0, 50 * KiB));
+  writer.receive(fourth.subarray(50 * KiB));
+  await turn();
+  expect(reads.map(({ buffer }) => buffers.has(buffer))).toEqual([true, false, true, true]);
+  // With the copy of the second read's part; the fourth's second part has none.
+  expect(buffers.size).toBe(4);
 });

@@ -26,6 +26,8 @@ export class TargetWriter {
   #writingBytes = 0;
   /** A write comes at the end of the turn. */
   #scheduled = false;
+  /** Which the last chunk in the queue keeps, about. */
+  #lastBuffer: ArrayBufferLike | undefined;
   #ended = false;
   #discarded = false;
   #receivedBytes = 0;
@@ -68,7 +70,8 @@ export class TargetWriter {
     this.#receivedBytes += payload.length;
     this.#options.memory.hold(payload.length);
     const waits = this.#socket === undefined || this.#writingBytes > 0;
-    this.#queue.push(waits ? compact(payload) : payload);
+    const isFirst = !waits && this.#queue.byteLength === 0;
+    this.#queue.push(isFirst ? this.#kept(payload) : this.#compact(payload));
     if (!waits) this.#writeSoon(payload.length);
     return true;
   }
@@ -91,6 +94,7 @@ export class TargetWriter {
     this.#options.memory.release(this.heldBytes);
     this.#options.window.release();
     this.#writingBytes = 0;
+    this.#lastBuffer = undefined;
     this.#queue.clear();
   }
 
@@ -109,6 +113,7 @@ export class TargetWriter {
   #write(): void {
     const socket = this.#socket;
     if (!socket || this.#discarded || this.#writingBytes > 0) return;
+    this.#lastBuffer = undefined;
     socket.cork();
     while (this.#writingBytes < BATCH_BYTES) {
       const chunk = this.#queue.shift();
@@ -132,9 +137,15 @@ export class TargetWriter {
     this.#withheldBytes = 0;
     this.#options.onCredit(creditBytes);
   }
-}
 
-/** A view of a small part keeps the whole buffer that was read: who has to wait for TCP gets memory of its own. */
-function compact(payload: Uint8Array): Uint8Array {
-  return payload.length * 2 < payload.buffer.byteLength ? new Uint8Array(payload) : payload;
+  /** A view of a small part keeps the whole buffer that was read: unless its neighbour does so too, it gets memory of its own. */
+  #compact(payload: Uint8Array): Uint8Array {
+    const isSmall = payload.length * 2 < payload.buffer.byteLength;
+    return isSmall && payload.buffer !== this.#lastBuffer ? new Uint8Array(payload) : this.#kept(payload);
+  }
+
+  #kept(payload: Uint8Array): Uint8Array {
+    this.#lastBuffer = payload.buffer;
+    return payload;
+  }
 }
