@@ -102,6 +102,8 @@ export default defineConfig({
       output: {
         entryFileNames: ({ name }) => (name in parts ? 'chunks/[name].js' : '[name].js'),
         chunkFileNames: 'chunks/[name].js',
+        // The .d.ts files have the comments. A page without a bundler need not fetch them.
+        comments: { jsdoc: false },
         codeSplitting: { groups: chunkGroups(Object.values(parts)) },
       },
     },
