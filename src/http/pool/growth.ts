@@ -4,6 +4,8 @@ const PATIENCE_MS = 20;
 const LONG_MS = 8;
 /** Otherwise most of it is the page's own time, of which a handshake takes 10 ms: so much has to be shared with another connection. */
 const WORTH_MS = 100;
+/** Where a handshake took longer, the server is far away: its first answer need not be waited for to know that. */
+const FAR_MS = 20;
 /** Bounds what a long answer counts: it says little of the others. */
 const LONGEST_MS = 100;
 
@@ -17,6 +19,11 @@ export class Growth {
   /** How long a request usually has its connection. */
   #usualMs: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** A connection has been made: by a round trip, and about 10 ms of the page's time. */
+  noteHandshake(handshakeMs: number): void {
+    if (handshakeMs > FAR_MS) this.#usualMs ??= Math.min(handshakeMs / 2, LONGEST_MS);
+  }
 
   /** A request has got the connection. */
   begin(connection: object): void {

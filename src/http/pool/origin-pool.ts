@@ -245,6 +245,7 @@ export class OriginPool {
     });
     this.#attempts.delete(attempt);
     this.#protocol = connection.protocol;
+    this.#growth.noteHandshake(stream.info.timings.handshakeMs);
     this.#connections.add(connection);
     this.#precedent = { stream, waiters: new Set(this.#waiters) };
     this.#onChange(connection);

@@ -26,6 +26,13 @@ describe('an origin of HTTP/1.1', () => {
     expect(growth.wanted(49, 1)).toBe(49);
   });
 
+  it('makes all connections at once where the first handshake took long', () => {
+    const growth = new Growth();
+    growth.noteHandshake(45);
+    growth.begin(first);
+    expect(growth.wanted(5, 1)).toBe(5);
+  });
+
   it('serves by one connection what takes less time than a handshake', () => {
     const growth = answered(10, 1);
     growth.begin(first);
