@@ -47,7 +47,9 @@ export interface EngineSealed {
 export interface CallOptions {
   /** Takes what concerns the caller out of what the engine emits, before the rest is delivered. */
   inspect?: (status: number, emitted: Emitted[]) => void;
-  place?: Place | undefined;
+  place?: Place;
+  /** For what comes of a body. */
+  spare?: SpareMemory | undefined;
 }
 
 export type EngineCall = (name: string, args: readonly Argument[], options: CallOptions) => void;
@@ -80,8 +82,8 @@ export class RecordEngine {
   }
 
   /**
-   * Opens whole records, the first of which has the number `sequence`. `connection` is that of HTTP which gets the data; 0: none. What
-   * comes of a body may be put into `spare`.
+   * Opens whole records, the first of which has the number `sequence`. `connection` is that of HTTP which gets the data; 0: none.
+   * `spare`: their memory, which no other records need.
    */
   open(
     keys: number,
@@ -93,7 +95,14 @@ export class RecordEngine {
     }: { sequence: number; connection: number; spare?: SpareMemory | undefined },
   ): EngineOpened {
     const args = [keys, ...halves(sequence), connection, records];
-    const { emitted } = this.#run('records_open', args, { place: spare?.placeOver(records) });
+    const place: Place = (kind, length, [first]) => {
+      if (spare && kind === Emission.recordsOpened && first)
+        spare.isFree = new WireReader(first).u32() === records.length;
+      if (kind !== Emission.recordContent || !spare?.isForParts) return undefined;
+      const part = spare.takePart(length);
+      return part?.length === length ? part : undefined;
+    };
+    const { emitted } = this.#run('records_open', args, { place, spare });
     const summary = emitted.find(it => it.kind === Emission.recordsOpened);
     if (!summary) throw unusable();
     const reader = new WireReader(summary.bytes);
@@ -134,7 +143,7 @@ export class RecordEngine {
   #run(
     name: string,
     args: readonly Argument[],
-    { use, place }: { use?: (result: CallResult) => void; place?: Place | undefined } = {},
+    { use, ...options }: { use?: (result: CallResult) => void } & CallOptions = {},
   ): CallResult {
     const result: CallResult = { status: 0, emitted: [] };
     let failure: { error: unknown } | undefined;
@@ -148,7 +157,7 @@ export class RecordEngine {
         failure = { error };
       }
     };
-    this.#call(name, args, { inspect, place });
+    this.#call(name, args, { ...options, inspect });
     if (failure) throw failure.error;
     return result;
   }
