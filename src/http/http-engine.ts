@@ -6,17 +6,9 @@ import {
   readHttpFailureKind,
   readHttpFault,
 } from '../engine/abi.js';
-import {
-  type Argument,
-  type CallResult,
-  type Emitted,
-  Instance,
-  type Place,
-  plainContext,
-} from '../engine/instance.js';
+import { type Argument, type CallResult, type Emitted, Instance, plainContext } from '../engine/instance.js';
 import { WireReader, WireWriter } from '../engine/wire.js';
 import { type CallOptions, RecordEngine } from '../tls/ciphers/record-engine.js';
-import type { SpareMemory } from '../tls/ciphers/spare-memory.js';
 
 export interface ConnectionState {
   /** Received bytes that the engine does not want to read now. */
@@ -76,8 +68,6 @@ export interface ExchangeListener {
   onBodyWanted(): void;
   onBodyStopped(): void;
   onHead(head: ResponseHead): void;
-  /** Where to put the next bytes of the body, or the first of them, called inside of the call; undefined: into new memory. */
-  place?(length: number, spare: SpareMemory): Uint8Array<ArrayBuffer> | undefined;
   onData(bytes: Uint8Array<ArrayBuffer>): void;
   onEnd(trailers: Fields): void;
   onFailed(failure: HttpFailure): void;
@@ -148,9 +138,8 @@ export class HttpEngine {
     this.#call('http_connection_close', [connection]);
   }
 
-  /** `spare`: memory for what comes of a body. */
-  receive(connection: number, pieces: readonly Uint8Array[], spare?: SpareMemory): void {
-    this.#call('http_connection_receive', [connection, pieces], { spare });
+  receive(connection: number, pieces: readonly Uint8Array[]): void {
+    this.#call('http_connection_receive', [connection, pieces]);
   }
 
   receiveEnd(connection: number): void {
@@ -232,11 +221,10 @@ export class HttpEngine {
     this.#exchanges.delete(exchange);
   }
 
-  #call(name: string, args: readonly Argument[], { inspect, place, spare }: CallOptions = {}): number {
+  #call(name: string, args: readonly Argument[], { inspect, place }: CallOptions = {}): number {
     let result: CallResult;
     try {
-      const context = spare ? { ...plainContext, place: this.#placeOver(spare, place) } : plainContext;
-      result = this.#instance.call(name, args, context);
+      result = this.#instance.call(name, args, place ? { ...plainContext, place } : plainContext);
     } catch (error) {
       const listeners = [...this.#connections.values()];
       this.#connections.clear();
@@ -249,17 +237,6 @@ export class HttpEngine {
       this.#dispatch();
     }
     return result.status;
-  }
-
-  /** Lets exchanges put bodies over it, and others the rest. */
-  #placeOver(spare: SpareMemory, others: Place | undefined): Place {
-    let exchange: ExchangeListener | undefined;
-    return (kind, length, pieces) => {
-      const [first] = pieces;
-      if (kind === Emission.httpDataOf && first) exchange = this.#exchanges.get(new WireReader(first).u32());
-      if (kind === Emission.httpBytes) return exchange?.place?.(length, spare);
-      return others?.(kind, length, pieces);
-    };
   }
 
   #dispatch(): void {

@@ -1,14 +1,13 @@
 import type { EngineOutput, EngineTarget } from './ciphers/record-cipher.js';
-import type { SpareMemory } from './ciphers/spare-memory.js';
 
 /** Where plaintext goes. */
 export interface PlaintextSink {
   /** Asked for each piece of ciphertext: the HTTP connection that may get its plaintext in the engine. */
   target(): EngineTarget | undefined;
   /** Whether plaintext may be views into larger memory, because it is copied before a page gets it. Default: no. */
-  copies?: boolean;
-  /** Gets the plaintext that has not gone there. `spare`: the memory of its ciphertext, for what comes of it in the call. */
-  data(plaintext: readonly Uint8Array[], spare?: SpareMemory): void;
+  copies?(): boolean;
+  /** Gets the plaintext that has not gone there. */
+  data(plaintext: readonly Uint8Array[]): void;
 }
 
 /** A TLS connection as HTTP reads and writes it, instead of its streams. */

@@ -169,22 +169,19 @@ export class TlsConnection implements PlaintextChannel {
   /** In place of `readable`. */
   async receive(sink: PlaintextSink): Promise<boolean> {
     let passed = false;
-    let last: Chunk | undefined;
     while (this.#plaintext.length === 0 && !passed) {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#peerClosed) {
         this.#endReading();
         return false;
       }
-      last = await this.#nextChunk();
-      const { cut, spare } = last;
-      if (spare) spare.isForParts = sink.copies;
-      passed = await this.#receive(cut, sink.target(), spare);
-      if (spare) spare.isFree = true;
+      const { bytes, cut, spare } = await this.#nextChunk();
+      // Pages take the `buffer` of a chunk for its bytes (pdf.js does), as the Fetch standard lets them.
+      passed = await this.#receive(cut, sink.target(), sink.copies?.() ? spare : undefined);
+      if (!spare?.used) this.#transport.free(bytes);
     }
     const plaintext = this.#plaintext.splice(0);
-    if (plaintext.length > 0) sink.data(plaintext, last?.spare);
-    if (last && !last.spare?.used) this.#transport.free(last.bytes);
+    if (plaintext.length > 0) sink.data(plaintext);
     return true;
   }
 

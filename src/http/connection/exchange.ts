@@ -1,9 +1,7 @@
 import { HttpFailureKind } from '../../engine/abi.js';
 import { MtlsError, type MtlsErrorCode } from '../../errors.js';
-import type { SpareMemory } from '../../tls/ciphers/spare-memory.js';
 import { deferred } from '../../util/promises.js';
 import { withoutFragment } from '../../util/urls.js';
-import { BodyChunks } from '../body/body-chunks.js';
 import type { OnProgress } from '../body/progress.js';
 import { isReadWhole } from '../body/read-all.js';
 import { type RequestBody, unreadableBody } from '../body/request-body.js';
@@ -85,7 +83,6 @@ export class Exchange implements ExchangeListener {
   #onLateAbort: (() => void) | undefined;
   #bodyController: ReadableStreamDefaultController<Uint8Array> | undefined;
   #pulled: (() => void) | undefined;
-  #chunks = new BodyChunks(() => this.#enqueue(this.#chunks.rest()));
   #upload: Upload;
   #status = 0;
   #signal: AbortSignal | undefined;
@@ -120,6 +117,11 @@ export class Exchange implements ExchangeListener {
       },
       new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
     );
+  }
+
+  /** Whether the response's body is read to its end at once. */
+  get isReadWhole(): boolean {
+    return isReadWhole(this.body);
   }
 
   /** Of the response's body, as they came. */
@@ -174,25 +176,15 @@ export class Exchange implements ExchangeListener {
     if (this.#pulled) this.#engine.pull(this.#handle);
   }
 
-  place(length: number, spare: SpareMemory): Uint8Array<ArrayBuffer> | undefined {
-    return isReadWhole(this.body) ? spare.takePart(length) : this.#chunks.place(length, spare);
-  }
-
   onData(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#over) return;
     this.#bodyBytes += bytes.length;
-    this.#enqueue(this.#chunks.take(bytes));
-  }
-
-  #enqueue(chunks: readonly Uint8Array[]): void {
-    if (this.#over || chunks.length === 0) return;
-    for (const chunk of chunks) this.#bodyController?.enqueue(chunk);
+    this.#bodyController?.enqueue(bytes);
     this.#settlePull();
   }
 
   onEnd(trailers: Fields): void {
     if (this.#over) return;
-    this.#enqueue(this.#chunks.rest());
     this.#end.resolve(trailers);
     // A server that answers with an error or a redirect does not want the rest of the body (RFC 9110 section 9.5).
     const unwanted = this.#status >= 300;
@@ -205,7 +197,6 @@ export class Exchange implements ExchangeListener {
   onFailed(failure: HttpFailure): void {
     if (this.#over) return;
     const reason = this.#reasonOf(failure);
-    this.#enqueue(this.#chunks.rest());
     this.#upload.stop(reason);
     this.#finish(false);
     const error = fetchError(reason);

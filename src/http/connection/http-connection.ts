@@ -1,7 +1,6 @@
 import { HttpFailureKind, HttpFault } from '../../engine/abi.js';
 import { MtlsError } from '../../errors.js';
 import type { EngineTarget } from '../../tls/ciphers/record-cipher.js';
-import type { SpareMemory } from '../../tls/ciphers/spare-memory.js';
 import type { PlaintextChannel, PlaintextSink } from '../../tls/plaintext-channel.js';
 import { Wakeup } from '../../util/promises.js';
 import type { TransportInfo } from '../connection-info.js';
@@ -39,7 +38,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   #exchanges = new Set<Exchange>();
   readonly #sink: PlaintextSink = {
     target: () => this.#target(),
-    data: (plaintext, spare) => this.#receive(plaintext, spare),
+    data: plaintext => this.#receive(plaintext),
+    copies: () => Array.from(this.#exchanges).every(exchange => exchange.isReadWhole),
   };
   #state: ConnectionState = {
     unread: 0,
@@ -202,7 +202,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     return { engine: this.#engine.records, connection: this.#handle };
   }
 
-  #receive(plaintext: readonly Uint8Array[], spare?: SpareMemory): void {
+  #receive(plaintext: readonly Uint8Array[]): void {
     if (this.#over) return;
     const heads = this.#headReader;
     let readable = plaintext;
@@ -213,7 +213,7 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
       return;
     }
     if (heads?.mended && !this.closed) this.close();
-    this.#engine.receive(this.#handle, readable, spare);
+    this.#engine.receive(this.#handle, readable);
   }
 
   /** What has come of a head that will not be complete. */

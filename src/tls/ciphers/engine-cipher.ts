@@ -67,9 +67,8 @@ export class EngineCipher implements RecordCipher {
 
   open(records: readonly Uint8Array[], target: EngineTarget | undefined, spare?: SpareMemory): OpenedRecords {
     const connection = target?.engine === this.#engine ? target.connection : 0;
-    const batch = batchOf(records);
-    const place = { sequence: this.#sequence, connection, spare: batch === records ? spare : undefined };
-    const opened = this.#engine.open(this.#keys, batch, place);
+    const place = { sequence: this.#sequence, connection, spare };
+    const opened = this.#engine.open(this.#keys, batchOf(records), place);
     this.#sequence += opened.records;
     const { dataBytes, data, other, fault } = opened;
     const contents: OpenedRecords['contents'] = [];

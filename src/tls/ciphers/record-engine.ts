@@ -47,9 +47,7 @@ export interface EngineSealed {
 export interface CallOptions {
   /** Takes what concerns the caller out of what the engine emits, before the rest is delivered. */
   inspect?: (status: number, emitted: Emitted[]) => void;
-  place?: Place;
-  /** For what comes of a body. */
-  spare?: SpareMemory | undefined;
+  place?: Place | undefined;
 }
 
 export type EngineCall = (name: string, args: readonly Argument[], options: CallOptions) => void;
@@ -82,8 +80,8 @@ export class RecordEngine {
   }
 
   /**
-   * Opens whole records, the first of which has the number `sequence`. `connection` is that of HTTP which gets the data; 0: none.
-   * `spare`: their memory, which no other records need.
+   * Opens whole records, the first of which has the number `sequence`. `connection` is that of HTTP which gets the data; 0: none. What
+   * comes of a body may be put into `spare`.
    */
   open(
     keys: number,
@@ -95,14 +93,7 @@ export class RecordEngine {
     }: { sequence: number; connection: number; spare?: SpareMemory | undefined },
   ): EngineOpened {
     const args = [keys, ...halves(sequence), connection, records];
-    const place: Place = (kind, length, [first]) => {
-      if (spare && kind === Emission.recordsOpened && first)
-        spare.isFree = new WireReader(first).u32() === records.length;
-      if (kind !== Emission.recordContent || !spare?.isForParts) return undefined;
-      const part = spare.takePart(length);
-      return part?.length === length ? part : undefined;
-    };
-    const { emitted } = this.#run('records_open', args, { place, spare });
+    const { emitted } = this.#run('records_open', args, { place: spare?.placeOver(records) });
     const summary = emitted.find(it => it.kind === Emission.recordsOpened);
     if (!summary) throw unusable();
     const reader = new WireReader(summary.bytes);
@@ -143,7 +134,7 @@ export class RecordEngine {
   #run(
     name: string,
     args: readonly Argument[],
-    { use, ...options }: { use?: (result: CallResult) => void } & CallOptions = {},
+    { use, place }: { use?: (result: CallResult) => void; place?: Place | undefined } = {},
   ): CallResult {
     const result: CallResult = { status: 0, emitted: [] };
     let failure: { error: unknown } | undefined;
@@ -157,7 +148,7 @@ export class RecordEngine {
         failure = { error };
       }
     };
-    this.#call(name, args, { ...options, inspect });
+    this.#call(name, args, { inspect, place });
     if (failure) throw failure.error;
     return result;
   }
