@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { decodeParts, tellInParts } from '../src/session/message-parts.js';
 import { tellAtOnce } from '../src/session/synchronous-events.js';
@@ -147,6 +147,29 @@ test.each([
   await until(() => page.errors.length > 0);
   expect(page.errors).toEqual([message]);
   expect(page.messages).toEqual([]);
+});
+
+test.each([
+  [
+    'has another name for a member',
+    (it: object) => Object.defineProperty(it, '_payloadLength', { get: () => 0 }),
+  ],
+  ['has no getData', (it: object) => Object.assign(it, { getData: undefined })],
+])('a message is copied together by a ws that %s', async (_, change) => {
+  vi.resetModules();
+  const fresh = await import('../src/session/message-parts.js');
+  const page = await openPage();
+  const { _receiver: receiver } = page.webSocket as unknown as { _receiver: { constructor: unknown } };
+  const Original = receiver.constructor as new (options: object) => object;
+  receiver.constructor = class extends Original {
+    constructor(options: object) {
+      super(options);
+      change(this);
+    }
+  };
+  const before = (receiver as { getData?: unknown }).getData;
+  fresh.tellInParts(page.webSocket);
+  expect((receiver as { getData?: unknown }).getData).toBe(before);
 });
 
 const DATA_HEAD = Buffer.from([5, 0, 0, 0, 1]);

@@ -2,7 +2,7 @@ import type { WebSocket } from 'ws';
 import { decodeFrame, type Frame } from '../../../src/tunnel/wire/frames.js';
 import { totalLength } from '../../../src/util/bytes.js';
 
-/** Members of a receiver of `ws` 8. */
+/** Members of a receiver of `ws` 8, a `Writable` for what is read. */
 interface Receiver {
   /** What has been read and not been looked at. */
   _buffers: Buffer[];
@@ -17,6 +17,9 @@ interface Receiver {
   _numFragments: number;
   _errored: boolean;
   getData(callback: unknown): void;
+  write(chunk: Buffer): boolean;
+  on(event: 'message', listener: (data: Buffer[]) => void): void;
+  on(event: 'error', listener: () => void): void;
 }
 
 const BINARY_OPCODE = 2;
@@ -28,12 +31,41 @@ const MIN_PART_BYTES = 4096;
  * which are almost all bytes of an upload. Here each part passes through `ws` as if it were a frame: it unmasks it, and applies its
  * limits to the frame as a whole.
  *
- * `ws` has no public way to do that. With another `ws`, frames go on being copied together.
+ * `ws` has no public way to do that. With a `ws` for which it does not work, frames go on being copied together.
  */
 export function tellInParts(webSocket: WebSocket): void {
   webSocket.binaryType = 'fragments';
   const { _receiver: receiver } = webSocket as { _receiver?: Receiver };
-  if (typeof receiver?.getData !== 'function' || !Array.isArray(receiver._buffers)) return;
+  if (!receiver) return;
+  works ??= isTold(receiver);
+  if (works) wrap(receiver);
+}
+
+/** Whether it works with this `ws`, once that has been tried. */
+let works: boolean | undefined;
+
+/** Gives a receiver of the same kind a message in two reads. */
+function isTold(like: Receiver): boolean {
+  const [mask, payload] = [Buffer.from([1, 2, 3, 4]), Buffer.alloc(3 * MIN_PART_BYTES, 'abcdefg')];
+  const masked = payload.map((byte, index) => byte ^ (mask[index & 3] ?? 0));
+  const head = Buffer.from([0x80 | BINARY_OPCODE, 0xfe, payload.length >> 8, payload.length & 255]);
+  const parts: Buffer[] = [];
+  try {
+    const receiver = new (like.constructor as new (options: object) => Receiver)({
+      ...{ isServer: true, binaryType: 'fragments', allowSynchronousEvents: true },
+    });
+    wrap(receiver);
+    receiver.on('message', data => parts.push(...data));
+    receiver.on('error', () => {});
+    receiver.write(Buffer.concat([head, mask, masked.subarray(0, MIN_PART_BYTES + 1)]));
+    receiver.write(Buffer.from(masked.subarray(MIN_PART_BYTES + 1)));
+  } catch {
+    return false;
+  }
+  return parts.length === 2 && Buffer.concat(parts).equals(payload);
+}
+
+function wrap(receiver: Receiver): void {
   const { getData } = receiver;
   const partMask = Buffer.alloc(4);
   receiver.getData = function (this: Receiver, callback) {

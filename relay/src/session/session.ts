@@ -152,6 +152,8 @@ export class Session {
 
   /** Gives what the page did wrong. */
   #onFrame(frame: Frame): string | undefined {
+    // A part of the same message may have closed it.
+    if (this.#state === 'closed') return undefined;
     if (!this.#streams) return frame.type === 'hello' ? this.#onHello(frame) : 'no HELLO';
     switch (frame.type) {
       case 'open':
