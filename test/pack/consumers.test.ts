@@ -13,7 +13,7 @@ import { freePort, type RunningProgram, startProgram } from '../support/process.
 import { installedVersion, makeProject, packPackage, type Tarball } from '../support/tarball.js';
 
 /** A name that stands in PKI.js and nowhere else, minified or not. */
-const PKIJS_MARK = 'AuthenticatedSafe';
+const PKIJS_MARK = 'PKCS8ShroudedKeyBag';
 
 const MAIN = `import { createClient, evaluateTrust, MtlsError, openPkcs12 } from 'browser-mtls';
 import { IdentityPicker } from 'browser-mtls/elements';
