@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { totalLength } from '../util/bytes.js';
 import {
   ABI_VERSION,
   type Emission,
@@ -169,7 +170,7 @@ export class Instance {
 
   /** Puts pieces one behind the other into the engine's buffer, for one call. Adds where and how long to the arguments. */
   #fillBuffer(pieces: readonly Uint8Array[], flat: number[]): void {
-    const length = lengthOf(pieces);
+    const length = totalLength(pieces);
     const pointer = this.#export('mtls_buffer')(length);
     let at = pointer;
     const memory = this.memory();
@@ -192,7 +193,7 @@ export class Instance {
 
   /** Copies pieces into one. */
   #emit(kind: Emission, pieces: readonly Uint8Array[]): void {
-    const length = lengthOf(pieces);
+    const length = totalLength(pieces);
     const bytes = this.#context.place?.(kind, length, pieces) ?? new Uint8Array(length);
     const rest = fill(bytes, pieces);
     this.#emitted.push({ kind, bytes });
@@ -239,12 +240,6 @@ export class Instance {
       },
     };
   }
-}
-
-function lengthOf(pieces: readonly Uint8Array[]): number {
-  let length = 0;
-  for (const piece of pieces) length += piece.length;
-  return length;
 }
 
 /** Returns what does not fit, if anything. */

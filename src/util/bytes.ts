@@ -8,7 +8,9 @@ export function viewOf(source: unknown): Uint8Array<ArrayBuffer> | undefined {
 }
 
 export function totalLength(parts: readonly Uint8Array[]): number {
-  return parts.reduce((length, part) => length + part.length, 0);
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
 }
 
 /** One array of several. */

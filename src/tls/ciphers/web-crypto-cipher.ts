@@ -1,4 +1,4 @@
-import { concatenated } from '../../util/bytes.js';
+import { concatenated, totalLength } from '../../util/bytes.js';
 import { KeptBytes } from '../../util/kept-bytes.js';
 import { RecordFault } from '../errors/record-fault.js';
 import type { TlsVersion } from '../types.js';
@@ -277,7 +277,7 @@ function contentsOf(piece: Uint8Array): Uint8Array[] {
 
 /** In one piece, from kept memory. */
 function transmitTogether(parts: readonly Uint8Array[], transmit: Transmit): void {
-  const length = parts.reduce((sum, part) => sum + part.length, ROOM_BYTES);
+  const length = ROOM_BYTES + totalLength(parts);
   const sealed = keptSealed.take(length);
   let end = ROOM_BYTES;
   for (const part of parts) {
