@@ -28,7 +28,7 @@ export interface IdentityErrorDetail {
  * file, and stores its identities if `store` is set.
  *
  * Attributes: `hosts` (patterns, separated by spaces), `label`, `persistence`, `user-verification`; `controls` overrides them. Events, which
- * bubble: `identity-import` ({@link IdentityImportDetail}), `identity-error` ({@link IdentityErrorDetail}). ImportForm: `form`, `drop`, `file`,
+ * bubble: `identity-import` ({@link IdentityImportDetail}), `identity-error` ({@link IdentityErrorDetail}). Parts: `form`, `drop`, `file`,
  * `password`, `reveal`, `key-password` (shown if the key has a separate password), `submit`, `cancel`, `progress`, `status`, `error`.
  */
 export class IdentityImport extends Base {
