@@ -47,6 +47,8 @@ Object.assign(libraries.test, { server: { deps: { inline: ['graphql-ws'] } } });
 const parts = {
   client: 'src/client/client.ts',
   'dry-run': 'src/client/dry-run.ts',
+  challenges: 'src/authentication/challenges.ts',
+  diagnostics: 'src/diagnostics/diagnostics.ts',
   'cookie-jar': 'src/http/cookies/cookie-jar.ts',
   'wasm-decoder': 'src/fetch/decoding/wasm-decoder.ts',
   protocol: 'src/websocket/protocol.ts',

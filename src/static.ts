@@ -1,6 +1,9 @@
 /** All names of the package, with every part brought along: for contexts without `import()`. */
+import { Challenges } from './authentication/challenges.js';
 import { startClient } from './client/client.js';
 import { clientPart } from './client/create-client.js';
+import { challengesPart, diagnosticsPart } from './client/option-parts.js';
+import { Diagnostics, readDiagnostics } from './diagnostics/diagnostics.js';
 import { pkcs7Part } from './enroll/certificates.js';
 import { certificatesOfPkcs7 } from './enroll/pkcs7.js';
 import { decoderPart } from './fetch/decoding/decoders.js';
@@ -15,6 +18,8 @@ import { openWebSocket, WebSocketConnection } from './websocket/protocol.js';
 import { protocolPart } from './websocket/web-socket.js';
 
 clientPart.provide({ startClient });
+challengesPart.provide({ Challenges });
+diagnosticsPart.provide({ Diagnostics, readDiagnostics });
 jarPart.provide({ LimitedJar, setsForHost });
 decoderPart.provide({ decodeInWasm, loadDecoders });
 protocolPart.provide({ openWebSocket, WebSocketConnection });

@@ -3,8 +3,7 @@ import type { ListedIdentity } from '../identity/types.js';
 import type { HostPort } from '../util/host-port.js';
 import { RememberedAnswers } from './answers/remembered-answers.js';
 import { StoredAnswers } from './answers/stored-answers.js';
-import type { ChallengeHandler } from './challenge.js';
-import { Challenges } from './challenges.js';
+import type { ChallengeParts, Challenges } from './challenges.js';
 import { ConnectionAuthentication } from './connection-authentication.js';
 import { Foresight } from './foresight.js';
 import { Identities, type IdentitySource } from './identities.js';
@@ -16,22 +15,25 @@ export class Authentication {
   readonly answers: RememberedAnswers;
   readonly usage = new IdentityUsage();
   #identities: Identities;
-  #challenges: Challenges;
+  #challenges: Challenges | undefined;
+  #foresight: Foresight;
   #reviews: Reviews;
   #reader: CertificateReader;
 
   constructor(options: {
     identities: IdentitySource | ListedIdentity[];
-    handler: ChallengeHandler | undefined;
+    /** With a challenge handler. */
+    challengesOf: ((parts: ChallengeParts) => Challenges) | undefined;
     reader: CertificateReader;
   }) {
-    const { identities: source, handler, reader } = options;
+    const { identities: source, challengesOf, reader } = options;
     const stored = new StoredAnswers(Array.isArray(source) ? undefined : source.answers, reader);
     const identities = new Identities(source, stored);
-    const foresight = new Foresight({ stored, reader, hasHandler: handler !== undefined });
+    const foresight = new Foresight({ stored, reader, hasHandler: challengesOf !== undefined });
     this.answers = new RememberedAnswers({ stored, identities });
     this.#identities = identities;
-    this.#challenges = new Challenges({ handler, reader, identities, foresight, stored });
+    this.#challenges = challengesOf?.({ reader, identities, foresight, stored });
+    this.#foresight = foresight;
     this.#reviews = new Reviews({ identities, foresight, stored, usage: this.usage });
     this.#reader = reader;
   }
@@ -53,6 +55,7 @@ export class Authentication {
       {
         identities: this.#identities,
         challenges: this.#challenges,
+        foresight: this.#foresight,
         reviews: this.#reviews,
         usage: this.usage,
         reader: this.#reader,

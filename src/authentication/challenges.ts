@@ -16,22 +16,24 @@ import { checkDisposition, identityOf, persistenceOf, trustOf } from './disposit
 import { dropOutdatedRejection, type Foresight } from './foresight.js';
 import { asStored, type Identities } from './identities.js';
 
-/** Answers the two challenges of a connection: by what is remembered, by the handler, or without one by the default. */
+/** What answers are made of. */
+export interface ChallengeParts {
+  reader: CertificateReader;
+  identities: Identities;
+  foresight: Foresight;
+  stored: StoredAnswers;
+}
+
+/** Answers the two challenges of a connection, by what is remembered or by the handler. Loaded where a client has a handler. */
 export class Challenges {
-  #handler: ChallengeHandler | undefined;
+  #handler: ChallengeHandler;
   #reader: CertificateReader;
   #identities: Identities;
   #foresight: Foresight;
   #stored: StoredAnswers;
 
-  constructor(parts: {
-    handler: ChallengeHandler | undefined;
-    reader: CertificateReader;
-    identities: Identities;
-    foresight: Foresight;
-    stored: StoredAnswers;
-  }) {
-    this.#handler = parts.handler;
+  constructor(handler: ChallengeHandler, parts: ChallengeParts) {
+    this.#handler = handler;
     this.#reader = parts.reader;
     this.#identities = parts.identities;
     this.#foresight = parts.foresight;
@@ -51,14 +53,12 @@ export class Challenges {
   ): Promise<Choice> {
     const { target } = answers;
     const candidates = this.#foresight.candidates(known, request);
-    const handler = this.#handler;
-    if (!handler) return defaultChoice(target, known, candidates);
     dropOutdatedRejection(answers, candidates);
     return answers.choice.get(async signal => {
       const stored = await this.#stored.choice(target, known, candidates);
       if (stored) return { value: stored, holds: false };
       signal.throwIfAborted();
-      const answer = await handler({
+      const answer = await this.#handler({
         method: 'client-certificate',
         host: target.hostname,
         port: target.port,
@@ -84,8 +84,6 @@ export class Challenges {
     { chain: ders, error }: ServerTrustQuestion,
     waiting: AbortSignal,
   ): Promise<ServerVerdict> {
-    const handler = this.#handler;
-    if (!handler) return { trust: 'as-verified' };
     const { target } = answers;
     const chain = this.#reader.describeChain(ders);
     const seen = { fingerprint: chain[0]?.fingerprint ?? '', code: error?.code };
@@ -94,7 +92,7 @@ export class Challenges {
         return { value: { trust: 'trust', stored: seen }, holds: false };
       signal.throwIfAborted();
       const { hostname: host, port } = target;
-      const answer = await handler({
+      const answer = await this.#handler({
         method: 'server-trust',
         host,
         port,

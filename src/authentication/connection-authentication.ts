@@ -17,7 +17,9 @@ import type { Challenges } from './challenges.js';
 import { chainToSend } from './choice/accepted-chain.js';
 import { unsupportedSchemes } from './choice/candidates.js';
 import type { Choice, ChosenIdentity } from './choice/choice.js';
+import { defaultChoice } from './choice/default-choice.js';
 import type { KnownIdentities } from './choice/known-identities.js';
+import type { Foresight } from './foresight.js';
 import type { Identities } from './identities.js';
 import type { IdentityUsage } from './identity-usage.js';
 import type { Resumable, Reviews } from './reviews.js';
@@ -25,7 +27,9 @@ import type { Resumable, Reviews } from './reviews.js';
 /** The parts of a client that decide. */
 export interface Deciders {
   identities: Identities;
-  challenges: Challenges;
+  /** Absent without a challenge handler. */
+  challenges: Challenges | undefined;
+  foresight: Foresight;
   reviews: Reviews;
   usage: IdentityUsage;
   reader: CertificateReader;
@@ -71,8 +75,7 @@ export class ConnectionAuthentication {
     request: CertificateRequest,
     waiting: AbortSignal,
   ): Promise<ClientCredential | undefined> {
-    const known = this.#known;
-    this.#choice ??= await this.#by.challenges.chooseIdentity(this.#answers, request, { known, waiting });
+    this.#choice ??= await this.#choose(request, waiting);
     const choice = this.#choice;
     this.#noteAnswer(choice);
     this.#noteBasis({ shown: { request, choice } });
@@ -88,6 +91,14 @@ export class ConnectionAuthentication {
     const access = keyAccessOf(choice.identity);
     if (access) await this.#notePresented(access);
     return credential;
+  }
+
+  async #choose(request: CertificateRequest, waiting: AbortSignal): Promise<Choice> {
+    const { challenges, foresight } = this.#by;
+    const known = this.#known;
+    return challenges
+      ? challenges.chooseIdentity(this.#answers, request, { known, waiting })
+      : defaultChoice(this.#target, known, foresight.candidates(known, request));
   }
 
   /** An answer that names an identity which no store has is not given to anybody else. */
@@ -106,12 +117,16 @@ export class ConnectionAuthentication {
   /** @param waiting aborts when the connection is not wanted any more */
   async evaluateServer(question: ServerTrustQuestion, waiting: AbortSignal): Promise<ServerVerdict['trust']> {
     const key = verdictKey(question);
-    const verdict =
-      this.#verdicts.get(key) ?? (await this.#by.challenges.judgeServer(this.#answers, question, waiting));
+    const verdict = this.#verdicts.get(key) ?? (await this.#judge(question, waiting));
     this.#verdicts.set(key, verdict);
     this.#noteAnswer(verdict);
     if (verdict.stored) this.#noteBasis({ trusted: verdict.stored });
     return verdict.trust;
+  }
+
+  async #judge(question: ServerTrustQuestion, waiting: AbortSignal): Promise<ServerVerdict> {
+    const { challenges } = this.#by;
+    return challenges ? challenges.judgeServer(this.#answers, question, waiting) : { trust: 'as-verified' };
   }
 
   /** The grounds of a connection that has been made: its own handshake, or the one that left the session. */

@@ -26,6 +26,7 @@ import { type WebSocketOptions, WebSockets } from '../websocket/web-socket.js';
 import type { ClientOptions } from './client-options.js';
 import { type Dialed, Dialer, type DialOptions } from './dialer.js';
 import type { ConnectionInfo, MtlsClient, PreconnectOptions } from './mtls-client.js';
+import type { OptionParts } from './option-parts.js';
 import { ServerTrust } from './server-trust.js';
 import {
   parseSocketAddress,
@@ -37,7 +38,7 @@ import {
 import { WarmUp } from './warm-up.js';
 
 /** What has been checked and loaded for a client. */
-interface Prepared {
+interface Prepared extends OptionParts {
   tunnel: Tunnel;
   module: WebAssembly.Module;
   material: TrustMaterial;
@@ -45,12 +46,11 @@ interface Prepared {
   cookies: Cookies;
   timeoutMs: number;
   pins: PinRules;
-  diagnostics: Diagnostics | undefined;
 }
 
 /** @throws MtlsError ERR_ENGINE_LOAD, ERR_CERT_MALFORMED; TypeError for a wrong option */
 export async function startClient(options: ClientOptions, prepared: Prepared): Promise<MtlsClient> {
-  const { tunnel, module, material, pool, cookies, timeoutMs, pins, diagnostics } = prepared;
+  const { tunnel, module, material, pool, cookies, timeoutMs, pins, diagnostics, challengesOf } = prepared;
   const { trust = {}, onChallenge } = options;
   const httpEngine = HttpEngine.create(module);
   const settings = {
@@ -68,7 +68,7 @@ export async function startClient(options: ClientOptions, prepared: Prepared): P
   ]);
   const authentication = new Authentication({
     identities: options.identities ?? [],
-    handler: onChallenge && (diagnostics?.observed(onChallenge) ?? onChallenge),
+    challengesOf,
     reader,
   });
   const serverTrust = new ServerTrust({ pins, evaluate: trust.evaluate, reader });

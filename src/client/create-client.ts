@@ -1,4 +1,3 @@
-import { readDiagnostics } from '../diagnostics/diagnostics.js';
 import { loadEngine } from '../engine/load.js';
 import { Cookies } from '../http/cookies/cookies.js';
 import { readPoolOptions } from '../http/pool/pool-options.js';
@@ -8,6 +7,7 @@ import { Part } from '../util/part.js';
 import { requireWebCrypto } from '../util/web-crypto.js';
 import { type ClientOptions, checkClientOptions, openTunnel, readConnectTimeout } from './client-options.js';
 import type { MtlsClient } from './mtls-client.js';
+import { loadOptionParts } from './option-parts.js';
 
 /**
  * TLS, HTTP, `fetch` and all else that a client does: loaded beside the engine.
@@ -30,7 +30,7 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
   checkClientOptions(options);
   requireWebCrypto();
   // Begun first: everything else is done while they are received.
-  const loading = Promise.all([loadEngine(options.engine), clientPart.load()]);
+  const loading = Promise.all([loadEngine(options.engine), clientPart.load(), loadOptionParts(options)]);
   // Told below, unless an option is wrong.
   loading.catch(() => {});
   const { trust = {} } = options;
@@ -39,12 +39,14 @@ export async function createClient(options: ClientOptions): Promise<MtlsClient> 
     cookies: new Cookies(options.cookies),
     timeoutMs: readConnectTimeout(options.connectTimeoutMs),
     pins: new PinRules(trust.pins, 'trust.pins'),
-    diagnostics: readDiagnostics(options.diagnostics),
   };
   const tunnel = openTunnel(options);
   try {
-    const [[module, { startClient }], material] = await Promise.all([loading, readMaterial(trust, 'trust.')]);
-    return await startClient(options, { ...checked, tunnel, module, material });
+    const [[module, { startClient }, parts], material] = await Promise.all([
+      loading,
+      readMaterial(trust, 'trust.'),
+    ]);
+    return await startClient(options, { ...checked, ...parts, tunnel, module, material });
   } catch (error) {
     tunnel.close?.();
     throw error;

@@ -1,7 +1,6 @@
 import type { Authentication } from '../authentication/authentication.js';
 import type { ConnectionAuthentication } from '../authentication/connection-authentication.js';
 import type { Diagnostics } from '../diagnostics/diagnostics.js';
-import { DialWatch } from '../diagnostics/dial-watch.js';
 import type { ClientCredential } from '../engine/credential.js';
 import { MtlsError } from '../errors.js';
 import type { Admission } from '../http/plaintext-stream.js';
@@ -108,7 +107,7 @@ export class Dialer {
     { alpn, signal, expectsData, authentication, judge }: AttemptOptions,
   ): Promise<Dialed> {
     const connectionId = ++this.#connections;
-    const watch = this.#diagnostics && new DialWatch(this.#diagnostics, connectionId, target);
+    const watch = this.#diagnostics?.watch(connectionId, target);
     const startMs = performance.now();
     const { controller, unlink } = linkedController(signal);
     const timer = new HandshakeTimer(this.#timeoutMs, reason => controller.abort(reason));

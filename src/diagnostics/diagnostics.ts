@@ -1,6 +1,8 @@
 import type { ChallengeHandler } from '../authentication/challenge.js';
 import type { ObservedRequest, RequestObserver } from '../http/pool/request-observer.js';
+import type { HostPort } from '../util/host-port.js';
 import { checkOptionNames, type OptionNames } from '../util/options.js';
+import { DialWatch } from './dial-watch.js';
 import type { DiagnosticEvent } from './events.js';
 import { Timeline } from './timeline.js';
 
@@ -21,8 +23,7 @@ export interface DiagnosticsOptions {
 const names: OptionNames<DiagnosticsOptions> = { onEvent: true, performanceTimeline: true };
 
 /** @throws TypeError */
-export function readDiagnostics(options: DiagnosticsOptions | undefined): Diagnostics | undefined {
-  if (options === undefined) return undefined;
+export function readDiagnostics(options: DiagnosticsOptions = {}): Diagnostics {
   checkOptionNames(options, names, 'diagnostics.');
   const { onEvent, performanceTimeline = false } = options;
   if (onEvent !== undefined && typeof onEvent !== 'function')
@@ -32,7 +33,7 @@ export function readDiagnostics(options: DiagnosticsOptions | undefined): Diagno
   return new Diagnostics(onEvent, performanceTimeline ? new Timeline() : undefined);
 }
 
-/** Tells what a client does. */
+/** Tells what a client does. Loaded where a client has the option. */
 export class Diagnostics implements RequestObserver {
   #onEvent: ((event: DiagnosticEvent) => void) | undefined;
   #timeline: Timeline | undefined;
@@ -59,6 +60,11 @@ export class Diagnostics implements RequestObserver {
       ended: outcome =>
         this.emit({ type: 'request-end', requestId, startTime, durationMs: since(), ...outcome }),
     };
+  }
+
+  /** Tells how a connection is made. */
+  watch(connectionId: number, target: HostPort): DialWatch {
+    return new DialWatch(event => this.emit(event), { connectionId, target });
   }
 
   /** The handler, with each answer told. */

@@ -1,28 +1,31 @@
 import type { TlsInfo } from '../tls/types.js';
 import type { HostPort } from '../util/host-port.js';
-import type { Diagnostics } from './diagnostics.js';
+import type { DiagnosticEvent } from './events.js';
 
 /** Tells how one connection is made. */
 export class DialWatch {
-  #diagnostics: Diagnostics;
+  #emit: (event: DiagnosticEvent) => void;
   #server: { connectionId: number; host: string; port: number };
   #step: 'connection' | 'handshake' = 'connection';
   #startTime = performance.now();
 
-  constructor(diagnostics: Diagnostics, connectionId: number, { hostname, port }: HostPort) {
-    this.#diagnostics = diagnostics;
+  constructor(
+    emit: (event: DiagnosticEvent) => void,
+    { connectionId, target: { hostname, port } }: { connectionId: number; target: HostPort },
+  ) {
+    this.#emit = emit;
     this.#server = { connectionId, host: hostname, port };
   }
 
   /** The way to the server is open; the handshake begins. */
   opened(): void {
-    this.#diagnostics.emit({ type: 'connection', ...this.#server, ...this.#time() });
+    this.#emit({ type: 'connection', ...this.#server, ...this.#time() });
     this.#step = 'handshake';
     this.#startTime = performance.now();
   }
 
   agreed({ version, serverChain: _, ...agreed }: TlsInfo): void {
-    this.#diagnostics.emit({
+    this.#emit({
       type: 'handshake',
       ...this.#server,
       ...this.#time(),
@@ -31,7 +34,7 @@ export class DialWatch {
   }
 
   failed(error: unknown): void {
-    this.#diagnostics.emit({ type: this.#step, ...this.#server, ...this.#time(), error });
+    this.#emit({ type: this.#step, ...this.#server, ...this.#time(), error });
   }
 
   #time(): { startTime: number; durationMs: number } {

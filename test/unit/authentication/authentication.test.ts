@@ -28,7 +28,7 @@ beforeEach(async () => {
   const reader = await CertificateReader.create(engineModule());
   ada = { ...identity, id: 'ada', controls: { hosts: ['localhost'] }, createdAt: new Date(), locked: false };
   const source = { find: async () => [ada] };
-  authentication = new Authentication({ identities: source, handler: undefined, reader });
+  authentication = new Authentication({ identities: source, challengesOf: undefined, reader });
   locked = false;
   listeners = 0;
   const access: KeyAccess = {
