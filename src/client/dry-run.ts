@@ -96,7 +96,8 @@ function recorded(pieces: Uint8Array[], signal: AbortSignal): TunnelStream {
 /** Never, after an abort: an error would have to be dealt with, just when there is something else to do. */
 function idle(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
-    requestIdleCallback(() => {
+    const wait = globalThis.requestIdleCallback ?? setTimeout;
+    wait(() => {
       if (!signal.aborted) resolve();
     });
   });

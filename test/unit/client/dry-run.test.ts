@@ -81,7 +81,6 @@ it.runIf(process.env.RECORD_DRY_RUN)('is recorded', async () => {
 });
 
 it(`has the servers' answers: if not, the engine has changed, and ${COMMAND} records anew`, async () => {
-  vi.stubGlobal('requestIdleCallback', (run: () => void) => setTimeout(run));
   expect(await dryRun(works, engineModule(), new AbortController().signal)).toEqual(['ok', 'ok']);
 });
 

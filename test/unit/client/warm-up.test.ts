@@ -50,9 +50,22 @@ it('does not run once something is asked for', async () => {
   expect(dryRun).not.toHaveBeenCalled();
 });
 
-it('does not run where there are no idle times', async () => {
+it('does not run where nobody knows of idle times', async () => {
   vi.stubGlobal('requestIdleCallback', undefined);
   const { WarmUp } = await import('../../../src/client/warm-up.js');
   new WarmUp(engineModule());
   expect(vi.getTimerCount()).toBe(0);
 });
+
+it.each(['DedicatedWorkerGlobalScope', 'SharedWorkerGlobalScope'])(
+  'runs in a %s after a while',
+  async scope => {
+    vi.stubGlobal('requestIdleCallback', undefined);
+    vi.stubGlobal(scope, class {});
+    const { WarmUp } = await import('../../../src/client/warm-up.js');
+    new WarmUp(engineModule());
+    expect(dryRun).not.toHaveBeenCalled();
+    await pageIsIdle();
+    expect(dryRun).toHaveBeenCalledTimes(1);
+  },
+);
