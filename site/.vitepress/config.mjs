@@ -39,6 +39,7 @@ const guide = [
       page('Keychain', 'keychain'),
       page('Enrolment', 'enrolment'),
       page('Diagnostics', 'diagnostics'),
+      page('Worker', 'worker'),
       page('Service worker', 'service-worker'),
       page('Libraries', 'libraries'),
       page('gRPC', 'grpc'),
