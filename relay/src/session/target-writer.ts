@@ -114,15 +114,16 @@ export class TargetWriter {
     const socket = this.#socket;
     if (!socket || this.#discarded || this.#writingBytes > 0) return;
     this.#lastBuffer = undefined;
-    socket.cork();
-    while (this.#writingBytes < BATCH_BYTES) {
-      const chunk = this.#queue.shift();
-      if (!chunk) break;
+    let chunk = this.#queue.shift();
+    const isAlone = this.#queue.byteLength === 0;
+    if (!isAlone) socket.cork();
+    while (chunk) {
       this.#writingBytes += chunk.length;
       const isLast = this.#queue.byteLength === 0 || this.#writingBytes >= BATCH_BYTES;
       socket.write(chunk, isLast ? this.#onWritten : undefined);
+      chunk = isLast ? undefined : this.#queue.shift();
     }
-    socket.uncork();
+    if (!isAlone) socket.uncork();
     if (this.#ended && this.#queue.byteLength === 0 && !socket.writableEnded) socket.end();
   }
 
