@@ -33,9 +33,7 @@ export function chunkGroups(parts: string[]) {
     },
     { name: 'create-client', of: [client] },
     { name: 'shared', of: parts, sharedWith: [INDEX] },
-    { name: 'store', of: store },
     { name: 'client', of: ['src/client/client.ts'] },
-    { name: 'open-pkcs12', of: [importer] },
     { name: 'identities', of: [INDEX] },
   ];
   return groups.map(({ name, of, sharedWith }, at) => {

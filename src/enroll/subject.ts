@@ -50,7 +50,7 @@ const ia5 = (oid: string, maxLength: number): AttributeType => ({
 });
 
 // The names are those of `Certificate.subject`, in lower case, and the long ones that OpenSSL has.
-const attributeTypes = new Map<string, AttributeType>(
+const namedTypes = (): [string, AttributeType][] =>
   Object.entries({
     'cn commonname': directory('2.5.4.3', 64),
     'sn surname': directory('2.5.4.4', 32_768),
@@ -75,9 +75,14 @@ const attributeTypes = new Map<string, AttributeType>(
     'uid userid': directory('0.9.2342.19200300.100.1.1'),
     'dc domaincomponent': ia5('0.9.2342.19200300.100.1.25', 63),
     'emailaddress e email': ia5('1.2.840.113549.1.9.1', 255),
-  }).flatMap(([names, type]) => names.split(' ').map(name => [name, type] as const)),
-);
-const typesByOid = new Map(Array.from(attributeTypes.values(), type => [type.oid, type]));
+  }).flatMap(([names, type]) => names.split(' ').map((name): [string, AttributeType] => [name, type]));
+const attributeTypes = /* @__PURE__ */ mapped(namedTypes);
+const typesByOid = /* @__PURE__ */ mapped(() => namedTypes().map(([, type]) => [type.oid, type]));
+
+/** A call that bundlers can leave out: the entries are made in it. */
+function mapped(entries: () => [string, AttributeType][]): Map<string, AttributeType> {
+  return new Map(entries());
+}
 
 /**
  * The DER of a Name. Text is written as UTF8String, or as the type that an attribute demands.

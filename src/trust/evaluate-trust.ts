@@ -69,7 +69,7 @@ export async function evaluateTrust(
   return trustResult(finding, await foundChain(new CertificateReader(instance), finding, ders));
 }
 
-const instances = new KeptInstances();
+const instances = /* @__PURE__ */ new KeptInstances();
 
 const names: OptionNames<EvaluateTrustOptions> = {
   anchors: true,

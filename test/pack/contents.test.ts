@@ -150,7 +150,7 @@ describe('the tarball', () => {
       for (const known of levels.flat()) next.delete(known);
       if (next.size > 0) levels.push([...next]);
     }
-    expect(levels.map(files => files.length)).toEqual([1, 6]);
+    expect(levels.map(files => files.length)).toEqual([1, 4]);
     // Each part is one request more, with what it needs.
     const loaded = new Set(levels.flat());
     expect(importsOf('dist/chunks/client.js').filter(file => !loaded.has(file))).toEqual([]);
