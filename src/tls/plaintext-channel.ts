@@ -8,6 +8,8 @@ export interface PlaintextSink {
   copies?(): boolean;
   /** Gets the plaintext that has not gone there. */
   data(plaintext: readonly Uint8Array[]): void;
+  /** Whether what it got last has been copied, so that the memory may be freed. Default: no. */
+  hasCopied?(): boolean;
 }
 
 /** A TLS connection as HTTP reads and writes it, instead of its streams. */

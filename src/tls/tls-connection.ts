@@ -2,6 +2,7 @@ import { MtlsError } from '../errors.js';
 import { isA } from '../platform.js';
 import type { TunnelStream } from '../tunnel/tunnel.js';
 import { concatenated } from '../util/bytes.js';
+import { freeMemory } from '../util/free-memory.js';
 import { orAborted } from '../util/promises.js';
 import { Turns } from '../util/turns.js';
 import { type EngineOutput, type EngineTarget, MAX_CONTENT_BYTES } from './ciphers/record-cipher.js';
@@ -182,6 +183,7 @@ export class TlsConnection implements PlaintextChannel {
     }
     const plaintext = this.#plaintext.splice(0);
     if (plaintext.length > 0) sink.data(plaintext);
+    if (sink.hasCopied?.()) freeMemory(plaintext);
     return true;
   }
 

@@ -1,4 +1,5 @@
 import { MtlsError } from '../errors.js';
+import { freeMemory } from '../util/free-memory.js';
 import { type Deferred, deferred } from '../util/promises.js';
 import type { DirectStream, DirectWriter } from './direct-writer.js';
 import type { RelayedStream, StreamHandlers } from './socket/relayed-stream.js';
@@ -206,8 +207,7 @@ function owns({ buffer, length }: Uint8Array): boolean {
 }
 
 function free(chunk: Uint8Array): void {
-  const memory: ArrayBufferLike & { transfer?(length: number): ArrayBuffer } = chunk.buffer;
-  if (owns(chunk)) memory.transfer?.(0);
+  if (owns(chunk)) freeMemory([chunk]);
 }
 
 function givenUpError(cause: unknown): MtlsError {

@@ -39,6 +39,8 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
   readonly #sink: PlaintextSink = {
     target: () => this.#target(),
     data: plaintext => this.#receive(plaintext),
+    // A head that is held back consists of views.
+    hasCopied: () => !this.#over && (this.#headReader?.done ?? true),
     copies: () => Array.from(this.#exchanges).every(exchange => exchange.isReadWhole),
   };
   #state: ConnectionState = {

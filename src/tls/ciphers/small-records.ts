@@ -1,3 +1,4 @@
+import type { RecordFault } from '../errors/record-fault.js';
 import type { TlsVersion } from '../types.js';
 import {
   ContentType,
@@ -48,10 +49,9 @@ export class SmallRecords {
     return record.length <= MAX_RECORD_BYTES;
   }
 
-  /** @throws RecordFault */
-  open(record: Uint8Array, sequence: number): RecordContent {
+  open(record: Uint8Array, sequence: number): RecordContent | RecordFault {
     const { data, other, fault } = this.#engine.open(this.#keys, [record], { sequence, connection: 0 });
-    if (fault) throw recordFaults[fault]();
+    if (fault) return recordFaults[fault]();
     if (other) return { ...other, records: 1 };
     return { type: ContentType.applicationData, content: data ?? new Uint8Array(0), records: 1 };
   }

@@ -1,4 +1,5 @@
 import { concatenated, totalLength } from '../../util/bytes.js';
+import { freeMemory } from '../../util/free-memory.js';
 import { KeptBytes } from '../../util/kept-bytes.js';
 import { RecordFault } from '../errors/record-fault.js';
 import type { TlsVersion } from '../types.js';
@@ -35,7 +36,7 @@ const ROOM_BYTES = 8;
 const keptInner = new KeptBytes(MAX_CONTENT_BYTES + 1);
 const keptSealed = new KeptBytes(256 * 1024);
 
-type Opened = { opened: RecordContent } | { fault: unknown };
+type Opened = RecordContent | RecordFault;
 
 interface AeadParameters {
   nonce: Uint8Array<ArrayBuffer>;
@@ -57,7 +58,7 @@ export class WebCryptoCipher implements RecordCipher {
   /** How many of them have been begun after all: a chunk may hold thousands. */
   #passed = 0;
   /** Begun, and not yet taken: what a small record carries is known. */
-  #begun: (Promise<RecordContent> | Opened)[] = [];
+  #begun: (Promise<Opened> | Opened)[] = [];
   #small: SmallRecords;
   /** Output that is being sealed, or has failed. */
   #outputs = 0;
@@ -156,12 +157,12 @@ export class WebCryptoCipher implements RecordCipher {
   async open(records: readonly Uint8Array[]): Promise<OpenedRecords> {
     if (this.#begun.length === 0) this.announce(records);
     const contents: RecordContent[] = [];
-    try {
-      for (let count = Math.min(records.length, this.#begun.length); count > 0; count--)
-        contents.push(await this.#next());
-    } catch (fault) {
-      if (fault instanceof RecordFault) return { contents, fault };
-      throw fault;
+    for (let count = Math.min(records.length, this.#begun.length); count > 0; count--) {
+      const opened = await (this.#begun[0] as Promise<Opened> | Opened);
+      this.#begun.shift();
+      this.#begin();
+      if (opened instanceof RecordFault) return { contents, fault: opened };
+      contents.push(opened);
     }
     return { contents };
   }
@@ -181,31 +182,15 @@ export class WebCryptoCipher implements RecordCipher {
     if (this.#passed >= this.#waiting.length) [this.#waiting, this.#passed] = [[], 0];
   }
 
-  /** What the first one that has been begun carries. */
-  async #next(): Promise<RecordContent> {
+  /** What the engine fails with is told in its turn. */
+  #openSmall(record: Uint8Array): Promise<Opened> | Opened {
     try {
-      const [first] = this.#begun;
-      if (!first || !('fault' in first || 'opened' in first)) return (await first) as RecordContent;
-      if ('fault' in first) throw first.fault;
-      return first.opened;
-    } finally {
-      this.#begun.shift();
-      this.#begin();
+      return this.#small.open(record, this.#sequence++);
+    } catch (error) {
+      const failed = Promise.reject(error);
+      failed.catch(() => {});
+      return failed;
     }
-  }
-
-  #openSmall(record: Uint8Array): Opened {
-    try {
-      return { opened: this.#small.open(record, this.#sequence++) };
-    } catch (fault) {
-      return { fault };
-    }
-  }
-
-  #openLarge(record: Uint8Array): Promise<RecordContent> {
-    const opening = this.#open(record);
-    opening.catch(() => {});
-    return opening;
   }
 
   /** The pieces of one record. */
@@ -224,23 +209,24 @@ export class WebCryptoCipher implements RecordCipher {
     return [header, await this.#encrypt(inner, { nonce, additionalData: header })];
   }
 
-  /** @throws RecordFault */
-  async #open(record: Uint8Array): Promise<RecordContent> {
+  /** One promise: a download has thousands of records. */
+  #openLarge(record: Uint8Array): Promise<Opened> {
     const sequence = this.#sequence++;
     const nonce = this.#nonce(sequence);
     const body = record.subarray(HEADER_BYTES);
     if (this.version === 'TLSv1.3') {
       const additionalData = recordHeader(ContentType.applicationData, body.length);
-      return innerContent(await this.#decrypt(body, { nonce, additionalData }));
+      return this.#decrypt(body, { nonce, additionalData }).then(innerContent, notAuthentic);
     }
     const [type = 0] = record;
     const explicit = body.subarray(0, EXPLICIT_NONCE_BYTES);
     const sealed = body.subarray(explicit.length);
     nonce.set(explicit, nonce.length - explicit.length);
     const additionalData = legacyAdditionalData(sequence, type, sealed.length - TAG_BYTES);
-    const content = await this.#decrypt(sealed, { nonce, additionalData });
-    if (content.length > MAX_CONTENT_BYTES) throw tooLarge();
-    return { type, content, records: 1 };
+    return this.#decrypt(sealed, { nonce, additionalData }).then(opened => {
+      const content = new Uint8Array(opened);
+      return content.length > MAX_CONTENT_BYTES ? tooLarge() : { type, content, records: 1 };
+    }, notAuthentic);
   }
 
   async #encrypt(content: Uint8Array, parameters: AeadParameters): Promise<Uint8Array> {
@@ -249,13 +235,8 @@ export class WebCryptoCipher implements RecordCipher {
     );
   }
 
-  async #decrypt(sealed: Uint8Array, parameters: AeadParameters): Promise<Uint8Array> {
-    const algorithm = aesGcm(parameters);
-    try {
-      return new Uint8Array(await crypto.subtle.decrypt(algorithm, this.#key, sealed as BufferSource));
-    } catch {
-      throw notAuthentic();
-    }
+  #decrypt(sealed: Uint8Array, parameters: AeadParameters): Promise<ArrayBuffer> {
+    return crypto.subtle.decrypt(aesGcm(parameters), this.#key, sealed as BufferSource);
   }
 
   /** The IV, with the sequence number added without carry to its last eight bytes. */
@@ -275,7 +256,7 @@ function contentsOf(piece: Uint8Array): Uint8Array[] {
   );
 }
 
-/** In one piece, from kept memory. */
+/** In one piece, from kept memory. Theirs is freed. */
 function transmitTogether(parts: readonly Uint8Array[], transmit: Transmit): void {
   const length = ROOM_BYTES + totalLength(parts);
   const sealed = keptSealed.take(length);
@@ -284,6 +265,7 @@ function transmitTogether(parts: readonly Uint8Array[], transmit: Transmit): voi
     sealed.set(part, end);
     end += part.length;
   }
+  freeMemory(parts);
   transmit(sealed.subarray(ROOM_BYTES), ROOM_BYTES);
 }
 
@@ -302,11 +284,12 @@ function legacyAdditionalData(sequence: number, type: number, length: number): U
 }
 
 /** A TLSInnerPlaintext: content, type, padding of zeros (RFC 8446 section 5.4). */
-function innerContent(inner: Uint8Array): RecordContent {
-  if (inner.length > MAX_CONTENT_BYTES + 1) throw tooLarge();
+function innerContent(opened: ArrayBuffer): Opened {
+  const inner = new Uint8Array(opened);
+  if (inner.length > MAX_CONTENT_BYTES + 1) return tooLarge();
   let end = inner.length;
   while (end > 0 && inner[end - 1] === 0) end--;
   const type = inner[end - 1];
-  if (type === undefined) throw withoutType();
+  if (type === undefined) return withoutType();
   return { type, content: inner.subarray(0, end - 1), records: 1 };
 }
