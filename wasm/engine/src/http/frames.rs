@@ -4,10 +4,13 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::connection_fields::Block;
 use super::fault::Fault;
 use super::faults::Faults;
 use super::limits::MAX_DECODED_BYTES;
+use super::passed::Passed;
 use super::stream_number;
 use super::windows::{Grant, Needed, Piece, Windows};
 
@@ -91,18 +94,17 @@ impl Frames {
         }
     }
 
-    /// Gives what h2 is to read: the head of a frame once it is whole.
-    pub fn pass(&mut self, mut bytes: &[u8]) -> Vec<u8> {
-        let mut passed = Vec::with_capacity(bytes.len() + HEAD_BYTES);
-        while !bytes.is_empty() {
-            let taken = if self.frame.left == 0 {
-                self.begin_frame(bytes, &mut passed)
+    /// Gives what h2 is to read, in pieces: the head of a frame once it is whole, and in one piece.
+    pub fn pass(&mut self, bytes: Bytes) -> Vec<Bytes> {
+        let mut passed = Passed::new(bytes);
+        while passed.goes_on() {
+            if self.frame.left == 0 {
+                self.begin_frame(&mut passed);
             } else {
-                self.go_on(bytes, &mut passed)
-            };
-            bytes = bytes.get(taken..).unwrap_or_default();
+                self.go_on(&mut passed);
+            }
         }
-        passed
+        passed.finish()
     }
 
     /// Whether anything was ever renamed.
@@ -110,44 +112,43 @@ impl Frames {
         self.block.renamed
     }
 
-    fn begin_frame(&mut self, bytes: &[u8], passed: &mut Vec<u8>) -> usize {
+    fn begin_frame(&mut self, passed: &mut Passed) {
         let room = self.head.iter_mut().skip(self.head_len);
-        let taken = room.zip(bytes).map(|(to, from)| *to = *from).count();
+        let part = room.zip(passed.rest());
+        let taken = part.map(|(to, from)| *to = *from).count();
         self.head_len += taken;
-        if self.head_len == self.head.len() {
-            self.head_len = 0;
-            let [a, b, c, kind, flags, stream @ ..] = self.head;
-            self.frame = Frame::new(kind, flags, u32::from_be_bytes(stream) & 0x7fff_ffff);
-            self.frame.len = u32::from_be_bytes([0, a, b, c]) as usize;
-            self.frame.left = self.frame.len;
-            self.frame.fault = self.fault_of_head();
-            if kind == HEADERS {
-                self.block.begin();
-                self.block_ends_stream = flags & END_STREAM != 0;
-                self.numbers_block = !self.faults.has_answer(self.frame.stream);
-            }
-            self.frame.dropped = self.is_superfluous() || self.is_beyond_window(passed);
-            if !self.frame.dropped {
-                passed.extend_from_slice(&self.head_for_h2());
-            }
-            self.count(kind == CONTINUATION && flags & END_HEADERS == 0);
-            if self.frame.len > MAX_FRAME_BYTES || self.frame.left == 0 {
-                self.end_frame(passed);
-            }
+        if self.head_len < self.head.len() {
+            return passed.leave_out(taken);
         }
-        taken
-    }
-
-    /// A head that gets a number goes on in a further frame.
-    fn head_for_h2(&self) -> [u8; HEAD_BYTES] {
+        self.head_len = 0;
         let [a, b, c, kind, flags, stream @ ..] = self.head;
-        let open = if self.ends_numbered_block() {
-            flags & !END_HEADERS
+        self.frame = Frame::new(kind, flags, u32::from_be_bytes(stream) & 0x7fff_ffff);
+        self.frame.len = u32::from_be_bytes([0, a, b, c]) as usize;
+        self.frame.left = self.frame.len;
+        self.frame.fault = self.fault_of_head();
+        if kind == HEADERS {
+            self.block.begin();
+            self.block_ends_stream = flags & END_STREAM != 0;
+            self.numbers_block = !self.faults.has_answer(self.frame.stream);
+        }
+        self.frame.dropped = self.is_superfluous() || self.is_beyond_window(passed);
+        if self.ends_numbered_block() {
+            // It gets a number, and goes on in a further frame.
+            passed.put(&[a, b, c, kind, flags & !END_HEADERS]);
+            passed.put(&stream);
+            passed.leave_out(taken);
+        } else if self.frame.dropped {
+            passed.leave_out(taken);
+        } else if taken == HEAD_BYTES {
+            passed.keep(taken);
         } else {
-            flags
-        };
-        let [d, e, f, g] = stream;
-        [a, b, c, kind, open, d, e, f, g]
+            passed.put(&self.head);
+            passed.leave_out(taken);
+        }
+        self.count(kind == CONTINUATION && flags & END_HEADERS == 0);
+        if self.frame.len > MAX_FRAME_BYTES || self.frame.left == 0 {
+            self.end_frame(passed);
+        }
     }
 
     fn ends_numbered_block(&self) -> bool {
@@ -184,7 +185,7 @@ impl Frames {
     }
 
     /// Resets the stream of a body that is longer than its window allows, towards both sides.
-    fn is_beyond_window(&mut self, passed: &mut Vec<u8>) -> bool {
+    fn is_beyond_window(&mut self, passed: &mut Passed) -> bool {
         if self.frame.kind != DATA || self.frame.fault.is_some() {
             return false;
         }
@@ -193,7 +194,7 @@ impl Frames {
         let piece = self.windows.receive(stream, len);
         if piece == Piece::Beyond {
             let reset = reset_of(stream);
-            passed.extend_from_slice(&reset);
+            passed.put(&reset);
             self.answers.extend_from_slice(&reset);
         }
         piece != Piece::Fits
@@ -211,37 +212,39 @@ impl Frames {
         }
     }
 
-    fn go_on(&mut self, bytes: &[u8], passed: &mut Vec<u8>) -> usize {
-        let taken = bytes.len().min(self.frame.left);
-        let begin = passed.len();
+    fn go_on(&mut self, passed: &mut Passed) {
+        let payload = passed.rest();
+        let taken = payload.len().min(self.frame.left);
+        let payload = payload.get(..taken).unwrap_or_default();
         if self.frame.dropped {
             self.frame.left -= taken;
             if self.frame.left == 0 {
                 self.end_dropped();
             }
-            return taken;
+            return passed.leave_out(taken);
         }
-        passed.extend_from_slice(bytes.get(..taken).unwrap_or_default());
-        let payload = passed.get_mut(begin..).unwrap_or_default();
         let at = self.frame.len - self.frame.left;
         let start = self.frame.start.iter_mut().skip(at);
-        start.zip(payload.iter()).for_each(|(to, from)| *to = *from);
+        start.zip(payload).for_each(|(to, from)| *to = *from);
         if matches!(self.frame.kind, HEADERS | CONTINUATION) {
-            for byte in payload {
+            let mut payload = payload.to_vec();
+            for byte in &mut payload {
                 if let Some(byte) = self.frame.of_block(byte) {
                     self.block.pass(byte);
                 }
             }
+            passed.put(&payload);
+            passed.leave_out(taken);
         } else {
             if self.frame.kind == SETTINGS {
                 self.read_settings(payload);
             }
             self.frame.left -= taken;
+            passed.keep(taken);
         }
         if self.frame.left == 0 {
             self.end_frame(passed);
         }
-        taken
     }
 
     fn read_settings(&mut self, payload: &[u8]) {
@@ -305,7 +308,7 @@ impl Frames {
         (acknowledges && len > 0).then_some(Fault::FrameLength)
     }
 
-    fn end_frame(&mut self, passed: &mut Vec<u8>) {
+    fn end_frame(&mut self, passed: &mut Passed) {
         if self.ends_numbered_block() {
             // h2 refuses an empty name in a head's last frame alone.
             let details = self.block.fields.fault.as_ref();
@@ -314,9 +317,9 @@ impl Frames {
                 _ => stream_number::field(self.frame.stream),
             };
             let [_, _, _, len] = (field.len() as u32).to_be_bytes();
-            passed.extend_from_slice(&[0, 0, len, CONTINUATION, END_HEADERS]);
-            passed.extend_from_slice(&self.frame.stream.to_be_bytes());
-            passed.extend_from_slice(&field);
+            passed.put(&[0, 0, len, CONTINUATION, END_HEADERS]);
+            passed.put(&self.frame.stream.to_be_bytes());
+            passed.put(&field);
         }
         let Frame {
             kind,
@@ -370,6 +373,14 @@ impl Frames {
             let grant = self.windows.pad(stream, u32::from(padding) + 1);
             self.answers.extend(grant.into_iter().flat_map(growth_of));
         }
+    }
+}
+
+/// Head and payload of the frame that begins here.
+pub fn length_of_frame(bytes: &[u8]) -> usize {
+    match bytes {
+        [a, b, c, ..] => HEAD_BYTES + u32::from_be_bytes([0, *a, *b, *c]) as usize,
+        _ => bytes.len(),
     }
 }
 

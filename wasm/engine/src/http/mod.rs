@@ -18,6 +18,7 @@ mod head_fields;
 mod huffman;
 mod limits;
 pub mod output;
+mod passed;
 mod pipe;
 mod sent;
 mod stream_number;

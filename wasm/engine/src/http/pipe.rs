@@ -13,9 +13,9 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 
 use super::fault::Details;
 use super::faults::Faults;
-use super::frames::{growth_of, Frames};
+use super::frames::{growth_of, length_of_frame, Frames};
 use super::output::{Output, OUTPUT_LIMIT};
-use super::sent::{Sent, StreamEvent};
+use super::sent::{Sent, StreamEvent, HEAD_BYTES};
 use super::windows::Needed;
 
 /// From this much on, more is likely to follow.
@@ -29,6 +29,8 @@ pub struct Pipe(Rc<RefCell<State>>);
 struct State {
     incoming: VecDeque<Bytes>,
     unread: usize,
+    /// Of the frame that h2 has begun to read.
+    left_of_frame: usize,
     received: u64,
     end: End,
     outgoing: Output,
@@ -72,24 +74,22 @@ impl Pipe {
         }
         state.received += bytes.len() as u64;
         let all_read = state.unread == 0;
-        let bytes = match &mut state.frames {
+        match &mut state.frames {
             Some(frames) => {
                 if all_read {
                     frames.faults.note_read();
                 }
-                let passed = frames.pass(&bytes);
+                let passed = frames.pass(bytes);
                 let answers = std::mem::take(&mut frames.answers);
                 state.answer(&answers);
-                passed.into()
+                state.incoming.extend(passed);
             }
-            None => bytes,
-        };
-        if bytes.is_empty() {
-            return;
+            None => state.incoming.push_back(bytes),
         }
-        state.unread += bytes.len();
-        state.incoming.push_back(bytes);
-        wake(&mut state.reader);
+        state.unread = state.incoming.iter().map(Bytes::len).sum();
+        if state.unread > 0 {
+            wake(&mut state.reader);
+        }
     }
 
     pub fn end(&self) {
@@ -219,6 +219,36 @@ impl Pipe {
 }
 
 impl State {
+    /// Gives hyper the next piece of what has come, and tells whether another may follow. h2 gets a frame as a whole, or else its
+    /// head, and makes room for the rest then: what it has of a frame in a smaller buffer, it copies once more.
+    fn read(&mut self, buffer: &mut ReadBufCursor<'_>) -> bool {
+        let Some(first) = self.incoming.front_mut() else {
+            return false;
+        };
+        let room = buffer.remaining();
+        let left = match self.frames {
+            Some(_) if self.left_of_frame == 0 => length_of_frame(first),
+            Some(_) => self.left_of_frame,
+            None => room,
+        };
+        let is_head = self.left_of_frame == 0 && left > room;
+        let wanted = if is_head { HEAD_BYTES } else { left };
+        let len = wanted.min(room).min(first.len());
+        if len == 0 {
+            return false;
+        }
+        buffer.put_slice(first.get(..len).unwrap_or_default());
+        first.advance(len);
+        if first.is_empty() {
+            self.incoming.pop_front();
+        }
+        self.unread -= len;
+        if self.frames.is_some() {
+            self.left_of_frame = left - len;
+        }
+        !is_head
+    }
+
     fn write(&mut self, pieces: &[IoSlice<'_>], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.end == End::Failed {
             // Over HTTP/1.1 hyper would give up what it has yet to read, and learns of the failure behind that.
@@ -336,24 +366,9 @@ impl Read for PipeIo {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let mut state = self.0 .0.borrow_mut();
-        let State {
-            incoming, unread, ..
-        } = &mut *state;
-        let mut room = buffer.remaining();
-        let mut read = false;
-        while let Some(first) = incoming.front_mut() {
-            let len = room.min(first.len());
-            if len == 0 {
-                break;
-            }
-            buffer.put_slice(first.get(..len).unwrap_or_default());
-            first.advance(len);
-            (room, *unread, read) = (room - len, *unread - len, true);
-            if first.is_empty() {
-                incoming.pop_front();
-            }
-        }
-        if read {
+        let room = buffer.remaining();
+        while state.read(&mut buffer) {}
+        if buffer.remaining() < room {
             return Poll::Ready(Ok(()));
         }
         match state.end {

@@ -12,5 +12,6 @@ mod faults;
 mod h2_peer;
 mod huffman;
 mod peer;
+mod received;
 mod sent;
 mod windows;
