@@ -1,5 +1,5 @@
 import { MtlsError } from '../errors.js';
-import { totalLength } from '../util/bytes.js';
+import { concatenated, totalLength } from '../util/bytes.js';
 import {
   ABI_VERSION,
   type Emission,
@@ -23,22 +23,13 @@ export interface CallResult {
   emitted: Emitted[];
 }
 
-/**
- * Memory for the copy of what the engine emits, in one or more pieces, `length` bytes in all; undefined: new memory. What does not fit is
- * emitted once more. The pieces are views that are good for this call only.
- */
-export type Place = (
-  kind: Emission,
-  length: number,
-  pieces: readonly Uint8Array[],
-) => Uint8Array<ArrayBuffer> | undefined;
-
 /** What a call may lean on. */
 export interface CallContext {
   environment: Environment;
   /** The answer to a question, or undefined when there is none yet. The question is a view that is good for this call only. */
   ask(kind: HostQuestion, question: Uint8Array): Uint8Array | undefined;
-  place?: Place;
+  /** Hears of what is emitted in one piece, before memory is taken for it. The bytes are a view that is good for this call only. */
+  announce?(kind: Emission, bytes: Uint8Array): void;
 }
 
 /** What a call is given: see `Instance.call`. */
@@ -191,15 +182,6 @@ export class Instance {
     });
   }
 
-  /** Copies pieces into one. */
-  #emit(kind: Emission, pieces: readonly Uint8Array[]): void {
-    const length = totalLength(pieces);
-    const bytes = this.#context.place?.(kind, length, pieces) ?? new Uint8Array(length);
-    const rest = fill(bytes, pieces);
-    this.#emitted.push({ kind, bytes });
-    if (rest) this.#emit(kind, rest);
-  }
-
   #export(name: string): (...args: number[]) => number {
     const found = this.#exports[name];
     if (!found) throw new TypeError(`the engine has no function ${name}`);
@@ -214,13 +196,14 @@ export class Instance {
 
   #hostImports(): WebAssembly.ModuleImports {
     return {
-      emit: (kind: number, pointer: number, length: number) => {
+      emit: (number: number, pointer: number, length: number) => {
+        const kind = readEmission(number);
         const end = pointer + length;
-        if (this.#context.place) this.#emit(readEmission(kind), [this.memory().subarray(pointer, end)]);
-        else this.#emitted.push({ kind: readEmission(kind), bytes: this.memory().slice(pointer, end) });
+        this.#context.announce?.(kind, this.memory().subarray(pointer, end));
+        this.#emitted.push({ kind, bytes: this.memory().slice(pointer, end) });
       },
       emit_pieces: (kind: number, places: number, count: number) => {
-        this.#emit(readEmission(kind), this.#pieces(places, count));
+        this.#emitted.push({ kind: readEmission(kind), bytes: concatenated(this.#pieces(places, count)) });
       },
       lend: (kind: number, pointer: number, length: number) => {
         const bytes = this.memory().subarray(pointer, pointer + length);
@@ -240,21 +223,6 @@ export class Instance {
       },
     };
   }
-}
-
-/** Returns what does not fit, if anything. */
-function fill(bytes: Uint8Array, pieces: readonly Uint8Array[]): Uint8Array[] | undefined {
-  let end = 0;
-  for (const piece of pieces) {
-    const room = bytes.length - end;
-    if (piece.length > room) {
-      bytes.set(piece.subarray(0, room), end);
-      return [piece.subarray(room), ...pieces.slice(pieces.indexOf(piece) + 1)];
-    }
-    bytes.set(piece, end);
-    end += piece.length;
-  }
-  return undefined;
 }
 
 function isBulk(argument: Uint8Array | readonly Uint8Array[]): argument is readonly Uint8Array[] {

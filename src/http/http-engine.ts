@@ -221,10 +221,10 @@ export class HttpEngine {
     this.#exchanges.delete(exchange);
   }
 
-  #call(name: string, args: readonly Argument[], { inspect, place }: CallOptions = {}): number {
+  #call(name: string, args: readonly Argument[], { inspect, announce }: CallOptions = {}): number {
     let result: CallResult;
     try {
-      result = this.#instance.call(name, args, place ? { ...plainContext, place } : plainContext);
+      result = this.#instance.call(name, args, announce ? { ...plainContext, announce } : plainContext);
     } catch (error) {
       const listeners = [...this.#connections.values()];
       this.#connections.clear();

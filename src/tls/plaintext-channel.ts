@@ -4,8 +4,6 @@ import type { EngineOutput, EngineTarget } from './ciphers/record-cipher.js';
 export interface PlaintextSink {
   /** Asked for each piece of ciphertext: the HTTP connection that may get its plaintext in the engine. */
   target(): EngineTarget | undefined;
-  /** Whether plaintext may be views into larger memory, because it is copied before a page gets it. Default: no. */
-  copies?(): boolean;
   /** Gets the plaintext that has not gone there. */
   data(plaintext: readonly Uint8Array[]): void;
   /** Whether what it got last has been copied, so that the memory may be freed. Default: no. */

@@ -6,7 +6,6 @@ import { freeMemory } from '../util/free-memory.js';
 import { orAborted } from '../util/promises.js';
 import { Turns } from '../util/turns.js';
 import { type EngineOutput, type EngineTarget, MAX_CONTENT_BYTES } from './ciphers/record-cipher.js';
-import { SpareMemory } from './ciphers/spare-memory.js';
 import { ConnectionHistory } from './connection-history.js';
 import { alertFor, SentAlert } from './errors/alerts.js';
 import { isCertificateRefusal } from './errors/failure.js';
@@ -31,8 +30,6 @@ const nothing = new Uint8Array(0);
 interface Chunk {
   bytes: Uint8Array;
   cut: CutRecords;
-  /** The memory under it, where that is nobody else's. */
-  spare: SpareMemory | undefined;
 }
 
 /** `chunk`: undefined at the end of the stream. */
@@ -176,10 +173,10 @@ export class TlsConnection implements PlaintextChannel {
         this.#endReading();
         return false;
       }
-      const { bytes, cut, spare } = await this.#nextChunk();
-      // Pages take the `buffer` of a chunk for its bytes (pdf.js does), as the Fetch standard lets them.
-      passed = await this.#receive(cut, sink.target(), sink.copies?.() ? spare : undefined);
-      if (!spare?.used) this.#transport.free(bytes);
+      const { bytes, cut } = await this.#nextChunk();
+      const release = () => this.#transport.free(bytes);
+      passed = await this.#receive(cut, sink.target(), release);
+      release();
     }
     const plaintext = this.#plaintext.splice(0);
     if (plaintext.length > 0) sink.data(plaintext);
@@ -226,17 +223,16 @@ export class TlsConnection implements PlaintextChannel {
       const { value: bytes } = await this.#transport.read();
       if (!bytes) return { chunk: undefined };
       this.#history.noteReceived(bytes);
-      const spare = this.#transport.owns(bytes) ? new SpareMemory(bytes) : undefined;
-      return { chunk: { bytes, cut: this.#usable().begin(bytes), spare } };
+      return { chunk: { bytes, cut: this.#usable().begin(bytes) } };
     } catch (error) {
       return { error };
     }
   }
 
   /** Returns whether plaintext has passed to HTTP. */
-  async #receive(cut: CutRecords, target?: EngineTarget, spare?: SpareMemory): Promise<boolean> {
+  async #receive(cut: CutRecords, target?: EngineTarget, release?: () => void): Promise<boolean> {
     try {
-      return this.#take(await this.#usable().receive(cut, target, spare));
+      return this.#take(await this.#usable().receive(cut, target, release));
     } catch (error) {
       this.#failWith(error);
       // Data that came before a failure is delivered first; the next pull reports the failure.

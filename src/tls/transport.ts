@@ -23,11 +23,6 @@ export class Transport {
     this.read = () => stream.read?.() ?? this.#reader.read();
   }
 
-  /** Whether the memory of a chunk that has been read is its reader's alone: it may be written over, and given away. */
-  owns(chunk: Uint8Array): boolean {
-    return this.#direct?.owns(chunk) ?? false;
-  }
-
   /** What has been read is not used any longer. */
   free(chunk: Uint8Array): void {
     this.#direct?.free(chunk);

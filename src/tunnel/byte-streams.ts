@@ -17,7 +17,6 @@ export class ByteStreams implements DirectStream, StreamHandlers {
     write: (bytes, roomBytes) => this.#send(bytes, roomBytes),
     drained: () => (this.#stream.hasUnsent ? this.#writing.promise : undefined),
     roomAhead: () => this.#roomAhead(),
-    owns,
     free,
   };
 
@@ -201,13 +200,10 @@ export class ByteStreams implements DirectStream, StreamHandlers {
   }
 }
 
-/** A message of its own alone: small ones share their memory with others. */
-function owns({ buffer, length }: Uint8Array): boolean {
-  return length >= LARGE_BYTES && buffer.byteLength === DATA_HEADER_BYTES + length;
-}
-
+/** Small messages share their memory with others. */
 function free(chunk: Uint8Array): void {
-  if (owns(chunk)) freeMemory([chunk]);
+  const { buffer, length } = chunk;
+  if (length >= LARGE_BYTES && buffer.byteLength === DATA_HEADER_BYTES + length) freeMemory([chunk]);
 }
 
 function givenUpError(cause: unknown): MtlsError {

@@ -11,8 +11,6 @@ export interface DirectWriter {
   drained(): Promise<void> | undefined;
   /** Resolves when a message would leave at once, or the stream has failed; undefined: that is so. */
   roomAhead(): Promise<void> | undefined;
-  /** Whether the memory of a large chunk that has been read is its reader's alone, to write over and to give away. */
-  owns(chunk: Uint8Array): boolean;
   /** Frees the memory of a chunk that has been read and is not used any longer, where the platform can: its collection comes late. */
   free(chunk: Uint8Array): void;
 }

@@ -107,7 +107,6 @@ export class WebSocketConnection {
   async #readAll(): Promise<void> {
     const sink = {
       target: () => undefined,
-      copies: () => true,
       data: (pieces: readonly Uint8Array[]) => {
         for (const piece of pieces) this.#receive(piece);
       },

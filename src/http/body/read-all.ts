@@ -3,13 +3,6 @@ import { concatenated } from '../../util/bytes.js';
 /** So much is reserved for a body because a server announces it. What is not written takes no memory. */
 const MOST_RESERVED_BYTES = 1024 ** 3;
 
-const readWhole = new WeakSet<ReadableStream>();
-
-/** Whether `readAll` reads it: nobody else sees its chunks, which may be views into larger memory. */
-export function isReadWhole(stream: ReadableStream): boolean {
-  return readWhole.has(stream);
-}
-
 /**
  * Reads a stream to its end. Unlike the reading methods of a native `Response` (Chromium's say "Failed to fetch"
  * whatever happened), it rejects with the reason that the stream failed with. A body of the announced length is not held twice.
@@ -19,7 +12,6 @@ export async function readAll(
   announcedBytes = 0,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const reader = stream.getReader();
-  readWhole.add(stream);
   const beyond: Uint8Array[] = [];
   let whole: Uint8Array<ArrayBuffer> | undefined;
   let end = 0;

@@ -3,7 +3,6 @@ import { MtlsError, type MtlsErrorCode } from '../../errors.js';
 import { deferred } from '../../util/promises.js';
 import { withoutFragment } from '../../util/urls.js';
 import type { OnProgress } from '../body/progress.js';
-import { isReadWhole } from '../body/read-all.js';
 import { type RequestBody, unreadableBody } from '../body/request-body.js';
 import { Upload } from '../body/upload.js';
 import { failureSentence } from '../failure-sentence.js';
@@ -117,11 +116,6 @@ export class Exchange implements ExchangeListener {
       },
       new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
     );
-  }
-
-  /** Whether the response's body is read to its end at once. */
-  get isReadWhole(): boolean {
-    return isReadWhole(this.body);
   }
 
   /** Of the response's body, as they came. */

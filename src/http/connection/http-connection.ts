@@ -41,7 +41,6 @@ export class HttpConnection implements ConnectionListener, ExchangeHost {
     data: plaintext => this.#receive(plaintext),
     // A head that is held back consists of views.
     hasCopied: () => !this.#over && (this.#headReader?.done ?? true),
-    copies: () => Array.from(this.#exchanges).every(exchange => exchange.isReadWhole),
   };
   #state: ConnectionState = {
     unread: 0,

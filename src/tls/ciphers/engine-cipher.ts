@@ -9,7 +9,6 @@ import {
   type Transmit,
 } from './record-cipher.js';
 import type { RecordEngine } from './record-engine.js';
-import type { SpareMemory } from './spare-memory.js';
 import type { TrafficKeys } from './traffic-keys.js';
 
 /** Bounds the engine's buffer: a full message of the tunnel, and a record that began in the one before. */
@@ -65,10 +64,18 @@ export class EngineCipher implements RecordCipher {
     });
   }
 
-  open(records: readonly Uint8Array[], target: EngineTarget | undefined, spare?: SpareMemory): OpenedRecords {
+  open(
+    records: readonly Uint8Array[],
+    target: EngineTarget | undefined,
+    release?: () => void,
+  ): OpenedRecords {
     const connection = target?.engine === this.#engine ? target.connection : 0;
-    const place = { sequence: this.#sequence, connection, spare };
-    const opened = this.#engine.open(this.#keys, batchOf(records), place);
+    const batch = batchOf(records);
+    const opened = this.#engine.open(this.#keys, batch, {
+      sequence: this.#sequence,
+      connection,
+      release: batch === records ? release : undefined,
+    });
     this.#sequence += opened.records;
     const { dataBytes, data, other, fault } = opened;
     const contents: OpenedRecords['contents'] = [];

@@ -1,7 +1,6 @@
 import { Alert, RecordFault } from '../errors/record-fault.js';
 import type { TlsVersion } from '../types.js';
 import type { OpeningFault, RecordEngine } from './record-engine.js';
-import type { SpareMemory } from './spare-memory.js';
 
 export const HEADER_BYTES = 5;
 export const MAX_CONTENT_BYTES = 16_384;
@@ -60,12 +59,12 @@ export interface RecordCipher {
   announce?(records: readonly Uint8Array[]): void;
   /**
    * Opens whole records from the first one on, not always all of them. Application data goes to the HTTP connection, where that is in
-   * the engine that opens them. `spare`: the memory of the records may be written over.
+   * the engine that opens them. `release`: see `RecordLayer.receive`.
    */
   open(
     records: readonly Uint8Array[],
     target: EngineTarget | undefined,
-    spare?: SpareMemory,
+    release?: () => void,
   ): Promise<OpenedRecords> | OpenedRecords;
   /** Forgets the keys. */
   free(): void;

@@ -1,16 +1,15 @@
 import { Emission, unknownNumber } from '../../engine/abi.js';
 import {
   type Argument,
+  type CallContext,
   type CallResult,
   type Emitted,
   type Instance,
-  type Place,
   plainContext,
 } from '../../engine/instance.js';
 import { WireReader, WireWriter } from '../../engine/wire.js';
 import { MtlsError } from '../../errors.js';
 import type { TlsVersion } from '../types.js';
-import type { SpareMemory } from './spare-memory.js';
 import type { TrafficKeys } from './traffic-keys.js';
 
 /** The twins of the numbers in wasm/engine/src/tls/records.rs. */
@@ -47,7 +46,7 @@ export interface EngineSealed {
 export interface CallOptions {
   /** Takes what concerns the caller out of what the engine emits, before the rest is delivered. */
   inspect?: (status: number, emitted: Emitted[]) => void;
-  place?: Place | undefined;
+  announce?: CallContext['announce'] | undefined;
 }
 
 export type EngineCall = (name: string, args: readonly Argument[], options: CallOptions) => void;
@@ -59,8 +58,8 @@ export class RecordEngine {
   constructor(instance: Instance, call?: EngineCall) {
     this.#call =
       call ??
-      ((name, args, { inspect, place }) => {
-        const context = place ? { ...plainContext, place } : plainContext;
+      ((name, args, { inspect, announce }) => {
+        const context = announce ? { ...plainContext, announce } : plainContext;
         const { status, emitted } = instance.call(name, args, context);
         inspect?.(status, emitted);
       });
@@ -80,8 +79,8 @@ export class RecordEngine {
   }
 
   /**
-   * Opens whole records, the first of which has the number `sequence`. `connection` is that of HTTP which gets the data; 0: none. What
-   * comes of a body may be put into `spare`.
+   * Opens whole records, the first of which has the number `sequence`. `connection` is that of HTTP which gets the data; 0: none. `release`
+   * is called if all of them have been opened, before memory is taken for what they carry.
    */
   open(
     keys: number,
@@ -89,11 +88,14 @@ export class RecordEngine {
     {
       sequence,
       connection,
-      spare,
-    }: { sequence: number; connection: number; spare?: SpareMemory | undefined },
+      release,
+    }: { sequence: number; connection: number; release?: (() => void) | undefined },
   ): EngineOpened {
     const args = [keys, ...halves(sequence), connection, records];
-    const { emitted } = this.#run('records_open', args, { place: spare?.placeOver(records) });
+    const announce = (kind: Emission, bytes: Uint8Array) => {
+      if (kind === Emission.recordsOpened && new WireReader(bytes).u32() === records.length) release?.();
+    };
+    const { emitted } = this.#run('records_open', args, { announce: release && announce });
     const summary = emitted.find(it => it.kind === Emission.recordsOpened);
     if (!summary) throw unusable();
     const reader = new WireReader(summary.bytes);
@@ -134,7 +136,7 @@ export class RecordEngine {
   #run(
     name: string,
     args: readonly Argument[],
-    { use, place }: { use?: (result: CallResult) => void; place?: Place | undefined } = {},
+    { use, announce }: { use?: (result: CallResult) => void } & Pick<CallOptions, 'announce'> = {},
   ): CallResult {
     const result: CallResult = { status: 0, emitted: [] };
     let failure: { error: unknown } | undefined;
@@ -148,7 +150,7 @@ export class RecordEngine {
         failure = { error };
       }
     };
-    this.#call(name, args, { inspect, place });
+    this.#call(name, args, { inspect, announce });
     if (failure) throw failure.error;
     return result;
   }

@@ -8,7 +8,6 @@ import {
   type RecordContent,
   type Transmit,
 } from '../ciphers/record-cipher.js';
-import type { SpareMemory } from '../ciphers/spare-memory.js';
 import { Algorithm, type TrafficKeys } from '../ciphers/traffic-keys.js';
 import { WebCryptoCipher } from '../ciphers/web-crypto-cipher.js';
 import type { Failure } from '../errors/failure.js';
@@ -108,18 +107,19 @@ export class RecordLayer {
   }
 
   /**
-   * What comes of ciphertext. Application data goes to the HTTP connection where it can. `spare`: the memory of the ciphertext may be
-   * written over. Not to be called again before the last call has resolved.
+   * What comes of ciphertext. Application data goes to the HTTP connection where it can. `release` may be called when the ciphertext is
+   * not used any longer: new memory for the plaintext costs a browser less when that of the ciphertext is free by then. Not to be called
+   * again before the last call has resolved.
    */
   async receive(
     { records, fault }: CutRecords,
     target?: EngineTarget,
-    spare?: SpareMemory,
+    release?: () => void,
   ): Promise<Received> {
     this.#begun.shift();
     const received: Received = { plaintext: [], passedBytes: 0, closed: false };
     try {
-      await this.#openAll(records, received, { target, spare });
+      await this.#openAll(records, received, { target, release });
       if (fault && !received.closed) throw fault;
     } catch (error) {
       if (error instanceof RecordFault) received.failure = await this.#refuse(error);
@@ -207,14 +207,14 @@ export class RecordLayer {
   async #openAll(
     records: Uint8Array[],
     received: Received,
-    { target, spare }: { target: EngineTarget | undefined; spare: SpareMemory | undefined },
+    { target, release }: { target: EngineTarget | undefined; release: (() => void) | undefined },
   ): Promise<void> {
     let left = records;
     while (left.length > 0 && !received.closed) {
       const cipher = this.#opening;
       // Inside a handshake message data is refused: it must not have passed by then.
       const to = this.#handshake.isInside ? undefined : target;
-      const opened = cipher.open(left, to, spare);
+      const opened = cipher.open(left, to, release);
       const { contents, fault } = opened instanceof Promise ? await opened : opened;
       let taken = 0;
       for (const content of contents) {

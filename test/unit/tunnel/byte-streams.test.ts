@@ -28,8 +28,6 @@ test('the memory of a large message is freed when it has been read, and no memor
   for (let bytes = 0; bytes < 120_000; ) {
     const { value = new Uint8Array(0) } = await reader.read();
     bytes += value.length;
-    expect(direct?.owns(value)).toBe(value.length === 100_000);
-    expect(direct?.owns(value.subarray(1))).toBe(false);
     direct?.free(value);
     direct?.free(value.subarray(1));
   }
