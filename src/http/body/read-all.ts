@@ -1,7 +1,15 @@
 import { concatenated } from '../../util/bytes.js';
+import { freeMemory } from '../../util/free-memory.js';
 
 /** So much is reserved for a body because a server announces it. What is not written takes no memory. */
 const MOST_RESERVED_BYTES = 1024 ** 3;
+
+const unshared = new WeakSet<ReadableStream>();
+
+/** Says that nobody but its reader gets the chunks of a stream, and their memory. `readAll` frees it. */
+export function noteUnshared(stream: ReadableStream): void {
+  unshared.add(stream);
+}
 
 /**
  * Reads a stream to its end. Unlike the reading methods of a native `Response` (Chromium's say "Failed to fetch"
@@ -21,6 +29,7 @@ export async function readAll(
     if (end + value.length <= whole.length && beyond.length === 0) {
       whole.set(value, end);
       end += value.length;
+      if (unshared.has(stream)) freeMemory([value]);
     } else beyond.push(value);
   }
   if (whole && end === whole.length && beyond.length === 0) return whole;

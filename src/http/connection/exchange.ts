@@ -3,6 +3,7 @@ import { MtlsError, type MtlsErrorCode } from '../../errors.js';
 import { deferred } from '../../util/promises.js';
 import { withoutFragment } from '../../util/urls.js';
 import type { OnProgress } from '../body/progress.js';
+import { noteUnshared } from '../body/read-all.js';
 import { type RequestBody, unreadableBody } from '../body/request-body.js';
 import { Upload } from '../body/upload.js';
 import { failureSentence } from '../failure-sentence.js';
@@ -116,6 +117,7 @@ export class Exchange implements ExchangeListener {
       },
       new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
     );
+    noteUnshared(this.body);
   }
 
   /** Of the response's body, as they came. */
