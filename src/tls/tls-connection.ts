@@ -173,9 +173,14 @@ export class TlsConnection implements PlaintextChannel {
         this.#endReading();
         return false;
       }
-      const { bytes, cut } = await this.#nextChunk();
+      const { bytes, cut } = this.#chunkOf(await (this.#ahead.shift() ?? this.#readChunk()));
       const release = () => this.#transport.free(bytes);
-      passed = await this.#receive(cut, sink.target(), release);
+      const received = this.#receive(cut, sink.target(), release);
+      if (received instanceof Promise) {
+        // Others are read meanwhile, where that pays.
+        while (this.#opensAside && this.#ahead.length < MAX_AHEAD) this.#ahead.push(this.#readChunk());
+        passed = await received;
+      } else passed = received;
       release();
     }
     const plaintext = this.#plaintext.splice(0);
@@ -208,13 +213,14 @@ export class TlsConnection implements PlaintextChannel {
     if (!(await this.receive({ target: () => undefined, data }))) controller.close();
   }
 
-  /** Others are read meanwhile where that pays. */
-  async #nextChunk(): Promise<Chunk> {
-    const read = await (this.#ahead.shift() ?? this.#readChunk());
+  #chunkOf(read: Read): Chunk {
     if ('error' in read) throw this.#failWith(this.#history.errorOfStream(read.error));
     if (!read.chunk) throw this.#failWith(this.#history.truncation());
-    if (this.#usable().opensAside) while (this.#ahead.length < MAX_AHEAD) this.#ahead.push(this.#readChunk());
     return read.chunk;
+  }
+
+  get #opensAside(): boolean {
+    return !this.#freed && this.#records?.opensAside === true;
   }
 
   /** How the stream ends is told in its turn, behind what came before. */
@@ -230,12 +236,20 @@ export class TlsConnection implements PlaintextChannel {
   }
 
   /** Returns whether plaintext has passed to HTTP. */
-  async #receive(cut: CutRecords, target?: EngineTarget, release?: () => void): Promise<boolean> {
+  #receive(cut: CutRecords, target?: EngineTarget, release?: () => void): Promise<boolean> | boolean {
+    return this.#orFail(() => {
+      const received = this.#usable().receive(cut, target, release);
+      if (!(received instanceof Promise)) return this.#take(received);
+      return received.then(it => this.#orFail(() => this.#take(it)));
+    });
+  }
+
+  /** Data that came before a failure is delivered first; the next pull reports the failure. */
+  #orFail<T>(take: () => T): T | false {
     try {
-      return this.#take(await this.#usable().receive(cut, target, release));
+      return take();
     } catch (error) {
       this.#failWith(error);
-      // Data that came before a failure is delivered first; the next pull reports the failure.
       if (this.#plaintext.length === 0) throw this.#failure;
       return false;
     }

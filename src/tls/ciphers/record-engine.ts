@@ -142,8 +142,12 @@ export class RecordEngine {
     let failure: { error: unknown } | undefined;
     const inspect = (status: number, emitted: Emitted[]) => {
       result.status = status;
-      for (let at = emitted.length - 1; at >= 0; at--)
-        if (isRecords(emitted[at])) result.emitted.unshift(...emitted.splice(at, 1));
+      let others = 0;
+      for (const it of emitted) {
+        if (isRecords(it)) result.emitted.push(it);
+        else emitted[others++] = it;
+      }
+      emitted.length = others;
       try {
         use?.(result);
       } catch (error) {
@@ -156,8 +160,7 @@ export class RecordEngine {
   }
 }
 
-function isRecords(emitted: Emitted | undefined): boolean {
-  const kind = emitted?.kind;
+function isRecords({ kind }: Emitted): boolean {
   return kind === Emission.recordsOpened || kind === Emission.recordContent || kind === Emission.ciphertext;
 }
 

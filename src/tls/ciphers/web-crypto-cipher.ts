@@ -113,7 +113,10 @@ export class WebCryptoCipher implements RecordCipher {
     const [first] = pieces;
     if (!first) return undefined;
     if (pieces.length === 1 && this.#outputs === 0 && this.#small.takes(first)) {
-      this.#small.transmit(first.slice(), this.#sequence++, transmit);
+      // The call of the engine may move its memory, which this may be in.
+      const content = keptInner.take(first.length);
+      content.set(first);
+      this.#small.transmit(content, this.#sequence++, transmit);
       return undefined;
     }
     this.#outputs++;
@@ -154,17 +157,34 @@ export class WebCryptoCipher implements RecordCipher {
     this.#begin();
   }
 
-  async open(records: readonly Uint8Array[]): Promise<OpenedRecords> {
+  open(records: readonly Uint8Array[]): Promise<OpenedRecords> | OpenedRecords {
     if (this.#begun.length === 0) this.announce(records);
+    const count = Math.min(records.length, this.#begun.length);
     const contents: RecordContent[] = [];
-    for (let count = Math.min(records.length, this.#begun.length); count > 0; count--) {
-      const opened = await (this.#begun[0] as Promise<Opened> | Opened);
-      this.#begun.shift();
-      this.#begin();
-      if (opened instanceof RecordFault) return { contents, fault: opened };
-      contents.push(opened);
+    while (contents.length < count) {
+      const first = this.#begun[0] as Promise<Opened> | Opened;
+      if (first instanceof Promise) return this.#openInTurn(contents, count);
+      const fault = this.#takeFirst(first, contents);
+      if (fault) return { contents, fault };
     }
     return { contents };
+  }
+
+  /** The same for what is not known yet. */
+  async #openInTurn(contents: RecordContent[], count: number): Promise<OpenedRecords> {
+    while (contents.length < count) {
+      const fault = this.#takeFirst(await (this.#begun[0] as Promise<Opened> | Opened), contents);
+      if (fault) return { contents, fault };
+    }
+    return { contents };
+  }
+
+  #takeFirst(opened: Opened, contents: RecordContent[]): RecordFault | undefined {
+    this.#begun.shift();
+    this.#begin();
+    if (opened instanceof RecordFault) return opened;
+    contents.push(opened);
+    return undefined;
   }
 
   free(): void {

@@ -4,6 +4,7 @@ import {
   ContentType,
   type EngineOutput,
   type EngineTarget,
+  type OpenedRecords,
   type RecordCipher,
   type RecordContent,
   type Transmit,
@@ -28,6 +29,14 @@ export interface Received {
   failure?: Failure;
   /** The layer itself has failed: the engine, say. */
   broken?: { by: unknown };
+}
+
+type Opening = Promise<OpenedRecords> | OpenedRecords;
+
+/** Where data goes, and how the memory of its ciphertext is freed. */
+interface Places {
+  target: EngineTarget | undefined;
+  release: (() => void) | undefined;
 }
 
 const HandshakeType = {
@@ -111,15 +120,34 @@ export class RecordLayer {
    * not used any longer: new memory for the plaintext costs a browser less when that of the ciphertext is free by then. Not to be called
    * again before the last call has resolved.
    */
-  async receive(
-    { records, fault }: CutRecords,
-    target?: EngineTarget,
-    release?: () => void,
-  ): Promise<Received> {
+  receive(cut: CutRecords, target?: EngineTarget, release?: () => void): Promise<Received> | Received {
     this.#begun.shift();
     const received: Received = { plaintext: [], passedBytes: 0, closed: false };
+    const opened = this.#open(cut.records, { target, release });
+    if (cut.fault || !this.#isData(opened, cut.records.length))
+      return this.#receiveAll(cut, received, { target, release, opened });
+    for (const content of opened.contents) this.#takeData(content, received);
+    return received;
+  }
+
+  /** Whether that is all, and no more is to be done than to hand it on. */
+  #isData(opened: Opening, count: number): opened is OpenedRecords {
+    if (opened instanceof Promise || opened.fault || this.#handshake.isInside) return false;
+    let records = 0;
+    for (const { type, content, passedBytes = 0, records: ofContent } of opened.contents) {
+      if (type !== ContentType.applicationData || content.length + passedBytes === 0) return false;
+      records += ofContent;
+    }
+    return records === count;
+  }
+
+  async #receiveAll(
+    { records, fault }: CutRecords,
+    received: Received,
+    places: Places & { opened: Opening },
+  ): Promise<Received> {
     try {
-      await this.#openAll(records, received, { target, release });
+      await this.#openAll(records, received, places);
       if (fault && !received.closed) throw fault;
     } catch (error) {
       if (error instanceof RecordFault) received.failure = await this.#refuse(error);
@@ -203,19 +231,29 @@ export class RecordLayer {
     );
   }
 
-  /** All at once, taken in order. After new keys, what was opened with the old ones is opened again. */
+  #open(records: Uint8Array[], { target, release }: Places): Opening {
+    if (records.length === 0) return { contents: [] };
+    try {
+      // Inside a handshake message data is refused: it must not have passed by then.
+      return this.#opening.open(records, this.#handshake.isInside ? undefined : target, release);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** All at once, taken in order; the first have been opened. After new keys, what was opened with the old ones is opened again. */
   async #openAll(
     records: Uint8Array[],
     received: Received,
-    { target, release }: { target: EngineTarget | undefined; release: (() => void) | undefined },
+    { opened, ...places }: Places & { opened: Opening },
   ): Promise<void> {
     let left = records;
+    let begun: Opening | undefined = opened;
     while (left.length > 0 && !received.closed) {
       const cipher = this.#opening;
-      // Inside a handshake message data is refused: it must not have passed by then.
-      const to = this.#handshake.isInside ? undefined : target;
-      const opened = cipher.open(left, to, release);
-      const { contents, fault } = opened instanceof Promise ? await opened : opened;
+      const opening = begun ?? this.#open(left, places);
+      begun = undefined;
+      const { contents, fault } = opening instanceof Promise ? await opening : opening;
       let taken = 0;
       for (const content of contents) {
         const taking = this.#takeContent(content, received);
