@@ -14,6 +14,7 @@ import { readInfo } from './handshake/tls-info.js';
 import type { PlaintextChannel, PlaintextSink } from './plaintext-channel.js';
 import { type Received, RecordLayer } from './records/record-layer.js';
 import type { CutRecords } from './records/record-reader.js';
+import type { RecordSender } from './records/record-sender.js';
 import type { TlsEngine } from './tls-engine.js';
 import { Transport } from './transport.js';
 import type { TlsConnectOptions, TlsInfo } from './types.js';
@@ -199,7 +200,7 @@ export class TlsConnection implements PlaintextChannel {
   }
 
   send(output: EngineOutput): Promise<void> {
-    return this.#send(records => records.sendOutput(output));
+    return this.#send(sender => sender.sendOutput(output));
   }
 
   close(): Promise<void> {
@@ -290,13 +291,13 @@ export class TlsConnection implements PlaintextChannel {
     for (let start = 0; start < chunk.length; start += WRITE_SLICE_BYTES) {
       await this.untilWritable();
       const slice = chunk.subarray(start, start + WRITE_SLICE_BYTES);
-      await this.#send(records => records.send(slice));
+      await this.#send(sender => sender.send(slice));
     }
   }
 
-  async #send(send: (records: RecordLayer) => Promise<void> | void): Promise<void> {
+  async #send(send: (sender: RecordSender) => Promise<void> | void): Promise<void> {
     try {
-      await send(this.#usable());
+      await send(this.#usable().sender);
     } catch (error) {
       await this.#sayClose().catch(() => {});
       await this.#endWriting();
@@ -317,7 +318,7 @@ export class TlsConnection implements PlaintextChannel {
   async #sayClose(): Promise<void> {
     if (this.#freed) return;
     try {
-      await this.#usable().sendClose();
+      await this.#usable().sender.sendClose();
     } catch (error) {
       this.#transport.closeWriting();
       throw error;

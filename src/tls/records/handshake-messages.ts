@@ -5,6 +5,13 @@ export interface HandshakeMessage {
   body: Uint8Array;
 }
 
+export const HandshakeType = {
+  helloRequest: 0,
+  newSessionTicket: 4,
+  certificateRequest: 13,
+  keyUpdate: 24,
+} as const;
+
 const HEADER_BYTES = 4;
 /** Messages after the handshake are small: a session ticket has its length in two bytes. */
 const MAX_BODY_BYTES = 0xffff;

@@ -1,8 +1,6 @@
-import { MtlsError } from '../../errors.js';
 import { EngineCipher } from '../ciphers/engine-cipher.js';
 import {
   ContentType,
-  type EngineOutput,
   type EngineTarget,
   type OpenedRecords,
   type RecordCipher,
@@ -16,8 +14,9 @@ import { Alert, AlertLevel, RecordFault } from '../errors/record-fault.js';
 import type { TlsVersion } from '../types.js';
 import type { ExternalConnection } from './external-connection.js';
 import { FloodLimits } from './flood-limits.js';
-import { type HandshakeMessage, HandshakeMessages } from './handshake-messages.js';
+import { type HandshakeMessage, HandshakeMessages, HandshakeType } from './handshake-messages.js';
 import { type CutRecords, RecordReader } from './record-reader.js';
+import { RecordSender } from './record-sender.js';
 
 /** What came of ciphertext: everything before a failure is good. */
 export interface Received {
@@ -39,12 +38,6 @@ interface Places {
   release: (() => void) | undefined;
 }
 
-const HandshakeType = {
-  helloRequest: 0,
-  newSessionTicket: 4,
-  certificateRequest: 13,
-  keyUpdate: 24,
-} as const;
 const UPDATE_REQUESTED = 1;
 
 /**
@@ -52,23 +45,15 @@ const UPDATE_REQUESTED = 1;
  * cipher suites. The engine keeps the tickets and makes new keys.
  */
 export class RecordLayer {
+  readonly sender: RecordSender;
   #external: ExternalConnection;
-  #transmit: Transmit;
   #version: TlsVersion;
-  #sealing: RecordCipher;
   #opening: RecordCipher;
   #reader: RecordReader;
   /** What `receive` is to follow for. */
   #begun: CutRecords[] = [];
   #handshake = new HandshakeMessages();
   #floods: FloodLimits;
-  /** The server has asked for new keys of ours: they are due before the next data (RFC 8446 section 4.6.3). */
-  #updateIsDue = false;
-  #closed = false;
-  /** Settles when all has been transmitted: records leave in the order of their numbers. Behind a failure nothing follows: a number is missing. */
-  #turn: Promise<void> = Promise.resolve();
-  /** Sends that wait for their turn, or have failed: no other may overtake them. */
-  #waiting = 0;
 
   static async create(
     external: ExternalConnection,
@@ -80,7 +65,10 @@ export class RecordLayer {
         createCipher(external, { version, keys: sendKeys, use: 'encrypt' }),
         createCipher(external, { version, keys: receiveKeys, use: 'decrypt' }),
       ]);
-      return new RecordLayer(external, { sealing, opening, transmit, warnings });
+      const nextCipher = () =>
+        createCipher(external, { version, keys: external.updateKeys('send'), use: 'encrypt' });
+      const sender = new RecordSender(sealing, { transmit, nextCipher });
+      return new RecordLayer(external, { sender, opening, warnings });
     } catch (error) {
       external.free();
       throw error;
@@ -89,14 +77,13 @@ export class RecordLayer {
 
   private constructor(
     external: ExternalConnection,
-    parts: { sealing: RecordCipher; opening: RecordCipher; transmit: Transmit; warnings: number },
+    parts: { sender: RecordSender; opening: RecordCipher; warnings: number },
   ) {
     this.#external = external;
-    this.#sealing = parts.sealing;
+    this.sender = parts.sender;
     this.#opening = parts.opening;
-    this.#version = parts.sealing.version;
+    this.#version = parts.opening.version;
     this.#reader = new RecordReader(this.#version);
-    this.#transmit = parts.transmit;
     this.#floods = new FloodLimits(parts.warnings);
   }
 
@@ -157,78 +144,15 @@ export class RecordLayer {
   }
 
   async #refuse({ reply, failure }: RecordFault): Promise<Failure> {
-    if (reply) await this.#sendAlert(reply.level, reply.alert).catch(() => {});
+    if (reply) await this.sender.sendAlert(reply.level, reply.alert).catch(() => {});
     return failure;
-  }
-
-  /** Seals and transmits; resolves when that is done. */
-  send(plaintext: Uint8Array): Promise<void> {
-    return this.#sendData(async cipher =>
-      this.#transmit(await cipher.seal(ContentType.applicationData, plaintext)),
-    );
-  }
-
-  /** The same for output: in the call, where nothing is in the way. Later output may follow while earlier is being sealed. */
-  sendOutput(output: EngineOutput): Promise<void> | void {
-    if (this.#waiting > 0 || this.#needsNewKeys)
-      return this.#sendData(cipher => cipher.sealOutput(output, this.#transmit));
-    const sent = this.#seal(output);
-    if (!sent) return;
-    this.#turn = sent;
-    sent.catch(() => {
-      this.#waiting++;
-    });
-    return sent;
-  }
-
-  #seal(output: EngineOutput): Promise<void> | void {
-    try {
-      return this.#sealing.sealOutput(output, this.#transmit);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #sendData(send: (cipher: RecordCipher) => Promise<void> | void): Promise<void> {
-    return this.#inTurn(async () => {
-      if (this.#needsNewKeys) this.#transmit(await this.#updateSendKeys());
-      await send(this.#sealing);
-    });
-  }
-
-  get #needsNewKeys(): boolean {
-    return this.#updateIsDue || this.#sealing.isUsedUp;
-  }
-
-  /** Sends close_notify. Nothing follows it. */
-  sendClose(): Promise<void> {
-    const sent = this.#sendAlert(AlertLevel.warning, Alert.closeNotify);
-    this.#closed = true;
-    return sent;
   }
 
   /** Forgets the keys. */
   free(): void {
     this.#external.free();
-    this.#sealing.free();
+    this.sender.free();
     this.#opening.free();
-  }
-
-  #inTurn(send: () => Promise<void>): Promise<void> {
-    this.#waiting++;
-    const done = this.#turn.then(send).then(() => {
-      this.#waiting--;
-    });
-    this.#turn = done;
-    done.catch(() => {});
-    return done;
-  }
-
-  async #sendAlert(level: number, alert: number): Promise<void> {
-    if (this.#closed) return;
-    await this.#inTurn(async () =>
-      this.#transmit(await this.#sealing.seal(ContentType.alert, Uint8Array.of(level, alert))),
-    );
   }
 
   #open(records: Uint8Array[], { target, release }: Places): Opening {
@@ -337,28 +261,10 @@ export class RecordLayer {
       throw RecordFault.protocol(Alert.unexpectedMessage, 'a key update is not the end of its record');
     this.#floods.count('key updates');
     const used = this.#opening;
-    this.#opening = await this.#nextCipher('receive');
+    const keys = this.#external.updateKeys('receive');
+    this.#opening = await createCipher(this.#external, { version: this.#version, keys, use: 'decrypt' });
     used.free();
-    // Answered once, however often it is asked for while we are silent.
-    if (request === UPDATE_REQUESTED) this.#updateIsDue = true;
-  }
-
-  /** The message that announces the new keys, sealed with the old ones. */
-  async #updateSendKeys(): Promise<Uint8Array> {
-    if (this.#version === 'TLSv1.2') throw usedUp();
-    this.#updateIsDue = false;
-    const message = Uint8Array.of(HandshakeType.keyUpdate, 0, 0, 1, 0);
-    const announced = await this.#sealing.seal(ContentType.handshake, message);
-    const used = this.#sealing;
-    this.#sealing = await this.#nextCipher('send');
-    used.free();
-    return announced;
-  }
-
-  #nextCipher(direction: 'send' | 'receive'): Promise<RecordCipher> {
-    const keys = this.#external.updateKeys(direction);
-    const use = direction === 'send' ? 'encrypt' : 'decrypt';
-    return createCipher(this.#external, { version: this.#version, keys, use });
+    if (request === UPDATE_REQUESTED) this.sender.updateKeys();
   }
 }
 
@@ -381,13 +287,5 @@ function unexpectedMessage(type: number): RecordFault {
   return RecordFault.protocol(
     Alert.unexpectedMessage,
     `a handshake message of type ${type} came after the handshake`,
-  );
-}
-
-/** TLS 1.2 has no key updates. */
-function usedUp(): MtlsError {
-  return new MtlsError(
-    'ERR_TLS_PROTOCOL',
-    'The connection has sent all that its keys are good for (2^23 records over TLS 1.2): connect again, or have the server allow TLS 1.3.',
   );
 }

@@ -38,7 +38,7 @@ describe.each([
 ])('small records of %s', (_, algorithm) => {
   it('are there in the call, one or several, in any portions', async () => {
     const layer = await createLayer(algorithm);
-    for (const byte of [1, 2, 3, 4]) await layer.send(Uint8Array.of(byte));
+    for (const byte of [1, 2, 3, 4]) await layer.sender.send(Uint8Array.of(byte));
     const [first, second, ...rest] = sent as [Uint8Array, Uint8Array, ...Uint8Array[]];
     expect(dataOf(receive(layer, first) as Received)).toEqual([1]);
     const incomplete = receive(layer, second.subarray(0, 9));
@@ -50,8 +50,8 @@ describe.each([
   it('come in order with large ones, and with the end behind them', async () => {
     const layer = await createLayer(algorithm);
     const contents = [10, 9000, 20, 16_384, 30].map((length, at) => new Uint8Array(length).fill(at));
-    for (const content of contents) await layer.send(content);
-    await layer.sendClose();
+    for (const content of contents) await layer.sender.send(content);
+    await layer.sender.sendClose();
     const received = await receive(layer, Buffer.concat(sent));
     expect(received.failure).toBeUndefined();
     expect(received.closed).toBe(true);
@@ -60,8 +60,8 @@ describe.each([
 
   it('are not opened behind the end', async () => {
     const layer = await createLayer(algorithm);
-    await layer.send(Uint8Array.of(1));
-    await layer.sendClose();
+    await layer.sender.send(Uint8Array.of(1));
+    await layer.sender.sendClose();
     const [first, end] = sent as [Uint8Array, Uint8Array];
     const open = vi.spyOn(EngineCipher.prototype, 'open');
     const received = await receive(layer, Buffer.concat([first, end, first, first]));
@@ -73,7 +73,7 @@ describe.each([
 
   it('are delivered before one that is forged, which is the end', async () => {
     const layer = await createLayer(algorithm);
-    for (const byte of [1, 2, 3]) await layer.send(Uint8Array.of(byte));
+    for (const byte of [1, 2, 3]) await layer.sender.send(Uint8Array.of(byte));
     const [first, second, third] = sent as [Uint8Array, Uint8Array, Uint8Array];
     const forged = second.with(-1, (second.at(-1) ?? 0) ^ 1);
     const received = await receive(layer, Buffer.concat([first, forged, third]));
@@ -83,7 +83,7 @@ describe.each([
 
   it('fail in the promise, where the engine itself does', async () => {
     const layer = await createLayer(algorithm);
-    await layer.send(Uint8Array.of(1));
+    await layer.sender.send(Uint8Array.of(1));
     const [record] = sent as [Uint8Array];
     layer.free();
     const received = await receive(layer, record);

@@ -29,7 +29,8 @@ async function createLayer(algorithm: Algorithm = Algorithm.aesGcm): Promise<Rec
   });
 }
 
-const send = (content: Uint8Array) => layer.sendOutput({ target: undefined, take: use => use([content]) });
+const send = (content: Uint8Array) =>
+  layer.sender.sendOutput({ target: undefined, take: use => use([content]) });
 
 /** What the other side opens of all that was sent. */
 async function opened(): Promise<{ data: Buffer; closed: boolean; failure: unknown }> {
@@ -55,7 +56,7 @@ it('output that is sealed at the same time leaves in its order, with what comes 
   sealBackwards();
   const contents = [2 * FULL, 100, 5_000, 10, FULL + 1].map((length, i) => new Uint8Array(length).fill(i));
   const sends = contents.map(send);
-  const closing = layer.sendClose();
+  const closing = layer.sender.sendClose();
   expect(sent).toEqual([]);
   await Promise.all([...sends, closing]);
   expect(sent).toHaveLength(contents.length + 1);
@@ -83,6 +84,6 @@ it('nothing follows output that cannot be sealed', async () => {
   const outcomes = await Promise.allSettled([FULL, 10, FULL].map(length => send(new Uint8Array(length))));
   expect(outcomes.map(it => it.status)).toEqual(['rejected', 'rejected', 'rejected']);
   await expect(send(new Uint8Array(10))).rejects.toThrow('no room');
-  await expect(layer.sendClose()).rejects.toThrow('no room');
+  await expect(layer.sender.sendClose()).rejects.toThrow('no room');
   expect(sent).toEqual([]);
 });

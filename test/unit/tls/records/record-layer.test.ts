@@ -265,14 +265,14 @@ describe('keys that have sealed 2^23 records', () => {
     const { layer, sent } = await records('TLSv1.3');
     const ofOneByte = 5 + 1 + 1 + 16;
     const ofKeyUpdate = 5 + 5 + 1 + 16;
-    await layer.send(Uint8Array.of(1));
-    await layer.send(Uint8Array.of(2));
+    await layer.sender.send(Uint8Array.of(1));
+    await layer.sender.send(Uint8Array.of(2));
     expect(sent.map(it => it.length)).toEqual([ofKeyUpdate, ofOneByte, ofOneByte]);
   });
 
   it('are the end in TLS 1.2', async () => {
     const { layer, sent } = await records('TLSv1.2');
-    await expect(layer.send(Uint8Array.of(1))).rejects.toMatchObject({ code: 'ERR_TLS_PROTOCOL' });
+    await expect(layer.sender.send(Uint8Array.of(1))).rejects.toMatchObject({ code: 'ERR_TLS_PROTOCOL' });
     expect(sent).toEqual([]);
   });
 });
