@@ -3,16 +3,12 @@ import { MtlsError, type MtlsErrorCode } from '../../errors.js';
 import { deferred } from '../../util/promises.js';
 import { withoutFragment } from '../../util/urls.js';
 import type { OnProgress } from '../body/progress.js';
-import { noteUnshared } from '../body/read-all.js';
 import { type RequestBody, unreadableBody } from '../body/request-body.js';
+import { ResponseBody } from '../body/response-body.js';
 import { Upload } from '../body/upload.js';
 import { failureSentence } from '../failure-sentence.js';
 import { fetchError } from '../fetch-error.js';
 import type { ExchangeListener, Fields, HttpEngine, HttpFailure, ResponseHead } from '../http-engine.js';
-import type { BodyFailure } from '../raw-response.js';
-
-/** What is read ahead of the page, so that a small body frees its connection although nobody reads it. */
-const READ_AHEAD_BYTES = 64 * 1024;
 
 export interface OutgoingRequest {
   method: string;
@@ -61,12 +57,10 @@ export interface ExchangeHost {
 /** One request and its response on a connection. */
 export class Exchange implements ExchangeListener {
   readonly head: Promise<ResponseHead>;
-  /** The response's body; to be used once `head` is there. */
-  readonly body: ReadableStream<Uint8Array>;
+  /** The response's body; its stream is to be used once `head` is there. */
+  readonly body: ResponseBody;
   /** The fields behind the body, once all of it has come. */
   readonly trailers: Promise<Fields>;
-  /** What the response's body failed with, before all of it was taken. */
-  bodyFailure: BodyFailure | undefined;
 
   #engine: HttpEngine;
   #host: ExchangeHost;
@@ -76,13 +70,6 @@ export class Exchange implements ExchangeListener {
   #answered = false;
   #bodyBytes = 0;
   #over = false;
-  /** The response is complete or has failed, but not all that came of it has been taken. */
-  #ending: { error?: unknown } | undefined;
-  /** The page wants no more of the response. */
-  #dropped = false;
-  #onLateAbort: (() => void) | undefined;
-  #bodyController: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #pulled: (() => void) | undefined;
   #upload: Upload;
   #status = 0;
   #signal: AbortSignal | undefined;
@@ -101,23 +88,11 @@ export class Exchange implements ExchangeListener {
     this.head.catch(() => {});
     this.trailers = this.#end.promise;
     this.trailers.catch(() => {});
-    this.body = new ReadableStream<Uint8Array>(
-      {
-        // Set explicitly, so that a polluted Object.prototype.type has no effect.
-        type: undefined,
-        start: controller => {
-          this.#bodyController = controller;
-        },
-        pull: () => this.#pull(),
-        cancel: reason => {
-          this.#dropped = true;
-          this.#stopListening();
-          this.cancel(reason);
-        },
-      },
-      new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
-    );
-    noteUnshared(this.body);
+    this.body = new ResponseBody({
+      pull: () => engine.pull(this.#handle),
+      cancel: reason => this.cancel(reason),
+      signal: options.signal,
+    });
   }
 
   /** Of the response's body, as they came. */
@@ -169,14 +144,13 @@ export class Exchange implements ExchangeListener {
     this.#answered = true;
     this.#status = head.status;
     this.#answer.resolve(this.#host.forPage(head));
-    if (this.#pulled) this.#engine.pull(this.#handle);
+    this.body.begin();
   }
 
   onData(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#over) return;
     this.#bodyBytes += bytes.length;
-    this.#bodyController?.enqueue(bytes);
-    this.#settlePull();
+    this.body.enqueue(bytes);
   }
 
   onEnd(trailers: Fields): void {
@@ -187,7 +161,7 @@ export class Exchange implements ExchangeListener {
     if (unwanted && !this.#upload.over) this.#cutUpload(bodyUnwanted());
     // It may not have read all that was sent either, and then many hang up right after the answer, without having announced it.
     this.#finish(this.#host.protocol === 'h2' || !unwanted || this.#upload.isSmall);
-    this.#endBody({});
+    this.body.end();
   }
 
   onFailed(failure: HttpFailure): void {
@@ -197,7 +171,7 @@ export class Exchange implements ExchangeListener {
     this.#finish(false);
     const error = fetchError(reason);
     this.#end.reject(error);
-    if (this.#answered) this.#endBody({ error });
+    if (this.#answered) this.body.end({ error });
     else this.#answer.reject(new ExchangeFailure(reason, this.#processed(failure), noticeOf(failure)));
   }
 
@@ -231,62 +205,9 @@ export class Exchange implements ExchangeListener {
     if (this.#over) this.#letGo();
   }
 
-  /** Behind what was read ahead of the page. */
-  #endBody(ending: { error?: unknown }): void {
-    this.#ending = ending;
-    if ('error' in ending && !this.#dropped) this.bodyFailure = { reason: ending.error };
-    this.#listenUntilTaken();
-    this.#endWhenTaken(ending);
-    this.#settlePull();
-  }
-
-  /** Until the page has taken what was read ahead, an abort takes it away (Fetch standard, "abort a fetch() call"). */
-  #endWhenTaken(ending: { error?: unknown }): void {
-    if (this.#bodyController?.desiredSize !== READ_AHEAD_BYTES) return;
-    if ('error' in ending) this.#bodyController.error(ending.error);
-    else this.#bodyController.close();
-    this.#stopListening();
-  }
-
-  /** A signal that lives long keeps no response that nobody reads. */
-  #listenUntilTaken(): void {
-    const signal = this.#signal;
-    if (!signal) return;
-    const exchange = new WeakRef(this);
-    this.#onLateAbort = () => {
-      const waiting = exchange.deref();
-      if (waiting) waiting.#failBody(signal.reason);
-    };
-    signal.addEventListener('abort', this.#onLateAbort, { once: true });
-  }
-
-  #stopListening(): void {
-    if (this.#onLateAbort) this.#signal?.removeEventListener('abort', this.#onLateAbort);
-  }
-
-  #pull(): Promise<void> {
-    if (this.#ending) {
-      this.#endWhenTaken(this.#ending);
-      return Promise.resolve();
-    }
-    return new Promise(resolve => {
-      this.#pulled = resolve;
-      if (this.#answered) this.#engine.pull(this.#handle);
-    });
-  }
-
-  #settlePull(): void {
-    const pulled = this.#pulled;
-    this.#pulled = undefined;
-    pulled?.();
-  }
-
   #failBody(reason: unknown): void {
-    const failure = { reason: fetchError(reason) };
-    if (!this.#dropped) this.bodyFailure = failure;
-    this.#bodyController?.error(failure.reason);
-    this.#end.reject(failure.reason ?? new TypeError('the body was cancelled before its trailers came'));
-    this.#settlePull();
+    const shown = this.body.fail(reason);
+    this.#end.reject(shown ?? new TypeError('the body was cancelled before its trailers came'));
   }
 
   #finish(clean: boolean): void {

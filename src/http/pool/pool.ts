@@ -116,7 +116,7 @@ export class Pool {
     try {
       const head = await exchange.head;
       const { body, trailers } = exchange;
-      const failure = () => exchange.bodyFailure;
+      const failure = () => body.failure;
       const responseMs = performance.now() - startMs;
       if (observed) {
         const { protocol, transport } = connection;
@@ -127,7 +127,7 @@ export class Pool {
           error => observed.ended({ bodyBytes: exchange.bodyBytes, error: mtlsErrorOf(error) ?? error }),
         );
       }
-      return { head, body, trailers, failure, connection, responseMs };
+      return { head, body: body.stream, trailers, failure, connection, responseMs };
     } catch (error) {
       if (!(error instanceof ExchangeFailure)) throw error;
       if (error.notice === 'wants-http1') origin.requireHttp1();
