@@ -42,7 +42,9 @@ describe.each(VARIANTS)('over $protocol and $tls, an identity', variant => {
     expect(before).toBe(variant.protocol === 'h2' ? 1 : 4);
     await store.add(ada, { hosts });
     expect(await all(() => whoami(url))).toEqual(Array(4).fill('Ada'));
-    expect(connections()).toBe(2 * before);
+    // How many more are opened depends on how fast the first one answers.
+    expect(connections()).toBeGreaterThan(before);
+    expect(connections()).toBeLessThanOrEqual(2 * before);
   });
 
   it('that is allowed for the host later on is shown, and no longer when it is not', async () => {
