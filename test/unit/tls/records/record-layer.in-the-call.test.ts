@@ -3,9 +3,9 @@ import { Instance } from '../../../../src/engine/instance.js';
 import { EngineCipher } from '../../../../src/tls/ciphers/engine-cipher.js';
 import { RecordEngine } from '../../../../src/tls/ciphers/record-engine.js';
 import { Algorithm } from '../../../../src/tls/ciphers/traffic-keys.js';
-import type { ExternalConnection } from '../../../../src/tls/records/external-connection.js';
-import { type Received, RecordLayer } from '../../../../src/tls/records/record-layer.js';
+import type { Received, RecordLayer } from '../../../../src/tls/records/record-layer.js';
 import { engineModule } from '../../../support/engine.js';
+import { mirroredLayer } from './support/mirrored-layer.js';
 
 let engine: RecordEngine;
 let sent: Uint8Array[];
@@ -14,16 +14,9 @@ beforeAll(async () => {
   engine = new RecordEngine(await Instance.create(engineModule()));
 });
 
-/** Its two directions have the same keys: it opens what it has sealed. */
-async function createLayer(algorithm: Algorithm): Promise<RecordLayer> {
-  const keys = () => ({ sequence: 0, algorithm, key: new Uint8Array(32).fill(7), iv: new Uint8Array(12) });
-  const external = { sendKeys: keys(), receiveKeys: keys(), records: engine, free: () => {} };
+function createLayer(algorithm: Algorithm): Promise<RecordLayer> {
   sent = [];
-  return RecordLayer.create(external as unknown as ExternalConnection, {
-    version: 'TLSv1.3',
-    transmit: bytes => void sent.push(bytes.slice()),
-    warnings: 0,
-  });
+  return mirroredLayer(engine, algorithm, sent);
 }
 
 function receive(layer: RecordLayer, ciphertext: Uint8Array): Promise<Received> | Received {

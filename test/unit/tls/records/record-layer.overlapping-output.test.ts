@@ -2,9 +2,9 @@ import { afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { Instance } from '../../../../src/engine/instance.js';
 import { RecordEngine } from '../../../../src/tls/ciphers/record-engine.js';
 import { Algorithm } from '../../../../src/tls/ciphers/traffic-keys.js';
-import type { ExternalConnection } from '../../../../src/tls/records/external-connection.js';
-import { RecordLayer } from '../../../../src/tls/records/record-layer.js';
+import type { RecordLayer } from '../../../../src/tls/records/record-layer.js';
 import { engineModule } from '../../../support/engine.js';
+import { mirroredLayer } from './support/mirrored-layer.js';
 
 const FULL = 16_384;
 
@@ -18,15 +18,9 @@ beforeAll(async () => {
 
 afterEach(() => void vi.restoreAllMocks());
 
-async function createLayer(algorithm: Algorithm = Algorithm.aesGcm): Promise<RecordLayer> {
-  const keys = () => ({ sequence: 0, algorithm, key: new Uint8Array(32).fill(7), iv: new Uint8Array(12) });
-  const external = { sendKeys: keys(), receiveKeys: keys(), records: engine, free: () => {} };
+function createLayer(algorithm: Algorithm = Algorithm.aesGcm): Promise<RecordLayer> {
   sent = [];
-  return RecordLayer.create(external as unknown as ExternalConnection, {
-    version: 'TLSv1.3',
-    transmit: bytes => void sent.push(bytes.slice()),
-    warnings: 0,
-  });
+  return mirroredLayer(engine, algorithm, sent);
 }
 
 const send = (content: Uint8Array) =>
