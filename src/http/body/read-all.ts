@@ -20,6 +20,7 @@ export async function readAll(
   announcedBytes = 0,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const reader = stream.getReader();
+  const isUnshared = unshared.has(stream);
   const beyond: Uint8Array[] = [];
   let whole: Uint8Array<ArrayBuffer> | undefined;
   let end = 0;
@@ -29,7 +30,7 @@ export async function readAll(
     if (end + value.length <= whole.length && beyond.length === 0) {
       whole.set(value, end);
       end += value.length;
-      if (unshared.has(stream)) freeMemory([value]);
+      if (isUnshared) freeMemory([value]);
     } else beyond.push(value);
   }
   if (whole && end === whole.length && beyond.length === 0) return whole;
